@@ -1,0 +1,14 @@
+module github.com/spatialdropout/spatialdropout/asm
+
+go 1.23.0
+
+require (
+	github.com/mmcloughlin/avo v0.6.0
+	golang.org/x/arch v0.14.0
+)
+
+require (
+	golang.org/x/mod v0.27.0 // indirect
+	golang.org/x/sync v0.16.0 // indirect
+	golang.org/x/tools v0.36.0 // indirect
+)

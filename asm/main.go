@@ -1,0 +1,80 @@
+// Command asm writes the generated files of package kernel: the assembly of
+// every tier with its declarations, the catalogue of kernels and the choice
+// between the tiers. Its output depends on nothing but its source.
+//
+// It is run by go generate from the root of the repository, see gen.go.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/printer"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("asm: ")
+	// avo claims the flags of flag.CommandLine.
+	flags := flag.NewFlagSet("asm", flag.ExitOnError)
+	out := flags.String("out", "kernel", "`directory` of package kernel")
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		log.Fatal(err)
+	}
+	files, err := generate()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(*out, name), content, 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// generate returns every generated file by its name.
+func generate() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	var err error
+	add := func(name string, content []byte, e error) {
+		files[name] = content
+		if e != nil && err == nil {
+			err = fmt.Errorf("%s: %w", name, e)
+		}
+	}
+	content, e := catalogueFile()
+	add("catalogue.go", content, e)
+
+	var tiers []string
+	for _, t := range amd64Tiers {
+		tiers = append([]string{t.name}, tiers...)
+		f, e := amd64Program(t)
+		printed(add, strings.ToLower(t.name)+"_amd64", f, e)
+	}
+	content, e = dispatchFile(tiers, true)
+	add("dispatch_amd64.go", content, e)
+
+	f, e := arm64Program()
+	printed(add, strings.ToLower(arm64Tier)+"_arm64", f, e)
+	content, e = dispatchFile([]string{arm64Tier}, false)
+	add("dispatch_arm64.go", content, e)
+	return files, err
+}
+
+// printed adds one assembly file and its declarations.
+func printed(add func(string, []byte, error), name string, f *ir.File, err error) {
+	if err != nil {
+		add(name+".s", nil, err)
+		return
+	}
+	cfg := printer.Config{Name: "asm, see gen.go", Pkg: "kernel"}
+	asm, err := printer.NewGoAsm(cfg).Print(f)
+	add(name+".s", asm, err)
+	stubs, err := printer.NewStubs(cfg).Print(f)
+	add(name+".go", stubs, err)
+}

@@ -1,0 +1,15 @@
+//go:build purego || !(amd64 || arm64)
+
+package kernel
+
+import "unsafe"
+
+func dispatch(k id, dst, src, factors unsafe.Pointer, count, length int) {
+	generic(k, dst, src, factors, count, length)
+}
+
+func detect() []string { return []string{tierGeneric} }
+
+func use(string) {}
+
+func inUse() string { return tierGeneric }

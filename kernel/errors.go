@@ -1,0 +1,52 @@
+package kernel
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// LengthError is what a kernel panics with when its slices do not fit each
+// other. Nothing has been written then.
+type LengthError struct {
+	Loop    string // "planes" or "pixels"
+	Dst     int    // length of dst
+	Src     int    // length of src
+	Factors int    // length of factors
+	Plane   int    // elements of a plane, for planes
+}
+
+func (e *LengthError) Error() string {
+	if e.Loop == "pixels" {
+		return fmt.Sprintf("kernel: pixels of %d channels with dst of %d and src of %d elements, want both the same multiple of the channels", e.Factors, e.Dst, e.Src)
+	}
+	return fmt.Sprintf("kernel: %d planes of %d elements with dst of %d and src of %d elements, want both planes·elements", e.Factors, e.Plane, e.Dst, e.Src)
+}
+
+// OverlapError says that dst and src share memory without being the same:
+// elements would be overwritten before they are read. Nothing has been written
+// then.
+type OverlapError struct {
+	Elements int // length of dst
+	Distance int // bytes from the first element of src to that of dst
+}
+
+func (e *OverlapError) Error() string {
+	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps it, want dst = src or no overlap", e.Elements, e.Distance)
+}
+
+// LoopError says that the loops of a [Run] do not fit its slices, or that they
+// would visit an element twice. Nothing has been written then.
+type LoopError struct {
+	Loops  []Loop
+	Reason string
+}
+
+func (e *LoopError) Error() string {
+	return fmt.Sprintf("kernel: loops %v: %s", e.Loops, e.Reason)
+}
+
+// product returns a·b, and false if it is negative or overflows an int.
+func product(a, b int) (int, bool) {
+	hi, lo := bits.Mul(uint(a), uint(b))
+	return int(lo), a >= 0 && b >= 0 && hi == 0 && int(lo) >= 0
+}

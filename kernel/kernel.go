@@ -1,0 +1,167 @@
+// Package kernel multiplies feature maps by per-channel factors, in assembly
+// where the CPU allows it.
+//
+// Two loops serve every layout. [Planes] takes channels-first data: contiguous
+// planes, each with one factor. [Pixels] takes channels-last data: rows of
+// channels, every row with the same factors. [Run] walks a nest of loops around
+// either and splits the work among goroutines.
+//
+// What is done with an element and its factor says [Op]. Planes, Pixels and their twins run on the
+// calling goroutine alone and never allocate. They panic with a [*LengthError]
+// or an [*OverlapError] before anything is written; nothing is ever truncated.
+//
+// The result is the same, bit for bit, on every tier of instructions. Which one
+// is in use [Tier] tells.
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Float is the data that the kernels take.
+type Float interface{ ~float32 | ~float64 }
+
+// Op is what a kernel does with a source element x, its factor f and the
+// destination y. Products and sums are rounded separately, never fused.
+type Op uint8
+
+const (
+	// Scale sets y to x·f, and to +0 where f is 0: there x does not matter, a
+	// NaN or Inf vanishes.
+	Scale Op = iota
+	// Multiply sets y to x·f, also where f is 0: NaN and Inf give NaN, a
+	// negative x gives -0.
+	Multiply
+	// Add sets y to y + x·f, and leaves it alone where f is 0.
+	Add
+	// AddMultiply sets y to y + x·f, also where f is 0.
+	AddMultiply
+	// Copy sets y to x, to the bit. It is for [Run] and needs no factors.
+	Copy
+)
+
+// String returns the operation's name.
+func (op Op) String() string {
+	switch op {
+	case Scale:
+		return "Scale"
+	case Multiply:
+		return "Multiply"
+	case Add:
+		return "Add"
+	case AddMultiply:
+		return "AddMultiply"
+	case Copy:
+		return "Copy"
+	}
+	return fmt.Sprintf("Op(%d)", uint8(op))
+}
+
+// Planes scales len(factors) contiguous planes of plane elements each:
+//
+//	for p, f := range factors {
+//		for i := p * plane; i < (p+1)*plane; i++ {
+//			dst[i] = src[i] * f // +0 if f is 0
+//		}
+//	}
+//
+// A plane with factor 0 is not read, or read and ignored. dst and src hold
+// len(factors)·plane elements each. dst may be src itself, then a plane of two
+// or more elements with factor 1 is not touched; they must not overlap
+// otherwise.
+func Planes[T Float](dst, src, factors []T, plane int) {
+	planes(Scale, dst, src, factors, plane)
+}
+
+// MultiplyPlanes is [Planes] with the IEEE product everywhere, see [Multiply].
+func MultiplyPlanes[T Float](dst, src, factors []T, plane int) {
+	planes(Multiply, dst, src, factors, plane)
+}
+
+// AddPlanes adds what [Planes] would write to dst. Planes with factor 0 stay as
+// they are.
+func AddPlanes[T Float](dst, src, factors []T, plane int) {
+	planes(Add, dst, src, factors, plane)
+}
+
+// AddMultiplyPlanes adds what [MultiplyPlanes] would write to dst.
+func AddMultiplyPlanes[T Float](dst, src, factors []T, plane int) {
+	planes(AddMultiply, dst, src, factors, plane)
+}
+
+// Pixels scales contiguous rows of len(factors) channels each:
+//
+//	for i := range dst {
+//		f := factors[i%len(factors)]
+//		dst[i] = src[i] * f // +0 if f is 0
+//	}
+//
+// dst may be src itself. dst and src must have the same length, a multiple of
+// len(factors), and must not overlap otherwise.
+func Pixels[T Float](dst, src, factors []T) {
+	pixels(Scale, dst, src, factors)
+}
+
+// MultiplyPixels is [Pixels] with the IEEE product everywhere, see [Multiply].
+func MultiplyPixels[T Float](dst, src, factors []T) {
+	pixels(Multiply, dst, src, factors)
+}
+
+// AddPixels adds what [Pixels] would write to dst. Channels with factor 0 stay
+// as they are.
+func AddPixels[T Float](dst, src, factors []T) {
+	pixels(Add, dst, src, factors)
+}
+
+// AddMultiplyPixels adds what [MultiplyPixels] would write to dst.
+func AddMultiplyPixels[T Float](dst, src, factors []T) {
+	pixels(AddMultiply, dst, src, factors)
+}
+
+func planes[T Float](op Op, dst, src, factors []T, plane int) {
+	want, ok := product(len(factors), plane)
+	if !ok || len(dst) != want || len(src) != want {
+		panic(&LengthError{Loop: "planes", Dst: len(dst), Src: len(src), Factors: len(factors), Plane: plane})
+	}
+	if want == 0 {
+		return
+	}
+	n := nest{op: op, block: block{count: len(factors), length: plane}}
+	serial(&n, dst, src, factors)
+}
+
+func pixels[T Float](op Op, dst, src, factors []T) {
+	if len(dst) != len(src) || len(dst) > 0 && (len(factors) == 0 || len(dst)%len(factors) != 0) {
+		panic(&LengthError{Loop: "pixels", Dst: len(dst), Src: len(src), Factors: len(factors)})
+	}
+	if len(dst) == 0 {
+		return
+	}
+	n := nest{op: op, block: block{pixels: true, count: len(dst) / len(factors), length: len(factors)}}
+	serial(&n, dst, src, factors)
+}
+
+// serial runs a nest that is one block over whole slices.
+func serial[T Float](n *nest, dst, src, factors []T) {
+	if overlap := bind(n, dst, src, factors); overlap != 0 {
+		panic(&OverlapError{Elements: len(dst), Distance: overlap})
+	}
+	n.walk(0, n.count*n.length)
+}
+
+// bind points n at its operands. It returns how many elements dst lies behind
+// src (before it if negative) where the two overlap without being the same, and
+// 0 where they do not. dst and src must not be empty.
+func bind[T Float](n *nest, dst, src, factors []T) int {
+	n.elem = elemOf[T]()
+	n.dst = unsafe.Pointer(unsafe.SliceData(dst))
+	n.src = unsafe.Pointer(unsafe.SliceData(src))
+	n.factors = unsafe.Pointer(unsafe.SliceData(factors))
+	n.stream = n.dst != n.src && n.op <= Multiply && len(dst) >= streamBytes>>n.elem.shift()
+	distance := int(uintptr(n.dst) - uintptr(n.src))
+	if bytes := len(dst) << n.elem.shift(); distance == 0 || distance >= bytes || -distance >= bytes {
+		return 0
+	}
+	return distance
+}

@@ -1,0 +1,66 @@
+package kernel
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// job is one nest shared by several goroutines. Jobs are kept for reuse, with
+// the function value that starts a goroutine, so that a parallel call does not
+// allocate.
+type job struct {
+	nest    nest
+	total   int
+	workers int
+	next    atomic.Int64
+	done    sync.WaitGroup
+	work    func()
+}
+
+var jobs = sync.Pool{New: func() any {
+	j := new(job)
+	j.work = func() {
+		j.share(int(j.next.Add(1)))
+		j.done.Done()
+	}
+	return j
+}}
+
+// parallel walks all total elements of n on the calling goroutine and
+// workers-1 others.
+func parallel(n *nest, total, workers int) {
+	j := jobs.Get().(*job)
+	j.nest, j.total, j.workers = *n, total, workers
+	j.next.Store(0)
+	j.done.Add(workers - 1)
+	for range workers - 1 {
+		go j.work()
+	}
+	j.share(0)
+	j.done.Wait()
+	j.nest = nest{} // let go of the caller's data
+	jobs.Put(j)
+}
+
+// share walks part k of the work.
+func (j *job) share(k int) {
+	if lo, hi := j.cut(k), j.cut(k+1); lo < hi {
+		j.nest.walk(lo, hi)
+	}
+}
+
+// cut returns where part k begins: on the border of a row in pixels, on a cache
+// line in planes, where the nest has no gaps, so that no two workers write to
+// the same line.
+func (j *job) cut(k int) int {
+	if k == j.workers {
+		return j.total
+	}
+	at := j.total/j.workers*k + j.total%j.workers*k/j.workers
+	if j.nest.pixels {
+		return at - at%j.nest.length
+	}
+	line := streamAlign >> j.nest.elem.shift()
+	skew := int(uintptr(j.nest.dst)) & (streamAlign - 1) >> j.nest.elem.shift()
+	return max(0, at-(at+skew)%line)
+}

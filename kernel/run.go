@@ -1,0 +1,320 @@
+package kernel
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+// Loop is one level of a nest: Size steps, each Stride elements further in dst
+// and src and Factor entries further in factors.
+type Loop struct {
+	Size, Stride, Factor int
+}
+
+// MaxLoops is how many levels a nest may have.
+const MaxLoops = 6
+
+// Run applies op to every element that a nest of loops visits: the element at
+// offset Σ iₖ·Strideₖ of dst and src with the factor at Σ iₖ·Factorₖ.
+//
+// Loops are given outermost first, and each stride is at least as long as all
+// that lies inside it, so that no element is visited twice. No loops mean the
+// single element at offset 0, a loop of size 0 means none. The work is fast
+// where the innermost loops are planes (stride 1, factor 0; around it factor 1
+// and no gap) or rows of channels (stride 1, factor 1; around it factor 0 and
+// no gap).
+//
+// dst and src may be the same slice, or two that share no visited element.
+//
+// workers bounds the goroutines that share the work; 0 leaves the choice to
+// Run, which stays on the calling goroutine below 16 MiB and uses up to
+// GOMAXPROCS above. The result does not depend on it. After warm-up Run does
+// not allocate.
+//
+// Run returns a [*LoopError] or an [*OverlapError], before anything is written.
+func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+	if op > Copy {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v is no operation", op)}
+	}
+	if workers < 0 {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
+	}
+	span, entries, reason := measure(loops)
+	if reason != "" {
+		return &LoopError{Loops: clone(loops), Reason: reason}
+	}
+	if span == 0 {
+		return nil
+	}
+	if op == Copy {
+		entries = 0
+	}
+	if len(dst) < span || len(src) < span || len(factors) < entries {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", len(dst), len(src), len(factors), span, span, entries)}
+	}
+	n := nest{op: op}
+	n.nestOf(loops)
+	if bytes := bind(&n, dst[:span], src[:span], factors); bytes != 0 {
+		if size := 1 << n.elem.shift(); bytes%size != 0 || collide(loops, bytes/size) {
+			return &OverlapError{Elements: span, Distance: bytes}
+		}
+	}
+	if op == Copy && n.dst == n.src {
+		return nil
+	}
+	total := n.total()
+	if workers == 0 {
+		workers = 1
+		if bytes := total << n.elem.shift(); bytes >= parallelBytes {
+			workers = min(runtime.GOMAXPROCS(0), bytes/grainBytes)
+		}
+	}
+	if workers = min(workers, total); workers > 1 {
+		parallel(&n, total, workers)
+	} else {
+		n.walk(0, total)
+	}
+	return nil
+}
+
+// clone keeps the caller's loops off the heap: only an error holds on to them.
+func clone(loops []Loop) []Loop { return append([]Loop(nil), loops...) }
+
+// measure returns how many elements and factors loops reach over, 0 elements
+// if they visit none, and what is wrong with them if anything is.
+func measure(loops []Loop) (span, entries int, reason string) {
+	if len(loops) > MaxLoops {
+		return 0, 0, fmt.Sprintf("%d loops, want at most %d", len(loops), MaxLoops)
+	}
+	empty := false
+	span, entries = 1, 1
+	for i := len(loops) - 1; i >= 0; i-- {
+		l := loops[i]
+		if l.Size < 0 || l.Stride < 0 || l.Factor < 0 {
+			return 0, 0, fmt.Sprintf("loop %d has a negative number", i)
+		}
+		if l.Size == 0 {
+			empty = true
+		}
+		if l.Size <= 1 {
+			continue
+		}
+		if l.Stride < span {
+			return 0, 0, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Stride, span)
+		}
+		reach, ok := product(l.Size-1, l.Stride)
+		far, fits := product(l.Size-1, l.Factor)
+		if !ok || !fits || reach > maxInt-span || far > maxInt-entries {
+			return 0, 0, fmt.Sprintf("loop %d reaches further than an int counts", i)
+		}
+		span += reach
+		entries += far
+	}
+	if empty {
+		return 0, 0, ""
+	}
+	return span, entries, ""
+}
+
+const maxInt = int(^uint(0) >> 1)
+
+// collide reports whether two copies of the nest, one distance elements behind
+// the other, visit a common element: whether distance is a sum of steps, each
+// smaller than its loop either way. Strides nest, so that at every level only
+// the two multiples next to what is left can be meant.
+func collide(loops []Loop, distance int) bool {
+	if distance < 0 {
+		distance = -distance
+	}
+	if len(loops) == 0 {
+		return distance == 0
+	}
+	l := loops[0]
+	if l.Size <= 1 {
+		return collide(loops[1:], distance)
+	}
+	steps := distance / l.Stride
+	return steps < l.Size && collide(loops[1:], distance-steps*l.Stride) ||
+		steps+1 < l.Size && collide(loops[1:], distance-(steps+1)*l.Stride)
+}
+
+// block is the innermost part of a nest, without gaps: count planes of length
+// elements with a factor each, or count rows of length channels with the same
+// factors for every row.
+type block struct {
+	pixels        bool
+	count, length int
+}
+
+// nest is a checked call: loops around a block, with the operands.
+type nest struct {
+	block
+	elem              elem
+	op                Op
+	stream            bool // the data is far larger than the cache
+	dst, src, factors unsafe.Pointer
+	depth             int
+	outer             [MaxLoops]Loop
+}
+
+// nestOf splits loops into a block and what is around it.
+func (n *nest) nestOf(loops []Loop) {
+	n.block = block{count: 1, length: 1}
+	for _, l := range loops {
+		if l.Size > 1 {
+			n.outer[n.depth] = l
+			n.depth++
+		}
+	}
+	if n.depth == 0 {
+		return
+	}
+	last := n.outer[n.depth-1]
+	if last.Stride != 1 || last.Factor > 1 && n.op != Copy {
+		return // no two neighbours belong together: every element is a plane of its own
+	}
+	n.depth--
+	n.length = last.Size
+	n.pixels = last.Factor == 1 && n.op != Copy
+	if n.depth == 0 {
+		return
+	}
+	around := n.outer[n.depth-1]
+	if around.Stride == last.Size && (around.Factor == 1-last.Factor || n.op == Copy) {
+		n.depth--
+		n.count = around.Size
+	}
+}
+
+// total returns the number of elements that the nest visits.
+func (n *nest) total() int {
+	t := n.count * n.length
+	for _, l := range n.outer[:n.depth] {
+		t *= l.Size
+	}
+	return t
+}
+
+// walk applies the kernel to the visited elements lo to hi, counted in the
+// order of the loops. In pixels both must lie on the border of a row.
+func (n *nest) walk(lo, hi int) {
+	size := n.count * n.length
+	from := lo % size
+	var index [MaxLoops]int
+	for k, at := n.depth-1, lo/size; k >= 0; k-- {
+		index[k] = at % n.outer[k].Size
+		at /= n.outer[k].Size
+	}
+	for left := hi - lo; left > 0; {
+		var at, factor int
+		for k, l := range n.outer[:n.depth] {
+			at += index[k] * l.Stride
+			factor += index[k] * l.Factor
+		}
+		to := min(size, from+left)
+		if n.pixels {
+			n.rows(at, factor, from, to)
+		} else {
+			n.planes(at, factor, from, to)
+		}
+		left -= to - from
+		from = 0
+		for k := n.depth - 1; k >= 0; k-- {
+			if index[k]++; index[k] < n.outer[k].Size {
+				break
+			}
+			index[k] = 0
+		}
+	}
+}
+
+// planes applies the kernel to elements from to to of the block of planes at
+// offset at, whose factors begin at entry factor.
+func (n *nest) planes(at, factor, from, to int) {
+	limit := callBytes >> n.elem.shift()
+	for from < to {
+		plane, inside := from/n.length, from%n.length
+		count, length := 1, 0
+		if whole := (to - from) / n.length; inside == 0 && whole > 0 && n.length <= limit {
+			count, length = min(whole, limit/n.length), n.length
+		} else {
+			length = min(n.length-inside, to-from, limit)
+		}
+		n.call(at+from, factor+plane, count, length)
+		from += count * length
+	}
+}
+
+// rows applies the kernel to elements from to to of the block of pixels at
+// offset at, whose factors begin at entry factor.
+func (n *nest) rows(at, factor, from, to int) {
+	limit := callBytes >> n.elem.shift()
+	if n.length > limit {
+		// Part of a single row is a shorter row.
+		for from < to {
+			channel := from % n.length
+			length := min(n.length-channel, to-from, limit)
+			n.call(at+from, factor+channel, 1, length)
+			from += length
+		}
+		return
+	}
+	if n.tiled(at, factor, from, to) {
+		return
+	}
+	for from < to {
+		count := min(to-from, limit) / n.length
+		n.call(at+from, factor, count, n.length)
+		from += count * n.length
+	}
+}
+
+// call runs the kernel on one block at offset at.
+func (n *nest) call(at, factor, count, length int) {
+	shift := n.elem.shift()
+	if n.op == Copy {
+		bytes := count * length << shift
+		copy(unsafe.Slice((*byte)(unsafe.Add(n.dst, at<<shift)), bytes), unsafe.Slice((*byte)(unsafe.Add(n.src, at<<shift)), bytes))
+		return
+	}
+	n.exec(unsafe.Add(n.dst, at<<shift), unsafe.Add(n.src, at<<shift), unsafe.Add(n.factors, factor<<shift), count, length)
+}
+
+// exec runs the kernel on one block.
+func (n *nest) exec(dst, src, factors unsafe.Pointer, count, length int) {
+	pixels, stream := n.pixels, false
+	if length == 1 && !pixels {
+		// Planes of one element are one row of pixels.
+		pixels, length, count = true, count, 1
+	}
+	if n.stream {
+		bytes := length << n.elem.shift()
+		if pixels {
+			stream = bytes%streamAlign == 0 && uintptr(dst)%streamAlign == 0
+		} else {
+			stream = bytes >= streamPlaneBytes
+		}
+	}
+	dispatch(kernelOf(n.op, stream, pixels, n.elem), dst, src, factors, count, length)
+}
+
+const (
+	// callBytes bounds the work of one call of an assembly kernel, which cannot
+	// be preempted: a garbage collection would wait for it.
+	callBytes = 256 << 10
+	// streamAlign is the cache line that streaming stores fill whole.
+	streamAlign = 64
+	// streamPlaneBytes is the shortest plane whose interior is streamed; the
+	// partial lines at its ends are not.
+	streamPlaneBytes = 4 << 10
+	// parallelBytes is the size of dst from which Run uses several goroutines
+	// unasked, and grainBytes what each should have at least.
+	parallelBytes = 16 << 20
+	grainBytes    = 4 << 20
+)
+
+// streamBytes is the size of dst from which streaming stores are used: as much
+// is read as is written, so this is 64 MiB of traffic. The cache size that CPUID
+// reports is no guide, on a virtual machine it is the host's.
+var streamBytes = 32 << 20

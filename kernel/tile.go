@@ -1,0 +1,65 @@
+package kernel
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// tileBytes is how long a row of repeated factors grows: long enough that the
+// start of a row costs nothing, short enough to stay in the L1 cache beside the
+// data.
+const (
+	tileBytes    = 2 << 10
+	tileMaxBytes = 8 << 10
+)
+
+// tile holds factors repeated to a longer row. It is kept for the next call.
+type tile [tileMaxBytes / 8]uint64
+
+var tiles = sync.Pool{New: func() any { return new(tile) }}
+
+// tiled does what rows does for short rows. A loop over three channels is all
+// overhead: the factors are repeated to a row that is long and a multiple of
+// the cache line, and several pixels become one row of that tile. It reports
+// false, and has done nothing, where that does not pay.
+func (n *nest) tiled(at, factor, from, to int) bool {
+	shift := n.elem.shift()
+	row := n.length << shift
+	line := lineMultiple(row)
+	if row >= tileBytes && line == row || line > tileMaxBytes {
+		return false
+	}
+	bytes := line * max(1, tileBytes/line)
+	if (to-from)<<shift < 4*bytes {
+		return false
+	}
+	t := tiles.Get().(*tile)
+	long := unsafe.Slice((*byte)(unsafe.Pointer(t)), bytes)
+	filled := copy(long, unsafe.Slice((*byte)(unsafe.Add(n.factors, factor<<shift)), row))
+	for filled < bytes {
+		filled += copy(long[filled:], long[:filled])
+	}
+
+	length := bytes >> shift
+	limit := callBytes >> shift
+	for from < to {
+		// The last pixels are one row of the tile's beginning.
+		count, length := min(to-from, limit)/length, length
+		if count == 0 {
+			count, length = 1, to-from
+		}
+		n.exec(unsafe.Add(n.dst, (at+from)<<shift), unsafe.Add(n.src, (at+from)<<shift), unsafe.Pointer(t), count, length)
+		from += count * length
+	}
+	tiles.Put(t)
+	return true
+}
+
+// lineMultiple returns the least common multiple of bytes and a cache line.
+func lineMultiple(bytes int) int {
+	a, b := bytes, streamAlign
+	for b > 0 {
+		a, b = b, a%b
+	}
+	return bytes / a * streamAlign
+}

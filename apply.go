@@ -1,0 +1,142 @@
+package spatialdropout
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// Float is the data that dropout takes: float32, float64 and types made of them.
+type Float = kernel.Float
+
+// Apply writes src with dropout to dst: elements of a dropped channel become +0
+// (with [mask.Multiply], their product with 0), those of a kept channel are
+// multiplied by 1/(1−rate), rounded once. Applied to a gradient it is the
+// backward pass, since the operator is linear and its own transpose.
+//
+// g says where the channels of both dst and src lie. Each must hold g.Len()
+// elements; where g is a view, or more. Elements of dst in the gaps of a view
+// stay as they are, the padding channels of a blocked layout become zeros. dst
+// may be src itself; then a plane whose factor is 1 is not touched. Any other
+// overlap of the two is an error, as is a mask for other samples or channels. On
+// an error dst is untouched.
+//
+// Above 16 MiB Apply uses up to GOMAXPROCS goroutines; [Workers] sets another
+// number. It does not allocate after warm-up.
+func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
+	return apply(kernel.Scale, dst, src, m, g, workers)
+}
+
+// AddTo adds to dst what [Apply] would write: for tapes that accumulate
+// gradients. Product and sum are rounded separately. With [mask.Select] the
+// dropped channels of dst stay as they are, and so does padding.
+func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
+	return apply(kernel.Add, dst, src, m, g, workers)
+}
+
+// Workers is the greatest number of goroutines that share a call, the calling
+// one among them: with Workers(1) nothing leaves it. Workers(0) is the default,
+// which looks at the size of the data. The result does not depend on it.
+type Workers int
+
+// only returns the number that a call's optional argument gives.
+func only(workers []Workers) (Workers, error) {
+	var w Workers
+	if len(workers) > 0 {
+		w = workers[0]
+	}
+	if w < 0 || len(workers) > 1 {
+		return 0, fmt.Errorf("spatialdropout: workers %v, want one number, 0 or more", workers)
+	}
+	return w, nil
+}
+
+func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry, workers []Workers) error {
+	w, err := only(workers)
+	if err != nil {
+		return err
+	}
+	if err := check(dst, src, g); err != nil {
+		return err
+	}
+	if m == nil {
+		return errors.New("spatialdropout: no mask, want one of Draw")
+	}
+	if m.Samples() != g.Samples() || m.Channels() != g.Channels() {
+		return fmt.Errorf("spatialdropout: a mask of %d×%d channels for a tensor of %d×%d, want one drawn for its geometry", m.Samples(), m.Channels(), g.Samples(), g.Channels())
+	}
+	if m.Policy() == mask.Multiply {
+		op += kernel.Multiply - kernel.Scale
+	}
+	if g.Len() == 0 {
+		return nil
+	}
+	n := g.Samples() * g.PaddedChannels()
+	buf := scratchOf[T](n)
+	factors := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(*buf))), n)
+	mask.Factors(factors, m, g.PaddedChannels())
+	err = run(op, dst, src, factors, g, w)
+	scratch.Put(buf)
+	return err
+}
+
+// identity copies a tensor of geometry g, gaps of a view left out.
+func identity[T Float](dst, src []T, g layout.Geometry, w Workers) error {
+	if err := check(dst, src, g); err != nil {
+		return err
+	}
+	if g.Len() == 0 {
+		return nil
+	}
+	return run(kernel.Copy, dst, src, nil, g, w)
+}
+
+// check returns an error unless dst and src hold a tensor of geometry g.
+func check[T Float](dst, src []T, g layout.Geometry) error {
+	for _, b := range [...]struct {
+		name string
+		len  int
+	}{{"dst", len(dst)}, {"src", len(src)}} {
+		if b.len < g.Len() || b.len > g.Len() && !g.View() {
+			more := ""
+			if g.View() {
+				more = " or more"
+			}
+			return fmt.Errorf("spatialdropout: %s holds %d elements, want %d%s for %v", b.name, b.len, g.Len(), more, g)
+		}
+	}
+	return nil
+}
+
+// run does op on every element of g.
+func run[T Float](op kernel.Op, dst, src, factors []T, g layout.Geometry, w Workers) error {
+	var loops [kernel.MaxLoops]kernel.Loop
+	axes, depth := g.Axes()
+	for i, a := range axes[:depth] {
+		loops[i] = kernel.Loop(a)
+	}
+	if err := kernel.Run(op, dst, src, factors, loops[:depth], int(w)); err != nil {
+		return fmt.Errorf("spatialdropout: %w", err)
+	}
+	return nil
+}
+
+// scratch holds the factors of a call for the next one.
+var scratch = sync.Pool{New: func() any { return new([]uint64) }}
+
+// scratchOf returns memory for n elements of T.
+func scratchOf[T Float](n int) *[]uint64 {
+	var x T
+	words := (n*int(unsafe.Sizeof(x)) + 7) / 8
+	buf := scratch.Get().(*[]uint64)
+	if cap(*buf) < words {
+		*buf = make([]uint64, words)
+	}
+	*buf = (*buf)[:words]
+	return buf
+}

@@ -1,0 +1,110 @@
+package spatialdropout
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// Layer is dropout with a memory: Forward draws a mask and keeps it, Backward
+// uses it again. It starts in training. A Layer serves one goroutine at a time.
+type Layer[T Float] struct {
+	drop    *Dropout
+	mask    *mask.Mask // of the last Forward
+	spare   *mask.Mask // for the next one
+	workers Workers
+	eval    bool
+	last    pass
+}
+
+// pass is what the last Forward did.
+type pass uint8
+
+const (
+	nothing pass = iota
+	trained
+	evaluated
+)
+
+// NewLayer returns a layer in training. Its errors are those of [New].
+func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
+	c, err := configOf(opts)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDropout(rate, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Layer[T]{drop: d, mask: new(mask.Mask), spare: new(mask.Mask), workers: c.workers}, nil
+}
+
+// SetTraining switches between training and evaluation, from the next Forward
+// on.
+func (l *Layer[T]) SetTraining(training bool) { l.eval = !training }
+
+// Training reports whether the next Forward drops channels.
+func (l *Layer[T]) Training() bool { return !l.eval }
+
+// Dropout returns what the layer draws with, for its rate, seed and step.
+func (l *Layer[T]) Dropout() *Dropout { return l.drop }
+
+// Mask returns the mask of the last Forward, nil if there was none or if it was
+// in evaluation. The next but one Forward overwrites it.
+func (l *Layer[T]) Mask() *mask.Mask {
+	if l.last != trained {
+		return nil
+	}
+	return l.mask
+}
+
+// Forward writes src with dropout to dst, which may be src: in training with a
+// new mask, in evaluation unchanged. Its errors are those of [Apply]. On an error
+// dst is untouched, no step is spent, and Backward still belongs to the Forward
+// before.
+func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
+	if l.eval {
+		if err := identity(dst, src, g, l.workers); err != nil {
+			return err
+		}
+		l.last = evaluated
+		return nil
+	}
+	step := l.drop.Step()
+	l.drop.drawAt(l.spare, g, step)
+	if err := Apply(dst, src, l.spare, g, l.workers); err != nil {
+		return err
+	}
+	l.drop.step.Store(step + 1)
+	l.mask, l.spare = l.spare, l.mask
+	l.last = trained
+	return nil
+}
+
+// Backward writes the gradient with respect to the last Forward's src to dst,
+// src being the gradient with respect to its output; dst may be src. g may lie
+// otherwise in memory than Forward's, for the same samples and channels. Without
+// a Forward before it is an error; the others are those of [Apply].
+func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
+	switch l.last {
+	case trained:
+		return Apply(dst, src, l.mask, g, l.workers)
+	case evaluated:
+		return identity(dst, src, g, l.workers)
+	}
+	return errors.New("spatialdropout: Backward without a Forward before")
+}
+
+// WithWorkers sets how many goroutines a [Layer] may use, see [Workers]. It
+// means nothing to [New], since Apply and AddTo take the number themselves.
+func WithWorkers(workers Workers) Option {
+	return func(c *config) error {
+		if workers < 0 {
+			return fmt.Errorf("spatialdropout: %d workers, want 0 or more", workers)
+		}
+		c.workers = workers
+		return nil
+	}
+}

@@ -1,0 +1,225 @@
+// Package npy reads and writes NumPy .npy files that hold one array of 32-bit or 64-bit floats.
+//
+// Reading takes versions 1.0, 2.0 and 3.0 of the format, little-endian and in C order. Writing
+// gives version 1.0, byte for byte what numpy.save makes of the same array (NumPy 1.24 or newer).
+// Bits pass through unchanged both ways, NaN payloads included, on hosts of either byte order.
+package npy
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"unsafe"
+)
+
+// Array is an n-dimensional array in C order: the last index runs fastest.
+type Array struct {
+	Shape []int // one length per dimension; empty for a single number (0-d)
+	Data  any   // []float32 or []float64, with as many elements as the product of Shape
+}
+
+// Element lists the types whose slices an Array may hold, one for each row of dtypes.
+type Element interface{ float32 | float64 }
+
+// dtype pairs the name of an element type in the header with the type of its slices. Reading and
+// writing see an element as so many bytes, so a type whose bits mean nothing to Go will do as well.
+type dtype struct {
+	descr string
+	slice reflect.Type
+}
+
+var dtypes = []dtype{
+	{"<f4", reflect.TypeFor[[]float32]()},
+	{"<f8", reflect.TypeFor[[]float64]()},
+}
+
+func (dt dtype) size() int { return int(dt.slice.Elem().Size()) }
+
+// Of returns an Array of the given shape that shares data. Whether the two fit is checked when the
+// array is written.
+func Of[T Element](data []T, shape ...int) *Array {
+	return &Array{Shape: append([]int{}, shape...), Data: data}
+}
+
+// String gives the shape as Python writes it and the dtype, as in "(1, 3, 4) of <f4".
+func (a *Array) String() string {
+	for _, dt := range dtypes {
+		if dt.slice == reflect.TypeOf(a.Data) {
+			return tuple(a.Shape) + " of " + dt.descr
+		}
+	}
+	return fmt.Sprintf("%s of %T", tuple(a.Shape), a.Data)
+}
+
+// Read reads one array of any shape. It reads r to its end, for bytes after the data are an error.
+//
+// It is an error, too, if the header is malformed, the file is cut short, or the array is one that
+// the package does not hold: another dtype, big-endian, or in Fortran order (unless at most one
+// dimension exceeds 1, where the two orders agree). Memory is taken as the data come in, at most a
+// small multiple of what has been read, whatever the header claims.
+func Read(r io.Reader) (*Array, error) {
+	a, err := read(r)
+	if err != nil {
+		return nil, fmt.Errorf("npy: %w", err)
+	}
+	return a, nil
+}
+
+func read(r io.Reader) (*Array, error) {
+	h, err := readHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	dt, err := lookup(h.descr)
+	if err != nil {
+		return nil, err
+	}
+	n, err := elements(h.shape, dt.size())
+	if err != nil {
+		return nil, err
+	}
+	long := slices.DeleteFunc(slices.Clone(h.shape), func(d int) bool { return d <= 1 })
+	if h.fortran && len(long) > 1 {
+		return nil, fmt.Errorf("shape %s is in Fortran order, expected C order: save numpy.ascontiguousarray(a) instead", tuple(h.shape))
+	}
+	a := &Array{Shape: h.shape}
+	if a.Data, err = readData(r, dt, n); err != nil {
+		return nil, fmt.Errorf("%s of %s: %w", tuple(h.shape), dt.descr, err)
+	}
+	switch k, err := io.ReadFull(r, make([]byte, 1)); {
+	case k > 0:
+		return nil, fmt.Errorf("trailing bytes: got more than the %d bytes of data expected for %v", n*dt.size(), a)
+	case err != io.EOF:
+		return nil, fmt.Errorf("reading on to the end after %v: %w", a, err)
+	}
+	return a, nil
+}
+
+func lookup(descr string) (dtype, error) {
+	known := make([]string, len(dtypes))
+	for i, dt := range dtypes {
+		if dt.descr == descr {
+			return dt, nil
+		}
+		known[i] = "'" + dt.descr + "'"
+	}
+	order := ""
+	if strings.HasPrefix(descr, ">") {
+		order = " (big-endian)"
+	}
+	return dtype{}, fmt.Errorf("descr %.40q%s, expected %s: convert with numpy's astype", descr, order, strings.Join(known, " or "))
+}
+
+// chunk is how many bytes are taken on trust; every element size divides it.
+const chunk = 1 << 16
+
+// readData reads n elements. Since n is only the header's word, room for more than a chunk is made
+// for bytes that a file is known to have, or else for as many again as were read.
+func readData(r io.Reader, dt dtype, n int) (any, error) {
+	room := int64(chunk)
+	if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			room = max(room, min(info.Size(), math.MaxInt))
+		}
+	}
+	size := dt.size()
+	data := reflect.New(dt.slice).Elem()
+	data.Set(reflect.MakeSlice(dt.slice, 0, min(n, int(room)/size)))
+	for data.Len() < n {
+		done := data.Len()
+		if done == data.Cap() {
+			data.Grow(min(n-done, done))
+		}
+		data.SetLen(min(n, data.Cap()))
+		part := memory(data)[done*size:]
+		if err := fill(r, part, "data", done*size, n*size); err != nil {
+			return nil, err
+		}
+		if !littleEndian {
+			swap(part, size)
+		}
+	}
+	return data.Interface(), nil
+}
+
+// fill reads all of buf; before and total are for the error: how many bytes of what were read
+// before, and how many it takes.
+func fill(r io.Reader, buf []byte, what string, before, total int) error {
+	k, err := io.ReadFull(r, buf)
+	if err == nil {
+		return nil
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("truncated %s: got %d bytes, expected %d: %w", what, before+k, total, io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("reading the %s, %d of %d bytes in: %w", what, before+k, total, err)
+}
+
+// Write writes the array, of any shape, as numpy.save does. If Data is not a slice of an Element,
+// or its length is not the product of Shape, it returns an error and writes nothing.
+func (a *Array) Write(w io.Writer) error {
+	enc, err := a.encode()
+	if err == nil {
+		err = enc.write(w)
+	}
+	if err != nil {
+		return fmt.Errorf("npy: writing %v: %w", a, err)
+	}
+	return nil
+}
+
+// encoded is an array ready to be written: raw is the memory of its data, in the host's byte order.
+type encoded struct {
+	header, raw []byte
+	size        int
+}
+
+func (a *Array) encode() (encoded, error) {
+	for _, dt := range dtypes {
+		if dt.slice != reflect.TypeOf(a.Data) {
+			continue
+		}
+		raw := memory(reflect.ValueOf(a.Data))
+		n, err := elements(a.Shape, dt.size())
+		if got := len(raw) / dt.size(); err == nil && got != n {
+			err = fmt.Errorf("got data of %d elements, expected %d", got, n)
+		}
+		return encoded{formatHeader(dt.descr, a.Shape), raw, dt.size()}, err
+	}
+	return encoded{}, fmt.Errorf("got data of type %T, expected []float32 or []float64", a.Data)
+}
+
+func (e encoded) write(w io.Writer) error {
+	_, err := w.Write(e.header)
+	if littleEndian && err == nil {
+		_, err = w.Write(e.raw)
+		return err
+	}
+	for part := range slices.Chunk(e.raw, chunk) {
+		if err == nil {
+			part = slices.Clone(part)
+			swap(part, e.size)
+			_, err = w.Write(part)
+		}
+	}
+	return err
+}
+
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// memory returns the bytes of a slice where they lie.
+func memory(slice reflect.Value) []byte {
+	return unsafe.Slice((*byte)(slice.UnsafePointer()), slice.Len()*int(slice.Type().Elem().Size()))
+}
+
+// swap reverses the bytes of each element.
+func swap(raw []byte, size int) {
+	for ; len(raw) > 0; raw = raw[size:] {
+		slices.Reverse(raw[:size])
+	}
+}

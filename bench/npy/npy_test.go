@@ -1,0 +1,525 @@
+package npy
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// count is the count of testdata/make_golden.py: -1.5, -1, -0.5, 0, ... in C order.
+func count[T Element](shape ...int) *Array {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	data := make([]T, n)
+	for i := range data {
+		data[i] = T(i)*0.5 - 1.5
+	}
+	return Of(data, shape...)
+}
+
+func fromBits32(list ...uint32) []float32 {
+	out := make([]float32, len(list))
+	for i, b := range list {
+		out[i] = math.Float32frombits(b)
+	}
+	return out
+}
+
+func fromBits64(list ...uint64) []float64 {
+	out := make([]float64, len(list))
+	for i, b := range list {
+		out[i] = math.Float64frombits(b)
+	}
+	return out
+}
+
+func ones(n int) []int { return slices.Repeat([]int{1}, n) }
+
+// saved holds the arrays of testdata/saved.
+func saved() map[string]*Array {
+	m := map[string]*Array{
+		"f4_0d": count[float32](), "f8_0d": count[float64](),
+		"f4_empty_1d": count[float32](0), "f8_empty_1d": count[float64](0),
+		"f4_empty_3d": count[float32](2, 0, 3), "f8_empty_3d": count[float64](2, 0, 3),
+		"f4_1d": count[float32](5), "f8_1d": count[float64](5),
+		"f4_3d": count[float32](1, 3, 4), "f8_3d": count[float64](1, 3, 4),
+		"f4_5d": count[float32](2, 1, 3, 2, 2), "f8_5d": count[float64](2, 1, 3, 2, 2),
+		"f4_32d": count[float32](ones(32)...),
+		"f4_special": Of(fromBits32(
+			0x00000000, 0x80000000, 0x00000001, 0x807FFFFF, 0x00800000, 0x7F7FFFFF,
+			0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFBABE55), 6, 2),
+		"f8_special": Of(fromBits64(
+			0x0000000000000000, 0x8000000000000000, 0x0000000000000001, 0x800FFFFFFFFFFFFF,
+			0x0010000000000000, 0x7FEFFFFFFFFFFFFF, 0x7FF0000000000000, 0xFFF0000000000000,
+			0x7FF8000000000000, 0xFFF8000000000000, 0x7FF0000000000001, 0xFFF7BADBABE55555), 6, 2),
+	}
+	if strconv.IntSize == 64 {
+		for _, zeros := range []int{10, 11, 12} {
+			shape := append([]int{0, int(math.Pow10(zeros))}, ones(9)...)
+			m[fmt.Sprintf("f4_padding_%d", zeros)] = count[float32](shape...)
+		}
+	}
+	return m
+}
+
+// sameBits fails unless got has the shape, the element type and the very bits of want.
+func sameBits(t *testing.T, got, want *Array) {
+	t.Helper()
+	if !slices.Equal(got.Shape, want.Shape) {
+		t.Fatalf("shape %v, expected %v", got.Shape, want.Shape)
+	}
+	if g, w := bitsOf(t, got), bitsOf(t, want); !slices.Equal(g, w) || reflect.TypeOf(got.Data) != reflect.TypeOf(want.Data) {
+		t.Fatalf("%T with bits %x, expected %T with bits %x", got.Data, g, want.Data, w)
+	}
+}
+
+func bitsOf(t *testing.T, a *Array) (out []uint64) {
+	t.Helper()
+	switch data := a.Data.(type) {
+	case []float32:
+		for _, x := range data {
+			out = append(out, uint64(math.Float32bits(x)))
+		}
+	case []float64:
+		for _, x := range data {
+			out = append(out, math.Float64bits(x))
+		}
+	default:
+		t.Fatalf("data of type %T", a.Data)
+	}
+	return out
+}
+
+func encode(t *testing.T, a *Array) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := a.Write(&buf); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func says(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, expected one that says %q", words)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error %q does not say %q", err, word)
+		}
+	}
+	if len(err.Error()) > 2000 {
+		t.Errorf("error of %d bytes", len(err.Error()))
+	}
+}
+
+// file builds a .npy file from its parts, right or wrong.
+func file(version byte, dict string, data ...byte) []byte {
+	out := append([]byte("\x93NUMPY"), version, 0)
+	if version == 1 {
+		out = binary.LittleEndian.AppendUint16(out, uint16(len(dict)))
+	} else {
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(dict)))
+	}
+	return append(append(out, dict...), data...)
+}
+
+func dict(descr, fortran, shape string) string {
+	return fmt.Sprintf("{'descr': %s, 'fortran_order': %s, 'shape': %s, }\n", descr, fortran, shape)
+}
+
+func TestReadGivesTheBitsThatNumPySaved(t *testing.T) {
+	for name, want := range saved() {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("testdata", "saved", name+".npy")
+			got, err := ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameBits(t, got, want)
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = Read(bytes.NewReader(raw)); err != nil {
+				t.Fatal(err)
+			}
+			sameBits(t, got, want)
+		})
+	}
+}
+
+func TestWriteGivesTheBytesThatNumPySaved(t *testing.T) {
+	for name, a := range saved() {
+		t.Run(name, func(t *testing.T) {
+			want, err := os.ReadFile(filepath.Join("testdata", "saved", name+".npy"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := encode(t, a); !bytes.Equal(got, want) {
+				t.Errorf("wrote\n%q\nexpected\n%q", got, want)
+			}
+			path := filepath.Join(t.TempDir(), "a.npy")
+			if err := a.WriteFile(path); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := os.ReadFile(path); !bytes.Equal(got, want) {
+				t.Errorf("wrote the file\n%q\nexpected\n%q", got, want)
+			}
+		})
+	}
+}
+
+func TestEveryGoldenFileIsTested(t *testing.T) {
+	if strconv.IntSize < 64 {
+		t.Skip("some golden shapes need 64 bits")
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "saved", "*.npy"))
+	if err != nil || len(files) != len(saved()) {
+		t.Errorf("%d files in testdata/saved, %d in the test's table (%v)", len(files), len(saved()), err)
+	}
+}
+
+func TestReadTakesVersions2And3(t *testing.T) {
+	for _, name := range []string{"version_2", "version_3"} {
+		a, err := ReadFile(filepath.Join("testdata", "read", name+".npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameBits(t, a, count[float32](3, 4))
+	}
+}
+
+func TestReadTakesEveryFormOfHeaderThatTheFormatAllows(t *testing.T) {
+	data := []byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}
+	for _, dict := range []string{
+		"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
+		"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
+		`{"shape":(2,),"fortran_order":False,"descr":"<f4"}`,
+		"{ 'fortran_order' : False , 'descr' : \"<f4\" , 'shape' : ( 2 , ) , } \n",
+		"\n{'descr': '<f4',\n 'fortran_order': False,\r\n\t'shape': (2,)}",
+		"{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }",
+		"{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }",
+	} {
+		for version := byte(1); version <= 3; version++ {
+			a, err := Read(bytes.NewReader(file(version, dict, data...)))
+			if err != nil {
+				t.Errorf("%q: %v", dict, err)
+				continue
+			}
+			sameBits(t, a, Of([]float32{1, 2}, 2))
+		}
+	}
+	for shape, want := range map[string][]int{
+		"(1, 2)": {1, 2}, "(1L, 2L, )": {1, 2}, "(2,1,1)": {2, 1, 1},
+	} {
+		a, err := Read(bytes.NewReader(file(1, dict("'<f4'", "True", shape), data...)))
+		if err != nil {
+			t.Errorf("%s: %v", shape, err)
+			continue
+		}
+		sameBits(t, a, Of([]float32{1, 2}, want...))
+	}
+}
+
+func TestReadTakesTheLongestHeader(t *testing.T) {
+	short := dict("'<f4'", "False", "()")
+	for version := byte(1); version <= 3; version++ {
+		padded := strings.Repeat(" ", math.MaxUint16-len(short)) + short
+		a, err := Read(bytes.NewReader(file(version, padded, 0, 0, 0x80, 0x3f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameBits(t, a, Of([]float32{1}))
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	four := []byte{1, 2, 3, 4}
+	good := file(1, dict("'<f4'", "False", "(2,)"), 1, 2, 3, 4, 5, 6, 7, 8)
+	header := func(text string) []byte { return file(1, text, four...) }
+	shape := func(text string) []byte { return header(dict("'<f4'", "False", text)) }
+	tests := []struct {
+		name  string
+		file  []byte
+		words []string
+	}{
+		{"no bytes", nil, []string{"truncated magic", "got 0 bytes", "expected 8"}},
+		{"part of the magic", good[:5], []string{"truncated magic", "got 5 bytes", "expected 8"}},
+		{"another file format", []byte("PK\x03\x04 a zip file"), []string{"magic", `"PK\x03\x04 a"`, `expected "\x93NUMPY"`}},
+		{"version 4", file(4, "{}"), []string{"unknown version 4.0", "expected 1.0, 2.0 or 3.0"}},
+		{"version 1.1", []byte("\x93NUMPY\x01\x01\x00\x00"), []string{"unknown version 1.1"}},
+		{"version 0", []byte("\x93NUMPY\x00\x00\x00\x00"), []string{"unknown version 0.0"}},
+		{"part of the header length", good[:9], []string{"truncated header length", "got 1 bytes", "expected 2"}},
+		{"part of a long header length", []byte("\x93NUMPY\x02\x00\x10\x00\x00"), []string{"truncated header length", "got 3 bytes", "expected 4"}},
+		{"part of the header", good[:30], []string{"truncated header", "got 20 bytes", "expected "}},
+		{"no data", good[:len(good)-8], []string{"truncated data", "got 0 bytes", "expected 8", "(2,) of <f4"}},
+		{"part of the data", good[:len(good)-3], []string{"truncated data", "got 5 bytes", "expected 8", "(2,) of <f4"}},
+		{"one byte too many", append(slices.Clone(good), 0), []string{"trailing bytes", "8 bytes", "(2,) of <f4"}},
+		{"two arrays", append(slices.Clone(good), good...), []string{"trailing bytes"}},
+		{"a byte after an empty array", shape("(0,)"), []string{"trailing bytes", "0 bytes", "(0,) of <f4"}},
+		{"a header of 64 KiB", file(2, strings.Repeat(" ", 1<<16)), []string{"header length 65536", "at most 65535"}},
+		{"a header of 4 GiB", []byte("\x93NUMPY\x02\x00\xff\xff\xff\xff{}"), []string{"header length 4294967295", "at most 65535"}},
+
+		{"big-endian floats", header(dict("'>f4'", "False", "(1,)")), []string{`">f4"`, "big-endian", "'<f4' or '<f8'", "astype"}},
+		{"integers", header(dict("'<i4'", "False", "(1,)")), []string{`"<i4"`, "'<f4' or '<f8'"}},
+		{"half floats", header(dict("'<f2'", "False", "(1,)")), []string{`"<f2"`, "'<f4' or '<f8'"}},
+		{"objects", header(dict("'|O'", "False", "(1,)")), []string{`"|O"`, "'<f4' or '<f8'"}},
+		{"native order", header(dict("'f4'", "False", "(1,)")), []string{`"f4"`, "'<f4' or '<f8'"}},
+		{"an endless descr", header(dict("'"+strings.Repeat("x", 9000)+"'", "False", "(1,)")), []string{"descr", "xxx"}},
+		{"a structured dtype", header(dict("[('x', '<f4')]", "False", "(1,)")), []string{"descr", `"["`, "quoted string"}},
+		{"Fortran order", file(1, dict("'<f4'", "True", "(2, 1, 2)")), []string{"(2, 1, 2)", "Fortran order", "C order", "numpy.ascontiguousarray"}},
+
+		{"an empty header", header(""), []string{"malformed header", "the end of the header", "expected {"}},
+		{"blanks for a header", header("   \n"), []string{"malformed header", "the end of the header", "expected {"}},
+		{"no dict", header("('<f4', False, (1,))"), []string{"malformed header", `"("`, "expected {"}},
+		{"a bare comma", header("{,}"), []string{"malformed header", `","`, "quoted string"}},
+		{"a dict without end", header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), "), []string{"malformed header", "the end of the header"}},
+		{"a string without end", header("{'descr': '<f4, }"), []string{"malformed header", "descr", "quoted string"}},
+		{"no comma between keys", header("{'descr': '<f4' 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", `"'fortran_order'"`, "comma"}},
+		{"two commas", header("{'descr': '<f4',, 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", `","`}},
+		{"no colon", header("{'descr' '<f4', 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", "expected :"}},
+		{"an unquoted key", header("{descr: '<f4', 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", `"descr"`, "quoted string"}},
+		{"a missing descr", header("{'fortran_order': False, 'shape': (1,)}"), []string{"missing key", "descr"}},
+		{"a missing fortran_order", header("{'descr': '<f4', 'shape': (1,)}"), []string{"missing key", "fortran_order"}},
+		{"a missing shape", header("{'descr': '<f4', 'fortran_order': False}"), []string{"missing key", "shape"}},
+		{"no keys", header("{}"), []string{"missing key"}},
+		{"a duplicate key", header("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}"), []string{"duplicate key", "descr"}},
+		{"an unknown key", header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'extra': 1}"), []string{"unknown key", "extra"}},
+		{"bytes after the dict", header(dict("'<f4'", "False", "(1,)") + "x"), []string{"malformed header", `"x"`, "padding"}},
+		{"a NUL for padding", header(dict("'<f4'", "False", "(1,)") + "\x00"), []string{"malformed header", `"\x00"`, "padding"}},
+		{"an order of 0", header(dict("'<f4'", "0", "(1,)")), []string{"fortran_order", `"0"`, "True or False"}},
+		{"a quoted order", header(dict("'<f4'", "'False'", "(1,)")), []string{"fortran_order", "True or False"}},
+		{"an unquoted descr", header(dict("<f4", "False", "(1,)")), []string{"descr", `"<f4"`, "quoted string"}},
+
+		{"a negative dimension", shape("(-1,)"), []string{"negative dimension -1"}},
+		{"two negative dimensions", shape("(-1, -1)"), []string{"negative dimension -1", "(-1, -1)"}},
+		{"a fraction", shape("(1.0,)"), []string{"shape", `"1.0"`, "integer"}},
+		{"an exponent", shape("(1e0,)"), []string{"shape", `"1e0"`, "integer"}},
+		{"hexadecimal", shape("(0x1,)"), []string{"shape", `"0x1"`, "integer"}},
+		{"a leading zero", shape("(01,)"), []string{"shape", `"01"`, "integer"}},
+		{"a plus sign", shape("(+1,)"), []string{"shape", `"+1"`, "integer"}},
+		{"an underscore", shape("(1_0,)"), []string{"shape", `"1_0"`, "integer"}},
+		{"a truth value", shape("(True,)"), []string{"shape", `"True"`, "integer"}},
+		{"a string dimension", shape("('1',)"), []string{"shape", `"'1'"`, "integer"}},
+		{"L alone", shape("(L,)"), []string{"shape", `"L"`, "integer"}},
+		{"two Ls", shape("(1LL,)"), []string{"shape", `"1LL"`, "integer"}},
+		{"a nested tuple", shape("((1,),)"), []string{"shape", `"("`, "integer"}},
+		{"a number for a shape", shape("1"), []string{"shape", `"1"`, "tuple"}},
+		{"a number in parentheses", shape("(1)"), []string{"shape", "(1)", "(1,)"}},
+		{"a list for a shape", shape("[1]"), []string{"shape", "tuple"}},
+		{"a lone comma in a shape", shape("(,)"), []string{"shape", `","`, "integer"}},
+		{"a shape without end", shape("(1, 1"), []string{"shape", `"}"`, "integer"}},
+		{"a shape without commas", shape("(1 1)"), []string{"shape", `"1"`, "comma or )"}},
+		{"a dimension past int", shape("(99999999999999999999,)"), []string{"shape", "99999999999999999999", "overflows"}},
+		{"a dimension of 9000 digits", shape("(" + strings.Repeat("9", 9000) + ",)"), []string{"shape", "overflows"}},
+		{"a product past int", shape(fmt.Sprintf("(%d, 2)", math.MaxInt)), []string{"overflows", strconv.Itoa(math.MaxInt)}},
+		{"bytes past int", shape(fmt.Sprintf("(%d,)", math.MaxInt/4+1)), []string{"overflows", "4 bytes an element"}},
+		{"a product that wraps to 1", shape(fmt.Sprintf("(%d, %[1]d)", math.MaxInt)), []string{"overflows"}},
+		{"an overflow hidden by a zero", shape(fmt.Sprintf("(%d, 8, 0)", math.MaxInt)), []string{"overflows"}},
+		{"an overflow behind a zero", shape(fmt.Sprintf("(0, %d, 8)", math.MaxInt)), []string{"overflows"}},
+		{"65 dimensions", shape("(" + strings.Repeat("1, ", 65) + ")"), []string{"65 dimensions", "at most 64"}},
+		{"20000 dimensions", shape("(" + strings.Repeat("1, ", 20000) + ")"), []string{"20000 dimensions", "at most 64"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := Read(bytes.NewReader(test.file))
+			says(t, err, append(test.words, "npy: ")...)
+			if a != nil {
+				t.Errorf("an array along with the error")
+			}
+			path := filepath.Join(t.TempDir(), "bad.npy")
+			if err := os.WriteFile(path, test.file, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			_, err = ReadFile(path)
+			says(t, err, append(test.words, "npy: ", path)...)
+		})
+	}
+}
+
+func TestReadFileRefusesWhatNumPySavesInOtherForms(t *testing.T) {
+	for name, words := range map[string][]string{
+		"big_endian": {">f4", "big-endian", "'<f4' or '<f8'"},
+		"fortran":    {"(3, 4)", "Fortran order", "numpy.ascontiguousarray"},
+		"int32":      {"<i4", "'<f4' or '<f8'"},
+		"structured": {"descr", "quoted string"},
+	} {
+		path := filepath.Join("testdata", "refused", name+".npy")
+		_, err := ReadFile(path)
+		says(t, err, append(words, path)...)
+	}
+	_, err := ReadFile("missing.npy")
+	says(t, err, "npy: ", "missing.npy")
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v is not ErrNotExist", err)
+	}
+	dir := t.TempDir()
+	_, err = ReadFile(dir)
+	says(t, err, "npy: ", dir)
+}
+
+// allocated returns how many bytes f allocates in all.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestALyingHeaderTakesNoMemory(t *testing.T) {
+	const bound = 1 << 20
+	trillion := "(1000000000000,)"
+	if strconv.IntSize < 64 {
+		trillion = "(500000000,)"
+	}
+	for name, lie := range map[string][]byte{
+		"elements":       file(1, dict("'<f4'", "False", trillion), make([]byte, 100)...),
+		"doubles":        file(1, dict("'<f8'", "False", strings.ReplaceAll(trillion, "5", "1")), make([]byte, 100)...),
+		"header of 4GiB": append([]byte("\x93NUMPY\x03\x00\xff\xff\xff\xff"), make([]byte, 188)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "lie.npy")
+			if err := os.WriteFile(path, lie, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			var err, errFile error
+			got := allocated(func() { _, err = Read(bytes.NewReader(lie)) })
+			gotFile := allocated(func() { _, errFile = ReadFile(path) })
+			says(t, err, "expected")
+			says(t, errFile, "expected", path)
+			if got > bound || gotFile > bound {
+				t.Errorf("Read allocated %d bytes and ReadFile %d, expected at most %d", got, gotFile, bound)
+			}
+		})
+	}
+}
+
+func TestReadingAStreamTakesASmallMultipleOfWhatItHolds(t *testing.T) {
+	const held = 10 << 20
+	lie := file(1, dict("'<f4'", "False", "(500000000,)"), make([]byte, held)...)
+	var err error
+	got := allocated(func() { _, err = Read(bytes.NewReader(lie)) })
+	says(t, err, "truncated data", strconv.Itoa(held), "2000000000")
+	if got > 5*held {
+		t.Errorf("allocated %d bytes for the %d there were", got, held)
+	}
+}
+
+func TestReadTakesDataThatComeInPieces(t *testing.T) {
+	small, large := count[float64](7, 3), count[float32](3, 100_003)
+	for name, a := range map[string]*Array{"small": small, "large": large} {
+		raw := encode(t, a)
+		for kind, wrap := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "bytes": iotest.OneByteReader,
+			"halves": iotest.HalfReader, "error with data": iotest.DataErrReader,
+		} {
+			got, err := Read(wrap(bytes.NewReader(raw)))
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, kind, err)
+			}
+			sameBits(t, got, a)
+		}
+	}
+}
+
+func TestReadPassesOnTheErrorOfItsReader(t *testing.T) {
+	broken := errors.New("broken cable")
+	raw := encode(t, count[float32](2, 3))
+	for n := range len(raw) + 1 {
+		_, err := Read(io.MultiReader(bytes.NewReader(raw[:n]), iotest.ErrReader(broken)))
+		if says(t, err, "broken cable"); !errors.Is(err, broken) {
+			t.Fatalf("after %d bytes: %v does not wrap the reader's error", n, err)
+		}
+		if _, err := Read(bytes.NewReader(raw[:n])); n < len(raw) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatalf("cut to %d bytes: %v is not ErrUnexpectedEOF", n, err)
+		}
+	}
+}
+
+func TestAHostOfTheOtherByteOrderSwapsBytes(t *testing.T) {
+	defer func(was bool) { littleEndian = was }(littleEndian)
+	a := count[float32](3, 30_001)
+	raw := encode(t, a)
+	littleEndian = !littleEndian
+	got, err := Read(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bitsOf(t, a)
+	for i, b := range bitsOf(t, got) {
+		if uint32(b) != bits.ReverseBytes32(uint32(want[i])) {
+			t.Fatalf("element %d is %#x, expected the bytes of %#x reversed", i, b, want[i])
+		}
+	}
+	if again := encode(t, got); !bytes.Equal(again, raw) {
+		t.Error("written again, the file differs")
+	}
+}
+
+func TestOfSharesDataAndKeepsItsOwnShape(t *testing.T) {
+	data, shape := []float32{1, 2}, []int{2}
+	a := Of(data, shape...)
+	data[0], shape[0] = 5, 9
+	if a.Data.([]float32)[0] != 5 || a.Shape[0] != 2 {
+		t.Errorf("%v with %v", a, a.Data)
+	}
+}
+
+func TestStringNamesShapeAndDtype(t *testing.T) {
+	for want, a := range map[string]*Array{
+		"(1, 3, 4) of <f4": Of([]float32(nil), 1, 3, 4),
+		"(3,) of <f8":      Of([]float64(nil), 3),
+		"() of []int":      {Data: []int{1}},
+		"(2,) of <nil>":    {Shape: []int{2}},
+	} {
+		if got := a.String(); got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	files, _ := filepath.Glob(filepath.Join("testdata", "*", "*.npy"))
+	for _, path := range files {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		a, err := Read(bytes.NewReader(raw))
+		if err != nil {
+			if says(t, err, "npy: "); a != nil {
+				t.Fatal("an array along with the error")
+			}
+			return
+		}
+		again, err := Read(bytes.NewReader(encode(t, a)))
+		if err != nil {
+			t.Fatalf("what was written does not read: %v", err)
+		}
+		sameBits(t, again, a)
+		if data := memory(reflect.ValueOf(a.Data)); littleEndian && !bytes.HasSuffix(raw, data) {
+			t.Fatal("the data are not the end of the file")
+		}
+	})
+}

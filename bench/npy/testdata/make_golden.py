@@ -1,0 +1,71 @@
+"""Makes the .npy files beside it with NumPy 1.24 or newer: python3 make_golden.py
+
+saved/    by numpy.save; this package must read them and write them back byte for byte
+read/     what numpy.save does not make but NumPy reads, and so must this package
+refused/  what NumPy saves but this package does not hold
+
+The Go tests hold the same arrays as Go values, so a change here is a change there.
+"""
+
+import pathlib
+
+import numpy as np
+
+here = pathlib.Path(__file__).parent
+
+
+def path(folder, name):
+    (here / folder).mkdir(exist_ok=True)
+    return here / folder / f"{name}.npy"
+
+
+def count(dtype, *shape):
+    """-1.5, -1, -0.5, 0, ... in C order."""
+    return (np.arange(np.prod(shape, dtype=int)) * 0.5 - 1.5).astype(dtype).reshape(shape)
+
+
+F4_BITS = [
+    0x00000000, 0x80000000,  # 0, -0
+    0x00000001, 0x807FFFFF,  # smallest and largest subnormal
+    0x00800000, 0x7F7FFFFF,  # smallest and largest normal
+    0x7F800000, 0xFF800000,  # infinities
+    0x7FC00000, 0xFFC00000,  # quiet NaN of either sign
+    0x7F800001, 0xFFBABE55,  # signalling NaN with payloads
+]
+F8_BITS = [
+    0x0000000000000000, 0x8000000000000000,
+    0x0000000000000001, 0x800FFFFFFFFFFFFF,
+    0x0010000000000000, 0x7FEFFFFFFFFFFFFF,
+    0x7FF0000000000000, 0xFFF0000000000000,
+    0x7FF8000000000000, 0xFFF8000000000000,
+    0x7FF0000000000001, 0xFFF7BADBABE55555,
+]
+
+for dtype in ("<f4", "<f8"):
+    kind = dtype[1:]
+    np.save(path("saved", kind + "_0d"), count(dtype))
+    np.save(path("saved", kind + "_empty_1d"), count(dtype, 0))
+    np.save(path("saved", kind + "_empty_3d"), count(dtype, 2, 0, 3))
+    np.save(path("saved", kind + "_1d"), count(dtype, 5))
+    np.save(path("saved", kind + "_3d"), count(dtype, 1, 3, 4))
+    np.save(path("saved", kind + "_5d"), count(dtype, 2, 1, 3, 2, 2))
+np.save(path("saved", "f4_special"), np.array(F4_BITS, "<u4").view("<f4").reshape(6, 2))
+np.save(path("saved", "f8_special"), np.array(F8_BITS, "<u8").view("<f8").reshape(6, 2))
+np.save(path("saved", "f4_32d"), count("<f4", *[1] * 32))
+
+# A header that ends at a multiple of 64 unpadded still gets 64 spaces: one just before it, it, and
+# one just after it.
+for zeros in (10, 11, 12):
+    shape = (0, 10**zeros) + (1,) * 9
+    np.save(path("saved", f"f4_padding_{zeros}"), np.zeros(shape, "<f4"))
+sizes = [path("saved", f"f4_padding_{zeros}").stat().st_size for zeros in (10, 11, 12)]
+assert sizes == [128, 192, 192], sizes
+
+for version in ((2, 0), (3, 0)):
+    with open(path("read", f"version_{version[0]}"), "wb") as f:
+        np.lib.format.write_array(f, count("<f4", 3, 4), version=version)
+
+np.save(path("refused", "big_endian"), count(">f4", 3, 4))
+np.save(path("refused", "fortran"), np.asfortranarray(count("<f4", 3, 4)))
+np.save(path("refused", "int32"), count("<i4", 3, 4))
+np.save(path("refused", "structured"), np.zeros(3, [("x", "<f4"), ("y", "<f4")]))

@@ -21,10 +21,13 @@ type Float = kernel.Float
 //
 // g says where the channels of both dst and src lie. Each must hold g.Len()
 // elements; where g is a view, or more. Elements of dst in the gaps of a view
-// stay as they are, the padding channels of a blocked layout become zeros. dst
-// may be src itself; then a plane whose factor is 1 is not touched. Any other
+// stay as they are, the padding channels of a blocked layout count as dropped.
+// dst may be src itself; then a plane whose factor is 1 is not touched. Any other
 // overlap of the two is an error, as is a mask for other samples or channels. On
 // an error dst is untouched.
+//
+// Where everything is kept and the factor is 1, as at rate 0, and nothing is
+// padding, Apply copies src to dst to the bit.
 //
 // Above 16 MiB Apply uses up to GOMAXPROCS goroutines; [Workers] sets another
 // number. It does not allocate after warm-up.
@@ -61,7 +64,7 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry,
 	if err != nil {
 		return err
 	}
-	if err := check(dst, src, g); err != nil {
+	if err := check(dst, src, &g); err != nil {
 		return err
 	}
 	if m == nil {
@@ -69,6 +72,9 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry,
 	}
 	if m.Samples() != g.Samples() || m.Channels() != g.Channels() {
 		return fmt.Errorf("spatialdropout: a mask of %d×%d channels for a tensor of %d×%d, want one drawn for its geometry", m.Samples(), m.Channels(), g.Samples(), g.Channels())
+	}
+	if op == kernel.Scale && m.Factor() == 1 && m.CountKept() == g.Samples()*g.PaddedChannels() {
+		return identity(dst, src, g, w)
 	}
 	if m.Policy() == mask.Multiply {
 		op += kernel.Multiply - kernel.Scale
@@ -80,24 +86,24 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry,
 	buf := scratchOf[T](n)
 	factors := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(*buf))), n)
 	mask.Factors(factors, m, g.PaddedChannels())
-	err = run(op, dst, src, factors, g, w)
+	err = run(op, dst, src, factors, &g, w)
 	scratch.Put(buf)
 	return err
 }
 
 // identity copies a tensor of geometry g, gaps of a view left out.
 func identity[T Float](dst, src []T, g layout.Geometry, w Workers) error {
-	if err := check(dst, src, g); err != nil {
+	if err := check(dst, src, &g); err != nil {
 		return err
 	}
 	if g.Len() == 0 {
 		return nil
 	}
-	return run(kernel.Copy, dst, src, nil, g, w)
+	return run(kernel.Copy, dst, src, nil, &g, w)
 }
 
 // check returns an error unless dst and src hold a tensor of geometry g.
-func check[T Float](dst, src []T, g layout.Geometry) error {
+func check[T Float](dst, src []T, g *layout.Geometry) error {
 	for _, b := range [...]struct {
 		name string
 		len  int
@@ -107,18 +113,18 @@ func check[T Float](dst, src []T, g layout.Geometry) error {
 			if g.View() {
 				more = " or more"
 			}
-			return fmt.Errorf("spatialdropout: %s holds %d elements, want %d%s for %v", b.name, b.len, g.Len(), more, g)
+			return fmt.Errorf("spatialdropout: %s holds %d elements, want %d%s for %v", b.name, b.len, g.Len(), more, *g)
 		}
 	}
 	return nil
 }
 
 // run does op on every element of g.
-func run[T Float](op kernel.Op, dst, src, factors []T, g layout.Geometry, w Workers) error {
+func run[T Float](op kernel.Op, dst, src, factors []T, g *layout.Geometry, w Workers) error {
 	var loops [kernel.MaxLoops]kernel.Loop
-	axes, depth := g.Axes()
-	for i, a := range axes[:depth] {
-		loops[i] = kernel.Loop(a)
+	depth := g.Depth()
+	for i := range depth {
+		loops[i] = kernel.Loop(g.Axis(i))
 	}
 	if err := kernel.Run(op, dst, src, factors, loops[:depth], int(w)); err != nil {
 		return fmt.Errorf("spatialdropout: %w", err)

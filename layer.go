@@ -72,6 +72,10 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 		l.last = evaluated
 		return nil
 	}
+	// Before a mask is drawn for a tensor that may not exist.
+	if err := check(dst, src, &g); err != nil {
+		return err
+	}
 	step := l.drop.Step()
 	l.drop.drawAt(l.spare, g, step)
 	if err := Apply(dst, src, l.spare, g, l.workers); err != nil {

@@ -200,11 +200,14 @@ func (n *nest) total() int {
 // order of the loops. In pixels both must lie on the border of a row.
 func (n *nest) walk(lo, hi int) {
 	size := n.count * n.length
-	from := lo % size
 	var index [MaxLoops]int
-	for k, at := n.depth-1, lo/size; k >= 0; k-- {
-		index[k] = at % n.outer[k].Size
-		at /= n.outer[k].Size
+	from := lo
+	if n.depth > 0 {
+		from = lo % size
+		for k, at := n.depth-1, lo/size; k >= 0; k-- {
+			index[k] = at % n.outer[k].Size
+			at /= n.outer[k].Size
+		}
 	}
 	for left := hi - lo; left > 0; {
 		var at, factor int
@@ -233,6 +236,10 @@ func (n *nest) walk(lo, hi int) {
 // offset at, whose factors begin at entry factor.
 func (n *nest) planes(at, factor, from, to int) {
 	limit := callBytes >> n.elem.shift()
+	if from == 0 && to == n.count*n.length && to <= limit {
+		n.call(at, factor, n.count, n.length) // the small call that overhead matters to
+		return
+	}
 	for from < to {
 		plane, inside := from/n.length, from%n.length
 		count, length := 1, 0

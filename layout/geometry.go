@@ -246,12 +246,17 @@ func (g Geometry) View() bool { return g.view }
 // up to a full group in the blocked orders.
 func (g Geometry) PaddedChannels() int { return g.padded }
 
-// Axes returns the loops that visit every element once, outermost first, and
-// their number. An element's place in the buffer is the sum of index·Stride;
-// the sum of index·Factor is n·PaddedChannels+c. Axes of a single step are left
-// out, and axes that lie seamlessly in memory are one. An empty tensor has no
-// elements and its loops mean nothing.
-func (g Geometry) Axes() ([maxAxes]Axis, int) { return g.axes, g.depth }
+// Depth returns the number of loops that visit every element once, see
+// [Geometry.Axis]. It is at most 6.
+func (g Geometry) Depth() int { return g.depth }
+
+// Axis returns loop i of those that visit every element once, 0 being the
+// outermost. An element's place in the buffer is the sum of index·Stride; the
+// sum of index·Factor is n·PaddedChannels+c. Strides nest: each is at least as
+// long as all that lies inside it. Axes of a single step are left out, and axes
+// that lie seamlessly in memory are one. The loops of an empty tensor mean
+// nothing.
+func (g Geometry) Axis(i int) Axis { return g.axes[:g.depth][i] }
 
 // String describes the geometry for messages.
 func (g Geometry) String() string {

@@ -1,7 +1,5 @@
 package mask
 
-import "math/bits"
-
 // Philox is the default random stream: Philox4x32-10, the counter-based
 // generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
 // (SC 2011), with the key seed. Trial i of a step takes word i mod 4 of the
@@ -39,7 +37,8 @@ func (p Philox) Draw(m *Mask, step, offset uint64) {
 		// on a block border.
 		need := min(64, trials-uint(w)*64)
 		var word uint64
-		for done := uint(0); done < need; block++ {
+		// After the last index comes 0, and so after the last block.
+		for done := uint(0); done < need; block = (block + 1) % (1 << 62) {
 			four := uint64(p.kept(block, step, threshold)) >> skip
 			word |= four << done
 			done += 4 - skip
@@ -60,32 +59,32 @@ func (p Philox) Draw(m *Mask, step, offset uint64) {
 // kept returns four bits, word j of the block being bit j: 1 if the word is
 // below the threshold.
 func (p Philox) kept(block, step, threshold uint64) uint8 {
-	w := philox4x32(p.Seed, block, step)
+	w0, w1, w2, w3 := philox4x32(p.Seed, block, step)
 	// word − threshold borrows, which sets the top bit, exactly where the trial
 	// is kept: no branch on a random number.
-	return uint8((uint64(w[0])-threshold)>>63 |
-		(uint64(w[1])-threshold)>>63<<1 |
-		(uint64(w[2])-threshold)>>63<<2 |
-		(uint64(w[3])-threshold)>>63<<3)
+	return uint8((uint64(w0)-threshold)>>63 |
+		(uint64(w1)-threshold)>>63<<1 |
+		(uint64(w2)-threshold)>>63<<2 |
+		(uint64(w3)-threshold)>>63<<3)
 }
 
 // philox4x32 returns Philox4x32-10 of a 64-bit key and a 128-bit counter, each
-// with the low half first.
-func philox4x32(key, counterLo, counterHi uint64) [4]uint32 {
+// with the low half first. The words are four results and not an array, which
+// the compiler would keep in memory.
+func philox4x32(key, counterLo, counterHi uint64) (c0, c1, c2, c3 uint32) {
 	const (
 		mul0, mul1 = 0xD2511F53, 0xCD9E8D57
 		weyl0      = 0x9E3779B9 // golden ratio
 		weyl1      = 0xBB67AE85 // √3 − 1
 	)
-	c0, c1 := uint32(counterLo), uint32(counterLo>>32)
-	c2, c3 := uint32(counterHi), uint32(counterHi>>32)
+	c0, c1 = uint32(counterLo), uint32(counterLo>>32)
+	c2, c3 = uint32(counterHi), uint32(counterHi>>32)
 	k0, k1 := uint32(key), uint32(key>>32)
 	for range 10 {
-		hi0, lo0 := bits.Mul32(mul0, c0)
-		hi1, lo1 := bits.Mul32(mul1, c2)
-		c0, c1, c2, c3 = hi1^c1^k0, lo1, hi0^c3^k1, lo0
+		p0, p1 := mul0*uint64(c0), mul1*uint64(c2)
+		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
 		k0 += weyl0
 		k1 += weyl1
 	}
-	return [4]uint32{c0, c1, c2, c3}
+	return c0, c1, c2, c3
 }

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// options are the command's flags.
+type options struct {
+	input, output, png string
+	json               bool
+	rounds             int
+
+	order   layout.Order
+	rate    float64
+	seed    uint64
+	step    uint64
+	offset  int
+	policy  mask.Policy
+	workers int
+}
+
+// usageError is an error of the one who typed the command.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// flagSet returns the flags, bound to o and at their defaults.
+func (o *options) flagSet() *flag.FlagSet {
+	*o = options{rounds: 10, order: layout.NCHW, rate: 0.5, seed: 42}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // run reports errors
+	f.Usage = func() {}
+	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE`, a .npy of float32 or float64, instead of running the benchmark")
+	f.StringVar(&o.output, "output", "", "write the result for -input to `FILE`, as .npy")
+	f.StringVar(&o.png, "png", "", "draw the feature maps before and after to `FILE`")
+	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
+	f.Func("rounds", "measure `N` times and take medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
+	f.Func("layout", "`NAME` of the order in which the axes lie: "+orders()+" (default NCHW)", func(s string) (err error) {
+		o.order, err = layout.Parse(s)
+		return err
+	})
+	f.Func("rate", "drop a channel with probability `P`, from 0 to 1 (default 0.5)", number(&o.rate, probability, "a number from 0 to 1"))
+	f.Func("seed", "seed `N` of the random stream (default 42)", number(&o.seed, unsigned, "a number from 0 to 2⁶⁴−1"))
+	f.Func("step", "step `N` of the random stream (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
+	f.Func("sample-offset", "take the first sample for sample `N` of a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
+	f.Func("policy", "`NAME` of what becomes of dropped elements: select gives +0, multiply the product with 0 (default select)", func(s string) error {
+		for _, p := range []mask.Policy{mask.Select, mask.Multiply} {
+			if strings.EqualFold(p.String(), s) {
+				o.policy = p
+				return nil
+			}
+		}
+		return errors.New("want select or multiply")
+	})
+	f.Func("workers", "use at most `N` goroutines for -input; 0 decides by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
+	return f
+}
+
+// number parses a flag into p.
+func number[T any](p *T, parse func(string) (T, error), want string) func(string) error {
+	return func(s string) error {
+		x, err := parse(s)
+		if err != nil {
+			return errors.New("want " + want)
+		}
+		*p = x
+		return nil
+	}
+}
+
+func natural(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, strconv.IntSize-1)
+	return int(n), err
+}
+
+func unsigned(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) }
+
+func probability(s string) (float64, error) {
+	p, err := strconv.ParseFloat(s, 64)
+	if err == nil && mask.CheckRate(p) != nil {
+		err = strconv.ErrRange
+	}
+	return math.Abs(p), err // -0 is 0
+}
+
+func orders() string {
+	var names []string
+	for _, o := range layout.Orders() {
+		names = append(names, o.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// parse returns the options that args give. Its errors are usage errors, or
+// flag.ErrHelp.
+func parse(args []string) (o options, err error) {
+	f := o.flagSet()
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return o, err
+	} else if err != nil {
+		return o, usageError{err}
+	}
+	if f.NArg() > 0 {
+		return o, usagef("unexpected argument %q, want flags only", f.Arg(0))
+	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, name := range []string{"input", "output", "png"} {
+		if given[name] && f.Lookup(name).Value.String() == "" {
+			return o, usagef("-%s is empty, want the name of a file", name)
+		}
+	}
+
+	if o.input != "" {
+		if given["rounds"] {
+			return o, usagef("-rounds is for the benchmark, which -input replaces")
+		}
+		if o.output == "" && o.png == "" && !o.json {
+			return o, usagef("-input without a use for the result, want -output, -png or -json as well")
+		}
+		return o, nil
+	}
+	for _, name := range []string{"output", "workers"} {
+		if given[name] {
+			return o, usagef("-%s without -input, want the tensor to apply dropout to", name)
+		}
+	}
+	for _, name := range []string{"layout", "rate", "seed", "step", "sample-offset", "policy"} {
+		if given[name] && o.png == "" {
+			return o, usagef("-%s without -input or -png, want one of them", name)
+		}
+	}
+	order := dense4(o.order)
+	if order == 0 {
+		return o, usagef("-layout %v without -input, want NCHW or NHWC for the feature maps", o.order)
+	}
+	o.order = order
+	return o, nil
+}
+
+// dense4 returns NCHW or NHWC, whichever o means for a tensor of four axes, or 0.
+func dense4(o layout.Order) layout.Order {
+	switch o {
+	case layout.NCHW, layout.ChannelsFirst:
+		return layout.NCHW
+	case layout.NHWC, layout.ChannelsLast:
+		return layout.NHWC
+	}
+	return 0
+}
+
+func help(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(helpText)
+	var o options
+	f := o.flagSet()
+	f.SetOutput(&b)
+	f.PrintDefaults()
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+const helpText = `Without flags bench applies spatial dropout to real feature maps on every tier
+of instructions that this machine has, compares each result bit for bit with a
+plain loop, and measures. With -input it applies dropout to a tensor of yours.
+
+  go run ./bench                       verify and measure
+  go run ./bench -rounds 0             verify only
+  go run ./bench -png maps.png         draw the feature maps as well
+  go run ./bench -json > report.json   the same for a script
+  go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
+
+Throughput is in GB/s and counts each element once. A case is done by every
+contender in turn, round after round, and medians are compared, so that what
+else the machine does hits all alike. "Plain Go" is the loop dst = src · factor,
+copy and clear are Go's own. Kept channels have a factor just above 1, for a
+factor of 1 costs nothing in place.
+
+The limit is what memory allows. Of a channels-first tensor a kept element is
+read and written, a dropped one only written; of a channels-last tensor all are
+read and written, since a cache line holds many channels:
+
+  seconds = kept bytes / copy bandwidth + dropped bytes / fill bandwidth
+
+Copy bandwidth is the best that the machine shows on this tensor, in this run,
+of copy and of one long multiplication with ordinary or streaming stores. Fill
+bandwidth is the same of clear and of a fill with ordinary or streaming stores.
+In place a kept element costs the best of reading, multiplying and writing back,
+and a dropped one that or a fill, whichever is faster. A figure somewhat above 1
+is noise, or a tensor of which, with half of the reads left out, more stays in
+the cache.
+
+Exit status: 0 if all went well, 1 if something failed or a result is wrong, 2
+if the flags are wrong.
+
+Flags:
+`

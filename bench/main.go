@@ -1,0 +1,122 @@
+// Command bench shows what this module does on the machine that it runs on: it
+// applies spatial dropout to real feature maps, compares every result bit for
+// bit with a plain loop, and measures how close to the limit of memory each
+// kernel comes. It can also apply dropout to a tensor of yours and draw the
+// feature maps.
+//
+//	go run ./bench
+//	go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
+//	go run ./bench -h
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+func main() {
+	// A closed pipe is then an error of the write, not a silent end.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the command; it returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		err = help(stdout)
+	case err == nil && o.input != "":
+		err = benchTensor(o, stdout)
+	case err == nil:
+		err = benchMaps(o, stdout, stderr)
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, "bench:", err)
+	if errors.As(err, new(usageError)) {
+		fmt.Fprintln(stderr, "bench: -h explains the flags")
+		return 2
+	}
+	return 1
+}
+
+// benchMaps verifies, measures and draws on the feature maps of the repository.
+func benchMaps(o options, stdout, stderr io.Writer) error {
+	all, err := loadMaps()
+	if err != nil {
+		return err
+	}
+	report := newReport()
+	text := stdout
+	if o.json {
+		text = io.Discard
+	}
+	if err := report.Machine.print(text); err != nil {
+		return err
+	}
+
+	if o.png != "" {
+		if err := drawMaps(o, all); err != nil {
+			return err
+		}
+		report.PNG = o.png
+		if _, err := fmt.Fprintf(text, "wrote %s\n\n", o.png); err != nil {
+			return err
+		}
+	}
+
+	if _, err := io.WriteString(text, verifyText); err != nil {
+		return err
+	}
+	for _, m := range all {
+		v, err := verifyMap(m, report.Machine.Tiers)
+		if err != nil {
+			return err
+		}
+		report.Verified = append(report.Verified, v)
+		if err := v.print(text, report.Machine.Tiers); err != nil {
+			return err
+		}
+	}
+
+	if o.rounds > 0 {
+		if err := report.measure(workloads, all, o.rounds, progress(stderr)); err != nil {
+			return err
+		}
+		if err := report.printTable(text); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return writeJSON(stdout, report)
+	}
+	return nil
+}
+
+// progress returns what begins a progress bar of so many steps. It returns a
+// function to call after every step, which draws only where w is a terminal.
+func progress(w io.Writer) func(what string, steps int) (step func()) {
+	return func(what string, steps int) func() {
+		f, ok := w.(*os.File)
+		if !ok || !term.IsTerminal(int(f.Fd())) {
+			return func() {}
+		}
+		bar := progressbar.NewOptions(steps,
+			progressbar.OptionSetWriter(w),
+			progressbar.OptionSetDescription(what),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetPredictTime(false))
+		return func() { bar.Add(1) } // a bar that cannot be drawn is no reason to stop
+	}
+}

@@ -1,0 +1,405 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"image"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/bench/npy"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// bench runs the command.
+func bench(args ...string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	status = run(args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+// save writes an array of float32 counting up and returns its path.
+func save(t *testing.T, shape ...int) string {
+	t.Helper()
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	data := make([]float32, n)
+	for i := range data {
+		data[i] = float32(i) + 0.1
+	}
+	path := filepath.Join(t.TempDir(), "x.npy")
+	if err := npy.Of(data, shape...).WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestBadUsage(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want string
+	}{
+		{"x.npy", `unexpected argument "x.npy"`},
+		{"-nonsense", "-nonsense"},
+		{"-rate 1.5 -png x", "want a number from 0 to 1"},
+		{"-rate NaN -png x", "want a number from 0 to 1"},
+		{"-seed -1 -png x", "want a number from 0 to 2⁶⁴−1"},
+		{"-rounds -1", "want a number, 0 or more"},
+		{"-layout NXY -png x", `unknown axis order "NXY", want one of NCHW, NHWC`},
+		{"-policy drop -png x", "want select or multiply"},
+		{"-layout NCW -png x", "-layout NCW without -input, want NCHW or NHWC"},
+		{"-output y.npy", "-output without -input"},
+		{"-workers 2", "-workers without -input"},
+		{"-rate 0.3", "-rate without -input or -png"},
+		{"-input x.npy", "want -output, -png or -json"},
+		{"-input x.npy -output y.npy -rounds 3", "-rounds is for the benchmark"},
+		{"-input=", "-input is empty"},
+	} {
+		status, stdout, stderr := bench(strings.Fields(c.args)...)
+		if status != 2 || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("bench %s: status %d, stdout %q, stderr %q, want status 2 and %q", c.args, status, stdout, stderr, c.want)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	x := save(t, 2, 3, 4, 4)
+	dir := filepath.Dir(x)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-input", dir + "/none.npy", "-json"}, "none.npy"},
+		{[]string{"-input", x, "-layout", "NCW", "-json"}, "NCW takes 3 dims, got 4"},
+		{[]string{"-input", x, "-layout", "NCHW8c", "-json"}, "want the 5 dims N, C/8, H, W, 8"},
+		{[]string{"-input", x, "-output", dir + "/none/y.npy"}, "y.npy"},
+		{[]string{"-input", x, "-png", dir + "/none/y.png"}, "y.png"},
+		{[]string{"-input", save(t, 0, 3, 4, 4), "-png", dir + "/y.png"}, "no elements"},
+	} {
+		status, _, stderr := bench(c.args...)
+		if status != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("bench %v: status %d, stderr %q, want status 1 and %q", c.args, status, stderr, c.want)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("failures left %v behind, want x.npy alone", left)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	status, stdout, stderr := bench("-h")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "go run ./bench -input") || !strings.Contains(stdout, "-sample-offset") {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestStdoutFails(t *testing.T) {
+	x := save(t, 1, 2, 3, 3)
+	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-input", x, "-json"}, {"-input", x, "-output", x + "y"}} {
+		if status := run(args, fullDisk{}, io.Discard); status != 1 {
+			t.Errorf("bench %v on a full disk: status %d, want 1", args, status)
+		}
+	}
+}
+
+func TestInputOutputEqualsApply(t *testing.T) {
+	x := save(t, 2, 5, 7, 6)
+	y := x + ".out"
+	status, stdout, stderr := bench("-input", x, "-layout", "nhwc", "-rate", "0.3", "-seed", "7", "-step", "3", "-sample-offset", "9", "-policy", "multiply", "-output", y)
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	in, err := npy.ReadFile(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := in.Data.([]float32)
+	g, err := layout.NHWC.Of(2, 5, 7, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := spatialdropout.New(0.3, spatialdropout.WithSeed(7), spatialdropout.WithStep(3), spatialdropout.WithSampleOffset(9), spatialdropout.WithPolicy(mask.Multiply))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := d.Draw(g)
+	want := make([]float32, len(src))
+	if err := spatialdropout.Apply(want, src, m, g); err != nil {
+		t.Fatal(err)
+	}
+	out, err := npy.ReadFile(y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(out.Data.([]float32), want, shape{2, 6, 5, 7}, layout.NHWC); err != nil {
+		t.Error(err)
+	}
+	if line := "(2, 5, 7, 6) of <f4 in NHWC, rate 0.3, seed 7, step 3: kept "; !strings.Contains(stdout, line) || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("got %q, want one line with %q", stdout, line)
+	}
+
+	status, stdout, stderr = bench("-input", x, "-layout", "NHWC", "-rate", "0.3", "-seed", "7", "-step", "3", "-sample-offset", "9", "-json")
+	var a Applied
+	if err := json.Unmarshal([]byte(stdout), &a); status != 0 || err != nil {
+		t.Fatal(status, err, stderr)
+	}
+	if kept := m.CountKept(); a.Kept != kept || a.Kept+a.Dropped != 12 || a.Output != "" {
+		t.Errorf("got %+v, want %d of 12 kept", a, kept)
+	}
+}
+
+func TestInputBlockedAndFloat64(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.npy")
+	if err := npy.Of(make([]float64, 2*2*3*3*8), 2, 2, 3, 3, 8).WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := bench("-input", path, "-layout", "NCHW8c", "-png", path+".png", "-json")
+	var a Applied
+	if err := json.Unmarshal([]byte(stdout), &a); status != 0 || err != nil {
+		t.Fatal(status, err, stderr)
+	}
+	if a.Kept+a.Dropped != 32 {
+		t.Errorf("%d channels, want 32", a.Kept+a.Dropped)
+	}
+}
+
+func TestReferenceByHand(t *testing.T) {
+	m, err := mask.New(1, 2, 0.5, mask.Select)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Set(0, 1, false)
+	nan := float32(math.NaN())
+	for _, c := range []struct {
+		order    layout.Order
+		add      bool
+		src, dst []float32
+		want     []float32
+	}{
+		{layout.NCHW, false, []float32{1, 2, nan, 4}, make([]float32, 4), []float32{2, 4, 0, 0}},
+		{layout.NHWC, false, []float32{1, nan, 3, 4}, make([]float32, 4), []float32{2, 0, 6, 0}},
+		{layout.NHWC, true, []float32{1, nan, 3, 4}, []float32{10, 20, 30, 40}, []float32{12, 20, 36, 40}},
+	} {
+		reference(c.dst, c.src, shape{1, 2, 1, 2}, c.order, m, c.add)
+		if err := compare(c.dst, c.want, shape{1, 2, 1, 2}, c.order); err != nil {
+			t.Errorf("%v, add %v: got %v, want %v", c.order, c.add, c.dst, c.want)
+		}
+	}
+}
+
+func TestVerifyFindsAPlantedMismatch(t *testing.T) {
+	s := shape{2, 3, 4, 5}
+	data := make([]float32, s.len())
+	for i := range data {
+		data[i] = float32(i) - 17.3
+	}
+	good := library[float32]()
+	v := Verified{Map: "small", Shape: s}
+	if err := verifyAs(&v, data, kernel.Tiers(), good); err != nil {
+		t.Fatal(err)
+	}
+	calls := 2 * len(verifyRates) * len(verifyPolicies) * 6 * len(kernel.Tiers()) * len(verifyWorkers)
+	if v.Results != calls || v.Elements != calls*s.len() {
+		t.Errorf("%d results and %d elements, want %d and %d", v.Results, v.Elements, calls, calls*s.len())
+	}
+
+	bad := good
+	bad.apply = func(dst, src []float32, m *mask.Mask, g layout.Geometry, w ...spatialdropout.Workers) error {
+		err := good.apply(dst, src, m, g, w...)
+		dst[87] = math.Float32frombits(math.Float32bits(dst[87]) ^ 1)
+		return err
+	}
+	err := verifyAs(&v, data, kernel.Tiers(), bad)
+	if err == nil {
+		t.Fatal("a wrong bit was not found")
+	}
+	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], "Apply forward", "rate 0.2", "element 87 (sample 1, channel 1, position 7) has bits "} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	all, err := loadMaps()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReport()
+	steps := 0
+	progress := func(_ string, n int) func() { steps += n; return func() { steps-- } }
+	if err := r.measure([]workload{{"tiny", "deep", shape{3, 8, 7, 7}}}, all, 2, progress); err != nil {
+		t.Fatal(err)
+	}
+	if steps != 0 {
+		t.Errorf("%d steps of the progress bar are left", steps)
+	}
+	var text, doc bytes.Buffer
+	if err := r.printTable(&text); err != nil || !strings.Contains(text.String(), "3×8×7×7") {
+		t.Errorf("%v, table %s", err, &text)
+	}
+	if err := writeJSON(&doc, r); err != nil {
+		t.Fatal(err)
+	}
+	var back Report
+	if err := json.Unmarshal(doc.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Results) != 8 || len(back.Bandwidths) != 1 || back.Draw == nil || back.Timed != 8*len(kernel.Tiers()) {
+		t.Fatalf("got %d results, %d bandwidths, draw %v, %d verified", len(back.Results), len(back.Bandwidths), back.Draw, back.Timed)
+	}
+	for _, res := range back.Results {
+		q := res.Kernel[kernel.Tiers()[0]]
+		if !(q.Q1 > 0 && q.Q1 <= q.Median && q.Median <= q.Q3) || res.Limit <= 0 || res.Shape != (shape{3, 8, 7, 7}) {
+			t.Errorf("got %+v", res)
+		}
+	}
+
+	if testing.Short() {
+		return
+	}
+	status, stdout, stderr := bench("-rounds", "0", "-json")
+	if err := json.Unmarshal([]byte(stdout), &back); status != 0 || stderr != "" || err != nil || len(back.Verified) != 3 {
+		t.Errorf("status %d, stderr %q, %v, %d maps", status, stderr, err, len(back.Verified))
+	}
+}
+
+func TestLimit(t *testing.T) {
+	b := Bandwidths{Copy: Bandwidth{GBs: 10}, Fill: Bandwidth{GBs: 30}, Update: Bandwidth{GBs: 20}}
+	for _, c := range []struct {
+		w    work
+		want float64
+	}{
+		{work{layout.NCHW, 0, false}, 10},
+		{work{layout.NCHW, 1, false}, 30},
+		{work{layout.NCHW, 0.5, false}, 15}, // 1 / (0.5/10 + 0.5/30)
+		{work{layout.NCHW, 0.5, true}, 24},  // 1 / (0.5/20 + 0.5/30)
+		{work{layout.NHWC, 0.5, false}, 10},
+		{work{layout.NHWC, 0.5, true}, 20},
+	} {
+		if got := b.limit(c.w); math.Abs(got-c.want) > 1e-9 {
+			t.Errorf("%+v: limit %v, want %v", c.w, got, c.want)
+		}
+	}
+	b.Fill.GBs = 5 // a slow fill is not worth it: reading costs less
+	if got := b.limit(work{layout.NCHW, 0.5, true}); got != 20 {
+		t.Errorf("limit %v with a slow fill, want 20", got)
+	}
+	b.Copy.offer(9, "slower")
+	b.Copy.offer(11, "faster")
+	if b.Copy != (Bandwidth{11, "faster"}) {
+		t.Errorf("best of 10, 9 and 11 is %v", b.Copy)
+	}
+}
+
+func TestQuartiles(t *testing.T) {
+	if q := quartilesOf([]float64{7}); q != (Quartiles{7, 7, 7}) {
+		t.Errorf("of a single sample: %v", q)
+	}
+	if q := quartilesOf([]float64{9, 1, 5}); q.Median < 1 || q.Median > 9 || q.Q1 > q.Median || q.Q3 < q.Median {
+		t.Errorf("of 9, 1, 5: %v", q)
+	}
+}
+
+func TestPicture(t *testing.T) {
+	x := save(t, 1, 20, 8, 8)
+	status, _, stderr := bench("-input", x, "-rate", "0.5", "-seed", "1", "-png", x+".png")
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	f, err := os.Open(x + ".png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := spatialdropout.New(0.5, spatialdropout.WithSeed(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := d.Draw(shape{1, 20, 8, 8}.geometry(layout.NCHW))
+	if kept := m.CountKept(); kept == 0 || kept == 20 {
+		t.Fatalf("%d of 20 kept, want some of each", kept)
+	}
+	g := gridOf(20, 8, 8)
+	for c := range 20 {
+		before := g.rect(c).Add(image.Pt(margin, margin+heading))
+		after := before.Add(image.Pt(sideWidth+between, 0))
+		if blank(img, before) {
+			t.Errorf("feature map %d is blank before", c)
+		}
+		if blank(img, after) == m.Kept(0, c) {
+			t.Errorf("feature map %d after: blank %v, kept %v", c, blank(img, after), m.Kept(0, c))
+		}
+	}
+}
+
+// blank reports whether there is nothing but paper inside the frame.
+func blank(img image.Image, r image.Rectangle) bool {
+	r = r.Inset(1)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if r, g, b, _ := img.At(x, y).RGBA(); r != 0xffff || g != 0xffff || b != 0xffff {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func TestPictureOfEveryOrder(t *testing.T) {
+	for _, o := range layout.Orders() {
+		dims := []int{2, 3, 4, 5, 2}
+		switch o {
+		case layout.NCHW8c, layout.NCHW16c:
+			continue // TestInputBlockedAndFloat64
+		case layout.ChannelsFirst, layout.ChannelsLast:
+		default:
+			dims = dims[:len(o.String())]
+		}
+		x := save(t, dims...)
+		if status, _, stderr := bench("-input", x, "-layout", o.String(), "-png", x+".png"); status != 0 {
+			t.Errorf("%v: %s", o, stderr)
+		}
+	}
+}
+
+func TestWriteFileLeavesWhatWasThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.png")
+	if err := os.WriteFile(path, []byte("old"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("disk full")
+	err := writeFile(path, func(w io.Writer) error {
+		w.Write([]byte("half"))
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("got %v, want %v", err, full)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "old" {
+		t.Errorf("the file holds %q, %v", b, err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
+		t.Errorf("left %v", left)
+	}
+}

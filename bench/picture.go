@@ -1,0 +1,340 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	xdraw "golang.org/x/image/draw"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/palette/moreland"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	vgdraw "gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// panel is the first sample of a tensor before and after dropout, a plane a
+// channel. A plane is as wide as the last spatial dim; the others lie below each
+// other.
+type panel struct {
+	title, note   string
+	before, after [][]float64
+	kept          []bool
+	height, width int // of a plane
+}
+
+const (
+	maxTiles  = 384     // feature maps that are drawn of a tensor
+	maxPixels = 1 << 24 // elements that are drawn of a tensor, unless one plane has more
+)
+
+// panelOf returns the panel of an array of the given shape, which lies in memory
+// as g says.
+func panelOf[T kernel.Float](o options, name string, dst, src []T, m *mask.Mask, g layout.Geometry, shape []int) (panel, error) {
+	if g.Len() == 0 {
+		return panel{}, fmt.Errorf("%s: %s has no elements, want some to draw", name, dims(shape))
+	}
+	w := planeWidth(o.order, shape, g)
+	channels := min(g.Channels(), maxTiles, max(1, maxPixels/g.Spatial()))
+	p := panel{
+		title:  fmt.Sprintf("%s   %s in %v   rate %v, seed %d", name, dims(shape), o.order, o.rate, o.seed),
+		before: planesOf(src, g, channels),
+		after:  planesOf(dst, g, channels),
+		height: g.Spatial() / w, width: w,
+	}
+	if o.step > 0 {
+		p.title += fmt.Sprintf(", step %d", o.step)
+	}
+	dropped := 0
+	for c := range channels {
+		p.kept = append(p.kept, m.Kept(0, c))
+		if !p.kept[c] {
+			dropped++
+		}
+	}
+	p.note = fmt.Sprintf("%d of %d feature maps dropped", dropped, channels)
+	if channels < g.Channels() {
+		p.note += fmt.Sprintf(" (the first of %d)", g.Channels())
+	}
+	if g.Samples() > 1 {
+		p.note += fmt.Sprintf(", first of %d samples", g.Samples())
+	}
+	return p, nil
+}
+
+func dims(shape []int) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(shape), "[]"), " ", "×")
+}
+
+// planeWidth returns the last spatial dim of an array.
+func planeWidth(o layout.Order, shape []int, g layout.Geometry) int {
+	i := len(shape) - 1
+	if name := o.String(); strings.HasSuffix(strings.ToUpper(name), "C") || o == layout.ChannelsLast {
+		i--
+	}
+	if g.Spatial() == 1 {
+		return 1
+	}
+	return shape[i]
+}
+
+// planesOf returns the planes of the first channels.
+func planesOf[T kernel.Float](data []T, g layout.Geometry, channels int) [][]float64 {
+	planes := make([][]float64, channels)
+	var visit func(k, at, trial int)
+	visit = func(k, at, trial int) {
+		if trial >= channels {
+			return
+		}
+		if k == g.Depth() {
+			planes[trial] = append(planes[trial], float64(data[at]))
+			return
+		}
+		axis := g.Axis(k)
+		for i := range axis.Size {
+			visit(k+1, at+i*axis.Stride, trial+i*axis.Factor)
+		}
+	}
+	visit(0, 0, 0)
+	return planes
+}
+
+// drawMaps draws the feature maps of the repository.
+func drawMaps(o options, all []featureMap) error {
+	var panels []panel
+	for _, m := range all {
+		g := m.shape.geometry(o.order)
+		mk, err := o.draw(g)
+		if err != nil {
+			return err
+		}
+		src := inOrder(m.data, m.shape, o.order)
+		dst := make([]float32, len(src))
+		if err := spatialdropout.Apply(dst, src, mk, g); err != nil {
+			return err
+		}
+		p, err := panelOf(o, m.name, dst, src, mk, g, m.shape.dims(o.order))
+		if err != nil {
+			return err
+		}
+		panels = append(panels, p)
+	}
+	return o.drawPanels(panels)
+}
+
+// drawPanels writes the picture of the panels.
+func (o options) drawPanels(panels []panel) error {
+	img, err := picture(panels)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(o.png, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
+		return fmt.Errorf("drawing %s: %w", o.png, err)
+	}
+	return nil
+}
+
+// Measures of the picture in pixels, and its colours.
+const (
+	margin    = 36
+	between   = 48  // before and after
+	sideWidth = 724 // of the feature maps before, and of those after
+	heading   = 78  // above the feature maps of a panel
+	footing   = 64  // at the bottom
+	nanLevel  = 256 // index of the colour for what is no number
+)
+
+var (
+	paper   = color.RGBA{255, 255, 255, 255}
+	hair    = color.RGBA{214, 216, 222, 255} // round an empty map
+	ink     = color.RGBA{32, 34, 44, 255}
+	softInk = color.RGBA{104, 108, 122, 255}
+)
+
+// grid places the tiles of a panel.
+type grid struct {
+	columns, rows int
+	tile          image.Point
+	gap           int
+}
+
+// gridOf returns the grid for n planes, about a side wide, wider than high and
+// with few places left over.
+func gridOf(n, height, width int) grid {
+	ideal := math.Sqrt(float64(n) * float64(height) / float64(width))
+	best, waste := 1, math.Inf(1)
+	for c := max(1, int(math.Ceil(ideal))); c <= max(1, min(n, int(ideal*1.5)+1)); c++ {
+		if w := float64((n+c-1)/c*c-n) / float64(n); w < waste {
+			best, waste = c, w
+		}
+	}
+	g := grid{columns: best, rows: (n + best - 1) / best, gap: max(2, 24/best)}
+	w := max(1, min((sideWidth-(best-1)*g.gap)/best, sideWidth*width/height))
+	if rest := w % width; w >= 2*width && rest <= w/8 {
+		w -= rest // pixels of one size
+	}
+	g.tile = image.Pt(w, max(6, w*height/width))
+	return g
+}
+
+// rect returns the place of tile i.
+func (g grid) rect(i int) image.Rectangle {
+	at := image.Pt(i%g.columns*(g.tile.X+g.gap), i/g.columns*(g.tile.Y+g.gap))
+	return image.Rectangle{at, at.Add(g.tile)}
+}
+
+func (g grid) height() int { return g.rows*(g.tile.Y+g.gap) - g.gap }
+
+// picture draws panels below each other, before on the left, after on the
+// right.
+func picture(panels []panel) (image.Image, error) {
+	colours, err := colourMap()
+	if err != nil {
+		return nil, err
+	}
+	width := 2*margin + 2*sideWidth + between
+	height := footing
+	for _, p := range panels {
+		height += margin + heading + gridOf(len(p.before), p.height, p.width).height()
+	}
+	canvas := vgimg.NewWith(vgimg.UseWH(vg.Length(width), vg.Length(height)), vgimg.UseDPI(72), vgimg.UseBackgroundColor(paper))
+	img := canvas.Image()
+	write := func(x, y int, size vg.Length, c color.Color, s string) {
+		f := font.From(plot.DefaultFont, size)
+		f.Variant = "Sans"
+		style := text.Style{Color: c, Font: f, Handler: text.Plain{Fonts: font.DefaultCache}}
+		d := vgdraw.New(canvas)
+		d.FillText(style, vg.Point{X: vg.Length(x), Y: vg.Length(height - y)}, s)
+	}
+
+	left, right := margin, margin+sideWidth+between
+	y := margin
+	for _, p := range panels {
+		write(left, y+22, 24, ink, p.title)
+		write(left, y+heading-16, 17, softInk, "before")
+		write(right, y+heading-16, 17, softInk, "after: "+p.note)
+		y += heading
+		g := gridOf(len(p.before), p.height, p.width)
+		for i := range p.before {
+			at := g.rect(i)
+			lo, hi := extent(p.before[i], p.after[i])
+			p.tile(img, at.Add(image.Pt(left, y)), p.before[i], lo, hi, colours)
+			if !p.kept[i] && zeros(p.after[i]) {
+				outline(img, at.Add(image.Pt(right, y)))
+			} else {
+				p.tile(img, at.Add(image.Pt(right, y)), p.after[i], lo, hi, colours)
+			}
+		}
+		y += g.height() + margin
+	}
+	for x := range 256 {
+		draw.Draw(img, image.Rect(left+x, y, left+x+1, y+16), image.NewUniform(colours[x]), image.Point{}, draw.Src)
+	}
+	write(left+256+16, y+14, 15, softInk, "from the least to the greatest value of a feature map, before and after alike; an empty frame is a dropped map, +0 everywhere")
+	return img, nil
+}
+
+// colourMap returns 256 colours from dark to bright, and one for what is no
+// number.
+func colourMap() (colours [nanLevel + 1]color.RGBA, err error) {
+	var m palette.ColorMap = moreland.Kindlmann()
+	m.SetMin(0)
+	m.SetMax(1)
+	for i := range nanLevel {
+		c, err := m.At(0.94 * float64(i) / (nanLevel - 1)) // the end is as white as the paper
+		if err != nil {
+			return colours, err
+		}
+		colours[i] = color.RGBAModel.Convert(c).(color.RGBA)
+	}
+	colours[nanLevel] = color.RGBA{150, 150, 150, 255}
+	return colours, nil
+}
+
+// tile draws a plane on dst.
+func (p panel) tile(dst draw.Image, at image.Rectangle, plane []float64, lo, hi float64, colours [nanLevel + 1]color.RGBA) {
+	src := image.NewRGBA(image.Rect(0, 0, p.width, p.height))
+	for i, x := range plane {
+		level := nanLevel
+		if !math.IsNaN(x) {
+			level = int(min(255, max(0, 256*(x-lo)/max(hi-lo, math.SmallestNonzeroFloat64))))
+		}
+		src.SetRGBA(i%p.width, i/p.width, colours[level])
+	}
+	var scaler xdraw.Scaler = xdraw.CatmullRom
+	if at.Dx()%p.width == 0 || at.Dx() > 6*p.width {
+		scaler = xdraw.NearestNeighbor
+	}
+	scaler.Scale(dst, at, src, src.Bounds(), draw.Src, nil)
+}
+
+// outline draws the frame of an empty tile.
+func outline(dst draw.Image, r image.Rectangle) {
+	draw.Draw(dst, r, image.NewUniform(hair), image.Point{}, draw.Src)
+	draw.Draw(dst, r.Inset(1), image.NewUniform(paper), image.Point{}, draw.Src)
+}
+
+// extent returns the least and the greatest finite number of planes.
+func extent(planes ...[]float64) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, plane := range planes {
+		for _, x := range plane {
+			if !math.IsNaN(x) && !math.IsInf(x, 0) {
+				lo, hi = min(lo, x), max(hi, x)
+			}
+		}
+	}
+	return lo, hi
+}
+
+func zeros(plane []float64) bool {
+	for _, x := range plane {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// writeFile makes a file at path of what write writes: whole, or after an error
+// as it was before. What is no regular file, such as a pipe, is written to
+// directly.
+func writeFile(path string, write func(io.Writer) error) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.png.tmp", rand.Uint64()))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(write(f), f.Close()); err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
+
+// Report is all that a run finds out. The text and the JSON say the same.
+type Report struct {
+	Machine    Machine      `json:"machine"`
+	Verified   []Verified   `json:"verification"`
+	Timed      int          `json:"timed_results_verified"` // calls to time that were verified first
+	Rounds     int          `json:"rounds"`
+	Draw       *Draw        `json:"draw,omitempty"`
+	Bandwidths []Bandwidths `json:"bandwidths"`
+	Results    []Result     `json:"results"` // throughput in GB/s
+	PNG        string       `json:"png,omitempty"`
+}
+
+// Machine is what a run took place on.
+type Machine struct {
+	CPU    string   `json:"cpu"`
+	L1     int      `json:"l1_bytes"`
+	L2     int      `json:"l2_bytes"`
+	L3     int      `json:"l3_bytes"`
+	Procs  int      `json:"gomaxprocs"`
+	Go     string   `json:"go"`
+	GOOS   string   `json:"goos"`
+	GOARCH string   `json:"goarch"`
+	Tier   string   `json:"tier"`
+	Tiers  []string `json:"tiers"`
+}
+
+func newReport() *Report {
+	cpu := kernel.ThisCPU()
+	return &Report{
+		Machine: Machine{
+			CPU: cpu.Name, L1: cpu.L1, L2: cpu.L2, L3: cpu.L3, Procs: runtime.GOMAXPROCS(0),
+			Go: runtime.Version(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH,
+			Tier: kernel.Tier(), Tiers: kernel.Tiers(),
+		},
+		Bandwidths: []Bandwidths{}, Results: []Result{},
+	}
+}
+
+func (m Machine) print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%v\n%s %s/%s, GOMAXPROCS %d\ntier %s, available %s\n\n", kernel.ThisCPU(), m.Go, m.GOOS, m.GOARCH, m.Procs, m.Tier, strings.Join(m.Tiers, ", "))
+	return err
+}
+
+func writeJSON(w io.Writer, document any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // "<f4" is no HTML
+	return e.Encode(document)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/bench/npy"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// Applied says what was done to a tensor of the user's.
+type Applied struct {
+	Input        string  `json:"input"`
+	Array        string  `json:"array"` // as NumPy writes shape and type
+	Shape        []int   `json:"shape"`
+	Layout       string  `json:"layout"`
+	Rate         float64 `json:"rate"`
+	Seed         uint64  `json:"seed"`
+	Step         uint64  `json:"step"`
+	SampleOffset int     `json:"sample_offset"`
+	Policy       string  `json:"policy"`
+	Kept         int     `json:"kept"`
+	Dropped      int     `json:"dropped"`
+	Tier         string  `json:"tier"`
+	Output       string  `json:"output,omitempty"`
+	PNG          string  `json:"png,omitempty"`
+}
+
+func (a Applied) print(w io.Writer) error {
+	line := fmt.Sprintf("%s: %s in %s, rate %v, seed %d, step %d: kept %d of %d channels, dropped %d",
+		a.Input, a.Array, a.Layout, a.Rate, a.Seed, a.Step, a.Kept, a.Kept+a.Dropped, a.Dropped)
+	switch {
+	case a.Output != "" && a.PNG != "":
+		line += ", wrote " + a.Output + " and " + a.PNG
+	case a.Output+a.PNG != "":
+		line += ", wrote " + a.Output + a.PNG
+	}
+	_, err := fmt.Fprintln(w, line)
+	return err
+}
+
+// benchTensor applies dropout to the tensor of the user's.
+func benchTensor(o options, stdout io.Writer) error {
+	in, err := npy.ReadFile(o.input)
+	if err != nil {
+		return err
+	}
+	g, err := geometryOf(o.order, in.Shape)
+	if err != nil {
+		return fmt.Errorf("%s: %v in %v: %w", o.input, in, o.order, err)
+	}
+	m, err := o.draw(g)
+	if err != nil {
+		return err
+	}
+	done := outcomeOf(m)
+	a := Applied{
+		Input: o.input, Array: in.String(), Shape: in.Shape, Layout: o.order.String(),
+		Rate: o.rate, Seed: o.seed, Step: o.step, SampleOffset: o.offset, Policy: m.Policy().String(),
+		Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
+	}
+	switch x := in.Data.(type) {
+	case []float32:
+		err = applyTo(o, in, x, m, g)
+	case []float64:
+		err = applyTo(o, in, x, m, g)
+	default:
+		err = fmt.Errorf("%s: %v, want float32 or float64", o.input, in)
+	}
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return writeJSON(stdout, a)
+	}
+	return a.print(stdout)
+}
+
+// applyTo writes src, the data of in, with dropout to the files that o names.
+func applyTo[T npy.Element](o options, in *npy.Array, src []T, m *mask.Mask, g layout.Geometry) error {
+	dst := make([]T, len(src))
+	if err := spatialdropout.Apply(dst, src, m, g, spatialdropout.Workers(o.workers)); err != nil {
+		return err
+	}
+	if o.output != "" {
+		if err := npy.Of(dst, in.Shape...).WriteFile(o.output); err != nil {
+			return err
+		}
+	}
+	if o.png == "" {
+		return nil
+	}
+	p, err := panelOf(o, filepath.Base(o.input), dst, src, m, g, in.Shape)
+	if err != nil {
+		return err
+	}
+	return o.drawPanels([]panel{p})
+}
+
+// draw returns the mask that the flags ask for.
+func (o options) draw(g layout.Geometry) (*mask.Mask, error) {
+	d, err := spatialdropout.New(o.rate, spatialdropout.WithSeed(o.seed), spatialdropout.WithStep(o.step),
+		spatialdropout.WithSampleOffset(o.offset), spatialdropout.WithPolicy(o.policy))
+	if err != nil {
+		return nil, err
+	}
+	return d.Draw(g), nil
+}
+
+// geometryOf returns the geometry of an array of the given shape. A blocked
+// order's array has an axis for the channels of a group: N, C/8, H, W, 8.
+func geometryOf(o layout.Order, shape []int) (layout.Geometry, error) {
+	unit, err := o.Of(1, 1, 1, 1)
+	if err != nil || unit.PaddedChannels() == 1 {
+		return o.Of(shape...)
+	}
+	block := unit.PaddedChannels()
+	if len(shape) != 5 || shape[4] != block {
+		return layout.Geometry{}, fmt.Errorf("want the 5 dims N, C/%d, H, W, %d", block, block)
+	}
+	return o.Of(shape[0], shape[1]*block, shape[2], shape[3])
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+const verifyText = `Every result is compared with a plain loop: Apply and AddTo, forward and
+backward, in place and not, in NCHW and NHWC (one mask for both), float32 and
+float64, select and multiply, 1 and 3 workers, on every tier.
+
+`
+
+// Verified sums up what was compared on one feature map.
+type Verified struct {
+	Map      string    `json:"map"`
+	Shape    shape     `json:"shape"`
+	Kept     []Outcome `json:"kept"`
+	Results  int       `json:"results"`
+	Elements int       `json:"elements"`
+}
+
+// Outcome is what a mask decided.
+type Outcome struct {
+	Rate    float64 `json:"rate"`
+	Kept    int     `json:"kept"`
+	Dropped int     `json:"dropped"`
+}
+
+func outcomeOf(m *mask.Mask) Outcome {
+	kept := m.CountKept()
+	return Outcome{m.Rate(), kept, m.Samples()*m.Channels() - kept}
+}
+
+func (v Verified) print(w io.Writer, tiers []string) error {
+	var kept []string
+	for _, o := range v.Kept {
+		kept = append(kept, fmt.Sprintf("rate %v kept %d channels and dropped %d", o.Rate, o.Kept, o.Dropped))
+	}
+	_, err := fmt.Fprintf(w, "%-6s  %-12s  %s\n%22sverified %d results, %.0f M elements, bit for bit on %s\n",
+		v.Map, v.Shape, strings.Join(kept, ", "), "", v.Results, float64(v.Elements)/1e6, strings.Join(tiers, ", "))
+	return err
+}
+
+// operator is Apply or AddTo.
+type operator[T kernel.Float] func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error
+
+// operators are what is verified.
+type operators[T kernel.Float] struct{ apply, addTo operator[T] }
+
+func library[T kernel.Float]() operators[T] {
+	return operators[T]{spatialdropout.Apply[T], spatialdropout.AddTo[T]}
+}
+
+const verifySeed = 42
+
+var (
+	verifyRates    = []float64{0.2, 0.5}
+	verifyPolicies = []mask.Policy{mask.Select, mask.Multiply}
+	verifyWorkers  = []spatialdropout.Workers{1, 3}
+)
+
+// verifyMap compares Apply and AddTo with the reference on every tier, forward
+// and backward, in NCHW and NHWC, as float32 and float64, in place and not.
+func verifyMap(m featureMap, tiers []string) (Verified, error) {
+	defer useTier(kernel.Tier())
+	v := Verified{Map: m.name, Shape: m.shape}
+	for _, rate := range verifyRates {
+		v.Kept = append(v.Kept, outcomeOf(drawFor(m.shape, layout.NCHW, rate, mask.Select)))
+	}
+	if err := verifyAs(&v, m.data, tiers, library[float32]()); err != nil {
+		return v, err
+	}
+	wide := make([]float64, len(m.data))
+	for i, x := range m.data {
+		// The last bits are set too, so that products need rounding.
+		wide[i] = float64(x) * (1 + 0x1p-30)
+	}
+	return v, verifyAs(&v, wide, tiers, library[float64]())
+}
+
+// drawFor returns the mask for a tensor in the given order.
+func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Mask {
+	d, err := spatialdropout.New(rate, spatialdropout.WithSeed(verifySeed), spatialdropout.WithPolicy(policy))
+	must(err)
+	return d.Draw(s.geometry(o))
+}
+
+// verifyAs verifies the operators on data, which lies in NCHW, and counts in v.
+func verifyAs[T kernel.Float](v *Verified, data []T, tiers []string, ops operators[T]) error {
+	gradient := slices.Clone(data)
+	slices.Reverse(gradient)
+	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
+		x, dy := inOrder(data, v.Shape, o), inOrder(gradient, v.Shape, o)
+		for _, rate := range verifyRates {
+			for _, policy := range verifyPolicies {
+				m := drawFor(v.Shape, o, rate, policy)
+				first := drawFor(v.Shape, layout.NCHW, rate, policy)
+				for n := range v.Shape.samples() {
+					for c := range v.Shape.channels() {
+						if m.Kept(n, c) != first.Kept(n, c) {
+							return fmt.Errorf("%s, rate %v: %v and NCHW disagree over sample %d, channel %d", v.Map, rate, o, n, c)
+						}
+					}
+				}
+				for _, c := range []check[T]{
+					{"Apply forward", ops.apply, false, false, dy, x},
+					{"Apply forward in place", ops.apply, false, true, x, x},
+					{"Apply backward", ops.apply, false, false, x, dy},
+					{"Apply backward in place", ops.apply, false, true, dy, dy},
+					{"AddTo", ops.addTo, true, false, x, dy},
+					{"AddTo in place", ops.addTo, true, true, dy, dy},
+				} {
+					if err := c.run(v, m, o, tiers); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// check is one call that is compared with the reference.
+type check[T kernel.Float] struct {
+	name         string
+	op           operator[T]
+	add, inPlace bool
+	old, src     []T // dst before the call, and src
+}
+
+func (c check[T]) run(v *Verified, m *mask.Mask, o layout.Order, tiers []string) error {
+	want := slices.Clone(c.old)
+	reference(want, c.src, v.Shape, o, m, c.add)
+	dst := make([]T, len(want))
+	for _, tier := range tiers {
+		useTier(tier)
+		for _, workers := range verifyWorkers {
+			copy(dst, c.old)
+			src := c.src
+			if c.inPlace {
+				src = dst
+			}
+			where := fmt.Sprintf("%s, %v %T, %s, %s, rate %v, %v, %d workers", v.Map, o, dst[0], tier, c.name, m.Rate(), m.Policy(), workers)
+			if err := c.op(dst, src, m, v.Shape.geometry(o), workers); err != nil {
+				return fmt.Errorf("%s: %w", where, err)
+			}
+			if err := compare(dst, want, v.Shape, o); err != nil {
+				return fmt.Errorf("%s: %w", where, err)
+			}
+			v.Results++
+			v.Elements += len(dst)
+		}
+	}
+	return nil
+}
+
+// reference does to dst what Apply and AddTo document, one logical index after
+// the other. Of the library it uses the mask's decisions alone.
+func reference[T kernel.Float](dst, src []T, s shape, o layout.Order, m *mask.Mask, add bool) {
+	kept := T(1 / (1 - m.Rate()))
+	for n := range s.samples() {
+		for c := range s.channels() {
+			factor, skip := kept, false
+			if !m.Kept(n, c) {
+				factor, skip = 0, m.Policy() == mask.Select
+			}
+			for p := range s.spatial() {
+				i := s.at(o, n, c, p)
+				product := T(src[i] * factor)
+				switch {
+				case !add && skip:
+					dst[i] = 0
+				case !add:
+					dst[i] = product
+				case !skip:
+					dst[i] += product
+				}
+			}
+		}
+	}
+}
+
+// compare returns an error that says where got, in memory, first differs from
+// want in a bit.
+func compare[T kernel.Float](got, want []T, s shape, o layout.Order) error {
+	i := 0
+	for i < len(want) && bitsOf(got[i]) == bitsOf(want[i]) {
+		i++
+	}
+	if i == len(want) {
+		return nil
+	}
+	n, rest := i/(s.channels()*s.spatial()), i%(s.channels()*s.spatial())
+	c, p := rest/s.spatial(), rest%s.spatial()
+	if o == layout.NHWC {
+		c, p = rest%s.channels(), rest/s.channels()
+	}
+	digits := 2 * int(unsafe.Sizeof(got[i]))
+	return fmt.Errorf("element %d (sample %d, channel %d, position %d) has bits %0*x, want %0*x", i, n, c, p, digits, bitsOf(got[i]), digits, bitsOf(want[i]))
+}
+
+func bitsOf[T kernel.Float](x T) uint64 {
+	if unsafe.Sizeof(x) == 4 {
+		return uint64(math.Float32bits(float32(x)))
+	}
+	return math.Float64bits(float64(x))
+}

@@ -16,10 +16,7 @@ func genericOf[T float32 | float64](k id, dst, src, factors unsafe.Pointer, coun
 	d := unsafe.Slice((*T)(dst), count*length)
 	s := unsafe.Slice((*T)(src), count*length)
 	if k.pixels() {
-		f := unsafe.Slice((*T)(factors), length)
-		for row := range count {
-			pixelsGeneric(k.op(), d[row*length:(row+1)*length], s[row*length:(row+1)*length], f)
-		}
+		pixelsGeneric(k.op(), d, s, unsafe.Slice((*T)(factors), length))
 		return
 	}
 	for p, f := range unsafe.Slice((*T)(factors), count) {
@@ -53,31 +50,40 @@ func planeGeneric[T float32 | float64](op Op, dst, src []T, f T) {
 	}
 }
 
+// pixelsGeneric takes the channels in groups, so that those of a group which
+// need something else than the others can be listed once for all rows, where a
+// branch on the factor in the loop would be mispredicted.
 func pixelsGeneric[T float32 | float64](op Op, dst, src, factors []T) {
-	src = src[:len(dst)]
-	factors = factors[:len(dst)]
-	switch op {
-	case Scale:
-		for i, f := range factors {
-			x := src[i] * f
-			if f == 0 {
-				x = 0
-			}
-			dst[i] = x
-		}
-	case Multiply:
-		for i, f := range factors {
-			dst[i] = src[i] * f
-		}
-	case Add:
-		for i, f := range factors {
-			if f != 0 {
-				dst[i] += T(src[i] * f)
+	const group = 256
+	var list [group]uint8
+	for first := 0; first < len(factors); first += group {
+		f := factors[first:min(first+group, len(factors))]
+		listed := 0
+		for c := range f {
+			list[listed] = uint8(c)
+			if dropped := f[c] == 0; dropped && op == Scale || !dropped && op == Add {
+				listed++
 			}
 		}
-	case AddMultiply:
-		for i, f := range factors {
-			dst[i] += T(src[i] * f)
+		for at := first; at < len(dst); at += len(factors) {
+			d, s := dst[at:][:len(f)], src[at:][:len(f)]
+			switch op {
+			case Scale, Multiply:
+				for c, f := range f {
+					d[c] = s[c] * f
+				}
+				for _, c := range list[:listed] {
+					d[c] = 0
+				}
+			case Add:
+				for _, c := range list[:listed] {
+					d[c] += T(s[c] * f[c])
+				}
+			case AddMultiply:
+				for c, f := range f {
+					d[c] += T(s[c] * f)
+				}
+			}
 		}
 	}
 }

@@ -338,8 +338,8 @@ func (p *program) shortPlanes(label string, back bool) {
 	p.RET()
 }
 
-// sweep takes n elements in turns of unroll vectors, then single vectors, then
-// what is left, and moves the pointers behind them. n is used up. step does
+// sweep takes n elements in turns of unroll vectors, then half as many, then one,
+// then what is left, and moves the pointers behind them. n is used up. step does
 // vector u of a turn, at bytes from the pointers. In place no element may be
 // done twice, so the rest is never an overlapping vector: it is one under a
 // mask, or a ladder of halves.
@@ -356,7 +356,7 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 		p.head(label, n, advance, step)
 	}
 	p.CMPQ(n, operand.I32(unroll*lanes))
-	p.JL(operand.LabelRef(label + "Single"))
+	p.JL(operand.LabelRef(label + "Half"))
 
 	p.Label(label + "Turn")
 	for u := range unroll {
@@ -367,20 +367,24 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 	p.CMPQ(n, operand.I32(unroll*lanes))
 	p.JGE(operand.LabelRef(label + "Turn"))
 
-	p.Label(label + "Single")
-	p.CMPQ(n, operand.I32(lanes))
-	p.JL(operand.LabelRef(label + "Rest"))
-	step(0, 0, whole)
-	advance(operand.I32(p.tier.width))
-	p.SUBQ(operand.I32(lanes), n)
-	p.JMP(operand.LabelRef(label + "Single"))
-
-	p.Label(label + "Rest")
+	// What is left of n, and so which of these branches are taken, is the same
+	// for every plane or row.
+	p.Label(label + "Half")
+	for vectors := unroll / 2; vectors > 0; vectors /= 2 {
+		skip := fmt.Sprintf("%sBelow%d", label, vectors*p.tier.width)
+		p.TESTQ(operand.I32(vectors*lanes), n)
+		p.JZ(operand.LabelRef(skip))
+		for u := range vectors {
+			step(u, u*p.tier.width, whole)
+		}
+		advance(operand.I32(vectors * p.tier.width))
+		p.Label(skip)
+	}
 	if streaming && p.pixels {
 		return // rows are whole lines
 	}
 	if p.tier.masks && !p.ladder {
-		p.TESTQ(n, n)
+		p.ANDQ(operand.I32(lanes-1), n)
 		p.JZ(operand.LabelRef(label + "End"))
 		if streaming {
 			p.mask(n)

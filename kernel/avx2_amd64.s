@@ -24,7 +24,7 @@ apart:
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPS  (CX), Y12, Y0
@@ -45,18 +45,28 @@ apartTurn:
 	CMPQ    DI, $+32
 	JGE     apartTurn
 
-apartSingle:
-	CMPQ    DI, $+8
-	JL      apartRest
+apartHalf:
+	TESTQ   $+16, DI
+	JZ      apartBelow64
+	VMULPS  (CX), Y12, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VANDPS  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+apartBelow64:
+	TESTQ   $+8, DI
+	JZ      apartBelow32
 	VMULPS  (CX), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+8, DI
-	JMP     apartSingle
 
-apartRest:
+apartBelow32:
 	TESTQ   $+4, DI
 	JZ      apartBelow16
 	VMULPS  (CX), X12, X0
@@ -103,7 +113,7 @@ short:
 	VCMPPS       $0x04, Y14, Y12, Y7
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -132,9 +142,25 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      DI, $+8
-	JL        shortRest
+shortHalf:
+	TESTQ     $+16, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y0
+	VMULPS    Y12, Y0, Y8
+	VANDPS    Y15, Y8, Y8
+	VBLENDVPS Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VMULPS    Y12, Y1, Y9
+	VANDPS    Y15, Y9, Y9
+	VBLENDVPS Y7, Y9, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, DI
+	JZ        shortBelow32
 	VMOVUPS   (CX), Y0
 	VMULPS    Y12, Y0, Y8
 	VANDPS    Y15, Y8, Y8
@@ -142,10 +168,8 @@ shortSingle:
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	SUBQ      $+8, DI
-	JMP       shortSingle
 
-shortRest:
+shortBelow32:
 	TESTQ     $+4, DI
 	JZ        shortBelow16
 	VMOVUPS   (CX), X0
@@ -201,7 +225,7 @@ changed:
 	VBROADCASTSS (DX), Y12
 	MOVQ         SI, R8
 	CMPQ         R8, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (CX), Y12, Y0
@@ -218,17 +242,25 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+8, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+4, R8
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
@@ -265,7 +297,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVUPS Y13, (AX)
@@ -277,15 +309,20 @@ fillTurn:
 	CMPQ    R8, $+32
 	JGE     fillTurn
 
-fillSingle:
-	CMPQ    R8, $+8
-	JL      fillRest
+fillHalf:
+	TESTQ   $+16, R8
+	JZ      fillBelow64
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
+	TESTQ   $+8, R8
+	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
-	SUBQ    $+8, R8
-	JMP     fillSingle
 
-fillRest:
+fillBelow32:
 	TESTQ   $+4, R8
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
@@ -335,7 +372,7 @@ apart:
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         SI, DI
 	CMPQ         DI, $+16
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPD  (CX), Y12, Y0
@@ -356,18 +393,28 @@ apartTurn:
 	CMPQ    DI, $+16
 	JGE     apartTurn
 
-apartSingle:
-	CMPQ    DI, $+4
-	JL      apartRest
+apartHalf:
+	TESTQ   $+8, DI
+	JZ      apartBelow64
+	VMULPD  (CX), Y12, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VANDPD  Y15, Y1, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+apartBelow64:
+	TESTQ   $+4, DI
+	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+4, DI
-	JMP     apartSingle
 
-apartRest:
+apartBelow32:
 	TESTQ   $+2, DI
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
@@ -404,7 +451,7 @@ short:
 	VCMPPD       $0x04, Y14, Y12, Y7
 	MOVQ         SI, DI
 	CMPQ         DI, $+16
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPD   (CX), Y0
@@ -433,9 +480,25 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      DI, $+4
-	JL        shortRest
+shortHalf:
+	TESTQ     $+8, DI
+	JZ        shortBelow64
+	VMOVUPD   (CX), Y0
+	VMULPD    Y12, Y0, Y8
+	VANDPD    Y15, Y8, Y8
+	VBLENDVPD Y7, Y8, Y0, Y0
+	VMOVUPD   Y0, (AX)
+	VMOVUPD   32(CX), Y1
+	VMULPD    Y12, Y1, Y9
+	VANDPD    Y15, Y9, Y9
+	VBLENDVPD Y7, Y9, Y1, Y1
+	VMOVUPD   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, DI
+	JZ        shortBelow32
 	VMOVUPD   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VANDPD    Y15, Y8, Y8
@@ -443,10 +506,8 @@ shortSingle:
 	VMOVUPD   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	SUBQ      $+4, DI
-	JMP       shortSingle
 
-shortRest:
+shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
 	VMOVUPD   (CX), X0
@@ -492,7 +553,7 @@ changed:
 	VBROADCASTSD (DX), Y12
 	MOVQ         SI, R8
 	CMPQ         R8, $+16
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
@@ -509,17 +570,25 @@ keptTurn:
 	CMPQ    R8, $+16
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+4
-	JL      keptRest
+keptHalf:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
+	VMULPD  (CX), Y12, Y0
+	VMOVUPD Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+4, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
@@ -547,7 +616,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVUPD Y13, (AX)
@@ -559,15 +628,20 @@ fillTurn:
 	CMPQ    R8, $+16
 	JGE     fillTurn
 
-fillSingle:
-	CMPQ    R8, $+4
-	JL      fillRest
+fillHalf:
+	TESTQ   $+8, R8
+	JZ      fillBelow64
+	VMOVUPD Y13, (AX)
+	VMOVUPD Y13, 32(AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R8
+	JZ      fillBelow32
 	VMOVUPD Y13, (AX)
 	ADDQ    $+32, AX
-	SUBQ    $+4, R8
-	JMP     fillSingle
 
-fillRest:
+fillBelow32:
 	TESTQ   $+2, R8
 	JZ      fillBelow16
 	VMOVUPD X13, (AX)
@@ -605,7 +679,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS (DI), Y4
@@ -635,9 +709,26 @@ rowTurn:
 	CMPQ    R8, $+32
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R8, $+8
-	JL      rowRest
+rowHalf:
+	TESTQ   $+16, R8
+	JZ      rowBelow64
+	VMOVUPS (DI), Y4
+	VMULPS  (CX), Y4, Y0
+	VCMPPS  $0x04, Y13, Y4, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DI), Y5
+	VMULPS  32(CX), Y5, Y1
+	VCMPPS  $0x04, Y13, Y5, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+
+rowBelow64:
+	TESTQ   $+8, R8
+	JZ      rowBelow32
 	VMOVUPS (DI), Y4
 	VMULPS  (CX), Y4, Y0
 	VCMPPS  $0x04, Y13, Y4, Y8
@@ -646,10 +737,8 @@ rowSingle:
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	ADDQ    $+32, DI
-	SUBQ    $+8, R8
-	JMP     rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ   $+4, R8
 	JZ      rowBelow16
 	VMOVUPS (DI), X4
@@ -707,7 +796,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD (DI), Y4
@@ -737,9 +826,26 @@ rowTurn:
 	CMPQ    R8, $+16
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R8, $+4
-	JL      rowRest
+rowHalf:
+	TESTQ   $+8, R8
+	JZ      rowBelow64
+	VMOVUPD (DI), Y4
+	VMULPD  (CX), Y4, Y0
+	VCMPPD  $0x04, Y13, Y4, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMOVUPD 32(DI), Y5
+	VMULPD  32(CX), Y5, Y1
+	VCMPPD  $0x04, Y13, Y5, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+
+rowBelow64:
+	TESTQ   $+4, R8
+	JZ      rowBelow32
 	VMOVUPD (DI), Y4
 	VMULPD  (CX), Y4, Y0
 	VCMPPD  $0x04, Y13, Y4, Y8
@@ -748,10 +854,8 @@ rowSingle:
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	ADDQ    $+32, DI
-	SUBQ    $+4, R8
-	JMP     rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ   $+2, R8
 	JZ      rowBelow16
 	VMOVUPD (DI), X4
@@ -801,7 +905,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPS  (CX), Y12, Y0
@@ -818,17 +922,25 @@ apartTurn:
 	CMPQ    DI, $+32
 	JGE     apartTurn
 
-apartSingle:
-	CMPQ    DI, $+8
-	JL      apartRest
+apartHalf:
+	TESTQ   $+16, DI
+	JZ      apartBelow64
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+apartBelow64:
+	TESTQ   $+8, DI
+	JZ      apartBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+8, DI
-	JMP     apartSingle
 
-apartRest:
+apartBelow32:
 	TESTQ   $+4, DI
 	JZ      apartBelow16
 	VMULPS  (CX), X12, X0
@@ -871,7 +983,7 @@ short:
 	VCMPPS       $0x04, Y14, Y12, Y7
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -896,19 +1008,31 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      DI, $+8
-	JL        shortRest
+shortHalf:
+	TESTQ     $+16, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y0
+	VMULPS    Y12, Y0, Y8
+	VBLENDVPS Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VMULPS    Y12, Y1, Y9
+	VBLENDVPS Y7, Y9, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, DI
+	JZ        shortBelow32
 	VMOVUPS   (CX), Y0
 	VMULPS    Y12, Y0, Y8
 	VBLENDVPS Y7, Y8, Y0, Y0
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	SUBQ      $+8, DI
-	JMP       shortSingle
 
-shortRest:
+shortBelow32:
 	TESTQ     $+4, DI
 	JZ        shortBelow16
 	VMOVUPS   (CX), X0
@@ -959,7 +1083,7 @@ changed:
 	VBROADCASTSS (DX), Y12
 	MOVQ         SI, R8
 	CMPQ         R8, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (CX), Y12, Y0
@@ -976,17 +1100,25 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+8, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+4, R8
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
@@ -1047,7 +1179,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         SI, DI
 	CMPQ         DI, $+16
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPD  (CX), Y12, Y0
@@ -1064,17 +1196,25 @@ apartTurn:
 	CMPQ    DI, $+16
 	JGE     apartTurn
 
-apartSingle:
-	CMPQ    DI, $+4
-	JL      apartRest
+apartHalf:
+	TESTQ   $+8, DI
+	JZ      apartBelow64
+	VMULPD  (CX), Y12, Y0
+	VMOVUPD Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+apartBelow64:
+	TESTQ   $+4, DI
+	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+4, DI
-	JMP     apartSingle
 
-apartRest:
+apartBelow32:
 	TESTQ   $+2, DI
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
@@ -1108,7 +1248,7 @@ short:
 	VCMPPD       $0x04, Y14, Y12, Y7
 	MOVQ         SI, DI
 	CMPQ         DI, $+16
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPD   (CX), Y0
@@ -1133,19 +1273,31 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      DI, $+4
-	JL        shortRest
+shortHalf:
+	TESTQ     $+8, DI
+	JZ        shortBelow64
+	VMOVUPD   (CX), Y0
+	VMULPD    Y12, Y0, Y8
+	VBLENDVPD Y7, Y8, Y0, Y0
+	VMOVUPD   Y0, (AX)
+	VMOVUPD   32(CX), Y1
+	VMULPD    Y12, Y1, Y9
+	VBLENDVPD Y7, Y9, Y1, Y1
+	VMOVUPD   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, DI
+	JZ        shortBelow32
 	VMOVUPD   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
 	VMOVUPD   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	SUBQ      $+4, DI
-	JMP       shortSingle
 
-shortRest:
+shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
 	VMOVUPD   (CX), X0
@@ -1187,7 +1339,7 @@ changed:
 	VBROADCASTSD (DX), Y12
 	MOVQ         SI, R8
 	CMPQ         R8, $+16
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
@@ -1204,17 +1356,25 @@ keptTurn:
 	CMPQ    R8, $+16
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+4
-	JL      keptRest
+keptHalf:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
+	VMULPD  (CX), Y12, Y0
+	VMOVUPD Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+4, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
@@ -1261,7 +1421,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS (DI), Y4
@@ -1283,19 +1443,30 @@ rowTurn:
 	CMPQ    R8, $+32
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R8, $+8
-	JL      rowRest
+rowHalf:
+	TESTQ   $+16, R8
+	JZ      rowBelow64
+	VMOVUPS (DI), Y4
+	VMULPS  (CX), Y4, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DI), Y5
+	VMULPS  32(CX), Y5, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+
+rowBelow64:
+	TESTQ   $+8, R8
+	JZ      rowBelow32
 	VMOVUPS (DI), Y4
 	VMULPS  (CX), Y4, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	ADDQ    $+32, DI
-	SUBQ    $+8, R8
-	JMP     rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ   $+4, R8
 	JZ      rowBelow16
 	VMOVUPS (DI), X4
@@ -1347,7 +1518,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD (DI), Y4
@@ -1369,19 +1540,30 @@ rowTurn:
 	CMPQ    R8, $+16
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R8, $+4
-	JL      rowRest
+rowHalf:
+	TESTQ   $+8, R8
+	JZ      rowBelow64
+	VMOVUPD (DI), Y4
+	VMULPD  (CX), Y4, Y0
+	VMOVUPD Y0, (AX)
+	VMOVUPD 32(DI), Y5
+	VMULPD  32(CX), Y5, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+
+rowBelow64:
+	TESTQ   $+4, R8
+	JZ      rowBelow32
 	VMOVUPD (DI), Y4
 	VMULPD  (CX), Y4, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	ADDQ    $+32, DI
-	SUBQ    $+4, R8
-	JMP     rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ   $+2, R8
 	JZ      rowBelow16
 	VMOVUPD (DI), X4
@@ -1426,7 +1608,7 @@ short:
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMULPS    (CX), Y12, Y0
@@ -1455,9 +1637,25 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      DI, $+8
-	JL        shortRest
+shortHalf:
+	TESTQ     $+16, DI
+	JZ        shortBelow64
+	VMULPS    (CX), Y12, Y0
+	VMOVUPS   (AX), Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMULPS    32(CX), Y12, Y1
+	VMOVUPS   32(AX), Y9
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, DI
+	JZ        shortBelow32
 	VMULPS    (CX), Y12, Y0
 	VMOVUPS   (AX), Y8
 	VADDPS    Y0, Y8, Y0
@@ -1465,10 +1663,8 @@ shortSingle:
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	SUBQ      $+8, DI
-	JMP       shortSingle
 
-shortRest:
+shortBelow32:
 	TESTQ     $+4, DI
 	JZ        shortBelow16
 	VMULPS    (CX), X12, X0
@@ -1520,7 +1716,7 @@ plane:
 	VBROADCASTSS (DX), Y12
 	MOVQ         SI, R8
 	CMPQ         R8, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (CX), Y12, Y0
@@ -1541,18 +1737,28 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
+	VMULPS  (CX), Y12, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  (AX), Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+8, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+4, R8
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
@@ -1617,7 +1823,7 @@ short:
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         SI, DI
 	CMPQ         DI, $+16
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMULPD    (CX), Y12, Y0
@@ -1646,9 +1852,25 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      DI, $+4
-	JL        shortRest
+shortHalf:
+	TESTQ     $+8, DI
+	JZ        shortBelow64
+	VMULPD    (CX), Y12, Y0
+	VMOVUPD   (AX), Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPD   Y0, (AX)
+	VMULPD    32(CX), Y12, Y1
+	VMOVUPD   32(AX), Y9
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y15, Y1, Y9, Y1
+	VMOVUPD   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, DI
+	JZ        shortBelow32
 	VMULPD    (CX), Y12, Y0
 	VMOVUPD   (AX), Y8
 	VADDPD    Y0, Y8, Y0
@@ -1656,10 +1878,8 @@ shortSingle:
 	VMOVUPD   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	SUBQ      $+4, DI
-	JMP       shortSingle
 
-shortRest:
+shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
 	VMULPD    (CX), X12, X0
@@ -1699,7 +1919,7 @@ plane:
 	VBROADCASTSD (DX), Y12
 	MOVQ         SI, R8
 	CMPQ         R8, $+16
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
@@ -1720,18 +1940,28 @@ keptTurn:
 	CMPQ    R8, $+16
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+4
-	JL      keptRest
+keptHalf:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
+	VMULPD  (CX), Y12, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  32(AX), Y1, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+4, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
@@ -1781,7 +2011,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS   (DI), Y4
@@ -1819,9 +2049,30 @@ rowTurn:
 	CMPQ      R8, $+32
 	JGE       rowTurn
 
-rowSingle:
-	CMPQ      R8, $+8
-	JL        rowRest
+rowHalf:
+	TESTQ     $+16, R8
+	JZ        rowBelow64
+	VMOVUPS   (DI), Y4
+	VMULPS    (CX), Y4, Y0
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VMOVUPS   (AX), Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(DI), Y5
+	VMULPS    32(CX), Y5, Y1
+	VCMPPS    $0x04, Y13, Y5, Y5
+	VMOVUPS   32(AX), Y9
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, DI
+
+rowBelow64:
+	TESTQ     $+8, R8
+	JZ        rowBelow32
 	VMOVUPS   (DI), Y4
 	VMULPS    (CX), Y4, Y0
 	VCMPPS    $0x04, Y13, Y4, Y4
@@ -1832,10 +2083,8 @@ rowSingle:
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, DI
-	SUBQ      $+8, R8
-	JMP       rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ     $+4, R8
 	JZ        rowBelow16
 	VMOVUPS   (DI), X4
@@ -1899,7 +2148,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD   (DI), Y4
@@ -1937,9 +2186,30 @@ rowTurn:
 	CMPQ      R8, $+16
 	JGE       rowTurn
 
-rowSingle:
-	CMPQ      R8, $+4
-	JL        rowRest
+rowHalf:
+	TESTQ     $+8, R8
+	JZ        rowBelow64
+	VMOVUPD   (DI), Y4
+	VMULPD    (CX), Y4, Y0
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VMOVUPD   (AX), Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPD   Y0, (AX)
+	VMOVUPD   32(DI), Y5
+	VMULPD    32(CX), Y5, Y1
+	VCMPPD    $0x04, Y13, Y5, Y5
+	VMOVUPD   32(AX), Y9
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y5, Y1, Y9, Y1
+	VMOVUPD   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, DI
+
+rowBelow64:
+	TESTQ     $+4, R8
+	JZ        rowBelow32
 	VMOVUPD   (DI), Y4
 	VMULPD    (CX), Y4, Y0
 	VCMPPD    $0x04, Y13, Y4, Y4
@@ -1950,10 +2220,8 @@ rowSingle:
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, DI
-	SUBQ      $+4, R8
-	JMP       rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ     $+2, R8
 	JZ        rowBelow16
 	VMOVUPD   (DI), X4
@@ -2004,7 +2272,7 @@ plane:
 	VBROADCASTSS (DX), Y12
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (CX), Y12, Y0
@@ -2025,18 +2293,28 @@ keptTurn:
 	CMPQ    DI, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    DI, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, DI
+	JZ      keptBelow64
+	VMULPS  (CX), Y12, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, DI
+	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  (AX), Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+8, DI
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+4, DI
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
@@ -2090,7 +2368,7 @@ plane:
 	VBROADCASTSD (DX), Y12
 	MOVQ         SI, DI
 	CMPQ         DI, $+16
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
@@ -2111,18 +2389,28 @@ keptTurn:
 	CMPQ    DI, $+16
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    DI, $+4
-	JL      keptRest
+keptHalf:
+	TESTQ   $+8, DI
+	JZ      keptBelow64
+	VMULPD  (CX), Y12, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  32(AX), Y1, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, DI
+	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	SUBQ    $+4, DI
-	JMP     keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+2, DI
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
@@ -2163,7 +2451,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS (DI), Y4
@@ -2189,9 +2477,24 @@ rowTurn:
 	CMPQ    R8, $+32
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R8, $+8
-	JL      rowRest
+rowHalf:
+	TESTQ   $+16, R8
+	JZ      rowBelow64
+	VMOVUPS (DI), Y4
+	VMULPS  (CX), Y4, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DI), Y5
+	VMULPS  32(CX), Y5, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+
+rowBelow64:
+	TESTQ   $+8, R8
+	JZ      rowBelow32
 	VMOVUPS (DI), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
@@ -2199,10 +2502,8 @@ rowSingle:
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	ADDQ    $+32, DI
-	SUBQ    $+8, R8
-	JMP     rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ   $+4, R8
 	JZ      rowBelow16
 	VMOVUPS (DI), X4
@@ -2259,7 +2560,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD (DI), Y4
@@ -2285,9 +2586,24 @@ rowTurn:
 	CMPQ    R8, $+16
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R8, $+4
-	JL      rowRest
+rowHalf:
+	TESTQ   $+8, R8
+	JZ      rowBelow64
+	VMOVUPD (DI), Y4
+	VMULPD  (CX), Y4, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPD Y0, (AX)
+	VMOVUPD 32(DI), Y5
+	VMULPD  32(CX), Y5, Y1
+	VADDPD  32(AX), Y1, Y1
+	VMOVUPD Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, DI
+
+rowBelow64:
+	TESTQ   $+4, R8
+	JZ      rowBelow32
 	VMOVUPD (DI), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
@@ -2295,10 +2611,8 @@ rowSingle:
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	ADDQ    $+32, DI
-	SUBQ    $+4, R8
-	JMP     rowSingle
 
-rowRest:
+rowBelow32:
 	TESTQ   $+2, R8
 	JZ      rowBelow16
 	VMOVUPD (DI), X4
@@ -2385,7 +2699,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+32
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPS   (CX), Y12, Y0
@@ -2402,17 +2716,25 @@ keptTurn:
 	CMPQ     R8, $+32
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     R8, $+8
-	JL       keptRest
+keptHalf:
+	TESTQ    $+16, R8
+	JZ       keptBelow64
+	VMULPS   (CX), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	VMULPS   32(CX), Y12, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+8, R8
+	JZ       keptBelow32
 	VMULPS   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	SUBQ     $+8, R8
-	JMP      keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+4, R8
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
@@ -2477,7 +2799,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+32
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -2489,15 +2811,20 @@ fillTurn:
 	CMPQ     R8, $+32
 	JGE      fillTurn
 
-fillSingle:
-	CMPQ     R8, $+8
-	JL       fillRest
+fillHalf:
+	TESTQ    $+16, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+8, R8
+	JZ       fillBelow32
 	VMOVNTPS Y13, (AX)
 	ADDQ     $+32, AX
-	SUBQ     $+8, R8
-	JMP      fillSingle
 
-fillRest:
+fillBelow32:
 	TESTQ   $+4, R8
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
@@ -2570,7 +2897,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+16
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPD   (CX), Y12, Y0
@@ -2587,17 +2914,25 @@ keptTurn:
 	CMPQ     R8, $+16
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     R8, $+4
-	JL       keptRest
+keptHalf:
+	TESTQ    $+8, R8
+	JZ       keptBelow64
+	VMULPD   (CX), Y12, Y0
+	VMOVNTPD Y0, (AX)
+	VMULPD   32(CX), Y12, Y1
+	VMOVNTPD Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+4, R8
+	JZ       keptBelow32
 	VMULPD   (CX), Y12, Y0
 	VMOVNTPD Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	SUBQ     $+4, R8
-	JMP      keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
@@ -2646,7 +2981,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+16
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVNTPD Y13, (AX)
@@ -2658,15 +2993,20 @@ fillTurn:
 	CMPQ     R8, $+16
 	JGE      fillTurn
 
-fillSingle:
-	CMPQ     R8, $+4
-	JL       fillRest
+fillHalf:
+	TESTQ    $+8, R8
+	JZ       fillBelow64
+	VMOVNTPD Y13, (AX)
+	VMOVNTPD Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+4, R8
+	JZ       fillBelow32
 	VMOVNTPD Y13, (AX)
 	ADDQ     $+32, AX
-	SUBQ     $+4, R8
-	JMP      fillSingle
 
-fillRest:
+fillBelow32:
 	TESTQ   $+2, R8
 	JZ      fillBelow16
 	VMOVUPD X13, (AX)
@@ -2700,7 +3040,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS  (DI), Y4
@@ -2730,9 +3070,26 @@ rowTurn:
 	CMPQ     R8, $+32
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+8
-	JL       rowRest
+rowHalf:
+	TESTQ    $+16, R8
+	JZ       rowBelow64
+	VMOVUPS  (DI), Y4
+	VMULPS   (CX), Y4, Y0
+	VCMPPS   $0x04, Y13, Y4, Y8
+	VANDPS   Y8, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DI), Y5
+	VMULPS   32(CX), Y5, Y1
+	VCMPPS   $0x04, Y13, Y5, Y9
+	VANDPS   Y9, Y1, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+
+rowBelow64:
+	TESTQ    $+8, R8
+	JZ       rowBelow32
 	VMOVUPS  (DI), Y4
 	VMULPS   (CX), Y4, Y0
 	VCMPPS   $0x04, Y13, Y4, Y8
@@ -2741,10 +3098,8 @@ rowSingle:
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 	ADDQ     $+32, DI
-	SUBQ     $+8, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow32:
 	DECQ BX
 	JNZ  row
 	SFENCE
@@ -2765,7 +3120,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD  (DI), Y4
@@ -2795,9 +3150,26 @@ rowTurn:
 	CMPQ     R8, $+16
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+4
-	JL       rowRest
+rowHalf:
+	TESTQ    $+8, R8
+	JZ       rowBelow64
+	VMOVUPD  (DI), Y4
+	VMULPD   (CX), Y4, Y0
+	VCMPPD   $0x04, Y13, Y4, Y8
+	VANDPD   Y8, Y0, Y0
+	VMOVNTPD Y0, (AX)
+	VMOVUPD  32(DI), Y5
+	VMULPD   32(CX), Y5, Y1
+	VCMPPD   $0x04, Y13, Y5, Y9
+	VANDPD   Y9, Y1, Y1
+	VMOVNTPD Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+
+rowBelow64:
+	TESTQ    $+4, R8
+	JZ       rowBelow32
 	VMOVUPD  (DI), Y4
 	VMULPD   (CX), Y4, Y0
 	VCMPPD   $0x04, Y13, Y4, Y8
@@ -2806,10 +3178,8 @@ rowSingle:
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 	ADDQ     $+32, DI
-	SUBQ     $+4, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow32:
 	DECQ BX
 	JNZ  row
 	SFENCE
@@ -2870,7 +3240,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ DI, $+32
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPS   (CX), Y12, Y0
@@ -2887,17 +3257,25 @@ keptTurn:
 	CMPQ     DI, $+32
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     DI, $+8
-	JL       keptRest
+keptHalf:
+	TESTQ    $+16, DI
+	JZ       keptBelow64
+	VMULPS   (CX), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	VMULPS   32(CX), Y12, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+8, DI
+	JZ       keptBelow32
 	VMULPS   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	SUBQ     $+8, DI
-	JMP      keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+4, DI
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
@@ -2975,7 +3353,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ DI, $+16
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPD   (CX), Y12, Y0
@@ -2992,17 +3370,25 @@ keptTurn:
 	CMPQ     DI, $+16
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     DI, $+4
-	JL       keptRest
+keptHalf:
+	TESTQ    $+8, DI
+	JZ       keptBelow64
+	VMULPD   (CX), Y12, Y0
+	VMOVNTPD Y0, (AX)
+	VMULPD   32(CX), Y12, Y1
+	VMOVNTPD Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+4, DI
+	JZ       keptBelow32
 	VMULPD   (CX), Y12, Y0
 	VMOVNTPD Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	SUBQ     $+4, DI
-	JMP      keptSingle
 
-keptRest:
+keptBelow32:
 	TESTQ   $+2, DI
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
@@ -3041,7 +3427,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS  (DI), Y4
@@ -3063,19 +3449,30 @@ rowTurn:
 	CMPQ     R8, $+32
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+8
-	JL       rowRest
+rowHalf:
+	TESTQ    $+16, R8
+	JZ       rowBelow64
+	VMOVUPS  (DI), Y4
+	VMULPS   (CX), Y4, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DI), Y5
+	VMULPS   32(CX), Y5, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+
+rowBelow64:
+	TESTQ    $+8, R8
+	JZ       rowBelow32
 	VMOVUPS  (DI), Y4
 	VMULPS   (CX), Y4, Y0
 	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 	ADDQ     $+32, DI
-	SUBQ     $+8, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow32:
 	DECQ BX
 	JNZ  row
 	SFENCE
@@ -3096,7 +3493,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+16
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD  (DI), Y4
@@ -3118,19 +3515,30 @@ rowTurn:
 	CMPQ     R8, $+16
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+4
-	JL       rowRest
+rowHalf:
+	TESTQ    $+8, R8
+	JZ       rowBelow64
+	VMOVUPD  (DI), Y4
+	VMULPD   (CX), Y4, Y0
+	VMOVNTPD Y0, (AX)
+	VMOVUPD  32(DI), Y5
+	VMULPD   32(CX), Y5, Y1
+	VMOVNTPD Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+
+rowBelow64:
+	TESTQ    $+4, R8
+	JZ       rowBelow32
 	VMOVUPD  (DI), Y4
 	VMULPD   (CX), Y4, Y0
 	VMOVNTPD Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 	ADDQ     $+32, DI
-	SUBQ     $+4, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow32:
 	DECQ BX
 	JNZ  row
 	SFENCE

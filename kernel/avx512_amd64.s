@@ -33,7 +33,7 @@ apart:
 	KANDW        K1, K2, K4
 	MOVQ         DI, CX
 	CMPQ         CX, $+64
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPS.Z (DX), Z12, K2, Z0
@@ -50,18 +50,26 @@ apartTurn:
 	CMPQ     CX, $+64
 	JGE      apartTurn
 
-apartSingle:
-	CMPQ     CX, $+16
-	JL       apartRest
+apartHalf:
+	TESTQ    $+32, CX
+	JZ       apartBelow128
+	VMULPS.Z (DX), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS.Z 64(DX), Z12, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+
+apartBelow128:
+	TESTQ    $+16, CX
+	JZ       apartBelow64
 	VMULPS.Z (DX), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
-	SUBQ     $+16, CX
-	JMP      apartSingle
 
-apartRest:
-	TESTQ     CX, CX
+apartBelow64:
+	ANDQ      $+15, CX
 	JZ        apartEnd
 	VMOVUPS.Z (DX), K4, Z0
 	VMULPS.Z  Z0, Z12, K2, Z0
@@ -87,7 +95,7 @@ short:
 	VCMPPS       $0x04, Z14, Z12, K3
 	MOVQ         DI, CX
 	CMPQ         CX, $+64
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPS   (DX), Z0
@@ -112,19 +120,31 @@ shortTurn:
 	CMPQ      CX, $+64
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      CX, $+16
-	JL        shortRest
+shortHalf:
+	TESTQ     $+32, CX
+	JZ        shortBelow128
+	VMOVUPS   (DX), Z0
+	VMULPS    Z12, Z0, K3, Z0
+	VMOVUPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z1
+	VMULPS    Z12, Z1, K3, Z1
+	VMOVUPS.Z Z1, K2, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, DX
+
+shortBelow128:
+	TESTQ     $+16, CX
+	JZ        shortBelow64
 	VMOVUPS   (DX), Z0
 	VMULPS    Z12, Z0, K3, Z0
 	VMOVUPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, DX
-	SUBQ      $+16, CX
-	JMP       shortSingle
 
-shortRest:
+shortBelow64:
 	TESTQ     $+8, CX
 	JZ        shortBelow32
 	VMOVUPS   (DX), Y0
@@ -187,7 +207,7 @@ changed:
 	VBROADCASTSS (BX), Z12
 	MOVQ         DI, R8
 	CMPQ         R8, $+64
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (DX), Z12, Z0
@@ -204,17 +224,25 @@ keptTurn:
 	CMPQ    R8, $+64
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+16
-	JL      keptRest
+keptHalf:
+	TESTQ   $+32, R8
+	JZ      keptBelow128
+	VMULPS  (DX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(DX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+keptBelow128:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
 	VMULPS  (DX), Z12, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+16, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+8, R8
 	JZ      keptBelow32
 	VMULPS  (DX), Y12, Y0
@@ -259,7 +287,7 @@ dropped:
 	ADDQ CX, DX
 	MOVQ DI, R8
 	CMPQ R8, $+64
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVUPS Z13, (AX)
@@ -271,15 +299,20 @@ fillTurn:
 	CMPQ    R8, $+64
 	JGE     fillTurn
 
-fillSingle:
-	CMPQ    R8, $+16
-	JL      fillRest
+fillHalf:
+	TESTQ   $+32, R8
+	JZ      fillBelow128
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+
+fillBelow128:
+	TESTQ   $+16, R8
+	JZ      fillBelow64
 	VMOVUPS Z13, (AX)
 	ADDQ    $+64, AX
-	SUBQ    $+16, R8
-	JMP     fillSingle
 
-fillRest:
+fillBelow64:
 	TESTQ   $+8, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -344,7 +377,7 @@ apart:
 	KANDW        K1, K2, K4
 	MOVQ         DI, CX
 	CMPQ         CX, $+32
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPD.Z (DX), Z12, K2, Z0
@@ -361,18 +394,26 @@ apartTurn:
 	CMPQ     CX, $+32
 	JGE      apartTurn
 
-apartSingle:
-	CMPQ     CX, $+8
-	JL       apartRest
+apartHalf:
+	TESTQ    $+16, CX
+	JZ       apartBelow128
+	VMULPD.Z (DX), Z12, K2, Z0
+	VMOVUPD  Z0, (AX)
+	VMULPD.Z 64(DX), Z12, K2, Z1
+	VMOVUPD  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+
+apartBelow128:
+	TESTQ    $+8, CX
+	JZ       apartBelow64
 	VMULPD.Z (DX), Z12, K2, Z0
 	VMOVUPD  Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
-	SUBQ     $+8, CX
-	JMP      apartSingle
 
-apartRest:
-	TESTQ     CX, CX
+apartBelow64:
+	ANDQ      $+7, CX
 	JZ        apartEnd
 	VMOVUPD.Z (DX), K4, Z0
 	VMULPD.Z  Z0, Z12, K2, Z0
@@ -398,7 +439,7 @@ short:
 	VCMPPD       $0x04, Z14, Z12, K3
 	MOVQ         DI, CX
 	CMPQ         CX, $+32
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPD   (DX), Z0
@@ -423,19 +464,31 @@ shortTurn:
 	CMPQ      CX, $+32
 	JGE       shortTurn
 
-shortSingle:
-	CMPQ      CX, $+8
-	JL        shortRest
+shortHalf:
+	TESTQ     $+16, CX
+	JZ        shortBelow128
+	VMOVUPD   (DX), Z0
+	VMULPD    Z12, Z0, K3, Z0
+	VMOVUPD.Z Z0, K2, Z0
+	VMOVUPD   Z0, (AX)
+	VMOVUPD   64(DX), Z1
+	VMULPD    Z12, Z1, K3, Z1
+	VMOVUPD.Z Z1, K2, Z1
+	VMOVUPD   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, DX
+
+shortBelow128:
+	TESTQ     $+8, CX
+	JZ        shortBelow64
 	VMOVUPD   (DX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
 	VMOVUPD   Z0, (AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, DX
-	SUBQ      $+8, CX
-	JMP       shortSingle
 
-shortRest:
+shortBelow64:
 	TESTQ     $+4, CX
 	JZ        shortBelow32
 	VMOVUPD   (DX), Y0
@@ -489,7 +542,7 @@ changed:
 	VBROADCASTSD (BX), Z12
 	MOVQ         DI, R8
 	CMPQ         R8, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (DX), Z12, Z0
@@ -506,17 +559,25 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow128
+	VMULPD  (DX), Z12, Z0
+	VMOVUPD Z0, (AX)
+	VMULPD  64(DX), Z12, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+keptBelow128:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
 	VMULPD  (DX), Z12, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+8, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (DX), Y12, Y0
@@ -552,7 +613,7 @@ dropped:
 	ADDQ CX, DX
 	MOVQ DI, R8
 	CMPQ R8, $+32
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVUPD Z13, (AX)
@@ -564,15 +625,20 @@ fillTurn:
 	CMPQ    R8, $+32
 	JGE     fillTurn
 
-fillSingle:
-	CMPQ    R8, $+8
-	JL      fillRest
+fillHalf:
+	TESTQ   $+16, R8
+	JZ      fillBelow128
+	VMOVUPD Z13, (AX)
+	VMOVUPD Z13, 64(AX)
+	ADDQ    $+128, AX
+
+fillBelow128:
+	TESTQ   $+8, R8
+	JZ      fillBelow64
 	VMOVUPD Z13, (AX)
 	ADDQ    $+64, AX
-	SUBQ    $+8, R8
-	JMP     fillSingle
 
-fillRest:
+fillBelow64:
 	TESTQ   $+4, R8
 	JZ      fillBelow32
 	VMOVUPD Y13, (AX)
@@ -624,7 +690,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+64
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS  (CX), Z4
@@ -650,9 +716,24 @@ rowTurn:
 	CMPQ     R9, $+64
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R9, $+16
-	JL       rowRest
+rowHalf:
+	TESTQ    $+32, R9
+	JZ       rowBelow128
+	VMOVUPS  (CX), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMULPS.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(CX), Z5
+	VCMPPS   $0x04, Z13, Z5, K5
+	VMULPS.Z 64(DX), Z5, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+	ADDQ     $+128, CX
+
+rowBelow128:
+	TESTQ    $+16, R9
+	JZ       rowBelow64
 	VMOVUPS  (CX), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS.Z (DX), Z4, K4, Z0
@@ -660,11 +741,9 @@ rowSingle:
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
 	ADDQ     $+64, CX
-	SUBQ     $+16, R9
-	JMP      rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+15, R9
 	JZ        rowEnd
 	VMOVUPS.Z (CX), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
@@ -703,7 +782,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD  (CX), Z4
@@ -729,9 +808,24 @@ rowTurn:
 	CMPQ     R9, $+32
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R9, $+8
-	JL       rowRest
+rowHalf:
+	TESTQ    $+16, R9
+	JZ       rowBelow128
+	VMOVUPD  (CX), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMULPD.Z (DX), Z4, K4, Z0
+	VMOVUPD  Z0, (AX)
+	VMOVUPD  64(CX), Z5
+	VCMPPD   $0x04, Z13, Z5, K5
+	VMULPD.Z 64(DX), Z5, K5, Z1
+	VMOVUPD  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+	ADDQ     $+128, CX
+
+rowBelow128:
+	TESTQ    $+8, R9
+	JZ       rowBelow64
 	VMOVUPD  (CX), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD.Z (DX), Z4, K4, Z0
@@ -739,11 +833,9 @@ rowSingle:
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
 	ADDQ     $+64, CX
-	SUBQ     $+8, R9
-	JMP      rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+7, R9
 	JZ        rowEnd
 	VMOVUPD.Z (CX), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
@@ -787,7 +879,7 @@ apart:
 	ADDQ         $+4, BX
 	MOVQ         DI, CX
 	CMPQ         CX, $+64
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPS  (DX), Z12, Z0
@@ -804,18 +896,26 @@ apartTurn:
 	CMPQ    CX, $+64
 	JGE     apartTurn
 
-apartSingle:
-	CMPQ    CX, $+16
-	JL      apartRest
+apartHalf:
+	TESTQ   $+32, CX
+	JZ      apartBelow128
+	VMULPS  (DX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(DX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+apartBelow128:
+	TESTQ   $+16, CX
+	JZ      apartBelow64
 	VMULPS  (DX), Z12, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+16, CX
-	JMP     apartSingle
 
-apartRest:
-	TESTQ     CX, CX
+apartBelow64:
+	ANDQ      $+15, CX
 	JZ        apartEnd
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z12, Z0
@@ -840,7 +940,7 @@ short:
 	VCMPPS       $0x04, Z14, Z12, K3
 	MOVQ         DI, CX
 	CMPQ         CX, $+64
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPS (DX), Z0
@@ -861,18 +961,28 @@ shortTurn:
 	CMPQ    CX, $+64
 	JGE     shortTurn
 
-shortSingle:
-	CMPQ    CX, $+16
-	JL      shortRest
+shortHalf:
+	TESTQ   $+32, CX
+	JZ      shortBelow128
+	VMOVUPS (DX), Z0
+	VMULPS  Z12, Z0, K3, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(DX), Z1
+	VMULPS  Z12, Z1, K3, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+shortBelow128:
+	TESTQ   $+16, CX
+	JZ      shortBelow64
 	VMOVUPS (DX), Z0
 	VMULPS  Z12, Z0, K3, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+16, CX
-	JMP     shortSingle
 
-shortRest:
+shortBelow64:
 	TESTQ   $+8, CX
 	JZ      shortBelow32
 	VMOVUPS (DX), Y0
@@ -929,7 +1039,7 @@ changed:
 	VBROADCASTSS (BX), Z12
 	MOVQ         DI, R8
 	CMPQ         R8, $+64
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (DX), Z12, Z0
@@ -946,17 +1056,25 @@ keptTurn:
 	CMPQ    R8, $+64
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+16
-	JL      keptRest
+keptHalf:
+	TESTQ   $+32, R8
+	JZ      keptBelow128
+	VMULPS  (DX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(DX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+keptBelow128:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
 	VMULPS  (DX), Z12, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+16, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+8, R8
 	JZ      keptBelow32
 	VMULPS  (DX), Y12, Y0
@@ -1033,7 +1151,7 @@ apart:
 	ADDQ         $+8, BX
 	MOVQ         DI, CX
 	CMPQ         CX, $+32
-	JL           apartSingle
+	JL           apartHalf
 
 apartTurn:
 	VMULPD  (DX), Z12, Z0
@@ -1050,18 +1168,26 @@ apartTurn:
 	CMPQ    CX, $+32
 	JGE     apartTurn
 
-apartSingle:
-	CMPQ    CX, $+8
-	JL      apartRest
+apartHalf:
+	TESTQ   $+16, CX
+	JZ      apartBelow128
+	VMULPD  (DX), Z12, Z0
+	VMOVUPD Z0, (AX)
+	VMULPD  64(DX), Z12, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+apartBelow128:
+	TESTQ   $+8, CX
+	JZ      apartBelow64
 	VMULPD  (DX), Z12, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+8, CX
-	JMP     apartSingle
 
-apartRest:
-	TESTQ     CX, CX
+apartBelow64:
+	ANDQ      $+7, CX
 	JZ        apartEnd
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z12, Z0
@@ -1086,7 +1212,7 @@ short:
 	VCMPPD       $0x04, Z14, Z12, K3
 	MOVQ         DI, CX
 	CMPQ         CX, $+32
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMOVUPD (DX), Z0
@@ -1107,18 +1233,28 @@ shortTurn:
 	CMPQ    CX, $+32
 	JGE     shortTurn
 
-shortSingle:
-	CMPQ    CX, $+8
-	JL      shortRest
+shortHalf:
+	TESTQ   $+16, CX
+	JZ      shortBelow128
+	VMOVUPD (DX), Z0
+	VMULPD  Z12, Z0, K3, Z0
+	VMOVUPD Z0, (AX)
+	VMOVUPD 64(DX), Z1
+	VMULPD  Z12, Z1, K3, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+shortBelow128:
+	TESTQ   $+8, CX
+	JZ      shortBelow64
 	VMOVUPD (DX), Z0
 	VMULPD  Z12, Z0, K3, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+8, CX
-	JMP     shortSingle
 
-shortRest:
+shortBelow64:
 	TESTQ   $+4, CX
 	JZ      shortBelow32
 	VMOVUPD (DX), Y0
@@ -1167,7 +1303,7 @@ changed:
 	VBROADCASTSD (BX), Z12
 	MOVQ         DI, R8
 	CMPQ         R8, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (DX), Z12, Z0
@@ -1184,17 +1320,25 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow128
+	VMULPD  (DX), Z12, Z0
+	VMOVUPD Z0, (AX)
+	VMULPD  64(DX), Z12, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+
+keptBelow128:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
 	VMULPD  (DX), Z12, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	SUBQ    $+8, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (DX), Y12, Y0
@@ -1257,7 +1401,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+64
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS (CX), Z4
@@ -1279,20 +1423,31 @@ rowTurn:
 	CMPQ    R9, $+64
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R9, $+16
-	JL      rowRest
+rowHalf:
+	TESTQ   $+32, R9
+	JZ      rowBelow128
+	VMOVUPS (CX), Z4
+	VMULPS  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z5
+	VMULPS  64(DX), Z5, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, CX
+
+rowBelow128:
+	TESTQ   $+16, R9
+	JZ      rowBelow64
 	VMOVUPS (CX), Z4
 	VMULPS  (DX), Z4, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
 	ADDQ    $+64, CX
-	SUBQ    $+16, R9
-	JMP     rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+15, R9
 	JZ        rowEnd
 	VMOVUPS.Z (CX), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
@@ -1330,7 +1485,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD (CX), Z4
@@ -1352,20 +1507,31 @@ rowTurn:
 	CMPQ    R9, $+32
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R9, $+8
-	JL      rowRest
+rowHalf:
+	TESTQ   $+16, R9
+	JZ      rowBelow128
+	VMOVUPD (CX), Z4
+	VMULPD  (DX), Z4, Z0
+	VMOVUPD Z0, (AX)
+	VMOVUPD 64(CX), Z5
+	VMULPD  64(DX), Z5, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, CX
+
+rowBelow128:
+	TESTQ   $+8, R9
+	JZ      rowBelow64
 	VMOVUPD (CX), Z4
 	VMULPD  (DX), Z4, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
 	ADDQ    $+64, CX
-	SUBQ    $+8, R9
-	JMP     rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+7, R9
 	JZ        rowEnd
 	VMOVUPD.Z (CX), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
@@ -1399,7 +1565,7 @@ short:
 	VCMPPS       $0x04, Z13, Z12, K2
 	MOVQ         SI, DI
 	CMPQ         DI, $+64
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMULPS  (CX), Z12, Z0
@@ -1424,19 +1590,31 @@ shortTurn:
 	CMPQ    DI, $+64
 	JGE     shortTurn
 
-shortSingle:
-	CMPQ    DI, $+16
-	JL      shortRest
+shortHalf:
+	TESTQ   $+32, DI
+	JZ      shortBelow128
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+shortBelow128:
+	TESTQ   $+16, DI
+	JZ      shortBelow64
 	VMULPS  (CX), Z12, Z0
 	VMOVUPS (AX), Z8
 	VADDPS  Z0, Z8, K2, Z8
 	VMOVUPS Z8, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	SUBQ    $+16, DI
-	JMP     shortSingle
 
-shortRest:
+shortBelow64:
 	TESTQ   $+8, DI
 	JZ      shortBelow32
 	VMULPS  (CX), Y12, Y0
@@ -1495,7 +1673,7 @@ plane:
 	VBROADCASTSS (DX), Z12
 	MOVQ         SI, R8
 	CMPQ         R8, $+64
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (CX), Z12, Z0
@@ -1516,18 +1694,28 @@ keptTurn:
 	CMPQ    R8, $+64
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+16
-	JL      keptRest
+keptHalf:
+	TESTQ   $+32, R8
+	JZ      keptBelow128
+	VMULPS  (CX), Z12, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+keptBelow128:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (AX), Z0, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	SUBQ    $+16, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+8, R8
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
@@ -1601,7 +1789,7 @@ short:
 	VCMPPD       $0x04, Z13, Z12, K2
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           shortSingle
+	JL           shortHalf
 
 shortTurn:
 	VMULPD  (CX), Z12, Z0
@@ -1626,19 +1814,31 @@ shortTurn:
 	CMPQ    DI, $+32
 	JGE     shortTurn
 
-shortSingle:
-	CMPQ    DI, $+8
-	JL      shortRest
+shortHalf:
+	TESTQ   $+16, DI
+	JZ      shortBelow128
+	VMULPD  (CX), Z12, Z0
+	VMOVUPD (AX), Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPD Z8, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPD 64(AX), Z9
+	VADDPD  Z1, Z9, K2, Z9
+	VMOVUPD Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+shortBelow128:
+	TESTQ   $+8, DI
+	JZ      shortBelow64
 	VMULPD  (CX), Z12, Z0
 	VMOVUPD (AX), Z8
 	VADDPD  Z0, Z8, K2, Z8
 	VMOVUPD Z8, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	SUBQ    $+8, DI
-	JMP     shortSingle
 
-shortRest:
+shortBelow64:
 	TESTQ   $+4, DI
 	JZ      shortBelow32
 	VMULPD  (CX), Y12, Y0
@@ -1686,7 +1886,7 @@ plane:
 	VBROADCASTSD (DX), Z12
 	MOVQ         SI, R8
 	CMPQ         R8, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Z12, Z0
@@ -1707,18 +1907,28 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    R8, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow128
+	VMULPD  (CX), Z12, Z0
+	VADDPD  (AX), Z0, Z0
+	VMOVUPD Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+keptBelow128:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	SUBQ    $+8, R8
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
@@ -1785,7 +1995,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+64
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS (CX), Z4
@@ -1819,9 +2029,28 @@ rowTurn:
 	CMPQ    R9, $+64
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R9, $+16
-	JL      rowRest
+rowHalf:
+	TESTQ   $+32, R9
+	JZ      rowBelow128
+	VMOVUPS (CX), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMULPS  (DX), Z4, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(CX), Z5
+	VCMPPS  $0x04, Z13, Z5, K5
+	VMULPS  64(DX), Z5, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, CX
+
+rowBelow128:
+	TESTQ   $+16, R9
+	JZ      rowBelow64
 	VMOVUPS (CX), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
@@ -1831,11 +2060,9 @@ rowSingle:
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
 	ADDQ    $+64, CX
-	SUBQ    $+16, R9
-	JMP     rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+15, R9
 	JZ        rowEnd
 	VMOVUPS.Z (CX), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
@@ -1876,7 +2103,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD (CX), Z4
@@ -1910,9 +2137,28 @@ rowTurn:
 	CMPQ    R9, $+32
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R9, $+8
-	JL      rowRest
+rowHalf:
+	TESTQ   $+16, R9
+	JZ      rowBelow128
+	VMOVUPD (CX), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMULPD  (DX), Z4, Z0
+	VMOVUPD (AX), Z8
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPD Z8, (AX)
+	VMOVUPD 64(CX), Z5
+	VCMPPD  $0x04, Z13, Z5, K5
+	VMULPD  64(DX), Z5, Z1
+	VMOVUPD 64(AX), Z9
+	VADDPD  Z1, Z9, K5, Z9
+	VMOVUPD Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, CX
+
+rowBelow128:
+	TESTQ   $+8, R9
+	JZ      rowBelow64
 	VMOVUPD (CX), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
@@ -1922,11 +2168,9 @@ rowSingle:
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
 	ADDQ    $+64, CX
-	SUBQ    $+8, R9
-	JMP     rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+7, R9
 	JZ        rowEnd
 	VMOVUPD.Z (CX), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
@@ -1961,7 +2205,7 @@ plane:
 	VBROADCASTSS (DX), Z12
 	MOVQ         SI, DI
 	CMPQ         DI, $+64
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPS  (CX), Z12, Z0
@@ -1982,18 +2226,28 @@ keptTurn:
 	CMPQ    DI, $+64
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    DI, $+16
-	JL      keptRest
+keptHalf:
+	TESTQ   $+32, DI
+	JZ      keptBelow128
+	VMULPS  (CX), Z12, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+keptBelow128:
+	TESTQ   $+16, DI
+	JZ      keptBelow64
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (AX), Z0, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	SUBQ    $+16, DI
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+8, DI
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
@@ -2056,7 +2310,7 @@ plane:
 	VBROADCASTSD (DX), Z12
 	MOVQ         SI, DI
 	CMPQ         DI, $+32
-	JL           keptSingle
+	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Z12, Z0
@@ -2077,18 +2331,28 @@ keptTurn:
 	CMPQ    DI, $+32
 	JGE     keptTurn
 
-keptSingle:
-	CMPQ    DI, $+8
-	JL      keptRest
+keptHalf:
+	TESTQ   $+16, DI
+	JZ      keptBelow128
+	VMULPD  (CX), Z12, Z0
+	VADDPD  (AX), Z0, Z0
+	VMOVUPD Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+keptBelow128:
+	TESTQ   $+8, DI
+	JZ      keptBelow64
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	SUBQ    $+8, DI
-	JMP     keptSingle
 
-keptRest:
+keptBelow64:
 	TESTQ   $+4, DI
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
@@ -2146,7 +2410,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+64
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS (CX), Z4
@@ -2172,9 +2436,24 @@ rowTurn:
 	CMPQ    R9, $+64
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R9, $+16
-	JL      rowRest
+rowHalf:
+	TESTQ   $+32, R9
+	JZ      rowBelow128
+	VMOVUPS (CX), Z4
+	VMULPS  (DX), Z4, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z5
+	VMULPS  64(DX), Z5, Z1
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, CX
+
+rowBelow128:
+	TESTQ   $+16, R9
+	JZ      rowBelow64
 	VMOVUPS (CX), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
@@ -2182,11 +2461,9 @@ rowSingle:
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
 	ADDQ    $+64, CX
-	SUBQ    $+16, R9
-	JMP     rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+15, R9
 	JZ        rowEnd
 	VMOVUPS.Z (CX), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
@@ -2226,7 +2503,7 @@ row:
 	MOVQ BX, CX
 	MOVQ DI, R9
 	CMPQ R9, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD (CX), Z4
@@ -2252,9 +2529,24 @@ rowTurn:
 	CMPQ    R9, $+32
 	JGE     rowTurn
 
-rowSingle:
-	CMPQ    R9, $+8
-	JL      rowRest
+rowHalf:
+	TESTQ   $+16, R9
+	JZ      rowBelow128
+	VMOVUPD (CX), Z4
+	VMULPD  (DX), Z4, Z0
+	VADDPD  (AX), Z0, Z0
+	VMOVUPD Z0, (AX)
+	VMOVUPD 64(CX), Z5
+	VMULPD  64(DX), Z5, Z1
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPD Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, CX
+
+rowBelow128:
+	TESTQ   $+8, R9
+	JZ      rowBelow64
 	VMOVUPD (CX), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
@@ -2262,11 +2554,9 @@ rowSingle:
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
 	ADDQ    $+64, CX
-	SUBQ    $+8, R9
-	JMP     rowSingle
 
-rowRest:
-	TESTQ     R9, R9
+rowBelow64:
+	ANDQ      $+7, R9
 	JZ        rowEnd
 	VMOVUPD.Z (CX), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
@@ -2322,7 +2612,7 @@ plane:
 
 keptAligned:
 	CMPQ R9, $+64
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPS   (DX), Z12, Z0
@@ -2339,18 +2629,26 @@ keptTurn:
 	CMPQ     R9, $+64
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     R9, $+16
-	JL       keptRest
+keptHalf:
+	TESTQ    $+32, R9
+	JZ       keptBelow128
+	VMULPS   (DX), Z12, Z0
+	VMOVNTPS Z0, (AX)
+	VMULPS   64(DX), Z12, Z1
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+
+keptBelow128:
+	TESTQ    $+16, R9
+	JZ       keptBelow64
 	VMULPS   (DX), Z12, Z0
 	VMOVNTPS Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
-	SUBQ     $+16, R9
-	JMP      keptSingle
 
-keptRest:
-	TESTQ     R9, R9
+keptBelow64:
+	ANDQ      $+15, R9
 	JZ        keptEnd
 	MOVQ      R9, CX
 	MOVL      $0x00000001, R10
@@ -2391,7 +2689,7 @@ dropped:
 
 fillAligned:
 	CMPQ R9, $+64
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVNTPS Z13, (AX)
@@ -2403,16 +2701,21 @@ fillTurn:
 	CMPQ     R9, $+64
 	JGE      fillTurn
 
-fillSingle:
-	CMPQ     R9, $+16
-	JL       fillRest
+fillHalf:
+	TESTQ    $+32, R9
+	JZ       fillBelow128
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+
+fillBelow128:
+	TESTQ    $+16, R9
+	JZ       fillBelow64
 	VMOVNTPS Z13, (AX)
 	ADDQ     $+64, AX
-	SUBQ     $+16, R9
-	JMP      fillSingle
 
-fillRest:
-	TESTQ   R9, R9
+fillBelow64:
+	ANDQ    $+15, R9
 	JZ      fillEnd
 	MOVQ    R9, CX
 	MOVL    $0x00000001, R10
@@ -2469,7 +2772,7 @@ plane:
 
 keptAligned:
 	CMPQ R9, $+32
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPD   (DX), Z12, Z0
@@ -2486,18 +2789,26 @@ keptTurn:
 	CMPQ     R9, $+32
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     R9, $+8
-	JL       keptRest
+keptHalf:
+	TESTQ    $+16, R9
+	JZ       keptBelow128
+	VMULPD   (DX), Z12, Z0
+	VMOVNTPD Z0, (AX)
+	VMULPD   64(DX), Z12, Z1
+	VMOVNTPD Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+
+keptBelow128:
+	TESTQ    $+8, R9
+	JZ       keptBelow64
 	VMULPD   (DX), Z12, Z0
 	VMOVNTPD Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
-	SUBQ     $+8, R9
-	JMP      keptSingle
 
-keptRest:
-	TESTQ     R9, R9
+keptBelow64:
+	ANDQ      $+7, R9
 	JZ        keptEnd
 	MOVQ      R9, CX
 	MOVL      $0x00000001, R10
@@ -2538,7 +2849,7 @@ dropped:
 
 fillAligned:
 	CMPQ R9, $+32
-	JL   fillSingle
+	JL   fillHalf
 
 fillTurn:
 	VMOVNTPD Z13, (AX)
@@ -2550,16 +2861,21 @@ fillTurn:
 	CMPQ     R9, $+32
 	JGE      fillTurn
 
-fillSingle:
-	CMPQ     R9, $+8
-	JL       fillRest
+fillHalf:
+	TESTQ    $+16, R9
+	JZ       fillBelow128
+	VMOVNTPD Z13, (AX)
+	VMOVNTPD Z13, 64(AX)
+	ADDQ     $+128, AX
+
+fillBelow128:
+	TESTQ    $+8, R9
+	JZ       fillBelow64
 	VMOVNTPD Z13, (AX)
 	ADDQ     $+64, AX
-	SUBQ     $+8, R9
-	JMP      fillSingle
 
-fillRest:
-	TESTQ   R9, R9
+fillBelow64:
+	ANDQ    $+7, R9
 	JZ      fillEnd
 	MOVQ    R9, CX
 	MOVL    $0x00000001, R10
@@ -2592,7 +2908,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+64
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS  (DI), Z4
@@ -2618,9 +2934,24 @@ rowTurn:
 	CMPQ     R8, $+64
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+16
-	JL       rowRest
+rowHalf:
+	TESTQ    $+32, R8
+	JZ       rowBelow128
+	VMOVUPS  (DI), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMULPS.Z (CX), Z4, K4, Z0
+	VMOVNTPS Z0, (AX)
+	VMOVUPS  64(DI), Z5
+	VCMPPS   $0x04, Z13, Z5, K5
+	VMULPS.Z 64(CX), Z5, K5, Z1
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, DI
+
+rowBelow128:
+	TESTQ    $+16, R8
+	JZ       rowBelow64
 	VMOVUPS  (DI), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS.Z (CX), Z4, K4, Z0
@@ -2628,10 +2959,8 @@ rowSingle:
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
 	ADDQ     $+64, DI
-	SUBQ     $+16, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow64:
 	DECQ BX
 	JNZ  row
 	SFENCE
@@ -2652,7 +2981,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD  (DI), Z4
@@ -2678,9 +3007,24 @@ rowTurn:
 	CMPQ     R8, $+32
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+8
-	JL       rowRest
+rowHalf:
+	TESTQ    $+16, R8
+	JZ       rowBelow128
+	VMOVUPD  (DI), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMULPD.Z (CX), Z4, K4, Z0
+	VMOVNTPD Z0, (AX)
+	VMOVUPD  64(DI), Z5
+	VCMPPD   $0x04, Z13, Z5, K5
+	VMULPD.Z 64(CX), Z5, K5, Z1
+	VMOVNTPD Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, DI
+
+rowBelow128:
+	TESTQ    $+8, R8
+	JZ       rowBelow64
 	VMOVUPD  (DI), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD.Z (CX), Z4, K4, Z0
@@ -2688,10 +3032,8 @@ rowSingle:
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
 	ADDQ     $+64, DI
-	SUBQ     $+8, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow64:
 	DECQ BX
 	JNZ  row
 	SFENCE
@@ -2733,7 +3075,7 @@ plane:
 
 keptAligned:
 	CMPQ R8, $+64
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPS   (DX), Z12, Z0
@@ -2750,18 +3092,26 @@ keptTurn:
 	CMPQ     R8, $+64
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     R8, $+16
-	JL       keptRest
+keptHalf:
+	TESTQ    $+32, R8
+	JZ       keptBelow128
+	VMULPS   (DX), Z12, Z0
+	VMOVNTPS Z0, (AX)
+	VMULPS   64(DX), Z12, Z1
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+
+keptBelow128:
+	TESTQ    $+16, R8
+	JZ       keptBelow64
 	VMULPS   (DX), Z12, Z0
 	VMOVNTPS Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
-	SUBQ     $+16, R8
-	JMP      keptSingle
 
-keptRest:
-	TESTQ     R8, R8
+keptBelow64:
+	ANDQ      $+15, R8
 	JZ        keptEnd
 	MOVQ      R8, CX
 	MOVL      $0x00000001, R9
@@ -2818,7 +3168,7 @@ plane:
 
 keptAligned:
 	CMPQ R8, $+32
-	JL   keptSingle
+	JL   keptHalf
 
 keptTurn:
 	VMULPD   (DX), Z12, Z0
@@ -2835,18 +3185,26 @@ keptTurn:
 	CMPQ     R8, $+32
 	JGE      keptTurn
 
-keptSingle:
-	CMPQ     R8, $+8
-	JL       keptRest
+keptHalf:
+	TESTQ    $+16, R8
+	JZ       keptBelow128
+	VMULPD   (DX), Z12, Z0
+	VMOVNTPD Z0, (AX)
+	VMULPD   64(DX), Z12, Z1
+	VMOVNTPD Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+
+keptBelow128:
+	TESTQ    $+8, R8
+	JZ       keptBelow64
 	VMULPD   (DX), Z12, Z0
 	VMOVNTPD Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, DX
-	SUBQ     $+8, R8
-	JMP      keptSingle
 
-keptRest:
-	TESTQ     R8, R8
+keptBelow64:
+	ANDQ      $+7, R8
 	JZ        keptEnd
 	MOVQ      R8, CX
 	MOVL      $0x00000001, R9
@@ -2882,7 +3240,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+64
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPS  (DI), Z4
@@ -2904,19 +3262,30 @@ rowTurn:
 	CMPQ     R8, $+64
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+16
-	JL       rowRest
+rowHalf:
+	TESTQ    $+32, R8
+	JZ       rowBelow128
+	VMOVUPS  (DI), Z4
+	VMULPS   (CX), Z4, Z0
+	VMOVNTPS Z0, (AX)
+	VMOVUPS  64(DI), Z5
+	VMULPS   64(CX), Z5, Z1
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, DI
+
+rowBelow128:
+	TESTQ    $+16, R8
+	JZ       rowBelow64
 	VMOVUPS  (DI), Z4
 	VMULPS   (CX), Z4, Z0
 	VMOVNTPS Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
 	ADDQ     $+64, DI
-	SUBQ     $+16, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow64:
 	DECQ BX
 	JNZ  row
 	SFENCE
@@ -2937,7 +3306,7 @@ row:
 	MOVQ DX, DI
 	MOVQ SI, R8
 	CMPQ R8, $+32
-	JL   rowSingle
+	JL   rowHalf
 
 rowTurn:
 	VMOVUPD  (DI), Z4
@@ -2959,19 +3328,30 @@ rowTurn:
 	CMPQ     R8, $+32
 	JGE      rowTurn
 
-rowSingle:
-	CMPQ     R8, $+8
-	JL       rowRest
+rowHalf:
+	TESTQ    $+16, R8
+	JZ       rowBelow128
+	VMOVUPD  (DI), Z4
+	VMULPD   (CX), Z4, Z0
+	VMOVNTPD Z0, (AX)
+	VMOVUPD  64(DI), Z5
+	VMULPD   64(CX), Z5, Z1
+	VMOVNTPD Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, DI
+
+rowBelow128:
+	TESTQ    $+8, R8
+	JZ       rowBelow64
 	VMOVUPD  (DI), Z4
 	VMULPD   (CX), Z4, Z0
 	VMOVNTPD Z0, (AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
 	ADDQ     $+64, DI
-	SUBQ     $+8, R8
-	JMP      rowSingle
 
-rowRest:
+rowBelow64:
 	DECQ BX
 	JNZ  row
 	SFENCE

@@ -73,7 +73,6 @@ var (
 	maskTail  = reg.K1 // lanes of the last, partial vector
 	maskKeep  = reg.K2 // in short planes: all lanes if the factor is not 0
 	maskTouch = reg.K3 // in short planes: all lanes if the factor is not 1
-	maskBoth  = reg.K4 // tail and keep
 )
 
 // maskOf is the mask of lanes with a factor other than 0 in pixels.
@@ -91,7 +90,6 @@ type program struct {
 	dst, src, factors, count, length reg.GPVirtual
 
 	tailBytes reg.GPVirtual // of the last, partial vector
-	ladder    bool          // take the rest in halves although there are masks
 }
 
 // piece is a part of a vector: all of it, or its first bytes, or the lanes of a
@@ -115,9 +113,6 @@ func (p *program) emit() {
 	p.count = p.Load(p.Param("count"), p.GP64()).(reg.GPVirtual)
 	p.length = p.Load(p.Param("length"), p.GP64()).(reg.GPVirtual)
 	p.VXORPS(reg.X13, reg.X13, reg.X13)
-	if p.tier.masks && !p.stream && (p.pixels || !p.add) {
-		p.tail()
-	}
 	switch {
 	case p.pixels:
 		p.rows()
@@ -147,6 +142,9 @@ func (p *program) emit() {
 
 // rows walks count rows of length channels, the factors beside them.
 func (p *program) rows() {
+	if p.tier.masks && !p.stream {
+		p.tail()
+	}
 	p.Label("row")
 	f, n := p.GP64(), p.GP64()
 	p.MOVQ(p.factors, f)
@@ -194,7 +192,6 @@ func (p *program) longPlanes() {
 	planeBytes, n := p.GP64(), p.GP64()
 	p.MOVQ(p.length, planeBytes)
 	p.SHLQ(p.shift(), planeBytes)
-	p.ladder = !p.stream // dst may be src, see shortPlanes
 
 	p.Label("plane")
 	if p.choose || !p.add && !p.stream {
@@ -257,14 +254,11 @@ func (p *program) longPlanes() {
 
 // shortPlanes walks planes so short that a mispredicted branch would cost more
 // than the plane: what the factor says becomes a mask. back says that dst is
-// read, too: then a plane with factor 1 stays as it is, and there is no store
-// under a mask, from which the next plane's load could not be forwarded (it made
-// planes of 7×7 twice as slow).
+// read, too: then a plane with factor 1 stays as it is.
 func (p *program) shortPlanes(label string, back bool) {
 	whole := p.whole()
 	n := p.GP64()
 	touch := back && !p.add
-	p.ladder = back
 	if touch {
 		one := p.GP64()
 		p.MOVQ(operand.U64(p.one), one)
@@ -278,9 +272,6 @@ func (p *program) shortPlanes(label string, back bool) {
 	switch {
 	case p.choose && p.tier.masks:
 		p.set.cmp(p.Context, notEqual, p.vec(regZero, whole), factor, maskKeep)
-		if !back {
-			p.KANDW(maskTail, maskKeep, maskBoth)
-		}
 	case p.choose:
 		p.set.cmp(p.Context, notEqual, p.vec(regZero, whole), factor, p.vec(regKeep, whole))
 	}
@@ -318,10 +309,10 @@ func (p *program) shortPlanes(label string, back bool) {
 				p.set.and(p.Context, keep, other, other)
 			}
 			p.set.blend(p.Context, p.vec(regTouch, w), other, value, value)
-		case p.choose && p.tier.masks && w.mask == nil:
+		case p.choose && p.tier.masks && w.vector():
 			p.set.mulZ(p.Context, mem(p.src, at), factor, maskKeep, value)
 		case p.choose && p.tier.masks:
-			p.load(mem(p.src, at), value, piece{bytes: w.bytes, mask: maskBoth})
+			p.load(mem(p.src, at), value, w)
 			p.set.mulZ(p.Context, value, factor, maskKeep, value)
 		default:
 			p.product(mem(p.src, at), factor, value, w)
@@ -331,7 +322,6 @@ func (p *program) shortPlanes(label string, back bool) {
 		}
 		p.store(value, mem(p.dst, at), w)
 	})
-	p.ladder = false
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef(label))
 	p.VZEROUPPER()
@@ -340,9 +330,13 @@ func (p *program) shortPlanes(label string, back bool) {
 
 // sweep takes n elements in turns of unroll vectors, then half as many, then one,
 // then what is left, and moves the pointers behind them. n is used up. step does
-// vector u of a turn, at bytes from the pointers. In place no element may be
-// done twice, so the rest is never an overlapping vector: it is one under a
-// mask, or a ladder of halves.
+// vector u of a turn, at bytes from the pointers.
+//
+// In place no element may be done twice, so that the rest is never an
+// overlapping vector. It is a ladder of halves, under AVX-512 a vector under a
+// mask where rows or streams are long. Planes are not: of a store under a mask
+// nothing can be forwarded to a load that overlaps the vector's place, which
+// made planes of 7×7 in place half as fast and those out of place no faster.
 func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual, step func(u, at int, w piece)) {
 	lanes := p.tier.width / p.size
 	advance := func(by operand.Op) {
@@ -383,7 +377,7 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 	if streaming && p.pixels {
 		return // rows are whole lines
 	}
-	if p.tier.masks && !p.ladder {
+	if p.tier.masks && (p.pixels || streaming) {
 		p.ANDQ(operand.I32(lanes-1), n)
 		p.JZ(operand.LabelRef(label + "End"))
 		if streaming {
@@ -436,8 +430,8 @@ func (p *program) head(label string, n reg.GPVirtual, advance func(operand.Op), 
 	p.Label(label + "Aligned")
 }
 
-// tail sets up what the last, partial vector of a plane or row needs; it is the
-// same for all of them.
+// tail sets up what the last, partial vector of a row needs; it is the same for
+// all of them.
 func (p *program) tail() {
 	p.tailBytes = p.GP64()
 	p.MOVQ(p.length, p.tailBytes)

@@ -8,195 +8,211 @@
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·scalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   count+24(FP), BX
+	MOVQ   length+32(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
-	ANDQ   $+15, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x02, R8
-	CMPQ   DI, $+256
+	CMPQ   SI, $+256
 	JHI    long
-	CMPQ   AX, DX
+	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
-	VBROADCASTSS (BX), Z12
-	ADDQ         $+4, BX
+	VBROADCASTSS (DX), Z12
+	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z13, Z12, K2
-	KANDW        K1, K2, K4
-	MOVQ         DI, CX
-	CMPQ         CX, $+64
+	MOVQ         SI, DI
+	CMPQ         DI, $+64
 	JL           apartHalf
 
 apartTurn:
-	VMULPS.Z (DX), Z12, K2, Z0
+	VMULPS.Z (CX), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMULPS.Z 64(DX), Z12, K2, Z1
+	VMULPS.Z 64(CX), Z12, K2, Z1
 	VMOVUPS  Z1, 64(AX)
-	VMULPS.Z 128(DX), Z12, K2, Z2
+	VMULPS.Z 128(CX), Z12, K2, Z2
 	VMOVUPS  Z2, 128(AX)
-	VMULPS.Z 192(DX), Z12, K2, Z3
+	VMULPS.Z 192(CX), Z12, K2, Z3
 	VMOVUPS  Z3, 192(AX)
 	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	SUBQ     $+64, CX
-	CMPQ     CX, $+64
+	ADDQ     $+256, CX
+	SUBQ     $+64, DI
+	CMPQ     DI, $+64
 	JGE      apartTurn
 
 apartHalf:
-	TESTQ    $+32, CX
+	TESTQ    $+32, DI
 	JZ       apartBelow128
-	VMULPS.Z (DX), Z12, K2, Z0
+	VMULPS.Z (CX), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMULPS.Z 64(DX), Z12, K2, Z1
+	VMULPS.Z 64(CX), Z12, K2, Z1
 	VMOVUPS  Z1, 64(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, DX
+	ADDQ     $+128, CX
 
 apartBelow128:
-	TESTQ    $+16, CX
+	TESTQ    $+16, DI
 	JZ       apartBelow64
-	VMULPS.Z (DX), Z12, K2, Z0
+	VMULPS.Z (CX), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, DX
+	ADDQ     $+64, CX
 
 apartBelow64:
-	ANDQ      $+15, CX
-	JZ        apartEnd
-	VMOVUPS.Z (DX), K4, Z0
-	VMULPS.Z  Z0, Z12, K2, Z0
-	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
+	TESTQ    $+8, DI
+	JZ       apartBelow32
+	VMULPS.Z (CX), Y12, K2, Y0
+	VMOVUPS  Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
 
-apartEnd:
-	DECQ SI
+apartBelow32:
+	TESTQ    $+4, DI
+	JZ       apartBelow16
+	VMULPS.Z (CX), X12, K2, X0
+	VMOVUPS  X0, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+apartBelow16:
+	TESTQ    $+2, DI
+	JZ       apartBelow8
+	VMOVSD   (CX), X0
+	VMULPS.Z X0, X12, K2, X0
+	VMOVSD   X0, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+apartBelow8:
+	TESTQ    $+1, DI
+	JZ       apartBelow4
+	VMOVSS   (CX), X0
+	VMULPS.Z X0, X12, K2, X0
+	VMOVSS   X0, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+apartBelow4:
+	DECQ BX
 	JNZ  apart
 	VZEROUPPER
 	RET
 
 inPlace:
-	MOVQ         $0x000000003f800000, CX
-	VMOVQ        CX, X14
+	MOVQ         $0x000000003f800000, DI
+	VMOVQ        DI, X14
 	VBROADCASTSS X14, Z14
 
 short:
-	VBROADCASTSS (BX), Z12
-	ADDQ         $+4, BX
+	VBROADCASTSS (DX), Z12
+	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z13, Z12, K2
 	VCMPPS       $0x04, Z14, Z12, K3
-	MOVQ         DI, CX
-	CMPQ         CX, $+64
+	MOVQ         SI, DI
+	CMPQ         DI, $+64
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPS   (DX), Z0
+	VMOVUPS   (CX), Z0
 	VMULPS    Z12, Z0, K3, Z0
 	VMOVUPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (AX)
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(CX), Z1
 	VMULPS    Z12, Z1, K3, Z1
 	VMOVUPS.Z Z1, K2, Z1
 	VMOVUPS   Z1, 64(AX)
-	VMOVUPS   128(DX), Z2
+	VMOVUPS   128(CX), Z2
 	VMULPS    Z12, Z2, K3, Z2
 	VMOVUPS.Z Z2, K2, Z2
 	VMOVUPS   Z2, 128(AX)
-	VMOVUPS   192(DX), Z3
+	VMOVUPS   192(CX), Z3
 	VMULPS    Z12, Z3, K3, Z3
 	VMOVUPS.Z Z3, K2, Z3
 	VMOVUPS   Z3, 192(AX)
 	ADDQ      $+256, AX
-	ADDQ      $+256, DX
-	SUBQ      $+64, CX
-	CMPQ      CX, $+64
+	ADDQ      $+256, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
 	JGE       shortTurn
 
 shortHalf:
-	TESTQ     $+32, CX
+	TESTQ     $+32, DI
 	JZ        shortBelow128
-	VMOVUPS   (DX), Z0
+	VMOVUPS   (CX), Z0
 	VMULPS    Z12, Z0, K3, Z0
 	VMOVUPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (AX)
-	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(CX), Z1
 	VMULPS    Z12, Z1, K3, Z1
 	VMOVUPS.Z Z1, K2, Z1
 	VMOVUPS   Z1, 64(AX)
 	ADDQ      $+128, AX
-	ADDQ      $+128, DX
+	ADDQ      $+128, CX
 
 shortBelow128:
-	TESTQ     $+16, CX
+	TESTQ     $+16, DI
 	JZ        shortBelow64
-	VMOVUPS   (DX), Z0
+	VMOVUPS   (CX), Z0
 	VMULPS    Z12, Z0, K3, Z0
 	VMOVUPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, (AX)
 	ADDQ      $+64, AX
-	ADDQ      $+64, DX
+	ADDQ      $+64, CX
 
 shortBelow64:
-	TESTQ     $+8, CX
+	TESTQ     $+8, DI
 	JZ        shortBelow32
-	VMOVUPS   (DX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPS    Y12, Y0, K3, Y0
 	VMOVUPS.Z Y0, K2, Y0
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, DX
+	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+4, CX
+	TESTQ     $+4, DI
 	JZ        shortBelow16
-	VMOVUPS   (DX), X0
+	VMOVUPS   (CX), X0
 	VMULPS    X12, X0, K3, X0
 	VMOVUPS.Z X0, K2, X0
 	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, DX
+	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+2, CX
+	TESTQ     $+2, DI
 	JZ        shortBelow8
-	VMOVSD    (DX), X0
+	VMOVSD    (CX), X0
 	VMULPS    X12, X0, K3, X0
 	VMOVUPS.Z X0, K2, X0
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, DX
+	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+1, CX
+	TESTQ     $+1, DI
 	JZ        shortBelow4
-	VMOVSS    (DX), X0
+	VMOVSS    (CX), X0
 	VMULPS    X12, X0, K3, X0
 	VMOVUPS.Z X0, K2, X0
 	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, DX
+	ADDQ      $+4, CX
 
 shortBelow4:
-	DECQ SI
+	DECQ BX
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ DI, CX
-	SHLQ $0x02, CX
+	MOVQ SI, DI
+	SHLQ $0x02, DI
 
 plane:
-	MOVL (BX), R8
-	CMPQ AX, DX
+	MOVL (DX), R8
+	CMPQ AX, CX
 	JNE  changed
 	CMPL R8, $0x3f800000
 	JE   skip
@@ -204,22 +220,22 @@ plane:
 changed:
 	ADDL         R8, R8
 	JZ           dropped
-	VBROADCASTSS (BX), Z12
-	MOVQ         DI, R8
+	VBROADCASTSS (DX), Z12
+	MOVQ         SI, R8
 	CMPQ         R8, $+64
 	JL           keptHalf
 
 keptTurn:
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
-	VMULPS  64(DX), Z12, Z1
+	VMULPS  64(CX), Z12, Z1
 	VMOVUPS Z1, 64(AX)
-	VMULPS  128(DX), Z12, Z2
+	VMULPS  128(CX), Z12, Z2
 	VMOVUPS Z2, 128(AX)
-	VMULPS  192(DX), Z12, Z3
+	VMULPS  192(CX), Z12, Z3
 	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
+	ADDQ    $+256, CX
 	SUBQ    $+64, R8
 	CMPQ    R8, $+64
 	JGE     keptTurn
@@ -227,65 +243,65 @@ keptTurn:
 keptHalf:
 	TESTQ   $+32, R8
 	JZ      keptBelow128
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
-	VMULPS  64(DX), Z12, Z1
+	VMULPS  64(CX), Z12, Z1
 	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ   $+16, R8
 	JZ      keptBelow64
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R8
 	JZ      keptBelow32
-	VMULPS  (DX), Y12, Y0
+	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, DX
+	ADDQ    $+32, CX
 
 keptBelow32:
 	TESTQ   $+4, R8
 	JZ      keptBelow16
-	VMULPS  (DX), X12, X0
+	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, DX
+	ADDQ    $+16, CX
 
 keptBelow16:
 	TESTQ  $+2, R8
 	JZ     keptBelow8
-	VMOVSD (DX), X0
+	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, DX
+	ADDQ   $+8, CX
 
 keptBelow8:
 	TESTQ  $+1, R8
 	JZ     keptBelow4
-	VMOVSS (DX), X0
+	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, DX
+	ADDQ   $+4, CX
 
 keptBelow4:
 next:
-	ADDQ $+4, BX
-	DECQ SI
+	ADDQ $+4, DX
+	DECQ BX
 	JNZ  plane
 	JMP  done
 
 dropped:
-	ADDQ CX, DX
-	MOVQ DI, R8
+	ADDQ DI, CX
+	MOVQ SI, R8
 	CMPQ R8, $+64
 	JL   fillHalf
 
@@ -340,8 +356,8 @@ fillBelow4:
 	JMP next
 
 skip:
-	ADDQ CX, AX
-	ADDQ CX, DX
+	ADDQ DI, AX
+	ADDQ DI, CX
 	JMP  next
 
 done:
@@ -352,185 +368,192 @@ done:
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·scalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   count+24(FP), BX
+	MOVQ   length+32(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
-	ANDQ   $+7, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x03, R8
-	CMPQ   DI, $+128
+	CMPQ   SI, $+128
 	JHI    long
-	CMPQ   AX, DX
+	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
-	VBROADCASTSD (BX), Z12
-	ADDQ         $+8, BX
+	VBROADCASTSD (DX), Z12
+	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z13, Z12, K2
-	KANDW        K1, K2, K4
-	MOVQ         DI, CX
-	CMPQ         CX, $+32
+	MOVQ         SI, DI
+	CMPQ         DI, $+32
 	JL           apartHalf
 
 apartTurn:
-	VMULPD.Z (DX), Z12, K2, Z0
+	VMULPD.Z (CX), Z12, K2, Z0
 	VMOVUPD  Z0, (AX)
-	VMULPD.Z 64(DX), Z12, K2, Z1
+	VMULPD.Z 64(CX), Z12, K2, Z1
 	VMOVUPD  Z1, 64(AX)
-	VMULPD.Z 128(DX), Z12, K2, Z2
+	VMULPD.Z 128(CX), Z12, K2, Z2
 	VMOVUPD  Z2, 128(AX)
-	VMULPD.Z 192(DX), Z12, K2, Z3
+	VMULPD.Z 192(CX), Z12, K2, Z3
 	VMOVUPD  Z3, 192(AX)
 	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	SUBQ     $+32, CX
-	CMPQ     CX, $+32
+	ADDQ     $+256, CX
+	SUBQ     $+32, DI
+	CMPQ     DI, $+32
 	JGE      apartTurn
 
 apartHalf:
-	TESTQ    $+16, CX
+	TESTQ    $+16, DI
 	JZ       apartBelow128
-	VMULPD.Z (DX), Z12, K2, Z0
+	VMULPD.Z (CX), Z12, K2, Z0
 	VMOVUPD  Z0, (AX)
-	VMULPD.Z 64(DX), Z12, K2, Z1
+	VMULPD.Z 64(CX), Z12, K2, Z1
 	VMOVUPD  Z1, 64(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, DX
+	ADDQ     $+128, CX
 
 apartBelow128:
-	TESTQ    $+8, CX
+	TESTQ    $+8, DI
 	JZ       apartBelow64
-	VMULPD.Z (DX), Z12, K2, Z0
+	VMULPD.Z (CX), Z12, K2, Z0
 	VMOVUPD  Z0, (AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, DX
+	ADDQ     $+64, CX
 
 apartBelow64:
-	ANDQ      $+7, CX
-	JZ        apartEnd
-	VMOVUPD.Z (DX), K4, Z0
-	VMULPD.Z  Z0, Z12, K2, Z0
-	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
+	TESTQ    $+4, DI
+	JZ       apartBelow32
+	VMULPD.Z (CX), Y12, K2, Y0
+	VMOVUPD  Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
 
-apartEnd:
-	DECQ SI
+apartBelow32:
+	TESTQ    $+2, DI
+	JZ       apartBelow16
+	VMULPD.Z (CX), X12, K2, X0
+	VMOVUPD  X0, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+apartBelow16:
+	TESTQ    $+1, DI
+	JZ       apartBelow8
+	VMOVSD   (CX), X0
+	VMULPD.Z X0, X12, K2, X0
+	VMOVSD   X0, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+apartBelow8:
+	DECQ BX
 	JNZ  apart
 	VZEROUPPER
 	RET
 
 inPlace:
-	MOVQ         $0x3ff0000000000000, CX
-	VMOVQ        CX, X14
+	MOVQ         $0x3ff0000000000000, DI
+	VMOVQ        DI, X14
 	VBROADCASTSD X14, Z14
 
 short:
-	VBROADCASTSD (BX), Z12
-	ADDQ         $+8, BX
+	VBROADCASTSD (DX), Z12
+	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z13, Z12, K2
 	VCMPPD       $0x04, Z14, Z12, K3
-	MOVQ         DI, CX
-	CMPQ         CX, $+32
+	MOVQ         SI, DI
+	CMPQ         DI, $+32
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPD   (DX), Z0
+	VMOVUPD   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
 	VMOVUPD   Z0, (AX)
-	VMOVUPD   64(DX), Z1
+	VMOVUPD   64(CX), Z1
 	VMULPD    Z12, Z1, K3, Z1
 	VMOVUPD.Z Z1, K2, Z1
 	VMOVUPD   Z1, 64(AX)
-	VMOVUPD   128(DX), Z2
+	VMOVUPD   128(CX), Z2
 	VMULPD    Z12, Z2, K3, Z2
 	VMOVUPD.Z Z2, K2, Z2
 	VMOVUPD   Z2, 128(AX)
-	VMOVUPD   192(DX), Z3
+	VMOVUPD   192(CX), Z3
 	VMULPD    Z12, Z3, K3, Z3
 	VMOVUPD.Z Z3, K2, Z3
 	VMOVUPD   Z3, 192(AX)
 	ADDQ      $+256, AX
-	ADDQ      $+256, DX
-	SUBQ      $+32, CX
-	CMPQ      CX, $+32
+	ADDQ      $+256, CX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
 	JGE       shortTurn
 
 shortHalf:
-	TESTQ     $+16, CX
+	TESTQ     $+16, DI
 	JZ        shortBelow128
-	VMOVUPD   (DX), Z0
+	VMOVUPD   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
 	VMOVUPD   Z0, (AX)
-	VMOVUPD   64(DX), Z1
+	VMOVUPD   64(CX), Z1
 	VMULPD    Z12, Z1, K3, Z1
 	VMOVUPD.Z Z1, K2, Z1
 	VMOVUPD   Z1, 64(AX)
 	ADDQ      $+128, AX
-	ADDQ      $+128, DX
+	ADDQ      $+128, CX
 
 shortBelow128:
-	TESTQ     $+8, CX
+	TESTQ     $+8, DI
 	JZ        shortBelow64
-	VMOVUPD   (DX), Z0
+	VMOVUPD   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
 	VMOVUPD   Z0, (AX)
 	ADDQ      $+64, AX
-	ADDQ      $+64, DX
+	ADDQ      $+64, CX
 
 shortBelow64:
-	TESTQ     $+4, CX
+	TESTQ     $+4, DI
 	JZ        shortBelow32
-	VMOVUPD   (DX), Y0
+	VMOVUPD   (CX), Y0
 	VMULPD    Y12, Y0, K3, Y0
 	VMOVUPD.Z Y0, K2, Y0
 	VMOVUPD   Y0, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, DX
+	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+2, CX
+	TESTQ     $+2, DI
 	JZ        shortBelow16
-	VMOVUPD   (DX), X0
+	VMOVUPD   (CX), X0
 	VMULPD    X12, X0, K3, X0
 	VMOVUPD.Z X0, K2, X0
 	VMOVUPD   X0, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, DX
+	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+1, CX
+	TESTQ     $+1, DI
 	JZ        shortBelow8
-	VMOVSD    (DX), X0
+	VMOVSD    (CX), X0
 	VMULPD    X12, X0, K3, X0
 	VMOVUPD.Z X0, K2, X0
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, DX
+	ADDQ      $+8, CX
 
 shortBelow8:
-	DECQ SI
+	DECQ BX
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ DI, CX
-	SHLQ $0x03, CX
+	MOVQ SI, DI
+	SHLQ $0x03, DI
 
 plane:
-	MOVQ (BX), R8
-	CMPQ AX, DX
+	MOVQ (DX), R8
+	CMPQ AX, CX
 	JNE  changed
 	MOVQ $0x3ff0000000000000, R9
 	CMPQ R8, R9
@@ -539,22 +562,22 @@ plane:
 changed:
 	ADDQ         R8, R8
 	JZ           dropped
-	VBROADCASTSD (BX), Z12
-	MOVQ         DI, R8
+	VBROADCASTSD (DX), Z12
+	MOVQ         SI, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
-	VMULPD  64(DX), Z12, Z1
+	VMULPD  64(CX), Z12, Z1
 	VMOVUPD Z1, 64(AX)
-	VMULPD  128(DX), Z12, Z2
+	VMULPD  128(CX), Z12, Z2
 	VMOVUPD Z2, 128(AX)
-	VMULPD  192(DX), Z12, Z3
+	VMULPD  192(CX), Z12, Z3
 	VMOVUPD Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
+	ADDQ    $+256, CX
 	SUBQ    $+32, R8
 	CMPQ    R8, $+32
 	JGE     keptTurn
@@ -562,56 +585,56 @@ keptTurn:
 keptHalf:
 	TESTQ   $+16, R8
 	JZ      keptBelow128
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
-	VMULPD  64(DX), Z12, Z1
+	VMULPD  64(CX), Z12, Z1
 	VMOVUPD Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ   $+8, R8
 	JZ      keptBelow64
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
-	VMULPD  (DX), Y12, Y0
+	VMULPD  (CX), Y12, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, DX
+	ADDQ    $+32, CX
 
 keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
-	VMULPD  (DX), X12, X0
+	VMULPD  (CX), X12, X0
 	VMOVUPD X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, DX
+	ADDQ    $+16, CX
 
 keptBelow16:
 	TESTQ  $+1, R8
 	JZ     keptBelow8
-	VMOVSD (DX), X0
+	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, DX
+	ADDQ   $+8, CX
 
 keptBelow8:
 next:
-	ADDQ $+8, BX
-	DECQ SI
+	ADDQ $+8, DX
+	DECQ BX
 	JNZ  plane
 	JMP  done
 
 dropped:
-	ADDQ CX, DX
-	MOVQ DI, R8
+	ADDQ DI, CX
+	MOVQ SI, R8
 	CMPQ R8, $+32
 	JL   fillHalf
 
@@ -660,8 +683,8 @@ fillBelow8:
 	JMP next
 
 skip:
-	ADDQ CX, AX
-	ADDQ CX, DX
+	ADDQ DI, AX
+	ADDQ DI, CX
 	JMP  next
 
 done:
@@ -856,202 +879,219 @@ rowEnd:
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·multiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   count+24(FP), BX
+	MOVQ   length+32(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
-	ANDQ   $+15, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x02, R8
-	CMPQ   DI, $+256
+	CMPQ   SI, $+256
 	JHI    long
-	CMPQ   AX, DX
+	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
-	VBROADCASTSS (BX), Z12
-	ADDQ         $+4, BX
-	MOVQ         DI, CX
-	CMPQ         CX, $+64
+	VBROADCASTSS (DX), Z12
+	ADDQ         $+4, DX
+	MOVQ         SI, DI
+	CMPQ         DI, $+64
 	JL           apartHalf
 
 apartTurn:
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
-	VMULPS  64(DX), Z12, Z1
+	VMULPS  64(CX), Z12, Z1
 	VMOVUPS Z1, 64(AX)
-	VMULPS  128(DX), Z12, Z2
+	VMULPS  128(CX), Z12, Z2
 	VMOVUPS Z2, 128(AX)
-	VMULPS  192(DX), Z12, Z3
+	VMULPS  192(CX), Z12, Z3
 	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
-	SUBQ    $+64, CX
-	CMPQ    CX, $+64
+	ADDQ    $+256, CX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     apartTurn
 
 apartHalf:
-	TESTQ   $+32, CX
+	TESTQ   $+32, DI
 	JZ      apartBelow128
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
-	VMULPS  64(DX), Z12, Z1
+	VMULPS  64(CX), Z12, Z1
 	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 apartBelow128:
-	TESTQ   $+16, CX
+	TESTQ   $+16, DI
 	JZ      apartBelow64
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 apartBelow64:
-	ANDQ      $+15, CX
-	JZ        apartEnd
-	VMOVUPS.Z (DX), K1, Z0
-	VMULPS    Z0, Z12, Z0
-	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
+	TESTQ   $+8, DI
+	JZ      apartBelow32
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
 
-apartEnd:
-	DECQ SI
+apartBelow32:
+	TESTQ   $+4, DI
+	JZ      apartBelow16
+	VMULPS  (CX), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+apartBelow16:
+	TESTQ  $+2, DI
+	JZ     apartBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+apartBelow8:
+	TESTQ  $+1, DI
+	JZ     apartBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+apartBelow4:
+	DECQ BX
 	JNZ  apart
 	VZEROUPPER
 	RET
 
 inPlace:
-	MOVQ         $0x000000003f800000, CX
-	VMOVQ        CX, X14
+	MOVQ         $0x000000003f800000, DI
+	VMOVQ        DI, X14
 	VBROADCASTSS X14, Z14
 
 short:
-	VBROADCASTSS (BX), Z12
-	ADDQ         $+4, BX
+	VBROADCASTSS (DX), Z12
+	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z14, Z12, K3
-	MOVQ         DI, CX
-	CMPQ         CX, $+64
+	MOVQ         SI, DI
+	CMPQ         DI, $+64
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPS (DX), Z0
+	VMOVUPS (CX), Z0
 	VMULPS  Z12, Z0, K3, Z0
 	VMOVUPS Z0, (AX)
-	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(CX), Z1
 	VMULPS  Z12, Z1, K3, Z1
 	VMOVUPS Z1, 64(AX)
-	VMOVUPS 128(DX), Z2
+	VMOVUPS 128(CX), Z2
 	VMULPS  Z12, Z2, K3, Z2
 	VMOVUPS Z2, 128(AX)
-	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(CX), Z3
 	VMULPS  Z12, Z3, K3, Z3
 	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
-	SUBQ    $+64, CX
-	CMPQ    CX, $+64
+	ADDQ    $+256, CX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
 	JGE     shortTurn
 
 shortHalf:
-	TESTQ   $+32, CX
+	TESTQ   $+32, DI
 	JZ      shortBelow128
-	VMOVUPS (DX), Z0
+	VMOVUPS (CX), Z0
 	VMULPS  Z12, Z0, K3, Z0
 	VMOVUPS Z0, (AX)
-	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(CX), Z1
 	VMULPS  Z12, Z1, K3, Z1
 	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 shortBelow128:
-	TESTQ   $+16, CX
+	TESTQ   $+16, DI
 	JZ      shortBelow64
-	VMOVUPS (DX), Z0
+	VMOVUPS (CX), Z0
 	VMULPS  Z12, Z0, K3, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 shortBelow64:
-	TESTQ   $+8, CX
+	TESTQ   $+8, DI
 	JZ      shortBelow32
-	VMOVUPS (DX), Y0
+	VMOVUPS (CX), Y0
 	VMULPS  Y12, Y0, K3, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, DX
+	ADDQ    $+32, CX
 
 shortBelow32:
-	TESTQ   $+4, CX
+	TESTQ   $+4, DI
 	JZ      shortBelow16
-	VMOVUPS (DX), X0
+	VMOVUPS (CX), X0
 	VMULPS  X12, X0, K3, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, DX
+	ADDQ    $+16, CX
 
 shortBelow16:
-	TESTQ  $+2, CX
+	TESTQ  $+2, DI
 	JZ     shortBelow8
-	VMOVSD (DX), X0
+	VMOVSD (CX), X0
 	VMULPS X12, X0, K3, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, DX
+	ADDQ   $+8, CX
 
 shortBelow8:
-	TESTQ  $+1, CX
+	TESTQ  $+1, DI
 	JZ     shortBelow4
-	VMOVSS (DX), X0
+	VMOVSS (CX), X0
 	VMULPS X12, X0, K3, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, DX
+	ADDQ   $+4, CX
 
 shortBelow4:
-	DECQ SI
+	DECQ BX
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ DI, CX
-	SHLQ $0x02, CX
+	MOVQ SI, DI
+	SHLQ $0x02, DI
 
 plane:
-	MOVL (BX), R8
-	CMPQ AX, DX
+	MOVL (DX), R8
+	CMPQ AX, CX
 	JNE  changed
 	CMPL R8, $0x3f800000
 	JE   skip
 
 changed:
-	VBROADCASTSS (BX), Z12
-	MOVQ         DI, R8
+	VBROADCASTSS (DX), Z12
+	MOVQ         SI, R8
 	CMPQ         R8, $+64
 	JL           keptHalf
 
 keptTurn:
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
-	VMULPS  64(DX), Z12, Z1
+	VMULPS  64(CX), Z12, Z1
 	VMOVUPS Z1, 64(AX)
-	VMULPS  128(DX), Z12, Z2
+	VMULPS  128(CX), Z12, Z2
 	VMOVUPS Z2, 128(AX)
-	VMULPS  192(DX), Z12, Z3
+	VMULPS  192(CX), Z12, Z3
 	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
+	ADDQ    $+256, CX
 	SUBQ    $+64, R8
 	CMPQ    R8, $+64
 	JGE     keptTurn
@@ -1059,65 +1099,65 @@ keptTurn:
 keptHalf:
 	TESTQ   $+32, R8
 	JZ      keptBelow128
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
-	VMULPS  64(DX), Z12, Z1
+	VMULPS  64(CX), Z12, Z1
 	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ   $+16, R8
 	JZ      keptBelow64
-	VMULPS  (DX), Z12, Z0
+	VMULPS  (CX), Z12, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R8
 	JZ      keptBelow32
-	VMULPS  (DX), Y12, Y0
+	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, DX
+	ADDQ    $+32, CX
 
 keptBelow32:
 	TESTQ   $+4, R8
 	JZ      keptBelow16
-	VMULPS  (DX), X12, X0
+	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, DX
+	ADDQ    $+16, CX
 
 keptBelow16:
 	TESTQ  $+2, R8
 	JZ     keptBelow8
-	VMOVSD (DX), X0
+	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, DX
+	ADDQ   $+8, CX
 
 keptBelow8:
 	TESTQ  $+1, R8
 	JZ     keptBelow4
-	VMOVSS (DX), X0
+	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, DX
+	ADDQ   $+4, CX
 
 keptBelow4:
 next:
-	ADDQ $+4, BX
-	DECQ SI
+	ADDQ $+4, DX
+	DECQ BX
 	JNZ  plane
 	JMP  done
 
 skip:
-	ADDQ CX, AX
-	ADDQ CX, DX
+	ADDQ DI, AX
+	ADDQ DI, CX
 	JMP  next
 
 done:
@@ -1128,194 +1168,202 @@ done:
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·multiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   count+24(FP), BX
+	MOVQ   length+32(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
-	ANDQ   $+7, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x03, R8
-	CMPQ   DI, $+128
+	CMPQ   SI, $+128
 	JHI    long
-	CMPQ   AX, DX
+	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
-	VBROADCASTSD (BX), Z12
-	ADDQ         $+8, BX
-	MOVQ         DI, CX
-	CMPQ         CX, $+32
+	VBROADCASTSD (DX), Z12
+	ADDQ         $+8, DX
+	MOVQ         SI, DI
+	CMPQ         DI, $+32
 	JL           apartHalf
 
 apartTurn:
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
-	VMULPD  64(DX), Z12, Z1
+	VMULPD  64(CX), Z12, Z1
 	VMOVUPD Z1, 64(AX)
-	VMULPD  128(DX), Z12, Z2
+	VMULPD  128(CX), Z12, Z2
 	VMOVUPD Z2, 128(AX)
-	VMULPD  192(DX), Z12, Z3
+	VMULPD  192(CX), Z12, Z3
 	VMOVUPD Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
-	SUBQ    $+32, CX
-	CMPQ    CX, $+32
+	ADDQ    $+256, CX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     apartTurn
 
 apartHalf:
-	TESTQ   $+16, CX
+	TESTQ   $+16, DI
 	JZ      apartBelow128
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
-	VMULPD  64(DX), Z12, Z1
+	VMULPD  64(CX), Z12, Z1
 	VMOVUPD Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 apartBelow128:
-	TESTQ   $+8, CX
+	TESTQ   $+8, DI
 	JZ      apartBelow64
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 apartBelow64:
-	ANDQ      $+7, CX
-	JZ        apartEnd
-	VMOVUPD.Z (DX), K1, Z0
-	VMULPD    Z0, Z12, Z0
-	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
+	TESTQ   $+4, DI
+	JZ      apartBelow32
+	VMULPD  (CX), Y12, Y0
+	VMOVUPD Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
 
-apartEnd:
-	DECQ SI
+apartBelow32:
+	TESTQ   $+2, DI
+	JZ      apartBelow16
+	VMULPD  (CX), X12, X0
+	VMOVUPD X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+apartBelow16:
+	TESTQ  $+1, DI
+	JZ     apartBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+apartBelow8:
+	DECQ BX
 	JNZ  apart
 	VZEROUPPER
 	RET
 
 inPlace:
-	MOVQ         $0x3ff0000000000000, CX
-	VMOVQ        CX, X14
+	MOVQ         $0x3ff0000000000000, DI
+	VMOVQ        DI, X14
 	VBROADCASTSD X14, Z14
 
 short:
-	VBROADCASTSD (BX), Z12
-	ADDQ         $+8, BX
+	VBROADCASTSD (DX), Z12
+	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z14, Z12, K3
-	MOVQ         DI, CX
-	CMPQ         CX, $+32
+	MOVQ         SI, DI
+	CMPQ         DI, $+32
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPD (DX), Z0
+	VMOVUPD (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
 	VMOVUPD Z0, (AX)
-	VMOVUPD 64(DX), Z1
+	VMOVUPD 64(CX), Z1
 	VMULPD  Z12, Z1, K3, Z1
 	VMOVUPD Z1, 64(AX)
-	VMOVUPD 128(DX), Z2
+	VMOVUPD 128(CX), Z2
 	VMULPD  Z12, Z2, K3, Z2
 	VMOVUPD Z2, 128(AX)
-	VMOVUPD 192(DX), Z3
+	VMOVUPD 192(CX), Z3
 	VMULPD  Z12, Z3, K3, Z3
 	VMOVUPD Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
-	SUBQ    $+32, CX
-	CMPQ    CX, $+32
+	ADDQ    $+256, CX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
 	JGE     shortTurn
 
 shortHalf:
-	TESTQ   $+16, CX
+	TESTQ   $+16, DI
 	JZ      shortBelow128
-	VMOVUPD (DX), Z0
+	VMOVUPD (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
 	VMOVUPD Z0, (AX)
-	VMOVUPD 64(DX), Z1
+	VMOVUPD 64(CX), Z1
 	VMULPD  Z12, Z1, K3, Z1
 	VMOVUPD Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 shortBelow128:
-	TESTQ   $+8, CX
+	TESTQ   $+8, DI
 	JZ      shortBelow64
-	VMOVUPD (DX), Z0
+	VMOVUPD (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 shortBelow64:
-	TESTQ   $+4, CX
+	TESTQ   $+4, DI
 	JZ      shortBelow32
-	VMOVUPD (DX), Y0
+	VMOVUPD (CX), Y0
 	VMULPD  Y12, Y0, K3, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, DX
+	ADDQ    $+32, CX
 
 shortBelow32:
-	TESTQ   $+2, CX
+	TESTQ   $+2, DI
 	JZ      shortBelow16
-	VMOVUPD (DX), X0
+	VMOVUPD (CX), X0
 	VMULPD  X12, X0, K3, X0
 	VMOVUPD X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, DX
+	ADDQ    $+16, CX
 
 shortBelow16:
-	TESTQ  $+1, CX
+	TESTQ  $+1, DI
 	JZ     shortBelow8
-	VMOVSD (DX), X0
+	VMOVSD (CX), X0
 	VMULPD X12, X0, K3, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, DX
+	ADDQ   $+8, CX
 
 shortBelow8:
-	DECQ SI
+	DECQ BX
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ DI, CX
-	SHLQ $0x03, CX
+	MOVQ SI, DI
+	SHLQ $0x03, DI
 
 plane:
-	MOVQ (BX), R8
-	CMPQ AX, DX
+	MOVQ (DX), R8
+	CMPQ AX, CX
 	JNE  changed
 	MOVQ $0x3ff0000000000000, R9
 	CMPQ R8, R9
 	JE   skip
 
 changed:
-	VBROADCASTSD (BX), Z12
-	MOVQ         DI, R8
+	VBROADCASTSD (DX), Z12
+	MOVQ         SI, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
-	VMULPD  64(DX), Z12, Z1
+	VMULPD  64(CX), Z12, Z1
 	VMOVUPD Z1, 64(AX)
-	VMULPD  128(DX), Z12, Z2
+	VMULPD  128(CX), Z12, Z2
 	VMOVUPD Z2, 128(AX)
-	VMULPD  192(DX), Z12, Z3
+	VMULPD  192(CX), Z12, Z3
 	VMOVUPD Z3, 192(AX)
 	ADDQ    $+256, AX
-	ADDQ    $+256, DX
+	ADDQ    $+256, CX
 	SUBQ    $+32, R8
 	CMPQ    R8, $+32
 	JGE     keptTurn
@@ -1323,56 +1371,56 @@ keptTurn:
 keptHalf:
 	TESTQ   $+16, R8
 	JZ      keptBelow128
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
-	VMULPD  64(DX), Z12, Z1
+	VMULPD  64(CX), Z12, Z1
 	VMOVUPD Z1, 64(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, DX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ   $+8, R8
 	JZ      keptBelow64
-	VMULPD  (DX), Z12, Z0
+	VMULPD  (CX), Z12, Z0
 	VMOVUPD Z0, (AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, DX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
-	VMULPD  (DX), Y12, Y0
+	VMULPD  (CX), Y12, Y0
 	VMOVUPD Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, DX
+	ADDQ    $+32, CX
 
 keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
-	VMULPD  (DX), X12, X0
+	VMULPD  (CX), X12, X0
 	VMOVUPD X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, DX
+	ADDQ    $+16, CX
 
 keptBelow16:
 	TESTQ  $+1, R8
 	JZ     keptBelow8
-	VMOVSD (DX), X0
+	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, DX
+	ADDQ   $+8, CX
 
 keptBelow8:
 next:
-	ADDQ $+8, BX
-	DECQ SI
+	ADDQ $+8, DX
+	DECQ BX
 	JNZ  plane
 	JMP  done
 
 skip:
-	ADDQ CX, AX
-	ADDQ CX, DX
+	ADDQ DI, AX
+	ADDQ DI, CX
 	JMP  next
 
 done:

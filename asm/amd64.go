@@ -47,6 +47,23 @@ func amd64Program(t amd64Tier) (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
+// amd64Fence returns the function that ends a run of streaming kernels.
+func amd64Fence() (*ir.File, error) {
+	c := build.NewContext()
+	c.ConstraintExpr("!purego")
+	c.Function("fence")
+	c.Attributes(attr.NOSPLIT)
+	c.Doc("fence makes what streaming kernels have written visible before anything that is written later.")
+	c.SignatureExpr("func()")
+	c.SFENCE()
+	c.RET()
+	f, err := c.Result()
+	if err != nil {
+		return nil, err
+	}
+	return f, pass.Compile.Execute(f)
+}
+
 // Vector registers, by number. Those above 15 are left alone: VZEROUPPER does
 // not clean their upper halves.
 //
@@ -132,9 +149,6 @@ func (p *program) emit() {
 		}
 		p.Label("long")
 		p.longPlanes()
-	}
-	if p.stream {
-		p.SFENCE()
 	}
 	p.VZEROUPPER()
 	p.RET()

@@ -111,9 +111,9 @@ func (k kernel) doc(tier string) []string {
 		lines = append(lines, "Where dst is src, a plane with factor 1 is not changed.")
 	}
 	if k.stream && k.pixels {
-		lines = append(lines, "Writes past the cache: dst and the length of a row must be multiples of 64 bytes.")
+		lines = append(lines, "Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.")
 	} else if k.stream {
-		lines = append(lines, "Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.")
+		lines = append(lines, "Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.")
 	}
 	return lines
 }

@@ -56,10 +56,12 @@ func generate() (map[string][]byte, error) {
 		f, e := amd64Program(t)
 		printed(add, strings.ToLower(t.name)+"_amd64", f, e)
 	}
+	f, e := amd64Fence()
+	printed(add, "fence_amd64", f, e)
 	content, e = dispatchFile(tiers, true)
 	add("dispatch_amd64.go", content, e)
 
-	f, e := arm64Program()
+	f, e = arm64Program()
 	printed(add, strings.ToLower(arm64Tier)+"_arm64", f, e)
 	content, e = dispatchFile([]string{arm64Tier}, false)
 	add("dispatch_arm64.go", content, e)

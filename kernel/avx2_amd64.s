@@ -2643,7 +2643,7 @@ rowBelow8:
 	RET
 
 // func streamScalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamScalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -2846,12 +2846,11 @@ fillBelow4:
 	JMP next
 
 done:
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamScalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamScalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3022,12 +3021,11 @@ fillBelow8:
 	JMP next
 
 done:
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamScalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamScalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3102,12 +3100,11 @@ rowBelow64:
 rowBelow32:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamScalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamScalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3182,12 +3179,11 @@ rowBelow64:
 rowBelow32:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3305,12 +3301,11 @@ keptBelow4:
 	ADDQ $+4, DX
 	DECQ BX
 	JNZ  plane
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3409,12 +3404,11 @@ keptBelow8:
 	ADDQ $+8, DX
 	DECQ BX
 	JNZ  plane
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3475,12 +3469,11 @@ rowBelow64:
 rowBelow32:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX
 TEXT ·streamMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3541,6 +3534,5 @@ rowBelow64:
 rowBelow32:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET

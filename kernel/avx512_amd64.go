@@ -225,7 +225,7 @@ func addMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, co
 //	}
 //
 // where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
 //
 //go:noescape
 func streamScalePlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
@@ -239,7 +239,7 @@ func streamScalePlanesF32AVX512(dst *float32, src *float32, factors *float32, co
 //	}
 //
 // where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
 //
 //go:noescape
 func streamScalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -253,7 +253,7 @@ func streamScalePlanesF64AVX512(dst *float64, src *float64, factors *float64, co
 //	}
 //
 // where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
 //
 //go:noescape
 func streamScalePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
@@ -267,7 +267,7 @@ func streamScalePixelsF32AVX512(dst *float32, src *float32, factors *float32, co
 //	}
 //
 // where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
 //
 //go:noescape
 func streamScalePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -281,7 +281,7 @@ func streamScalePixelsF64AVX512(dst *float64, src *float64, factors *float64, co
 //	}
 //
 // with the IEEE product also where a factor is 0.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
 //
 //go:noescape
 func streamMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
@@ -295,7 +295,7 @@ func streamMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32,
 //	}
 //
 // with the IEEE product also where a factor is 0.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
 //
 //go:noescape
 func streamMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -309,7 +309,7 @@ func streamMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64,
 //	}
 //
 // with the IEEE product also where a factor is 0.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
 //
 //go:noescape
 func streamMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
@@ -323,7 +323,7 @@ func streamMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32,
 //	}
 //
 // with the IEEE product also where a factor is 0.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
 //
 //go:noescape
 func streamMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)

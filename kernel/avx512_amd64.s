@@ -2623,7 +2623,7 @@ rowEnd:
 	RET
 
 // func streamScalePlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamScalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -2778,12 +2778,11 @@ fillEnd:
 	JMP next
 
 done:
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamScalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamScalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -2938,12 +2937,11 @@ fillEnd:
 	JMP next
 
 done:
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamScalePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamScalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3011,12 +3009,11 @@ rowBelow128:
 rowBelow64:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamScalePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamScalePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3084,12 +3081,11 @@ rowBelow128:
 rowBelow64:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamMultiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -3177,12 +3173,11 @@ keptEnd:
 	ADDQ $+4, BX
 	DECQ SI
 	JNZ  plane
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamMultiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -3270,12 +3265,11 @@ keptEnd:
 	ADDQ $+8, BX
 	DECQ SI
 	JNZ  plane
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamMultiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3336,12 +3330,11 @@ rowBelow128:
 rowBelow64:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F
 TEXT ·streamMultiplyPixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -3402,6 +3395,5 @@ rowBelow128:
 rowBelow64:
 	DECQ BX
 	JNZ  row
-	SFENCE
 	VZEROUPPER
 	RET

@@ -13,3 +13,9 @@ func detect() []string { return []string{tierGeneric} }
 func use(string) {}
 
 func inUse() string { return tierGeneric }
+
+// streams reports whether the tier in use has streaming kernels that differ from
+// the plain ones.
+func streams() bool { return false }
+
+func fence() {}

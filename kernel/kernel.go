@@ -158,7 +158,7 @@ func bind[T Float](n *nest, dst, src, factors []T) int {
 	n.dst = unsafe.Pointer(unsafe.SliceData(dst))
 	n.src = unsafe.Pointer(unsafe.SliceData(src))
 	n.factors = unsafe.Pointer(unsafe.SliceData(factors))
-	n.stream = n.dst != n.src && n.op <= Multiply && len(dst) >= streamBytes>>n.elem.shift()
+	n.stream = streams() && n.dst != n.src && n.op <= Multiply && len(dst) >= streamBytes>>n.elem.shift()
 	distance := int(uintptr(n.dst) - uintptr(n.src))
 	if bytes := len(dst) << n.elem.shift(); distance == 0 || distance >= bytes || -distance >= bytes {
 		return 0

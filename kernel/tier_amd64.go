@@ -34,3 +34,7 @@ func inUse() string {
 	}
 	return tierGeneric
 }
+
+// streams reports whether the tier in use has streaming kernels that differ from
+// the plain ones.
+func streams() bool { return useAVX512 || useAVX2 }

@@ -54,7 +54,8 @@ func only(workers []Workers) (Workers, error) {
 		w = workers[0]
 	}
 	if w < 0 || len(workers) > 1 {
-		return 0, fmt.Errorf("spatialdropout: workers %v, want one number, 0 or more", workers)
+		// A copy: what is formatted escapes, and with it the slice of every call.
+		return 0, fmt.Errorf("spatialdropout: workers %v, want one number, 0 or more", append([]Workers(nil), workers...))
 	}
 	return w, nil
 }

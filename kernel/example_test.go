@@ -1,0 +1,74 @@
+package kernel_test
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
+
+func ExamplePlanes() {
+	x := []float32{1, 2, 3, float32(math.NaN()), 5, 6} // two planes of three
+	y := make([]float32, 6)
+	kernel.Planes(y, x, []float32{2, 0}, 3)
+	fmt.Println(y) // the second plane is dropped, and its NaN with it
+	// Output: [2 4 6 0 0 0]
+}
+
+func ExamplePixels() {
+	x := []float32{1, 2, 3, 4, 5, 6} // three pixels of two channels
+	kernel.Pixels(x, x, []float32{10, 0})
+	fmt.Println(x)
+	// Output: [10 0 30 0 50 0]
+}
+
+func ExampleMultiplyPlanes() {
+	x := []float64{1, -1, math.Inf(1)}
+	y := make([]float64, 3)
+	kernel.MultiplyPlanes(y, x, []float64{0}, 3)
+	fmt.Println(y)
+	// Output: [0 -0 NaN]
+}
+
+func ExampleMultiplyPixels() {
+	x := []float64{1, -1}
+	y := make([]float64, 2)
+	kernel.MultiplyPixels(y, x, []float64{2, 0})
+	fmt.Println(y)
+	// Output: [2 -0]
+}
+
+func ExampleAddPlanes() {
+	dx, dy := []float32{1, 1, 1, 1}, []float32{1, 2, 3, 4}
+	kernel.AddPlanes(dx, dy, []float32{0, 2}, 2)
+	fmt.Println(dx)
+	// Output: [1 1 7 9]
+}
+
+func ExampleAddPixels() {
+	dx, dy := []float32{1, 1, 1, 1}, []float32{1, 2, 3, 4}
+	kernel.AddPixels(dx, dy, []float32{0, 2})
+	fmt.Println(dx)
+	// Output: [1 5 1 9]
+}
+
+func ExampleRun() {
+	// Two rows of three elements, five apart, each with a factor of its own.
+	x := []float32{1, 1, 1, -1, -1, 1, 1, 1}
+	loops := []kernel.Loop{
+		{Size: 2, Stride: 5, Factor: 1},
+		{Size: 3, Stride: 1, Factor: 0},
+	}
+	err := kernel.Run(kernel.Scale, x, x, []float32{2, 3}, loops, 0)
+	fmt.Println(x, err)
+	// Output: [2 2 2 -1 -1 3 3 3] <nil>
+}
+
+func ExampleSetTier() {
+	before := kernel.Tier()
+	fmt.Println(kernel.SetTier("generic"), kernel.Tier()) // every machine has it
+	fmt.Println(kernel.SetTier(before))
+	// Output:
+	// <nil> generic
+	// <nil>
+}

@@ -1,0 +1,554 @@
+package kernel
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// each calls f with every element that loops visit and the entry of its factor.
+func each(loops []Loop, f func(at, factor int)) {
+	if len(loops) == 0 {
+		f(0, 0)
+		return
+	}
+	for i := range loops[0].Size {
+		each(loops[1:], func(at, factor int) { f(i*loops[0].Stride+at, i*loops[0].Factor+factor) })
+	}
+}
+
+// reach returns how many elements and factors loops reach over, by brute force.
+func reach(loops []Loop) (span, entries int) {
+	each(loops, func(at, factor int) {
+		span, entries = max(span, at+1), max(entries, factor+1)
+	})
+	return span, entries
+}
+
+// plain are values without signalling NaNs, which a product with 1 that is left
+// out would keep.
+func plain[T float32 | float64](r *rand.Rand) T {
+	for {
+		x := hard[T](r)
+		quiet := uint64(1) << 22
+		if unsafe.Sizeof(x) == 8 {
+			quiet = 1 << 51
+		}
+		if x == x || bitsOf(x)&quiet != 0 {
+			return x
+		}
+	}
+}
+
+// odd are the factors that matter: dropped, untouched, and inexact ones.
+func odd[T float32 | float64](r *rand.Rand, n int) []T {
+	all := make([]T, n)
+	for i := range all {
+		all[i] = [...]T{0, 1, 1.25, T(1) / 3}[r.IntN(4)]
+	}
+	return all
+}
+
+// A way is how a nest is run.
+type way struct {
+	op      Op
+	shift   int // elements by which dst is off a cache line
+	inPlace bool
+	workers int
+}
+
+// everyMode calls f on every tier, first without and then with streaming stores,
+// whatever the size.
+func everyMode(f func(mode string)) {
+	tier, from := Tier(), streamBytes
+	defer func() { use(tier); streamBytes = from }()
+	for _, tier := range available {
+		use(tier)
+		streamBytes = math.MaxInt
+		f("tier " + tier)
+		streamBytes = 0
+		f("tier " + tier + ", streaming")
+	}
+}
+
+// checkRun runs a nest in every given way on every tier and compares all of dst,
+// and what lies around it, with the oracle's loop.
+func checkRun[T float32 | float64](t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
+	t.Helper()
+	const guard = 64
+	span, entries := reach(loops)
+	outer := aligned[T](span + 2*guard + 64)
+	start := aligned[T](len(outer))
+	src := aligned[T](span + 3)[3:]
+	factors := odd[T](r, entries)
+	var values [509]T
+	for i := range values {
+		values[i] = plain[T](r)
+	}
+	for i := range start {
+		start[i] = values[i%len(values)]
+	}
+	for i := range src {
+		src[i] = values[(i*7+i/len(values)+3)%len(values)]
+	}
+	for _, w := range ways {
+		dst := outer[guard+w.shift:][:span]
+		before, from := start[guard+w.shift:][:span], src
+		if w.inPlace {
+			from = before
+		}
+		want := append([]T(nil), start...)
+		loose := make(map[int]bool)
+		each(loops, func(at, factor int) {
+			k := guard + w.shift + at
+			y, x := before[at], from[at]
+			if w.op == Copy {
+				want[k] = x
+				return
+			}
+			f := factors[factor]
+			if y != y && (w.op == AddMultiply || w.op == Add && f != 0) {
+				if product := x * f; product != product {
+					loose[k] = true
+				}
+			}
+			want[k] = oracle(w.op, y, x, f, false)
+		})
+		everyMode(func(mode string) {
+			copy(outer, start)
+			from := src
+			if w.inPlace {
+				from = dst
+			}
+			if err := Run(w.op, dst, from, factors, loops, w.workers); err != nil {
+				t.Fatalf("%v, %+v: %v", loops, w, err)
+			}
+			if bytes.Equal(bytesOf(outer), bytesOf(want)) {
+				return
+			}
+			for i := range want {
+				if !sameBits(outer[i], want[i], loose[i]) {
+					t.Fatalf("%v, %+v, %s: element %d is %#x, want %#x", loops, w, mode, i-guard-w.shift, bitsOf(outer[i]), bitsOf(want[i]))
+				}
+			}
+		})
+	}
+}
+
+// bytesOf returns the memory of s.
+func bytesOf[T float32 | float64](s []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(T(0))))
+}
+
+// everyWay runs a nest of both types with every combination, in place and not.
+func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(7, uint64(len(loops))))
+	var ways []way
+	for _, op := range ops {
+		for _, shift := range shifts {
+			for _, w := range workers {
+				ways = append(ways, way{op, shift, false, w}, way{op, shift, true, w})
+			}
+		}
+	}
+	checkRun[float32](t, r, loops, ways...)
+	checkRun[float64](t, r, loops, ways...)
+}
+
+var allOps = []Op{Scale, Multiply, Add, AddMultiply, Copy}
+
+// pixelsOf and planesOf are the two dense nests.
+func pixelsOf(rows, channels int) []Loop { return []Loop{{rows, channels, 0}, {channels, 1, 1}} }
+func planesOf(count, plane int) []Loop   { return []Loop{{count, plane, 1}, {plane, 1, 0}} }
+
+func TestFewChannelsAndManyRows(t *testing.T) {
+	for _, channels := range []int{1, 2, 3, 5, 8, 64, 65, 100, 255, 1001} {
+		for _, rows := range []int{1, 3, 9001/channels + 3} {
+			everyWay(t, pixelsOf(rows, channels), []Op{Scale, AddMultiply}, []int{0, 5}, []int{1})
+		}
+	}
+	for _, channels := range []int{1, 3, 16, 65} {
+		everyWay(t, pixelsOf(5001/channels, channels), allOps, []int{3}, []int{3})
+	}
+}
+
+// Few channels are repeated to a tile where there are rows enough for four, and
+// a row that is long already is not.
+func TestTilesServeShortRows(t *testing.T) {
+	const row = tileBytes / 4
+	for _, c := range []struct {
+		channels, elements int
+		want               bool
+	}{
+		{1, 4 * row, true}, {1, 4*row - 1, false}, {3, 5 * row, true}, {3, 3 * row, false}, {64, 4 * row, true}, {100, 100 * row, true},
+		{row - 1, 1 << 20, false}, {row, 1 << 20, false}, {1001, 1 << 20, false}, {4096, 1 << 20, false},
+	} {
+		elements := c.elements - c.elements%c.channels
+		src, dst, factors := make([]float32, elements), make([]float32, elements), make([]float32, c.channels)
+		for i := range src {
+			src[i] = 1
+		}
+		for i := range factors {
+			factors[i] = float32(i + 1)
+		}
+		n := nest{op: Scale, block: block{pixels: true, count: elements / c.channels, length: c.channels}}
+		bind(&n, dst, src, factors)
+		got := n.tiled(0, 0, 0, elements)
+		for i, y := range dst {
+			want := float32(0)
+			if got {
+				want = float32(i%c.channels + 1)
+			}
+			if y != want {
+				t.Fatalf("%d channels, tiled %v: element %d is %v, want %v", c.channels, got, i, y, want)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%d elements of %d channels: tiled %v, want %v", elements, c.channels, got, c.want)
+		}
+	}
+}
+
+// The rows just short of four tiles and just beyond take different paths.
+func TestRowsAroundTheSizesOfATile(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	for _, channels := range []int{3, 7, 16, 511, 512, 513, 1024, 2048, 2050} {
+		line := lineMultiple(channels * 4)
+		long := line * max(1, tileBytes/line) / 4 // elements of a tile
+		for _, elements := range []int{4*long - channels, 4 * long, 4*long + channels, 5*long - channels, 5*long + 2*channels} {
+			if elements < 30000 {
+				checkRun[float32](t, r, pixelsOf(elements/channels, channels), way{op: Scale}, way{op: Add, shift: 7}, way{op: Multiply, inPlace: true})
+			}
+		}
+	}
+}
+
+func testBlocks[T float32 | float64](t *testing.T) {
+	limit := callBytes / int(unsafe.Sizeof(T(0)))
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, loops := range [][]Loop{
+		planesOf(1, limit-1), planesOf(1, limit), planesOf(2, limit+1), planesOf(1, 2*limit+1), planesOf(3, limit/2+1), planesOf(limit+5, 1),
+		pixelsOf(1, limit-1), pixelsOf(1, limit), pixelsOf(2, limit+1), pixelsOf(1, 2*limit+1), pixelsOf(3, limit/2+1), pixelsOf(limit+5, 1),
+	} {
+		checkRun[T](t, r, loops, way{op: Scale, shift: 1}, way{op: AddMultiply, inPlace: true, workers: 3})
+	}
+}
+
+func TestBlocksLargerThanOneCall(t *testing.T) {
+	t.Run("float32", testBlocks[float32])
+	t.Run("float64", testBlocks[float64])
+}
+
+func TestPlanesAroundTheSizesOfStreaming(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 10))
+	for _, plane := range []int{1, 15, 16, 511, 512, 513, 1023, 1024, 1025, 1039, 1055} {
+		for shift := range 16 {
+			ways := []way{{op: Scale, shift: shift}, {op: Multiply, shift: shift, workers: 2}}
+			if shift < 8 {
+				checkRun[float64](t, r, planesOf(3, plane), ways...)
+			}
+			checkRun[float32](t, r, planesOf(3, plane), ways...)
+		}
+	}
+}
+
+// randomNest returns loops that nest, some of them dense, outermost first.
+func randomNest(r *rand.Rand, elements int) []Loop {
+	var loops []Loop
+	span, count := 1, 1
+	for range r.IntN(MaxLoops + 1) {
+		size := 1 + r.IntN(5)
+		if r.IntN(3) == 0 {
+			size = 1 + r.IntN(40)
+		}
+		if count *= size; count > elements {
+			break
+		}
+		stride := span
+		if r.IntN(2) == 0 {
+			stride += r.IntN(7)
+		}
+		factor := r.IntN(2)
+		if r.IntN(3) == 0 {
+			factor = r.IntN(9)
+		}
+		loops = append([]Loop{{size, stride, factor}}, loops...)
+		span += (size - 1) * stride
+	}
+	return loops
+}
+
+func TestRandomNestsAreBruteForce(t *testing.T) {
+	for seed := range uint64(1500) {
+		r := rand.New(rand.NewPCG(11, seed))
+		loops := randomNest(r, 1200)
+		op, workers := allOps[r.IntN(len(allOps))], r.IntN(9)
+		ways := []way{{op, r.IntN(16), false, workers}, {op, r.IntN(16), true, workers}}
+		if seed%2 == 0 {
+			checkRun[float32](t, r, loops, ways...)
+		} else {
+			checkRun[float64](t, r, loops, ways...)
+		}
+	}
+}
+
+func TestMeasureIsBruteForce(t *testing.T) {
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(12, seed))
+		loops := randomNest(r, 2000)
+		if len(loops) > 0 && r.IntN(8) == 0 {
+			loops[r.IntN(len(loops))].Size = 0
+		}
+		span, entries, reason := measure(loops)
+		wantSpan, wantEntries := reach(loops)
+		if reason != "" || span != wantSpan || wantSpan > 0 && entries != wantEntries {
+			t.Fatalf("seed %d: %v measure %d elements, %d factors, %q, want %d and %d", seed, loops, span, entries, reason, wantSpan, wantEntries)
+		}
+	}
+}
+
+func TestCollideIsBruteForce(t *testing.T) {
+	both := [2]int{}
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(13, seed))
+		loops := randomNest(r, 300)
+		visited := make(map[int]bool)
+		each(loops, func(at, _ int) { visited[at] = true })
+		span, _ := reach(loops)
+		for range 40 {
+			distance := r.IntN(2*span+1) - span
+			want := false
+			for at := range visited {
+				want = want || visited[at+distance]
+			}
+			if got := collide(loops, distance); got != want {
+				t.Fatalf("seed %d: %v at a distance of %d collide: %v, want %v", seed, loops, distance, got, want)
+			}
+			if want {
+				both[1]++
+			} else {
+				both[0]++
+			}
+		}
+	}
+	if min(both[0], both[1]) < 5000 {
+		t.Errorf("%d apart and %d colliding tell little", both[0], both[1])
+	}
+}
+
+func TestPartsCoverTheWorkOnce(t *testing.T) {
+	line := unsafe.Pointer(unsafe.SliceData(aligned[float64](64)))
+	for _, e := range []elem{f32, f64} {
+		for skew := 0; skew < 64; skew += 1 << e.shift() {
+			for _, row := range []int{0, 1, 3, 16, 50} { // 0 stands for planes
+				for workers := 1; workers < 40; workers++ {
+					for _, total := range []int{workers, workers + 1, 63, 64, 65, 150, 1000, 12345, math.MaxInt >> 6} {
+						if total < workers {
+							continue
+						}
+						if row > 0 {
+							total -= total % row
+						}
+						j := &job{total: total, workers: workers, nest: nest{elem: e, dst: unsafe.Add(line, skew), block: block{pixels: row > 0, count: 1, length: max(row, 1)}}}
+						what := fmt.Sprintf("%d elements of type %d, %d bytes off a line, rows of %d, %d workers", total, e, skew, row, workers)
+						if j.cut(0) != 0 || j.cut(workers) != total {
+							t.Fatalf("%s: from %d to %d", what, j.cut(0), j.cut(workers))
+						}
+						for k := 1; k < workers; k++ {
+							at := j.cut(k)
+							if at < j.cut(k-1) || at > total {
+								t.Fatalf("%s: part %d begins at %d behind %d", what, k, at, j.cut(k-1))
+							}
+							if row > 0 && at%row != 0 {
+								t.Fatalf("%s: part %d begins at %d within a row", what, k, at)
+							}
+							if row == 0 && at > 0 && (at<<e.shift()+skew)%streamAlign != 0 {
+								t.Fatalf("%s: part %d begins at %d within a line", what, k, at)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// Added once to zeros, ones count the visits.
+func TestEveryWorkerVisitsItsPartOnce(t *testing.T) {
+	for seed := range uint64(1000) {
+		r := rand.New(rand.NewPCG(14, seed))
+		loops := randomNest(r, 3000)
+		span, entries := reach(loops)
+		dst, src, factors := aligned[float32](span + 16)[r.IntN(16):][:span], make([]float32, span), make([]float32, entries)
+		for i := range src {
+			src[i] = 1
+		}
+		for i := range factors {
+			factors[i] = 1
+		}
+		clear(dst)
+		workers := 1 + r.IntN(70)
+		if err := Run(Add, dst, src, factors, loops, workers); err != nil {
+			t.Fatal(err)
+		}
+		each(loops, func(at, _ int) { dst[at]-- })
+		for at, y := range dst {
+			if y != 0 {
+				t.Fatalf("seed %d: %v with %d workers visit element %d %v times too often", seed, loops, workers, at, y)
+			}
+		}
+	}
+}
+
+func TestRunRefusesBeforeItWrites(t *testing.T) {
+	ok := pixelsOf(3, 4)
+	for _, c := range []struct {
+		what              string
+		op                Op
+		dst, src, factors int
+		loops             []Loop
+		workers           int
+		words             []string
+	}{
+		{"no operation", 5, 12, 12, 4, ok, 1, []string{"Op(5)"}},
+		{"negative workers", Scale, 12, 12, 4, ok, -3, []string{"-3 workers", "0 or more"}},
+		{"too many loops", Scale, 12, 12, 4, make([]Loop, 7), 1, []string{"7 loops", "at most 6"}},
+		{"a negative size", Scale, 12, 12, 4, []Loop{{-1, 4, 0}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},
+		{"a negative stride", Scale, 12, 12, 4, []Loop{{3, 4, 0}, {4, -1, 1}}, 1, []string{"loop 1", "negative"}},
+		{"a negative factor", Scale, 12, 12, 4, []Loop{{3, 4, -1}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},
+		{"a stride of zero", Scale, 12, 12, 4, []Loop{{3, 0, 0}, {4, 1, 1}}, 1, []string{"loop 0", "stride 0", "4 elements"}},
+		{"rows that overlap", Scale, 12, 12, 4, []Loop{{3, 3, 0}, {4, 1, 1}}, 1, []string{"loop 0", "stride 3", "4 elements"}},
+		{"loops inside out", Scale, 12, 12, 4, []Loop{{4, 1, 1}, {3, 4, 0}}, 1, []string{"loop 0", "stride 1", "9 elements"}},
+		{"too far a stride", Scale, 12, 12, 4, []Loop{{3, math.MaxInt / 2, 0}, {4, 1, 1}}, 1, []string{"loop 0", "further than an int counts"}},
+		{"too far a reach", Scale, 12, 12, 4, []Loop{{5, math.MaxInt / 2, 0}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
+		{"too far a factor", Scale, 12, 12, 4, []Loop{{3, 4, math.MaxInt/2 + 1}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
+		{"too many factors", Scale, 12, 12, 4, []Loop{{2, 4, math.MaxInt}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
+		{"a short dst", Scale, 11, 12, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and 4"}},
+		{"a short src", Add, 12, 3, 4, ok, 1, []string{"dst of 12", "src of 3", "12, 12 and 4"}},
+		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
+		{"no factors", AddMultiply, 12, 12, 0, ok, 1, []string{"factors of 0"}},
+		{"no src for a copy", Copy, 12, 0, 0, ok, 1, []string{"src of 0"}},
+	} {
+		dst, src, factors := make([]float32, c.dst), make([]float32, c.src), make([]float32, c.factors)
+		for i := range dst {
+			dst[i] = -5
+		}
+		err := Run(c.op, dst, src, factors, c.loops, c.workers)
+		var loop *LoopError
+		if !errors.As(err, &loop) {
+			t.Errorf("%s: %v, want a *LoopError", c.what, err)
+			continue
+		}
+		if fmt.Sprint(loop.Loops) != fmt.Sprint(c.loops) {
+			t.Errorf("%s: the error has loops %v, want %v", c.what, loop.Loops, c.loops)
+		}
+		for _, w := range append(c.words, "kernel: ") {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: %q does not say %q", c.what, err, w)
+			}
+		}
+		for i, y := range dst {
+			if y != -5 {
+				t.Errorf("%s: element %d was written", c.what, i)
+			}
+		}
+	}
+}
+
+func TestRunOfNothingIsFine(t *testing.T) {
+	for _, loops := range [][]Loop{{{0, 0, 0}}, {{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}, {{0, math.MaxInt, math.MaxInt}}} {
+		for _, op := range allOps {
+			if err := Run[float64](op, nil, nil, nil, loops, 2); err != nil {
+				t.Errorf("%v: %v", loops, err)
+			}
+		}
+	}
+	one := []float32{3}
+	if err := Run(Scale, one, one, []float32{2}, nil, 5); err != nil || one[0] != 6 {
+		t.Errorf("no loops: %v, %v, want the element at 0 scaled", one, err)
+	}
+}
+
+func TestRunRefusesPartialOverlap(t *testing.T) {
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(15, seed))
+		loops := randomNest(r, 200)
+		span, entries := reach(loops)
+		visited := make(map[int]bool)
+		each(loops, func(at, _ int) { visited[at] = true })
+		buf, factors := make([]float64, 2*span), make([]float64, entries)
+		for i := range buf {
+			buf[i] = float64(i)
+		}
+		distance := r.IntN(span + 1)
+		shared := false
+		for at := range visited {
+			shared = shared || distance > 0 && visited[at+distance]
+		}
+		low, high := buf[:span], buf[distance:][:span]
+		for _, c := range []struct {
+			dst, src []float64
+			bytes    int
+		}{{low, high, -8 * distance}, {high, low, 8 * distance}} {
+			before := append([]float64(nil), buf...)
+			err := Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))
+			var overlap *OverlapError
+			if got := errors.As(err, &overlap); got != shared || err != nil && !got {
+				t.Fatalf("seed %d: %v at a distance of %d: %v, want an *OverlapError: %v", seed, loops, distance, err, shared)
+			}
+			if shared {
+				if overlap.Distance != c.bytes || overlap.Elements != span {
+					t.Fatalf("seed %d: %+v, want %d elements at %d bytes", seed, overlap, span, c.bytes)
+				}
+				for i := range buf {
+					if buf[i] != before[i] {
+						t.Fatalf("seed %d: element %d was written", seed, i)
+					}
+				}
+			}
+			copy(buf, before)
+		}
+	}
+}
+
+// Slices of half an element's distance cannot come from one Go slice, but from
+// a file mapped into memory.
+func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
+	raw := make([]float64, 20)
+	dst := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
+	err := Run(Copy, raw[:8], dst, nil, []Loop{{8, 1, 0}}, 1)
+	var overlap *OverlapError
+	if !errors.As(err, &overlap) || overlap.Distance != -4 {
+		t.Errorf("%v, want an *OverlapError of -4 bytes", err)
+	}
+}
+
+func TestCopyKeepsEveryBit(t *testing.T) {
+	everyTier(t, func(t *testing.T) {
+		for seed := range uint64(100) {
+			r := rand.New(rand.NewPCG(16, seed))
+			loops := randomNest(r, 500)
+			span, _ := reach(loops)
+			src, dst := make([]float32, span), make([]float32, span)
+			for i := range src {
+				src[i] = hard[float32](r)
+			}
+			if err := Run(Copy, dst, src, nil, loops, int(seed%4)); err != nil {
+				t.Fatal(err)
+			}
+			want := make([]float32, span)
+			each(loops, func(at, _ int) { want[at] = src[at] })
+			for i := range dst {
+				if bitsOf(dst[i]) != bitsOf(want[i]) {
+					t.Fatalf("seed %d: %v: element %d is %#x, want %#x", seed, loops, i, bitsOf(dst[i]), bitsOf(want[i]))
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,323 @@
+package spatialdropout_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// newLayer returns a Layer that must exist.
+func newLayer[T spatialdropout.Float](t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Layer[T] {
+	t.Helper()
+	l, err := spatialdropout.NewLayer[T](rate, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// forward returns the layer's output for src.
+func forward[T spatialdropout.Float](t testing.TB, l *spatialdropout.Layer[T], src []T, g layout.Geometry) []T {
+	t.Helper()
+	dst := make([]T, len(src))
+	if err := l.Forward(dst, src, g); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// backward returns the layer's gradient for src.
+func backward[T spatialdropout.Float](t testing.TB, l *spatialdropout.Layer[T], src []T, g layout.Geometry) []T {
+	t.Helper()
+	dst := make([]T, len(src))
+	if err := l.Backward(dst, src, g); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+func same[T spatialdropout.Float](a, b []T) bool {
+	return len(a) == len(b) && differ(a, b, b) == nil
+}
+
+func TestLayerIsDrawAndApply(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+		l := newLayer[float32](t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3), spatialdropout.WithWorkers(2))
+		d := newDropout(t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3))
+		for _, x := range tensors(t) {
+			m := d.Draw(x.geom)
+			src, want := values[float32](r, x.length), make([]float32, x.length)
+			if err := spatialdropout.Apply(want, src, m, x.geom); err != nil {
+				t.Fatal(err)
+			}
+			if got := forward(t, l, src, x.geom); !same(got, want) {
+				t.Fatalf("%s, %v: Forward is not Apply", x.name, policy)
+			}
+			if !equal(rows(l.Mask()), rows(m)) {
+				t.Fatalf("%s: Mask is not the one drawn", x.name)
+			}
+			dy := values[float32](r, x.length)
+			clear(want)
+			if err := spatialdropout.Apply(want, dy, m, x.geom); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // Backward may run again
+				if got := backward(t, l, dy, x.geom); !same(got, want) {
+					t.Fatalf("%s, %v: Backward is not Apply", x.name, policy)
+				}
+			}
+			if l.Dropout().Step() != d.Step() {
+				t.Fatalf("%s: step %d, want %d", x.name, l.Dropout().Step(), d.Step())
+			}
+		}
+	}
+}
+
+func TestLayersOfOneSeedAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 4))
+	x := dense(t, layout.NHWC, 4, 3, 3, 37)
+	a, b := newLayer[float64](t, 0.5, spatialdropout.WithSeed(6)), newLayer[float64](t, 0.5, spatialdropout.WithSeed(6), spatialdropout.WithWorkers(3))
+	other := newLayer[float64](t, 0.5, spatialdropout.WithSeed(7))
+	src := make([]float64, x.length)
+	for i := range src {
+		src[i] = r.NormFloat64()
+	}
+	seen := make(map[string]int)
+	for step := range 10 {
+		y := forward(t, a, src, x.geom)
+		if !same(y, forward(t, b, src, x.geom)) {
+			t.Fatalf("step %d differs", step)
+		}
+		if same(y, forward(t, other, src, x.geom)) {
+			t.Errorf("seeds 6 and 7 agree in step %d", step)
+		}
+		drawn := fmt.Sprint(rows(a.Mask()))
+		if before, ok := seen[drawn]; ok {
+			t.Errorf("step %d repeats step %d", step, before)
+		}
+		seen[drawn] = step
+	}
+}
+
+func TestEvaluationIsTheIdentityToTheBit(t *testing.T) {
+	t.Run("float32", testEvaluation[float32])
+	t.Run("float64", testEvaluation[named64])
+}
+
+func testEvaluation[T spatialdropout.Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 5))
+	for _, workers := range []spatialdropout.Workers{0, 1, 2, 7} {
+		l := newLayer[T](t, 0.5, spatialdropout.WithWorkers(workers), spatialdropout.WithPolicy(mask.Multiply))
+		l.SetTraining(false)
+		for _, x := range tensors(t) {
+			filler, src := operands[T](r, x)
+			want := append([]T(nil), filler...)
+			for _, p := range x.places {
+				want[p.at] = src[p.at]
+			}
+			for _, at := range x.padding {
+				want[at] = src[at]
+			}
+			onTiers(t, func(tier string) {
+				dst := make([]T, len(src))
+				for i, do := range []func(dst, src []T, g layout.Geometry) error{l.Forward, l.Backward} {
+					copy(dst, filler)
+					for _, from := range [][]T{src, dst} {
+						if err := do(dst, from, x.geom); err != nil {
+							t.Fatal(err)
+						}
+						if err := differ(dst, want, want); err != nil {
+							t.Fatalf("%s, %s, tier %s, %d workers: %v", x.name, [...]string{"Forward", "Backward"}[i], tier, workers, err)
+						}
+					}
+				}
+			})
+		}
+		if l.Dropout().Step() != 0 || l.Mask() != nil {
+			t.Errorf("evaluation spent %d steps or left a mask", l.Dropout().Step())
+		}
+	}
+}
+
+func TestEvaluationRefusesWhatTrainingRefuses(t *testing.T) {
+	x := dense(t, layout.NCHW, 2, 3, 4, 5)
+	l := newLayer[float32](t, 0.5)
+	l.SetTraining(false)
+	r := rand.New(rand.NewPCG(1, 6))
+	buf := values[float32](r, 200)
+	before := append([]float32(nil), buf...)
+	wantError(t, "short dst", l.Forward(buf[:119], buf[:120], x.geom), "dst", "119", "120")
+	wantError(t, "long src", l.Forward(buf[:120], buf[:121], x.geom), "src", "121", "120")
+	err := l.Forward(buf[1:121], buf[:120], x.geom)
+	var overlap *kernel.OverlapError
+	if !errors.As(err, &overlap) {
+		t.Errorf("%v, want a *kernel.OverlapError", err)
+	}
+	if !same(buf, before) {
+		t.Error("something was written")
+	}
+	wantError(t, "Backward after failed Forwards", l.Backward(buf[:120], buf[:120], x.geom), "Forward")
+}
+
+func TestTrainingSwitchCountsFromTheNextForward(t *testing.T) {
+	x := dense(t, layout.NC, 3, 40)
+	src := make([]float32, x.length)
+	for i := range src {
+		src[i] = 1
+	}
+	l := newLayer[float32](t, 0.5)
+	if !l.Training() || l.Mask() != nil {
+		t.Error("a new layer is not in training or has a mask")
+	}
+	trained := forward(t, l, src, x.geom)
+	l.SetTraining(false)
+	if l.Training() {
+		t.Error("still in training")
+	}
+	if !same(backward(t, l, src, x.geom), trained) || l.Mask() == nil {
+		t.Error("Backward no longer belongs to the Forward before the switch")
+	}
+	if !same(forward(t, l, src, x.geom), src) || l.Mask() != nil {
+		t.Error("evaluation drops or has a mask")
+	}
+	l.SetTraining(true)
+	if !same(backward(t, l, src, x.geom), src) {
+		t.Error("Backward after evaluation drops")
+	}
+	if l.Dropout().Step() != 1 {
+		t.Errorf("step %d after one training Forward", l.Dropout().Step())
+	}
+	if second := forward(t, l, src, x.geom); same(second, trained) || same(second, src) {
+		t.Error("the second step repeats the first or drops nothing")
+	}
+}
+
+func TestInPlaceLayerIsTheLayer(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 7))
+	for _, x := range []tensor{dense(t, layout.NCHW, 2, 9, 3, 5), dense(t, layout.NHWC, 2, 3, 5, 9)} {
+		a, b := newLayer[float32](t, 0.4), newLayer[float32](t, 0.4)
+		src := values[float32](r, x.length)
+		data := append([]float32(nil), src...)
+		if err := a.Forward(data, data, x.geom); err != nil {
+			t.Fatal(err)
+		}
+		if !same(data, forward(t, b, src, x.geom)) {
+			t.Errorf("%s: Forward in place differs", x.name)
+		}
+		copy(data, src)
+		if err := a.Backward(data, data, x.geom); err != nil {
+			t.Fatal(err)
+		}
+		if !same(data, backward(t, b, src, x.geom)) {
+			t.Errorf("%s: Backward in place differs", x.name)
+		}
+	}
+}
+
+func TestBackwardMayLieOtherwiseInMemory(t *testing.T) {
+	first, last := dense(t, layout.NCHW, 3, 5, 2, 4), dense(t, layout.NHWC, 3, 2, 4, 5)
+	ones := make([]float32, first.length)
+	for i := range ones {
+		ones[i] = 1
+	}
+	l := newLayer[float32](t, 0.5)
+	forward(t, l, ones, first.geom)
+	m := l.Mask()
+	dx := backward(t, l, ones, last.geom)
+	for _, p := range last.places {
+		if kept := dx[p.at] == 2; kept != m.Kept(p.n, p.c) {
+			t.Fatalf("channel %d of sample %d is %v", p.c, p.n, dx[p.at])
+		}
+	}
+	wantError(t, "Backward of other samples", l.Backward(ones, ones, dense(t, layout.NCHW, 5, 3, 2, 4).geom), "3×5", "5×3")
+}
+
+func TestBackwardWithoutForwardIsAnError(t *testing.T) {
+	x := dense(t, layout.NC, 2, 3)
+	l := newLayer[float64](t, 0.5)
+	dst := []float64{1, 2, 3, 4, 5, 6}
+	wantError(t, "Backward", l.Backward(dst, dst, x.geom), "Backward", "without a Forward")
+	l.SetTraining(false)
+	wantError(t, "Backward in evaluation", l.Backward(dst, dst, x.geom), "Backward", "without a Forward")
+	if !same(dst, []float64{1, 2, 3, 4, 5, 6}) {
+		t.Errorf("dst became %v", dst)
+	}
+}
+
+func TestFailedForwardSpendsNoStepAndKeepsTheMask(t *testing.T) {
+	x := dense(t, layout.NC, 3, 40)
+	src := make([]float32, x.length)
+	for i := range src {
+		src[i] = 1
+	}
+	l, undisturbed := newLayer[float32](t, 0.5), newLayer[float32](t, 0.5)
+	for step := range 4 {
+		y := forward(t, l, src, x.geom)
+		if !same(y, forward(t, undisturbed, src, x.geom)) {
+			t.Fatalf("step %d: a failed Forward has moved the stream", step)
+		}
+		m, drawn := l.Mask(), rows(l.Mask())
+		dst := append([]float32(nil), src...)
+		other := dense(t, layout.NC, 5, 70)
+		for range 3 {
+			wantError(t, "short dst", l.Forward(dst[:1], src, x.geom), "dst")
+			wantError(t, "another geometry", l.Forward(dst, src, other.geom), "120", "350")
+			wantError(t, "overlap", l.Forward(dst[:119], dst[1:], dense(t, layout.NC, 7, 17).geom), "overlap")
+		}
+		if !same(dst, src) {
+			t.Fatalf("step %d: a failed Forward wrote", step)
+		}
+		if l.Dropout().Step() != uint64(step+1) {
+			t.Fatalf("step %d after %d Forwards", l.Dropout().Step(), step+1)
+		}
+		if l.Mask() != m || !equal(rows(m), drawn) {
+			t.Fatalf("step %d: a failed Forward replaced the mask", step)
+		}
+		if !same(backward(t, l, src, x.geom), y) {
+			t.Fatalf("step %d: Backward no longer belongs to the Forward that succeeded", step)
+		}
+	}
+}
+
+func TestMaskOutlivesTheNextForward(t *testing.T) {
+	x := dense(t, layout.NC, 3, 40)
+	l := newLayer[float32](t, 0.5)
+	src := make([]float32, x.length)
+	forward(t, l, src, x.geom)
+	m := l.Mask()
+	before := rows(m)
+	forward(t, l, src, x.geom)
+	if !equal(rows(m), before) {
+		t.Error("the next Forward overwrote the mask")
+	}
+}
+
+// The buffers of a call are checked before anything is drawn for its geometry.
+func TestForwardOfAnImpossibleTensorIsAnError(t *testing.T) {
+	for _, dims := range [][]int{{math.MaxInt, 1}, {math.MaxInt / 1024, 1024}} {
+		x, err := layout.NC.Of(dims...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("dims %v: panic: %v", dims, p)
+				}
+			}()
+			l := newLayer[float32](t, 0.5)
+			wantError(t, fmt.Sprint(dims), l.Forward(make([]float32, 4), make([]float32, 4), x), "dst", "4")
+			if l.Dropout().Step() != 0 {
+				t.Errorf("dims %v: a step was spent", dims)
+			}
+		}()
+	}
+}

@@ -1,0 +1,57 @@
+package layout_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+func ExampleOrder_Of() {
+	geom, err := layout.NHWC.Of(32, 56, 56, 64)
+	fmt.Println(geom, err)
+	_, err = layout.NHWC.Of(56, 56, 64)
+	fmt.Println(err)
+	// Output:
+	// 32×64 channels of 3136 <nil>
+	// layout: NHWC takes 4 dims, got 3: [56 56 64]
+}
+
+func ExampleParse() {
+	order, err := layout.Parse("channels_last")
+	fmt.Println(order, err)
+	geom, err := order.Of(8, 100, 64) // as many spatial dims as you have
+	fmt.Println(geom, err)
+	// Output:
+	// channels_last <nil>
+	// 8×64 channels of 100 <nil>
+}
+
+func ExampleStrided() {
+	// Channels 2 to 4 of a tensor of 2×8 channels of 3×3, channels first: the
+	// planes are contiguous, from sample to sample it is 8 planes.
+	wide := make([]float32, 2*8*3*3)
+	slice := wide[2*9:]
+	geom, err := layout.Strided([]int{2, 3, 3, 3}, []int{72, 9, 3, 1}, 0, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(geom, len(slice) >= geom.Len())
+
+	// The same tensor, transposed to channels last without moving a byte.
+	geom, err = layout.Strided([]int{2, 3, 3, 3}, []int{72, 3, 1, 9}, 0, 3)
+	fmt.Println(geom, err)
+	// Output:
+	// 2×3 channels of 9 in a view of 99 elements true
+	// 2×3 channels of 9 in a view of 99 elements <nil>
+}
+
+func ExampleGeometry_Len() {
+	// 20 channels in groups of 16 are two groups.
+	geom, err := layout.NCHW16c.Of(1, 20, 7, 7)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(geom.Channels(), geom.PaddedChannels(), geom.Len() == 32*7*7)
+	// Output: 20 32 true
+}

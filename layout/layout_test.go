@@ -1,0 +1,449 @@
+package layout_test
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// wantError reports unless err says all the words.
+func wantError(t *testing.T, what string, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: no error, want one with %q", what, words)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%s: %q does not say %q", what, err, w)
+		}
+	}
+}
+
+// rank is the number of dims of each order that has only one.
+var rank = map[layout.Order]int{
+	layout.NCHW: 4, layout.NHWC: 4, layout.NCW: 3, layout.NWC: 3, layout.NCDHW: 5, layout.NDHWC: 5,
+	layout.CHW: 3, layout.HWC: 3, layout.CW: 2, layout.WC: 2, layout.CDHW: 4, layout.DHWC: 4,
+	layout.NC: 2, layout.NCHW8c: 4, layout.NCHW16c: 4,
+}
+
+func TestParseReadsWhatStringWrites(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, o := range layout.Orders() {
+		name := o.String()
+		if seen[name] {
+			t.Errorf("two orders are called %s", name)
+		}
+		seen[name] = true
+		for _, spelled := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
+			if got, err := layout.Parse(spelled); got != o || err != nil {
+				t.Errorf("Parse(%q) = %v, %v, want %v", spelled, got, err, o)
+			}
+		}
+	}
+	if len(seen) != 17 {
+		t.Errorf("%d orders, want 17", len(seen))
+	}
+}
+
+func TestParseRefusesUnknownNamesAndListsTheKnown(t *testing.T) {
+	for _, name := range []string{"", "NCWH", "NCHW ", "NCHW4c", "NCHW8", "channelsfirst", "channels first", "Order(1)", "NCHWNCHW", "\x00"} {
+		o, err := layout.Parse(name)
+		wantError(t, "Parse("+name+")", err, fmt.Sprintf("%q", name), "NCHW", "NHWC", "NCHW16c", "channels_first", "channels_last")
+		if o != 0 {
+			t.Errorf("Parse(%q) gave %v besides the error", name, o)
+		}
+	}
+}
+
+func TestNoOrderIsAnError(t *testing.T) {
+	for _, o := range []layout.Order{0, layout.ChannelsLast + 1, 200, 255} {
+		if want := fmt.Sprintf("Order(%d)", uint8(o)); o.String() != want {
+			t.Errorf("%d is called %s, want %s", uint8(o), o, want)
+		}
+		for _, dims := range [][]int{nil, {1}, {1, 2}, {1, 2, 3, 4}} {
+			g, err := o.Of(dims...)
+			wantError(t, "Of", err, fmt.Sprintf("Order(%d)", uint8(o)), "not an axis order")
+			if g != (layout.Geometry{}) {
+				t.Errorf("%v.Of(%v) gave %v besides the error", o, dims, g)
+			}
+		}
+	}
+}
+
+func TestOfRefusesAnotherNumberOfDims(t *testing.T) {
+	dims := []int{3, 4, 5, 6, 7, 8, 9}
+	for _, o := range layout.Orders() {
+		for n := 0; n <= len(dims); n++ {
+			given := dims[:n]
+			g, err := o.Of(given...)
+			want, fixed := rank[o]
+			if fixed && n == want || !fixed && n >= 2 {
+				if err != nil {
+					t.Errorf("%v.Of(%v): %v", o, given, err)
+				}
+				continue
+			}
+			expected := fmt.Sprintf("takes %d dims", want)
+			if !fixed {
+				expected = "takes 2 or more dims"
+			}
+			wantError(t, fmt.Sprintf("%v.Of(%v)", o, given), err, o.String(), expected, fmt.Sprintf("got %d", n), fmt.Sprint(given))
+			if g != (layout.Geometry{}) {
+				t.Errorf("%v.Of(%v) gave %v besides the error", o, given, g)
+			}
+		}
+	}
+}
+
+func TestOfRefusesNegativeDims(t *testing.T) {
+	for _, o := range layout.Orders() {
+		n := max(rank[o], 2)
+		for i := range n {
+			for _, d := range []int{-1, math.MinInt} {
+				dims := make([]int, n) // a zero besides must not hide it
+				dims[i] = d
+				g, err := o.Of(dims...)
+				wantError(t, fmt.Sprintf("%v.Of(%v)", o, dims), err, o.String(), fmt.Sprintf("dim %d is %d", i, d), "0 or more")
+				if g != (layout.Geometry{}) {
+					t.Errorf("%v.Of(%v) gave %v besides the error", o, dims, g)
+				}
+			}
+		}
+	}
+}
+
+func TestOfRefusesMoreElementsThanAnIntCounts(t *testing.T) {
+	const half = 1 << (bits.UintSize/2 - 1) // twice its square overflows an int
+	for _, dims := range [][]int{
+		{math.MaxInt, 2, 1, 1}, {1, 1, 2, math.MaxInt}, {half, half, 2, 1}, {half, half, half, half}, {math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt},
+		// A zero among huge ones: the sizes that are left still overflow.
+		{0, half, half, 2}, {math.MaxInt, 0, 3, 1}, {math.MaxInt, math.MaxInt, 0, 1}, {half, half, 4, 0},
+		// The product wraps around to a small number.
+		{half, half, 4, 1}, {half * 2 * 2, half, 1, 1},
+	} {
+		for _, o := range []layout.Order{layout.NCHW, layout.NHWC, layout.ChannelsFirst, layout.ChannelsLast, layout.NCHW8c, layout.NCHW16c, layout.CDHW} {
+			g, err := o.Of(dims...)
+			wantError(t, fmt.Sprintf("%v.Of(%v)", o, dims), err, o.String(), fmt.Sprint(dims), "more elements than an int counts")
+			if g != (layout.Geometry{}) {
+				t.Errorf("%v.Of(%v) gave %v besides the error", o, dims, g)
+			}
+		}
+	}
+	// Rounding up to a full group is what overflows.
+	for _, c := range []int{math.MaxInt, math.MaxInt - 3} {
+		_, err := layout.NCHW8c.Of(1, c, 1, 1)
+		wantError(t, "a padded group too many", err, fmt.Sprint(c), "more elements")
+		_, err = layout.NCHW16c.Of(0, c, 0, 0)
+		wantError(t, "a padded group too many in an empty tensor", err, fmt.Sprint(c), "more elements")
+	}
+	if g, err := layout.NC.Of(math.MaxInt, 1); err != nil || g.Len() != math.MaxInt {
+		t.Errorf("the largest tensor: %v, %v", g, err)
+	}
+	if g, err := layout.NCHW.Of(math.MaxInt, 0, 1, 1); err != nil || g.Len() != 0 {
+		t.Errorf("a huge dim beside a zero: %v, %v", g, err)
+	}
+	if g, err := layout.NCHW8c.Of(1, math.MaxInt-8, 1, 1); err != nil || g.Len() != math.MaxInt-7 {
+		t.Errorf("the largest blocked tensor: %v, %v", g, err)
+	}
+}
+
+func TestGeometryIsAValue(t *testing.T) {
+	a, err := layout.NCHW.Of(2, 3, 4, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := layout.ChannelsFirst.Of(2, 3, 4, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := layout.NHWC.Of(2, 4, 5, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a != b {
+		t.Errorf("%v and %v are the same tensor and differ", a, b)
+	}
+	if a == c {
+		t.Errorf("NCHW and NHWC are equal")
+	}
+	if s := a.String(); !strings.Contains(s, "2×3") || !strings.Contains(s, "20") {
+		t.Errorf("described as %q", s)
+	}
+	v, err := layout.Strided([]int{2, 3}, []int{7, 2}, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := v.String(); !strings.Contains(s, "2×3") || !strings.Contains(s, "view of 12") {
+		t.Errorf("described as %q", s)
+	}
+}
+
+func TestDenseGeometryCounts(t *testing.T) {
+	for _, c := range []struct {
+		order                              layout.Order
+		dims                               []int
+		samples, channels, spatial, padded int
+	}{
+		{layout.NCHW, []int{2, 3, 4, 5}, 2, 3, 20, 3},
+		{layout.NHWC, []int{2, 4, 5, 3}, 2, 3, 20, 3},
+		{layout.NCW, []int{2, 3, 7}, 2, 3, 7, 3},
+		{layout.NWC, []int{2, 7, 3}, 2, 3, 7, 3},
+		{layout.NCDHW, []int{2, 3, 4, 5, 6}, 2, 3, 120, 3},
+		{layout.NDHWC, []int{2, 4, 5, 6, 3}, 2, 3, 120, 3},
+		{layout.CHW, []int{3, 4, 5}, 1, 3, 20, 3},
+		{layout.HWC, []int{4, 5, 3}, 1, 3, 20, 3},
+		{layout.CW, []int{3, 4}, 1, 3, 4, 3},
+		{layout.WC, []int{4, 3}, 1, 3, 4, 3},
+		{layout.CDHW, []int{3, 4, 5, 6}, 1, 3, 120, 3},
+		{layout.DHWC, []int{4, 5, 6, 3}, 1, 3, 120, 3},
+		{layout.NC, []int{2, 3}, 2, 3, 1, 3},
+		{layout.NCHW8c, []int{2, 3, 4, 5}, 2, 3, 20, 8},
+		{layout.NCHW8c, []int{2, 8, 4, 5}, 2, 8, 20, 8},
+		{layout.NCHW16c, []int{2, 17, 4, 5}, 2, 17, 20, 32},
+		{layout.ChannelsFirst, []int{2, 3}, 2, 3, 1, 3},
+		{layout.ChannelsFirst, []int{2, 3, 4, 5, 6, 7}, 2, 3, 840, 3},
+		{layout.ChannelsLast, []int{2, 4, 5, 6, 7, 3}, 2, 3, 840, 3},
+	} {
+		g, err := c.order.Of(c.dims...)
+		if err != nil {
+			t.Errorf("%v.Of(%v): %v", c.order, c.dims, err)
+			continue
+		}
+		if g.Samples() != c.samples || g.Channels() != c.channels || g.Spatial() != c.spatial || g.PaddedChannels() != c.padded || g.Len() != c.samples*c.padded*c.spatial || g.View() {
+			t.Errorf("%v.Of(%v): %v, %d padded channels, %d elements, view %v", c.order, c.dims, g, g.PaddedChannels(), g.Len(), g.View())
+		}
+	}
+}
+
+func TestStridedRefuses(t *testing.T) {
+	big := math.MaxInt/2 + 1
+	for _, c := range []struct {
+		what            string
+		shape, strides  []int
+		sample, channel int
+		words           []string
+	}{
+		{"a stride too few", []int{2, 3}, []int{3}, 0, 1, []string{"2 dims", "1 strides", "[2 3]", "[3]"}},
+		{"a stride too many", []int{2}, []int{3, 1}, layout.Unbatched, 0, []string{"1 dims", "2 strides"}},
+		{"no axes", nil, nil, layout.Unbatched, 0, []string{"channel axis 0", "0 dims"}},
+		{"a channel axis that is not there", []int{2, 3}, []int{3, 1}, 0, 2, []string{"channel axis 2", "0 to 1"}},
+		{"a negative channel axis", []int{2, 3}, []int{3, 1}, 0, -1, []string{"channel axis -1", "0 to 1"}},
+		{"a sample axis that is not there", []int{2, 3}, []int{3, 1}, 2, 0, []string{"sample axis 2", "0 to 1", "Unbatched"}},
+		{"a negative sample axis", []int{2, 3}, []int{3, 1}, -2, 0, []string{"sample axis -2", "Unbatched"}},
+		{"one axis for both", []int{2, 3}, []int{3, 1}, 1, 1, []string{"axis 1", "sample", "channel"}},
+		{"a negative dim", []int{2, -3}, []int{3, 1}, 0, 1, []string{"axis 1", "-3", "negative"}},
+		{"a negative dim beside a zero", []int{0, -3}, []int{3, 1}, 0, 1, []string{"axis 1", "-3", "negative"}},
+		{"a negative stride", []int{2, 3}, []int{-3, 1}, 0, 1, []string{"axis 0", "-3", "negative"}},
+		{"a negative stride of one step", []int{1, 3}, []int{-3, 1}, 0, 1, []string{"axis 0", "-3", "negative"}},
+		{"a stride of zero", []int{2, 3}, []int{0, 1}, 0, 1, []string{"overlap", "stride 0", "[2 3]", "[0 1]"}},
+		{"a broadcast channel", []int{4, 3}, []int{1, 0}, 0, 1, []string{"overlap", "stride 0"}},
+		{"all strides zero", []int{2, 2}, []int{0, 0}, 0, 1, []string{"overlap", "stride 0"}},
+		{"rows one too near", []int{2, 3}, []int{2, 1}, 0, 1, []string{"overlap", "stride 2", "3 elements", "[2 3]", "[2 1]"}},
+		{"two axes of one stride", []int{2, 3}, []int{4, 4}, 0, 1, []string{"overlap", "stride 4"}},
+		{"a sliding window", []int{5, 3, 4}, []int{1, 1, 9}, 0, 1, []string{"overlap"}},
+		{"a stride too far", []int{3, 2}, []int{big, 1}, 0, 1, []string{"further than an int counts", fmt.Sprint(big)}},
+		{"a last element too far", []int{2, 2}, []int{math.MaxInt, 1}, 0, 1, []string{"further than an int counts"}},
+		{"strides that wrap", []int{2, 5}, []int{big, big}, 0, 1, []string{fmt.Sprint(big)}},
+		{"too many elements", []int{big, 2}, []int{1, 1}, 0, 1, []string{"more elements than an int counts"}},
+		{"too many elements but for a zero", []int{big, 2, 0}, []int{1, 1, 1}, 0, 1, []string{"more elements than an int counts"}},
+		{"seven axes with gaps", []int{2, 2, 2, 2, 2, 2, 2}, []int{2187, 729, 243, 81, 27, 9, 3}, 0, 1, []string{"7 axes", "at most 6"}},
+	} {
+		g, err := layout.Strided(c.shape, c.strides, c.sample, c.channel)
+		wantError(t, c.what, err, append(c.words, "layout: ")...)
+		if g != (layout.Geometry{}) {
+			t.Errorf("%s: %v besides the error", c.what, g)
+		}
+	}
+}
+
+func TestStridedTakesWhatIsOdd(t *testing.T) {
+	for _, c := range []struct {
+		what            string
+		shape, strides  []int
+		sample, channel int
+		length          int
+	}{
+		{"any stride of one step", []int{1, 3, 1}, []int{math.MaxInt, 1, 0}, 0, 1, 3},
+		{"a single element", []int{1}, []int{0}, layout.Unbatched, 0, 1},
+		{"overlap where there is nothing", []int{2, 3, 0}, []int{0, 0, 5}, 0, 1, 0},
+		{"a reach of all an int counts", []int{2, 1}, []int{math.MaxInt - 1, 1}, 0, 1, math.MaxInt},
+		{"seven axes that merge", []int{2, 2, 2, 2, 2, 2, 2}, []int{64, 32, 16, 8, 4, 2, 1}, 0, 1, 128},
+		{"rows that touch", []int{2, 3}, []int{3, 1}, 0, 1, 6},
+	} {
+		shape, strides := append([]int(nil), c.shape...), append([]int(nil), c.strides...)
+		g, err := layout.Strided(shape, strides, c.sample, c.channel)
+		if err != nil || g.Len() != c.length || !g.View() {
+			t.Errorf("%s: %v, %d elements, view %v, %v, want %d", c.what, g, g.Len(), g.View(), err, c.length)
+		}
+		if fmt.Sprint(shape, strides) != fmt.Sprint(c.shape, c.strides) {
+			t.Errorf("%s: the arguments became %v and %v", c.what, shape, strides)
+		}
+	}
+}
+
+// elements calls f with every index into shape and its offset.
+func elements(shape, strides []int, f func(index []int, offset int)) {
+	index := make([]int, len(shape))
+	var loop func(axis, offset int)
+	loop = func(axis, offset int) {
+		if axis == len(shape) {
+			f(index, offset)
+			return
+		}
+		for i := range shape[axis] {
+			index[axis] = i
+			loop(axis+1, offset+i*strides[axis])
+		}
+	}
+	loop(0, 0)
+}
+
+// walked returns, for every offset that the axes of g visit, the entry of the
+// factors. It reports an offset visited twice.
+func walked(t *testing.T, g layout.Geometry) map[int]int {
+	t.Helper()
+	all := make(map[int]int)
+	var axes []layout.Axis
+	for i := range g.Depth() {
+		axes = append(axes, g.Axis(i))
+	}
+	var loop func(axis, offset, factor int)
+	loop = func(axis, offset, factor int) {
+		if axis == len(axes) {
+			if _, ok := all[offset]; ok {
+				t.Errorf("%v: axes %v visit %d twice", g, axes, offset)
+			}
+			all[offset] = factor
+			return
+		}
+		for i := range axes[axis].Size {
+			loop(axis+1, offset+i*axes[axis].Stride, factor+i*axes[axis].Factor)
+		}
+	}
+	loop(0, 0, 0)
+	return all
+}
+
+// checkStrided compares a call of Strided with brute force: it must fail if two
+// elements share a place, and otherwise may fail only if the axes do not nest.
+// It reports whether the call succeeded.
+func checkStrided(t *testing.T, shape, strides []int, sample, channel int) bool {
+	t.Helper()
+	owner := make(map[int]int)
+	length, shared := 0, false
+	elements(shape, strides, func(index []int, offset int) {
+		n := 0
+		if sample != layout.Unbatched {
+			n = index[sample]
+		}
+		_, taken := owner[offset]
+		shared = shared || taken
+		owner[offset] = n*shape[channel] + index[channel]
+		length = max(length, offset+1)
+	})
+	g, err := layout.Strided(shape, strides, sample, channel)
+	if err != nil {
+		if !shared && nests(shape, strides) {
+			t.Errorf("Strided(%v, %v, %d, %d): %v", shape, strides, sample, channel, err)
+		}
+		return false
+	}
+	if shared {
+		t.Errorf("Strided(%v, %v, %d, %d) accepts elements that share a place", shape, strides, sample, channel)
+		return true
+	}
+	if g.Len() != length {
+		t.Errorf("Strided(%v, %v, %d, %d) has length %d, want %d", shape, strides, sample, channel, g.Len(), length)
+	}
+	if length == 0 {
+		return true
+	}
+	if got := walked(t, g); fmt.Sprint(got) != fmt.Sprint(owner) {
+		t.Errorf("Strided(%v, %v, %d, %d) visits %v, want %v", shape, strides, sample, channel, got, owner)
+	}
+	return true
+}
+
+// nests says by brute force whether every stride is at least as long as all
+// that the shorter ones reach over, and whether at most six axes remain when
+// only those are counted that have more than one step.
+func nests(shape, strides []int) bool {
+	axes := 0
+	for i, stride := range strides {
+		if shape[i] < 2 {
+			continue
+		}
+		axes++
+		reach := 1
+		for k, inner := range strides {
+			if shape[k] > 1 && (inner < stride || inner == stride && k != i) {
+				reach += (shape[k] - 1) * inner
+			}
+		}
+		if stride < reach {
+			return false
+		}
+	}
+	return axes <= 6
+}
+
+func TestDenseAxesVisitEveryElementOnce(t *testing.T) {
+	for _, o := range layout.Orders() {
+		n := rank[o]
+		if n == 0 {
+			n = 5
+		}
+		for _, dims := range [][]int{{2, 3, 4, 5, 6}, {1, 3, 1, 5, 2}, {3, 1, 2, 1, 1}, {1, 1, 1, 1, 1}, {2, 17, 2, 1, 18}} {
+			g, err := o.Of(dims[:n]...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := walked(t, g)
+			if len(all) != g.Len() {
+				t.Errorf("%v.Of(%v) visits %d of %d elements", o, dims[:n], len(all), g.Len())
+			}
+			count := make(map[int]int)
+			for at, factor := range all {
+				if at < 0 || at >= g.Len() {
+					t.Errorf("%v.Of(%v) visits %d of %d", o, dims[:n], at, g.Len())
+				}
+				count[factor]++
+			}
+			for f := range g.Samples() * g.PaddedChannels() {
+				if count[f] != g.Spatial() {
+					t.Errorf("%v.Of(%v): factor %d serves %d elements, want %d", o, dims[:n], f, count[f], g.Spatial())
+				}
+			}
+		}
+	}
+}
+
+func TestEverySmallStridedIsBruteForce(t *testing.T) {
+	accepted, refused := 0, 0
+	for a := range 4 {
+		for b := range 4 {
+			for c := 1; c < 4; c++ {
+				elements([]int{8, 7, 5}, []int{0, 0, 0}, func(strides []int, _ int) {
+					for _, axes := range [][2]int{{0, 1}, {2, 0}, {layout.Unbatched, 2}} {
+						if checkStrided(t, []int{a, b, c}, append([]int(nil), strides...), axes[0], axes[1]) {
+							accepted++
+						} else {
+							refused++
+						}
+					}
+				})
+				if t.Failed() {
+					t.FailNow()
+				}
+			}
+		}
+	}
+	if accepted < 1000 || refused < 1000 {
+		t.Errorf("%d accepted and %d refused tell little", accepted, refused)
+	}
+}

@@ -1,0 +1,47 @@
+package mask_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+func ExamplePhilox() {
+	m, err := mask.New(2, 16, 0.5, mask.Select)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mask.Philox{Seed: 42}.Draw(m, 0, 0) // step 0, from sample 0
+	for n := range 2 {
+		for c := range 16 {
+			fmt.Print(map[bool]string{true: "#", false: "."}[m.Kept(n, c)])
+		}
+		fmt.Println()
+	}
+	// Output:
+	// .###.#.#.......#
+	// #.#######.######
+}
+
+func ExampleFactors() {
+	m, err := mask.New(1, 3, 0.2, mask.Select)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Set(0, 1, false)
+	factors := make([]float32, 4)
+	mask.Factors(factors, m, 4) // a sample takes four entries: one is padding
+	fmt.Println(factors)
+	// Output: [1.25 0 1.25 0]
+}
+
+func ExampleMask_Set() {
+	m, err := mask.New(1, 4, 0.5, mask.Select)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Set(0, 2, false)
+	fmt.Println(m.Kept(0, 1), m.Kept(0, 2), m.CountKept())
+	// Output: true false 3
+}

@@ -1,0 +1,398 @@
+package mask_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// word returns one number of Philox4x32-10 as its authors spell it: the counter
+// and the key in 32-bit words, the key bumped between rounds.
+func word(counter [4]uint32, key [2]uint32, which int) uint32 {
+	for round := range 10 {
+		if round > 0 {
+			key[0] += 0x9E3779B9
+			key[1] += 0xBB67AE85
+		}
+		a := uint64(0xD2511F53) * uint64(counter[0])
+		b := uint64(0xCD9E8D57) * uint64(counter[2])
+		counter = [4]uint32{
+			uint32(b>>32) ^ counter[1] ^ key[0], uint32(b),
+			uint32(a>>32) ^ counter[3] ^ key[1], uint32(a),
+		}
+	}
+	return counter[which]
+}
+
+// trial says whether trial i is kept, in the words of [mask.Philox].
+func trial(seed, step, i uint64, rate float64) bool {
+	if rate == 0 || rate == 1 {
+		return rate == 0
+	}
+	block := i / 4
+	w := word([4]uint32{uint32(block), uint32(block >> 32), uint32(step), uint32(step >> 32)}, [2]uint32{uint32(seed), uint32(seed >> 32)}, int(i%4))
+	return float64(w)*0x1p-32 < 1-rate
+}
+
+// drawn returns a new mask with one draw.
+func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset uint64) *mask.Mask {
+	t.Helper()
+	m, err := mask.New(samples, channels, rate, mask.Select)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mask.Philox{Seed: seed}.Draw(m, step, offset)
+	return m
+}
+
+// checkDraw compares every trial of a draw with the rule.
+func checkDraw(t *testing.T, samples, channels int, rate float64, seed, step, offset uint64) {
+	t.Helper()
+	m := drawn(t, samples, channels, rate, seed, step, offset)
+	kept := 0
+	for n := range samples {
+		for c := range channels {
+			want := trial(seed, step, (offset+uint64(n))*uint64(channels)+uint64(c), rate)
+			if want {
+				kept++
+			}
+			if m.Kept(n, c) != want {
+				t.Fatalf("%d×%d, rate %v, seed %#x, step %#x, offset %#x: channel %d of sample %d kept %v", samples, channels, rate, seed, step, offset, c, n, !want)
+			}
+		}
+	}
+	// Bits past the last trial would be counted, too.
+	if m.CountKept() != kept {
+		t.Fatalf("%d×%d, rate %v, seed %#x, step %#x, offset %#x: %d kept, want %d", samples, channels, rate, seed, step, offset, m.CountKept(), kept)
+	}
+}
+
+var rates = []float64{0, 1e-300, 1e-9, 0x1p-32, 0.1, 0.2, 1.0 / 3, 0.5, 0.75, 0.999, 1 - 0x1p-32, 1 - 0x1p-33, 1 - 0x1p-53, 1}
+
+func TestDrawIsTheRuleTrialByTrial(t *testing.T) {
+	for channels := 1; channels <= 70; channels++ {
+		for _, samples := range []int{1, 2, 3, 5} {
+			for _, offset := range []uint64{0, 1, 2, 3, 7} {
+				checkDraw(t, samples, channels, 0.5, uint64(channels), uint64(samples), offset)
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		checkDraw(t, r.IntN(20), r.IntN(300), rates[r.IntN(len(rates))], r.Uint64()>>r.IntN(64), r.Uint64()>>r.IntN(64), r.Uint64()>>(8+r.IntN(56)))
+	}
+}
+
+// A trial is kept if its number is below the border, not if it is the border,
+// and a border between two numbers counts.
+func TestBorderOfTheRateIsExact(t *testing.T) {
+	const seed, step = 8, 9
+	for i := range 200 {
+		w := word([4]uint32{uint32(i / 4), 0, step, 0}, [2]uint32{seed, 0}, i%4)
+		for halves, want := range map[float64]bool{-1: false, 0: false, 1: true, 2: true} {
+			rate := 1 - (float64(w)+halves/2)*0x1p-32
+			if !(rate > 0 && rate < 1) {
+				continue
+			}
+			m := drawn(t, 1, 200, rate, seed, step, 0)
+			if m.Kept(0, i) != want {
+				t.Errorf("trial %d, number %#x: kept %v at a border %v above it", i, w, !want, halves/2)
+			}
+		}
+	}
+}
+
+// The halves of seed, step and block index each have a word of their own.
+func TestDrawUsesAllBitsOfSeedStepAndIndex(t *testing.T) {
+	for bit := range 64 {
+		checkDraw(t, 1, 131, 0.5, 1<<bit, 0, 0)
+		checkDraw(t, 1, 131, 0.5, 0, 1<<bit, 0)
+		checkDraw(t, 3, 4, 0.5, 0, 0, 1<<bit)
+		checkDraw(t, 3, 1, 0.5, 0, 0, 1<<bit-1)
+	}
+}
+
+func TestTrialIndexIsTakenModulo64Bits(t *testing.T) {
+	for _, channels := range []int{1, 2, 3, 4, 7, 65} {
+		for back := uint64(1); back < 12; back++ {
+			checkDraw(t, 20, channels, 0.5, 3, 4, -back)
+		}
+	}
+	// The samples before the wrap and those behind it are rows of one batch.
+	whole := drawn(t, 8, 5, 0.5, 3, 4, 1<<64-4)
+	behind := drawn(t, 4, 5, 0.5, 3, 4, 0)
+	for n := range 4 {
+		for c := range 5 {
+			if whole.Kept(4+n, c) != behind.Kept(n, c) {
+				t.Fatalf("sample 2⁶⁴+%d is not sample %d", n, n)
+			}
+		}
+	}
+}
+
+func TestBatchSplitsAgree(t *testing.T) {
+	for _, channels := range []int{1, 2, 3, 5, 6, 63, 64, 65, 100, 129} {
+		const samples = 9
+		whole := drawn(t, samples, channels, 0.4, 11, 22, 5)
+		for at := 0; at <= samples; at++ {
+			for part, m := range []*mask.Mask{drawn(t, at, channels, 0.4, 11, 22, 5), drawn(t, samples-at, channels, 0.4, 11, 22, uint64(5+at))} {
+				for n := range m.Samples() {
+					for c := range channels {
+						if m.Kept(n, c) != whole.Kept(part*at+n, c) {
+							t.Fatalf("%d channels split at %d: channel %d of sample %d of part %d", channels, at, c, n, part)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestDrawForgetsWhatWasSet(t *testing.T) {
+	for _, rate := range []float64{0, 0.5, 1} {
+		m := drawn(t, 3, 50, rate, 1, 2, 3)
+		want := m.CountKept()
+		for c := range 50 {
+			m.Set(1, c, c%3 == 0)
+		}
+		mask.Philox{Seed: 1}.Draw(m, 2, 3)
+		if m.CountKept() != want {
+			t.Errorf("rate %v: %d kept after Set and Draw, want %d", rate, m.CountKept(), want)
+		}
+	}
+}
+
+func TestNewMaskKeepsAll(t *testing.T) {
+	for trials := range 200 {
+		for rate, want := range map[float64]int{0: trials, 0.5: trials, 1: 0} {
+			m, err := mask.New(1, trials, rate, mask.Multiply)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.CountKept() != want || m.Samples() != 1 || m.Channels() != trials || m.Rate() != rate || m.Policy() != mask.Multiply {
+				t.Errorf("%d trials at rate %v: %d kept, want %d", trials, rate, m.CountKept(), want)
+			}
+		}
+	}
+}
+
+func TestSetDecidesOneChannel(t *testing.T) {
+	const samples, channels = 3, 67
+	m, err := mask.New(samples, channels, 0.5, mask.Select)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := make([]bool, samples*channels)
+	for i := range model {
+		model[i] = true
+	}
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 2000 {
+		i, kept := r.IntN(len(model)), r.IntN(2) > 0
+		m.Set(i/channels, i%channels, kept)
+		model[i] = kept
+	}
+	count := 0
+	for i, kept := range model {
+		if kept {
+			count++
+		}
+		if m.Kept(i/channels, i%channels) != kept {
+			t.Errorf("trial %d kept %v", i, !kept)
+		}
+	}
+	if m.CountKept() != count {
+		t.Errorf("%d kept, want %d", m.CountKept(), count)
+	}
+}
+
+// panics returns the message that f panics with.
+func panics(t *testing.T, what string, f func()) (message string) {
+	t.Helper()
+	defer func() {
+		p := recover()
+		if p == nil {
+			t.Errorf("%s: no panic", what)
+		}
+		message = fmt.Sprint(p)
+	}()
+	f()
+	return ""
+}
+
+func TestChannelsThatAreNotTherePanic(t *testing.T) {
+	m := drawn(t, 2, 3, 0.5, 0, 0, 0)
+	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 3}, {1, 3}, {math.MaxInt, math.MaxInt}} {
+		before := m.CountKept()
+		for what, f := range map[string]func(){
+			"Kept": func() { m.Kept(at[0], at[1]) },
+			"Set":  func() { m.Set(at[0], at[1], false) },
+		} {
+			got := panics(t, fmt.Sprint(what, at), f)
+			for _, w := range []string{fmt.Sprintf("channel %d", at[1]), fmt.Sprintf("sample %d", at[0]), "2×3"} {
+				if !strings.Contains(got, w) {
+					t.Errorf("%s%v panics with %q, which does not say %q", what, at, got, w)
+				}
+			}
+		}
+		if m.CountKept() != before {
+			t.Errorf("Set(%v) wrote", at)
+		}
+	}
+	var zero mask.Mask
+	panics(t, "Kept of the zero Mask", func() { zero.Kept(0, 0) })
+	if zero.CountKept() != 0 || zero.Samples() != 0 || zero.Channels() != 0 {
+		t.Error("the zero Mask has trials")
+	}
+}
+
+func TestResetRefusesAndStaysAsItWas(t *testing.T) {
+	m := drawn(t, 5, 30, 0.5, 1, 2, 3)
+	want := fmt.Sprint(*m)
+	for _, c := range []struct {
+		what              string
+		samples, channels int
+		rate              float64
+		policy            mask.Policy
+		words             []string
+	}{
+		{"negative samples", -1, 3, 0.5, mask.Select, []string{"-1 samples", "3 channels", "negative"}},
+		{"negative channels", 4, -7, 0.5, mask.Select, []string{"4 samples", "-7 channels", "negative"}},
+		{"both negative", math.MinInt, math.MinInt, 0.5, mask.Select, []string{fmt.Sprint(math.MinInt), "negative"}},
+		{"too many trials", math.MaxInt, 2, 0.5, mask.Select, []string{fmt.Sprint(math.MaxInt), "2 channels", "more trials than an int counts"}},
+		{"trials that wrap", math.MaxInt/2 + 1, 4, 0.5, mask.Select, []string{"more trials"}},
+		{"a word too many", math.MaxInt, 1, 0.5, mask.Select, []string{"more trials"}},
+		{"a rate of NaN", 2, 3, math.NaN(), mask.Select, []string{"NaN", "0 to 1"}},
+		{"a negative rate", 2, 3, -0.25, mask.Select, []string{"-0.25", "0 to 1"}},
+		{"a rate above 1", 2, 3, 1.25, mask.Select, []string{"1.25", "0 to 1"}},
+		{"an infinite rate", 2, 3, math.Inf(1), mask.Select, []string{"+Inf", "0 to 1"}},
+		{"no policy", 2, 3, 0.5, 2, []string{"Policy(2)", "Select", "Multiply"}},
+	} {
+		for name, err := range map[string]error{
+			"Reset": m.Reset(c.samples, c.channels, c.rate, c.policy),
+			"New":   func() error { _, err := mask.New(c.samples, c.channels, c.rate, c.policy); return err }(),
+		} {
+			if err == nil {
+				t.Errorf("%s with %s: no error", name, c.what)
+				continue
+			}
+			for _, w := range c.words {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%s with %s: %q does not say %q", name, c.what, err, w)
+				}
+			}
+		}
+		if fmt.Sprint(*m) != want {
+			t.Fatalf("Reset with %s changed the mask", c.what)
+		}
+	}
+}
+
+func TestResetReusesMemoryAndForgets(t *testing.T) {
+	m := drawn(t, 9, 100, 1, 0, 0, 0) // all dropped
+	for _, trials := range []int{900, 1, 63, 64, 65, 130, 0, 899} {
+		if err := m.Reset(1, trials, 0.5, mask.Select); err != nil {
+			t.Fatal(err)
+		}
+		if m.CountKept() != trials {
+			t.Errorf("%d of %d kept", m.CountKept(), trials)
+		}
+	}
+	n := testing.AllocsPerRun(100, func() {
+		if err := m.Reset(9, 100, 0.5, mask.Select); err != nil {
+			t.Fatal(err)
+		}
+		mask.Philox{}.Draw(m, 0, 0)
+	})
+	if n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestPolicyNames(t *testing.T) {
+	for p, want := range map[mask.Policy]string{mask.Select: "Select", mask.Multiply: "Multiply", 7: "Policy(7)"} {
+		if p.String() != want {
+			t.Errorf("%d is called %s, want %s", uint8(p), p, want)
+		}
+	}
+}
+
+func TestFactorIsComputedInFloat64(t *testing.T) {
+	for _, rate := range append(rates, 0.15, 0.35, 0.7, 0.9) {
+		m, err := mask.New(1, 1, rate, mask.Select)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 1 / (1 - rate)
+		if rate == 1 {
+			want = 0
+		}
+		if m.Factor() != want {
+			t.Errorf("rate %v: factor %v, want %v", rate, m.Factor(), want)
+		}
+	}
+}
+
+type (
+	named32 float32
+	named64 float64
+)
+
+func testFactors[T ~float32 | ~float64](t *testing.T) {
+	for _, rate := range rates {
+		for _, channels := range []int{0, 1, 3, 8, 31, 63, 64, 65, 127, 128, 130} {
+			for _, samples := range []int{0, 1, 2, 5} {
+				for _, padding := range []int{0, 1, 7, 64} {
+					m := drawn(t, samples, channels, rate, 5, 6, 7)
+					pitch := channels + padding
+					dst := make([]T, samples*pitch)
+					for i := range dst {
+						dst[i] = -9
+					}
+					mask.Factors(dst, m, pitch)
+					for i, f := range dst {
+						var want T
+						if n, c := i/pitch, i%pitch; c < channels && m.Kept(n, c) {
+							want = T(1 / (1 - rate)) // rounded once
+						}
+						if f != want || math.Signbit(float64(f)) {
+							t.Fatalf("rate %v, %d×%d, pitch %d: factor %d is %v, want %v", rate, samples, channels, pitch, i, f, want)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFactorsFollowTheMask(t *testing.T) {
+	t.Run("float32", testFactors[float32])
+	t.Run("float64", testFactors[float64])
+	t.Run("named float32", testFactors[named32])
+	t.Run("named float64", testFactors[named64])
+}
+
+func TestFactorsThatDoNotFitPanicAndWriteNothing(t *testing.T) {
+	m := drawn(t, 2, 3, 0.5, 0, 0, 0)
+	for _, c := range []struct{ len, pitch int }{{6, 2}, {5, 3}, {7, 3}, {6, 4}, {0, 3}, {0, 0}, {6, -3}, {8, 3}} {
+		dst := make([]float32, c.len)
+		for i := range dst {
+			dst[i] = -9
+		}
+		got := panics(t, fmt.Sprint(c), func() { mask.Factors(dst, m, c.pitch) })
+		for _, w := range []string{fmt.Sprintf("%d factors", c.len), fmt.Sprintf("rows of %d", c.pitch), "2×3"} {
+			if !strings.Contains(got, w) {
+				t.Errorf("%d factors in rows of %d panic with %q, which does not say %q", c.len, c.pitch, got, w)
+			}
+		}
+		for i, f := range dst {
+			if f != -9 {
+				t.Errorf("%d factors in rows of %d: factor %d was written", c.len, c.pitch, i)
+			}
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package spatialdropout_test
+
+const raceEnabled = false

@@ -1,0 +1,423 @@
+package spatialdropout_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// named32 and named64 are what a framework's own element types look like.
+type (
+	named32 float32
+	named64 float64
+)
+
+// place is one element of a tensor: its offset in the buffer and the channel
+// that it belongs to.
+type place struct{ at, n, c int }
+
+// tensor is the oracle's own idea of a tensor. Its places come from loops over
+// the logical indices and never from the axes of the geometry under test.
+type tensor struct {
+	name              string
+	geom              layout.Geometry
+	samples, channels int
+	places            []place
+	padding           []int // offsets of padding channels
+	length            int   // elements that the buffer must hold
+	view              bool
+}
+
+// spelled are the axes of each order with a fixed rank, as its dims are given.
+var spelled = map[layout.Order]string{
+	layout.NCHW: "NCHW", layout.NHWC: "NHWC",
+	layout.NCW: "NCW", layout.NWC: "NWC",
+	layout.NCDHW: "NCDHW", layout.NDHWC: "NDHWC",
+	layout.CHW: "CHW", layout.HWC: "HWC",
+	layout.CW: "CW", layout.WC: "WC",
+	layout.CDHW: "CDHW", layout.DHWC: "DHWC",
+	layout.NC:     "NC",
+	layout.NCHW8c: "NCHW", layout.NCHW16c: "NCHW",
+}
+
+// spelling returns one letter an axis for dims of the given rank.
+func spelling(o layout.Order, rank int) string {
+	const spatial = "XXXXXXXXXXXX"
+	switch o {
+	case layout.ChannelsFirst:
+		return "NC" + spatial[:rank-2]
+	case layout.ChannelsLast:
+		return "N" + spatial[:rank-2] + "C"
+	}
+	return spelled[o]
+}
+
+// visit calls f with every index into shape.
+func visit(shape []int, f func(index []int)) {
+	index := make([]int, len(shape))
+	var loop func(axis int)
+	loop = func(axis int) {
+		if axis == len(shape) {
+			f(index)
+			return
+		}
+		for i := 0; i < shape[axis]; i++ {
+			index[axis] = i
+			loop(axis + 1)
+		}
+	}
+	loop(0)
+}
+
+// dense returns the tensor of an order and its dims.
+func dense(t testing.TB, o layout.Order, dims ...int) tensor {
+	t.Helper()
+	g, err := o.Of(dims...)
+	if err != nil {
+		t.Fatalf("%v.Of(%v): %v", o, dims, err)
+	}
+	x := tensor{name: fmt.Sprintf("%v%v", o, dims), geom: g, samples: 1, channels: 1}
+	letters := spelling(o, len(dims))
+	n, c := -1, -1
+	for i, d := range dims {
+		switch letters[i] {
+		case 'N':
+			n, x.samples = i, d
+		case 'C':
+			c, x.channels = i, d
+		}
+	}
+	if block := map[layout.Order]int{layout.NCHW8c: 8, layout.NCHW16c: 16}[o]; block > 0 {
+		x.blocked(dims, block)
+		return x
+	}
+	visit(dims, func(index []int) {
+		at := 0
+		for i, d := range dims {
+			at = at*d + index[i]
+		}
+		x.add(at, index, n, c)
+	})
+	x.length = len(x.places)
+	return x
+}
+
+// blocked lays x out as N, C/block, H, W, block.
+func (x *tensor) blocked(dims []int, block int) {
+	groups := (dims[1] + block - 1) / block
+	h, w := dims[2], dims[3]
+	visit([]int{dims[0], groups * block, h, w}, func(index []int) {
+		n, c, i, j := index[0], index[1], index[2], index[3]
+		at := (((n*groups+c/block)*h+i)*w+j)*block + c%block
+		if c < x.channels {
+			x.places = append(x.places, place{at, n, c})
+		} else {
+			x.padding = append(x.padding, at)
+		}
+	})
+	x.length = len(x.places) + len(x.padding)
+}
+
+// strided returns the tensor of a shape and strides.
+func strided(t testing.TB, shape, strides []int, sampleAxis, channelAxis int) tensor {
+	t.Helper()
+	g, err := layout.Strided(shape, strides, sampleAxis, channelAxis)
+	if err != nil {
+		t.Fatalf("Strided(%v, %v, %d, %d): %v", shape, strides, sampleAxis, channelAxis, err)
+	}
+	x := tensor{name: fmt.Sprintf("Strided %v by %v", shape, strides), geom: g, samples: 1, channels: shape[channelAxis], view: true}
+	if sampleAxis != layout.Unbatched {
+		x.samples = shape[sampleAxis]
+	}
+	visit(shape, func(index []int) {
+		at := 0
+		for i, stride := range strides {
+			at += index[i] * stride
+		}
+		x.length = max(x.length, at+1)
+		x.add(at, index, sampleAxis, channelAxis)
+	})
+	return x
+}
+
+func (x *tensor) add(at int, index []int, sampleAxis, channelAxis int) {
+	p := place{at: at, c: index[channelAxis]}
+	if sampleAxis >= 0 {
+		p.n = index[sampleAxis]
+	}
+	x.places = append(x.places, p)
+}
+
+// tensors are small tensors of every kind that the contract names.
+func tensors(t testing.TB) []tensor {
+	all := []tensor{
+		// Padding in the last group, full groups, and fewer channels than a group.
+		dense(t, layout.NCHW8c, 2, 11, 2, 3), dense(t, layout.NCHW8c, 2, 16, 3, 1), dense(t, layout.NCHW8c, 1, 1, 2, 2),
+		dense(t, layout.NCHW16c, 3, 20, 2, 2), dense(t, layout.NCHW16c, 1, 32, 1, 1), dense(t, layout.NCHW16c, 2, 7, 3, 3),
+		dense(t, layout.ChannelsFirst, 3, 5), dense(t, layout.ChannelsFirst, 2, 3, 2, 2, 1, 3), dense(t, layout.ChannelsFirst, 4, 1, 9),
+		dense(t, layout.ChannelsLast, 3, 5), dense(t, layout.ChannelsLast, 2, 2, 2, 1, 3, 3), dense(t, layout.ChannelsLast, 4, 9, 1),
+		// Extents of one, and none at all.
+		dense(t, layout.NCHW, 1, 1, 1, 1), dense(t, layout.NHWC, 1, 1, 1, 1), dense(t, layout.NCHW, 3, 4, 1, 1), dense(t, layout.NCHW, 70, 1, 1, 3),
+		dense(t, layout.NCHW, 0, 4, 2, 2), dense(t, layout.NCHW, 2, 0, 2, 2), dense(t, layout.NHWC, 2, 0, 2, 2), dense(t, layout.NCHW8c, 2, 3, 0, 2),
+		// Planes and rows that fill vectors and leave a rest.
+		dense(t, layout.NCHW, 2, 3, 9, 15), dense(t, layout.NHWC, 2, 5, 7, 33), dense(t, layout.NC, 3, 131), dense(t, layout.NWC, 2, 700, 3),
+
+		// Channels 2, 3 and 4 of seven.
+		strided(t, []int{2, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1),
+		strided(t, []int{2, 4, 5, 3}, []int{140, 35, 7, 1}, 0, 3),
+		// A window of 2×3 positions of 4×5.
+		strided(t, []int{2, 3, 2, 3}, []int{60, 20, 5, 1}, 0, 1),
+		strided(t, []int{2, 2, 3, 3}, []int{60, 15, 3, 1}, 0, 3),
+		// Every second position, every second row.
+		strided(t, []int{2, 3, 2, 3}, []int{72, 24, 12, 2}, 0, 1),
+		// NCHW in memory, seen as NHWC, and the other way round.
+		strided(t, []int{2, 4, 5, 3}, []int{60, 5, 1, 20}, 0, 3),
+		strided(t, []int{2, 3, 4, 5}, []int{60, 1, 15, 3}, 0, 1),
+		// H and W exchanged.
+		strided(t, []int{2, 3, 5, 4}, []int{60, 20, 1, 5}, 0, 1),
+		// The sample axis second, innermost, and between the spatial ones.
+		strided(t, []int{3, 2, 4, 5}, []int{40, 20, 5, 1}, 1, 0),
+		strided(t, []int{3, 4, 2}, []int{8, 2, 1}, 2, 0),
+		strided(t, []int{4, 2, 5, 3}, []int{30, 15, 3, 1}, 1, 3),
+		strided(t, []int{4, 6}, []int{1, 4}, 0, 1),
+		// Channels between spatial axes.
+		strided(t, []int{2, 4, 3, 5}, []int{60, 15, 5, 1}, 0, 2),
+		// Unbatched, and one trial a sample.
+		strided(t, []int{3, 4, 5}, []int{20, 5, 1}, layout.Unbatched, 0),
+		strided(t, []int{4, 5, 3}, []int{15, 3, 1}, layout.Unbatched, 2),
+		strided(t, []int{5}, []int{3}, layout.Unbatched, 0),
+		strided(t, []int{6, 1, 10}, []int{12, 77, 1}, 0, 1),
+		// No two elements next to each other.
+		strided(t, []int{2, 3, 4}, []int{100, 30, 7}, 0, 1),
+		strided(t, []int{2, 4, 3}, []int{64, 16, 5}, 0, 2),
+		// Six axes with a gap behind each.
+		strided(t, []int{2, 2, 2, 2, 2, 3}, []int{200, 90, 40, 18, 7, 2}, 0, 5),
+		strided(t, []int{2, 2, 2, 2, 2, 2}, []int{200, 90, 40, 18, 7, 1}, 2, 3),
+		// Rows of channels with a gap behind each, planes likewise.
+		strided(t, []int{3, 7, 19}, []int{231, 33, 1}, 0, 2),
+		strided(t, []int{3, 7, 19}, []int{231, 33, 1}, 0, 1),
+		strided(t, []int{0, 3, 4}, []int{12, 4, 1}, 0, 1),
+	}
+	for _, o := range layout.Orders() {
+		if letters := spelled[o]; letters != "" {
+			dims := make([]int, len(letters))
+			for i, l := range letters {
+				dims[i] = map[rune]int{'N': 3, 'C': 5, 'D': 2, 'H': 3, 'W': 7}[l]
+			}
+			all = append(all, dense(t, o, dims...))
+		}
+	}
+	return all
+}
+
+// bitsOf returns the bits of x, also of a signalling NaN.
+func bitsOf[T spatialdropout.Float](x T) uint64 {
+	if unsafe.Sizeof(x) == 4 {
+		return uint64(*(*uint32)(unsafe.Pointer(&x)))
+	}
+	return *(*uint64)(unsafe.Pointer(&x))
+}
+
+// fromBits is the inverse of bitsOf.
+func fromBits[T spatialdropout.Float](b uint64) T {
+	var x T
+	if unsafe.Sizeof(x) == 4 {
+		*(*uint32)(unsafe.Pointer(&x)) = uint32(b)
+	} else {
+		*(*uint64)(unsafe.Pointer(&x)) = b
+	}
+	return x
+}
+
+// Zeros, subnormals, the extremes, infinities, quiet and signalling NaNs with a
+// payload of either sign.
+var (
+	hard32 = [...]uint32{
+		0, 0x80000000, 1, 0x80000001, 0x007fffff, 0x00800000, 0x807fffff, 0x7f7fffff, 0xff7fffff,
+		0x7f800000, 0xff800000, 0x7fc00000, 0x7fc00123, 0xffc00456, 0x7f800001, 0xff800002, 0x7fa00789, 0xffbfffff,
+	}
+	hard64 = [...]uint64{
+		0, 1 << 63, 1, 1<<63 | 1, 1<<52 - 1, 1 << 52, 1<<63 | (1<<52 - 1), 0x7fefffffffffffff, 0xffefffffffffffff,
+		0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0x7ff8000000000123, 0xfff8000000000456, 0x7ff0000000000001, 0xfff0000000000002, 0x7ff4000000000789, 0xfff7ffffffffffff,
+	}
+)
+
+// values returns n numbers: a third hard ones, a third of any bits, a third
+// ordinary.
+func values[T spatialdropout.Float](r *rand.Rand, n int) []T {
+	all := make([]T, n)
+	for i := range all {
+		switch r.IntN(3) {
+		case 0:
+			if unsafe.Sizeof(all[i]) == 4 {
+				all[i] = fromBits[T](uint64(hard32[r.IntN(len(hard32))]))
+			} else {
+				all[i] = fromBits[T](hard64[r.IntN(len(hard64))])
+			}
+		case 1:
+			all[i] = fromBits[T](r.Uint64())
+		default:
+			all[i] = T(r.NormFloat64())
+		}
+	}
+	return all
+}
+
+// call is one way to call Apply or AddTo.
+type call struct {
+	add, inPlace bool
+	rate         float64
+	policy       mask.Policy
+	seed         uint64
+}
+
+func (c call) String() string {
+	name := "Apply"
+	if c.add {
+		name = "AddTo"
+	}
+	if c.inPlace {
+		name += " in place"
+	}
+	return fmt.Sprintf("%s, rate %v, %v, seed %d", name, c.rate, c.policy, c.seed)
+}
+
+// element returns what becomes of one element: y in dst, x in src, f the factor
+// of its channel if that is kept. There is a second answer where the contract
+// leaves a choice: which NaN survives where two meet, and whether a product
+// with 1 is computed, which a signalling NaN tells.
+func element[T spatialdropout.Float](c call, kept bool, y, x, f T) (want, or T) {
+	if !kept {
+		if c.policy == mask.Select {
+			if c.add {
+				return y, y
+			}
+			return 0, 0
+		}
+		f = 0
+	}
+	product := T(x * f) // the conversion keeps it from being fused with the sum
+	switch {
+	case !c.add && f == 1:
+		return product, x
+	case !c.add:
+		return product, product
+	case y != y && product != product:
+		return product, y + 0
+	}
+	return y + product, y + product
+}
+
+// expect returns dst as the contract wants it after the call, in two versions
+// that differ where [element] has two answers.
+func expect[T spatialdropout.Float](x tensor, c call, m *mask.Mask, dst, src []T) (want, or []T) {
+	want, or = append([]T(nil), dst...), append([]T(nil), dst...)
+	f := T(1 / (1 - c.rate))
+	for _, p := range x.places {
+		want[p.at], or[p.at] = element(c, m.Kept(p.n, p.c), dst[p.at], src[p.at], f)
+	}
+	for _, at := range x.padding { // counts as dropped
+		want[at], or[at] = element(c, false, dst[at], src[at], f)
+	}
+	return want, or
+}
+
+// differ returns an error at the first element that is neither.
+func differ[T spatialdropout.Float](got, want, or []T) error {
+	for i := range want {
+		if g := bitsOf(got[i]); g != bitsOf(want[i]) && g != bitsOf(or[i]) {
+			return fmt.Errorf("element %d is %#x, want %#x", i, g, bitsOf(want[i]))
+		}
+	}
+	return nil
+}
+
+// onTiers calls f on every tier of this machine and sets the first one back.
+func onTiers(t testing.TB, f func(tier string)) {
+	t.Helper()
+	before := kernel.Tier()
+	defer setTier(t, before)
+	for _, tier := range kernel.Tiers() {
+		setTier(t, tier)
+		f(tier)
+	}
+}
+
+func setTier(t testing.TB, tier string) {
+	t.Helper()
+	if err := kernel.SetTier(tier); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// guard is how many elements around a buffer are watched.
+const guard = 37
+
+// checkCall makes the call on the tier in use with each number of workers and
+// compares with the oracle: every bit of dst, the gaps of a view, what lies
+// around the buffer, and that src is only read. dst and src hold the elements
+// of x; a view gets a few more.
+func checkCall[T spatialdropout.Float](x tensor, c call, dst, src []T, workers ...spatialdropout.Workers) error {
+	if c.inPlace {
+		src = dst
+	}
+	drop, err := spatialdropout.New(c.rate, spatialdropout.WithSeed(c.seed), spatialdropout.WithPolicy(c.policy))
+	if err != nil {
+		return err
+	}
+	m := drop.Draw(x.geom)
+	if m.Samples() != x.samples || m.Channels() != x.channels {
+		return fmt.Errorf("mask of %d×%d, want %d×%d", m.Samples(), m.Channels(), x.samples, x.channels)
+	}
+	want, or := expect(x, c, m, dst, src)
+	do := spatialdropout.Apply[T]
+	if c.add {
+		do = spatialdropout.AddTo[T]
+	}
+	outer := make([]T, 2*guard+len(dst))
+	got := outer[guard : guard+len(dst) : guard+len(dst)]
+	for _, w := range workers {
+		for i := range outer {
+			outer[i] = -77
+		}
+		copy(got, dst)
+		from := got
+		if !c.inPlace {
+			from = append([]T(nil), src...)
+		}
+		if err := do(got, from, m, x.geom, w); err != nil {
+			return fmt.Errorf("%v, %d workers: %w", c, w, err)
+		}
+		if err := differ(got, want, or); err != nil {
+			return fmt.Errorf("%v, %d workers, tier %s: %w", c, w, kernel.Tier(), err)
+		}
+		for i := range guard {
+			if outer[i] != -77 || outer[guard+len(dst)+i] != -77 {
+				return fmt.Errorf("%v, %d workers, tier %s: written outside dst", c, w, kernel.Tier())
+			}
+		}
+		if !c.inPlace {
+			for i := range src {
+				if bitsOf(from[i]) != bitsOf(src[i]) {
+					return fmt.Errorf("%v, %d workers, tier %s: element %d of src was written", c, w, kernel.Tier(), i)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// operands returns data for dst and src.
+func operands[T spatialdropout.Float](r *rand.Rand, x tensor) (dst, src []T) {
+	n := x.length
+	if x.view {
+		n += 5
+	}
+	return values[T](r, n), values[T](r, n)
+}

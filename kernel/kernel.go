@@ -127,8 +127,11 @@ func planes[T Float](op Op, dst, src, factors []T, plane int) {
 	if want == 0 {
 		return
 	}
-	n := nest{op: op, block: block{count: len(factors), length: plane}}
-	serial(&n, dst, src, factors)
+	b := block{count: len(factors), length: plane}
+	if plane == 1 {
+		b = block{pixels: true, count: 1, length: len(factors)} // the same, without a loop for each
+	}
+	serial(op, b, dst, src, factors)
 }
 
 func pixels[T Float](op Op, dst, src, factors []T) {
@@ -138,30 +141,47 @@ func pixels[T Float](op Op, dst, src, factors []T) {
 	if len(dst) == 0 {
 		return
 	}
-	n := nest{op: op, block: block{pixels: true, count: len(dst) / len(factors), length: len(factors)}}
-	serial(&n, dst, src, factors)
+	serial(op, block{pixels: true, count: len(dst) / len(factors), length: len(factors)}, dst, src, factors)
 }
 
-// serial runs a nest that is one block over whole slices.
-func serial[T Float](n *nest, dst, src, factors []T) {
-	if overlap := bind(n, dst, src, factors); overlap != 0 {
+// serial runs a kernel on a block that fills whole slices.
+func serial[T Float](op Op, b block, dst, src, factors []T) {
+	o, overlap := operandsOf(op, dst, src, factors)
+	if overlap != 0 {
 		panic(&OverlapError{Elements: len(dst), Distance: overlap})
 	}
+	if o.small(b) {
+		o.exec(b.pixels, o.dst, o.src, o.factors, b.count, b.length)
+		return
+	}
+	n := nest{operands: o, block: b}
 	n.walk(0, n.count*n.length)
 }
 
-// bind points n at its operands. It returns how many elements dst lies behind
-// src (before it if negative) where the two overlap without being the same, and
-// 0 where they do not. dst and src must not be empty.
-func bind[T Float](n *nest, dst, src, factors []T) int {
-	n.elem = elemOf[T]()
-	n.dst = unsafe.Pointer(unsafe.SliceData(dst))
-	n.src = unsafe.Pointer(unsafe.SliceData(src))
-	n.factors = unsafe.Pointer(unsafe.SliceData(factors))
-	n.stream = streams() && n.dst != n.src && n.op <= Multiply && len(dst) >= streamBytes>>n.elem.shift()
-	distance := int(uintptr(n.dst) - uintptr(n.src))
-	if bytes := len(dst) << n.elem.shift(); distance == 0 || distance >= bytes || -distance >= bytes {
-		return 0
+// operands are the slices of a call, with what is done to them.
+type operands struct {
+	elem              elem
+	op                Op
+	stream            bool // the data is far larger than the cache
+	dst, src, factors unsafe.Pointer
+}
+
+// operandsOf returns the operands of a call and, where dst and src overlap
+// without being the same, how many bytes dst lies behind src (before it if
+// negative), else 0. dst and src must be of the same length, and not empty.
+func operandsOf[T Float](op Op, dst, src, factors []T) (o operands, overlap int) {
+	o = operands{
+		elem:    elemOf[T](),
+		op:      op,
+		dst:     unsafe.Pointer(unsafe.SliceData(dst)),
+		src:     unsafe.Pointer(unsafe.SliceData(src)),
+		factors: unsafe.Pointer(unsafe.SliceData(factors)),
 	}
-	return distance
+	o.stream = len(dst) >= streamBytes>>o.elem.shift() && streams() && o.dst != o.src && op <= Multiply &&
+		uintptr(o.dst)%unsafe.Sizeof(dst[0]) == 0
+	overlap = int(uintptr(o.dst) - uintptr(o.src))
+	if bytes := len(dst) << o.elem.shift(); overlap >= bytes || -overlap >= bytes {
+		overlap = 0
+	}
+	return o, overlap
 }

@@ -49,18 +49,18 @@ func (j *job) share(k int) {
 	}
 }
 
-// cut returns where part k begins: on the border of a row in pixels, on a cache
-// line in planes, where the nest has no gaps, so that no two workers write to
-// the same line.
+// cut returns where part k begins: on the border of a row where a block has
+// several, else on a cache line, where the nest has no gaps, so that no two
+// workers write to the same line.
 func (j *job) cut(k int) int {
 	if k == j.workers {
 		return j.total
 	}
 	at := j.total/j.workers*k + j.total%j.workers*k/j.workers
-	if j.nest.pixels {
+	if j.nest.pixels && j.nest.count > 1 {
 		return at - at%j.nest.length
 	}
 	line := streamAlign >> j.nest.elem.shift()
-	skew := int(uintptr(j.nest.dst)) & (streamAlign - 1) >> j.nest.elem.shift()
+	skew := (int(uintptr(j.nest.dst)) & (streamAlign - 1)) >> j.nest.elem.shift()
 	return max(0, at-(at+skew)%line)
 }

@@ -53,14 +53,19 @@ func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error
 	if len(dst) < span || len(src) < span || len(factors) < entries {
 		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", len(dst), len(src), len(factors), span, span, entries)}
 	}
-	n := nest{op: op}
-	n.nestOf(loops)
-	if bytes := bind(&n, dst[:span], src[:span], factors); bytes != 0 {
-		if size := 1 << n.elem.shift(); bytes%size != 0 || collide(loops, bytes/size) {
-			return &OverlapError{Elements: span, Distance: bytes}
+	o, overlap := operandsOf(op, dst[:span], src[:span], factors)
+	if overlap != 0 {
+		if size := 1 << o.elem.shift(); overlap%size != 0 || collide(loops, overlap/size) {
+			return &OverlapError{Elements: span, Distance: overlap}
 		}
 	}
-	if op == Copy && n.dst == n.src {
+	if op == Copy && o.dst == o.src {
+		return nil
+	}
+	n := nest{operands: o}
+	n.split(loops)
+	if n.depth == 0 && n.small(n.block) && op != Copy {
+		n.exec(n.pixels, n.dst, n.src, n.factors, n.count, n.length)
 		return nil
 	}
 	total := n.total()
@@ -149,17 +154,14 @@ type block struct {
 
 // nest is a checked call: loops around a block, with the operands.
 type nest struct {
+	operands
 	block
-	elem              elem
-	op                Op
-	stream            bool // the data is far larger than the cache
-	dst, src, factors unsafe.Pointer
-	depth             int
-	outer             [MaxLoops]Loop
+	depth int
+	outer [MaxLoops]Loop
 }
 
-// nestOf splits loops into a block and what is around it.
-func (n *nest) nestOf(loops []Loop) {
+// split splits loops into a block and what is around it.
+func (n *nest) split(loops []Loop) {
 	n.block = block{count: 1, length: 1}
 	for _, l := range loops {
 		if l.Size > 1 {
@@ -197,7 +199,8 @@ func (n *nest) total() int {
 }
 
 // walk applies the kernel to the visited elements lo to hi, counted in the
-// order of the loops. In pixels both must lie on the border of a row.
+// order of the loops. In pixels both must lie on the border of a row, unless a
+// block is a single one.
 func (n *nest) walk(lo, hi int) {
 	size := n.count * n.length
 	var index [MaxLoops]int
@@ -239,10 +242,6 @@ func (n *nest) walk(lo, hi int) {
 // offset at, whose factors begin at entry factor.
 func (n *nest) planes(at, factor, from, to int) {
 	limit := callBytes >> n.elem.shift()
-	if from == 0 && to == n.count*n.length && to <= limit {
-		n.call(at, factor, n.count, n.length) // the small call that overhead matters to
-		return
-	}
 	for from < to {
 		plane, inside := from/n.length, from%n.length
 		count, length := 1, 0
@@ -260,7 +259,7 @@ func (n *nest) planes(at, factor, from, to int) {
 // offset at, whose factors begin at entry factor.
 func (n *nest) rows(at, factor, from, to int) {
 	limit := callBytes >> n.elem.shift()
-	if n.length > limit {
+	if n.count == 1 || n.length > limit {
 		// Part of a single row is a shorter row.
 		for from < to {
 			channel := from % n.length
@@ -288,25 +287,28 @@ func (n *nest) call(at, factor, count, length int) {
 		copy(unsafe.Slice((*byte)(unsafe.Add(n.dst, at<<shift)), bytes), unsafe.Slice((*byte)(unsafe.Add(n.src, at<<shift)), bytes))
 		return
 	}
-	n.exec(unsafe.Add(n.dst, at<<shift), unsafe.Add(n.src, at<<shift), unsafe.Add(n.factors, factor<<shift), count, length)
+	n.exec(n.pixels, unsafe.Add(n.dst, at<<shift), unsafe.Add(n.src, at<<shift), unsafe.Add(n.factors, factor<<shift), count, length)
 }
 
 // exec runs the kernel on one block.
-func (n *nest) exec(dst, src, factors unsafe.Pointer, count, length int) {
-	pixels, stream := n.pixels, false
-	if n.length == 1 && !pixels {
-		// Planes of one element are one row of pixels.
-		pixels, length, count = true, count, 1
-	}
-	if n.stream {
-		bytes := length << n.elem.shift()
+func (o *operands) exec(pixels bool, dst, src, factors unsafe.Pointer, count, length int) {
+	stream := false
+	if o.stream {
+		bytes := length << o.elem.shift()
 		if pixels {
 			stream = bytes%streamAlign == 0 && uintptr(dst)%streamAlign == 0
 		} else {
 			stream = bytes >= streamPlaneBytes
 		}
 	}
-	dispatch(kernelOf(n.op, stream, pixels, n.elem), dst, src, factors, count, length)
+	dispatch(kernelOf(o.op, stream, pixels, o.elem), dst, src, factors, count, length)
+}
+
+// small reports whether a block is nothing but one call of a kernel: it is not
+// to be divided, and no rows of it are to be tiled. (Calls so small are all
+// overhead.)
+func (o *operands) small(b block) bool {
+	return (b.count*b.length)<<o.elem.shift() < 4*tileBytes && !o.stream
 }
 
 const (

@@ -197,8 +197,8 @@ func TestTilesServeShortRows(t *testing.T) {
 		for i := range factors {
 			factors[i] = float32(i + 1)
 		}
-		n := nest{op: Scale, block: block{pixels: true, count: elements / c.channels, length: c.channels}}
-		bind(&n, dst, src, factors)
+		o, _ := operandsOf(Scale, dst, src, factors)
+		n := nest{operands: o, block: block{pixels: true, count: elements / c.channels, length: c.channels}}
 		got := n.tiled(0, 0, 0, elements)
 		for i, y := range dst {
 			want := float32(0)
@@ -346,7 +346,7 @@ func TestPartsCoverTheWorkOnce(t *testing.T) {
 	line := unsafe.Pointer(unsafe.SliceData(aligned[float64](64)))
 	for _, e := range []elem{f32, f64} {
 		for skew := 0; skew < 64; skew += 1 << e.shift() {
-			for _, row := range []int{0, 1, 3, 16, 50} { // 0 stands for planes
+			for _, row := range []int{0, 1, 3, 16, 50} { // 0 stands for planes, and for a single row
 				for workers := 1; workers < 40; workers++ {
 					for _, total := range []int{workers, workers + 1, 63, 64, 65, 150, 1000, 12345, math.MaxInt >> 6} {
 						if total < workers {
@@ -355,7 +355,7 @@ func TestPartsCoverTheWorkOnce(t *testing.T) {
 						if row > 0 {
 							total -= total % row
 						}
-						j := &job{total: total, workers: workers, nest: nest{elem: e, dst: unsafe.Add(line, skew), block: block{pixels: row > 0, count: 1, length: max(row, 1)}}}
+						j := &job{total: total, workers: workers, nest: nest{operands: operands{elem: e, dst: unsafe.Add(line, skew)}, block: block{pixels: row > 0, count: 2, length: max(row, 1)}}}
 						what := fmt.Sprintf("%d elements of type %d, %d bytes off a line, rows of %d, %d workers", total, e, skew, row, workers)
 						if j.cut(0) != 0 || j.cut(workers) != total {
 							t.Fatalf("%s: from %d to %d", what, j.cut(0), j.cut(workers))

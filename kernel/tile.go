@@ -48,7 +48,7 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 		if count == 0 {
 			count, length = 1, to-from
 		}
-		n.exec(unsafe.Add(n.dst, (at+from)<<shift), unsafe.Add(n.src, (at+from)<<shift), unsafe.Pointer(t), count, length)
+		n.exec(true, unsafe.Add(n.dst, (at+from)<<shift), unsafe.Add(n.src, (at+from)<<shift), unsafe.Pointer(t), count, length)
 		from += count * length
 	}
 	tiles.Put(t)

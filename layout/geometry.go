@@ -7,9 +7,10 @@
 package layout
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
-	"sort"
+	"slices"
 )
 
 // Axis is one loop over a tensor: Size steps, each Stride elements further in
@@ -43,23 +44,23 @@ type Geometry struct {
 //
 // It is an error if the number of dims is not the order's, if a dim is
 // negative, or if the number of elements (zero dims left out) overflows an int.
+// Of does not allocate.
 func (o Order) Of(dims ...int) (Geometry, error) {
 	if o < NCHW || int(o) >= len(orders) {
 		return Geometry{}, fmt.Errorf("layout: %v is not an axis order", o)
 	}
-	letters := o.axes(len(dims))
-	if letters == "" {
-		if o == ChannelsFirst || o == ChannelsLast {
-			return Geometry{}, fmt.Errorf("layout: %v takes 2 or more dims, got %d: %v", o, len(dims), dims)
-		}
-		return Geometry{}, fmt.Errorf("layout: %v takes %d dims, got %d: %v", o, len(o.letters()), len(dims), dims)
+	rank := len(dims)
+	if want := len(orders[o].axes); want > 0 && rank != want {
+		return Geometry{}, fmt.Errorf("layout: %v takes %d dims, got %d: %v", o, want, rank, slices.Clone(dims))
+	} else if rank < 2 && want == 0 {
+		return Geometry{}, fmt.Errorf("layout: %v takes 2 or more dims, got %d: %v", o, rank, slices.Clone(dims))
 	}
 	g := Geometry{samples: 1, channels: 1, spatial: 1}
 	for i, d := range dims {
 		if d < 0 {
-			return Geometry{}, fmt.Errorf("layout: %v dim %d is %d, want 0 or more: %v", o, i, d, dims)
+			return Geometry{}, fmt.Errorf("layout: %v dim %d is %d, want 0 or more: %v", o, i, d, slices.Clone(dims))
 		}
-		switch letters[i] {
+		switch o.axis(i, rank) {
 		case 'N':
 			g.samples = d
 		case 'C':
@@ -81,7 +82,8 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 
 	// From the innermost axis outwards every stride is the product of the
 	// sizes inside it.
-	axes := make([]Axis, 0, 8)
+	var room [8]Axis // the slices of this function stay off the heap
+	axes := room[:0]
 	stride, ok := 1, true
 	put := func(size, factor int) {
 		axes = append(axes, Axis{Size: size, Stride: stride, Factor: factor})
@@ -90,35 +92,22 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 	if block > 0 {
 		put(block, 1)
 	}
-	for i := len(dims) - 1; i >= 0; i-- {
-		switch d := dims[i]; {
-		case letters[i] == 'N':
-			put(d, g.padded)
-		case letters[i] == 'C' && block > 0:
-			put(g.padded/block, block)
-		case letters[i] == 'C':
-			put(d, 1)
+	for i := rank - 1; i >= 0; i-- {
+		switch o.axis(i, rank) {
+		case 'N':
+			put(dims[i], g.padded)
+		case 'C':
+			put(g.padded/max(block, 1), max(block, 1))
 		default:
-			put(d, 0)
-			g.spatial *= d // wraps only where the product of all dims overflows, too
+			put(dims[i], 0)
+			g.spatial *= dims[i] // wraps only where the product of all dims overflows, too
 		}
 	}
 	if !ok {
 		return Geometry{}, overflow(o, dims)
 	}
-	for i, j := 0, len(axes)-1; i < j; i, j = i+1, j-1 {
-		axes[i], axes[j] = axes[j], axes[i]
-	}
+	slices.Reverse(axes)
 	return g.with(axes)
-}
-
-// letters returns the name's axis letters without the block.
-func (o Order) letters() string {
-	for rank := 1; ; rank++ {
-		if l := o.axes(rank); l != "" {
-			return l
-		}
-	}
 }
 
 // Unbatched is the sample axis of a tensor that has none.
@@ -172,7 +161,7 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 	if !ok {
 		return Geometry{}, fmt.Errorf("layout: %v has more elements than an int counts", shape)
 	}
-	sort.SliceStable(axes, func(i, j int) bool { return axes[i].Stride > axes[j].Stride })
+	slices.SortStableFunc(axes, func(a, b Axis) int { return cmp.Compare(b.Stride, a.Stride) })
 	g, err := g.with(axes)
 	if err != nil {
 		return Geometry{}, fmt.Errorf("%w: shape %v, strides %v", err, shape, strides)
@@ -182,7 +171,7 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 
 // with completes g by its axes, given outermost first: it drops those of one
 // step, merges neighbours that one longer axis can stand for, and measures the
-// buffer.
+// buffer. The axes are overwritten.
 func (g Geometry) with(axes []Axis) (Geometry, error) {
 	g.length = 1
 	for _, a := range axes {
@@ -191,7 +180,7 @@ func (g Geometry) with(axes []Axis) (Geometry, error) {
 			return g, nil
 		}
 	}
-	merged := make([]Axis, 0, len(axes))
+	merged := axes[:0]
 	for _, a := range axes {
 		if a.Size == 1 {
 			continue
@@ -276,5 +265,5 @@ func mul(a, b int, ok bool) (int, bool) {
 }
 
 func overflow(o Order, dims []int) error {
-	return fmt.Errorf("layout: %v of %v has more elements than an int counts", o, dims)
+	return fmt.Errorf("layout: %v of %v has more elements than an int counts", o, slices.Clone(dims))
 }

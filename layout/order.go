@@ -39,23 +39,24 @@ const (
 // not tell, what it means.
 var orders = [...]struct {
 	name  string
-	block int // channels of one innermost group, 0 if not blocked
+	axes  string // N, C, or S for spatial; empty where any rank will do
+	block int    // channels of one innermost group, 0 if not blocked
 }{
-	NCHW:          {name: "NCHW"},
-	NHWC:          {name: "NHWC"},
-	NCW:           {name: "NCW"},
-	NWC:           {name: "NWC"},
-	NCDHW:         {name: "NCDHW"},
-	NDHWC:         {name: "NDHWC"},
-	CHW:           {name: "CHW"},
-	HWC:           {name: "HWC"},
-	CW:            {name: "CW"},
-	WC:            {name: "WC"},
-	CDHW:          {name: "CDHW"},
-	DHWC:          {name: "DHWC"},
-	NC:            {name: "NC"},
-	NCHW8c:        {name: "NCHW8c", block: 8},
-	NCHW16c:       {name: "NCHW16c", block: 16},
+	NCHW:          {name: "NCHW", axes: "NCSS"},
+	NHWC:          {name: "NHWC", axes: "NSSC"},
+	NCW:           {name: "NCW", axes: "NCS"},
+	NWC:           {name: "NWC", axes: "NSC"},
+	NCDHW:         {name: "NCDHW", axes: "NCSSS"},
+	NDHWC:         {name: "NDHWC", axes: "NSSSC"},
+	CHW:           {name: "CHW", axes: "CSS"},
+	HWC:           {name: "HWC", axes: "SSC"},
+	CW:            {name: "CW", axes: "CS"},
+	WC:            {name: "WC", axes: "SC"},
+	CDHW:          {name: "CDHW", axes: "CSSS"},
+	DHWC:          {name: "DHWC", axes: "SSSC"},
+	NC:            {name: "NC", axes: "NC"},
+	NCHW8c:        {name: "NCHW8c", axes: "NCSS", block: 8},
+	NCHW16c:       {name: "NCHW16c", axes: "NCSS", block: 16},
 	ChannelsFirst: {name: "channels_first"},
 	ChannelsLast:  {name: "channels_last"},
 }
@@ -91,23 +92,16 @@ func (o Order) String() string {
 	return orders[o].name
 }
 
-// axes returns one letter an axis for a tensor of the given rank: N, C, or S
-// for spatial. It is empty where the order has no such rank.
-func (o Order) axes(rank int) string {
-	switch o {
-	case ChannelsFirst, ChannelsLast:
-		if rank < 2 {
-			return ""
-		}
-		spatial := strings.Repeat("S", rank-2)
-		if o == ChannelsFirst {
-			return "NC" + spatial
-		}
-		return "N" + spatial + "C"
+// axis returns what axis i of a tensor of the given rank is: 'N', 'C', or 'S' for
+// spatial.
+func (o Order) axis(i, rank int) byte {
+	switch {
+	case orders[o].axes != "":
+		return orders[o].axes[i]
+	case i == 0:
+		return 'N'
+	case o == ChannelsFirst && i == 1, o == ChannelsLast && i == rank-1:
+		return 'C'
 	}
-	letters := strings.TrimRight(orders[o].name, "0123456789c")
-	if rank != len(letters) {
-		return ""
-	}
-	return strings.NewReplacer("D", "S", "H", "S", "W", "S").Replace(letters)
+	return 'S'
 }

@@ -2,14 +2,14 @@ package spatialdropout
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
 // Layer is dropout with a memory: Forward draws a mask and keeps it, Backward
-// uses it again. It starts in training. A Layer serves one goroutine at a time.
+// uses it again. It starts in training. [NewLayer] makes one; a Layer serves one
+// goroutine at a time.
 type Layer[T Float] struct {
 	drop    *Dropout
 	mask    *mask.Mask // of the last Forward
@@ -28,7 +28,8 @@ const (
 	evaluated
 )
 
-// NewLayer returns a layer in training. Its errors are those of [New].
+// NewLayer returns a layer in training. Its errors are those of [New]. Give each
+// layer of a network a seed of its own, see [WithSeed].
 func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 	c, err := configOf(opts)
 	if err != nil {
@@ -48,11 +49,12 @@ func (l *Layer[T]) SetTraining(training bool) { l.eval = !training }
 // Training reports whether the next Forward drops channels.
 func (l *Layer[T]) Training() bool { return !l.eval }
 
-// Dropout returns what the layer draws with, for its rate, seed and step.
+// Dropout returns what the layer draws with, to read its rate, seed and step.
 func (l *Layer[T]) Dropout() *Dropout { return l.drop }
 
 // Mask returns the mask of the last Forward, nil if there was none or if it was
-// in evaluation. The next but one Forward overwrites it.
+// in evaluation. It stays as it is through the next Forward; the one after that
+// overwrites it.
 func (l *Layer[T]) Mask() *mask.Mask {
 	if l.last != trained {
 		return nil
@@ -98,17 +100,25 @@ func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 	case evaluated:
 		return identity(dst, src, g, l.workers)
 	}
-	return errors.New("spatialdropout: Backward without a Forward before")
+	return errBackward
 }
 
-// WithWorkers sets how many goroutines a [Layer] may use, see [Workers]. It
-// means nothing to [New], since Apply and AddTo take the number themselves.
-func WithWorkers(workers Workers) Option {
-	return func(c *config) error {
-		if workers < 0 {
-			return fmt.Errorf("spatialdropout: %d workers, want 0 or more", workers)
+// BackwardAddTo adds to dst what [Layer.Backward] would write, for tapes that
+// accumulate gradients. Its errors are those of Backward.
+func (l *Layer[T]) BackwardAddTo(dst, src []T, g layout.Geometry) error {
+	switch l.last {
+	case trained:
+		return AddTo(dst, src, l.mask, g, l.workers)
+	case evaluated:
+		if err := check(dst, src, &g); err != nil {
+			return err
 		}
-		c.workers = workers
-		return nil
+		if err := l.spare.Reset(g.Samples(), g.Channels(), 0, mask.Select); err != nil {
+			return err
+		}
+		return AddTo(dst, src, l.spare, g, l.workers)
 	}
+	return errBackward
 }
+
+var errBackward = errors.New("spatialdropout: Backward without a Forward before")

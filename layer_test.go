@@ -321,3 +321,33 @@ func TestForwardOfAnImpossibleTensorIsAnError(t *testing.T) {
 		}()
 	}
 }
+
+// What Backward writes is what BackwardAddTo adds, in training and evaluation.
+func TestBackwardAddToAddsWhatBackwardWrites(t *testing.T) {
+	x := dense(t, layout.NHWC, 2, 3, 3, 17)
+	l := newLayer[float32](t, 0.5)
+	if err := l.BackwardAddTo(make([]float32, x.length), make([]float32, x.length), x.geom); err == nil {
+		t.Error("BackwardAddTo without a Forward before is no error")
+	}
+	dy, sum := make([]float32, x.length), make([]float32, x.length)
+	for i := range dy {
+		dy[i], sum[i] = float32(i%7)-3, float32(i%5)
+	}
+	for _, training := range []bool{true, false} {
+		l.SetTraining(training)
+		forward(t, l, dy, x.geom)
+		dx := backward(t, l, dy, x.geom)
+		got := append([]float32(nil), sum...)
+		if err := l.BackwardAddTo(got, dy, x.geom); err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			if want := sum[i] + dx[i]; math.Float32bits(got[i]) != math.Float32bits(want) {
+				t.Fatalf("training %v: element %d is %v, want %v", training, i, got[i], want)
+			}
+		}
+		if err := l.BackwardAddTo(got[1:], dy[1:], x.geom); err == nil {
+			t.Errorf("training %v: slices too short are no error", training)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.png, "png", "", "draw the feature maps before and after to `FILE`")
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
 	f.Func("rounds", "measure `N` times and take medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
-	f.Func("layout", "`NAME` of the order in which the axes lie: "+orders()+" (default NCHW)", func(s string) (err error) {
+	f.Func("layout", "`NAME` of the order in which the axes lie: "+orders()+"; for the feature maps NCHW by default", func(s string) (err error) {
 		o.order, err = layout.Parse(s)
 		return err
 	})
@@ -121,6 +121,10 @@ func parse(args []string) (o options, err error) {
 	}
 
 	if o.input != "" {
+		if !given["layout"] {
+			// A guess would be wrong without a sign of it.
+			return o, usagef("-input without -layout, want the order of the tensor's axes: %s", orders())
+		}
 		if given["rounds"] {
 			return o, usagef("-rounds is for the benchmark, which -input replaces")
 		}

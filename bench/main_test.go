@@ -62,8 +62,9 @@ func TestBadUsage(t *testing.T) {
 		{"-output y.npy", "-output without -input"},
 		{"-workers 2", "-workers without -input"},
 		{"-rate 0.3", "-rate without -input or -png"},
-		{"-input x.npy", "want -output, -png or -json"},
-		{"-input x.npy -output y.npy -rounds 3", "-rounds is for the benchmark"},
+		{"-input x.npy -output y.npy", "-input without -layout, want the order of the tensor's axes: NCHW, NHWC"},
+		{"-input x.npy -layout NCHW", "want -output, -png or -json"},
+		{"-input x.npy -layout NCHW -output y.npy -rounds 3", "-rounds is for the benchmark"},
 		{"-input=", "-input is empty"},
 	} {
 		status, stdout, stderr := bench(strings.Fields(c.args)...)
@@ -80,12 +81,12 @@ func TestFailures(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-input", dir + "/none.npy", "-json"}, "none.npy"},
+		{[]string{"-input", dir + "/none.npy", "-layout", "NCHW", "-json"}, "none.npy"},
 		{[]string{"-input", x, "-layout", "NCW", "-json"}, "NCW takes 3 dims, got 4"},
 		{[]string{"-input", x, "-layout", "NCHW8c", "-json"}, "want the 5 dims N, C/8, H, W, 8"},
-		{[]string{"-input", x, "-output", dir + "/none/y.npy"}, "y.npy"},
-		{[]string{"-input", x, "-png", dir + "/none/y.png"}, "y.png"},
-		{[]string{"-input", save(t, 0, 3, 4, 4), "-png", dir + "/y.png"}, "no elements"},
+		{[]string{"-input", x, "-layout", "NCHW", "-output", dir + "/none/y.npy"}, "y.npy"},
+		{[]string{"-input", x, "-layout", "NCHW", "-png", dir + "/none/y.png"}, "y.png"},
+		{[]string{"-input", save(t, 0, 3, 4, 4), "-layout", "NCHW", "-png", dir + "/y.png"}, "no elements"},
 	} {
 		status, _, stderr := bench(c.args...)
 		if status != 1 || !strings.Contains(stderr, c.want) {
@@ -111,7 +112,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestStdoutFails(t *testing.T) {
 	x := save(t, 1, 2, 3, 3)
-	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-input", x, "-json"}, {"-input", x, "-output", x + "y"}} {
+	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-input", x, "-layout", "NCHW", "-json"}, {"-input", x, "-layout", "NCHW", "-output", x + "y"}} {
 		if status := run(args, fullDisk{}, io.Discard); status != 1 {
 			t.Errorf("bench %v on a full disk: status %d, want 1", args, status)
 		}
@@ -319,7 +320,7 @@ func TestQuartiles(t *testing.T) {
 
 func TestPicture(t *testing.T) {
 	x := save(t, 1, 20, 8, 8)
-	status, _, stderr := bench("-input", x, "-rate", "0.5", "-seed", "1", "-png", x+".png")
+	status, _, stderr := bench("-input", x, "-layout", "NCHW", "-rate", "0.5", "-seed", "1", "-png", x+".png")
 	if status != 0 {
 		t.Fatal(stderr)
 	}

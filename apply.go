@@ -22,15 +22,18 @@ type Float = kernel.Float
 // g says where the channels of both dst and src lie. Each must hold g.Len()
 // elements; where g is a view, or more. Elements of dst in the gaps of a view
 // stay as they are, the padding channels of a blocked layout count as dropped.
-// dst may be src itself; then a plane whose factor is 1 is not touched. Any other
-// overlap of the two is an error, as is a mask for other samples or channels. On
-// an error dst is untouched.
+//
+// dst may be src itself; then a plane of two or more elements whose factor is 1
+// is not touched. It may share memory with src otherwise, as two channel slices
+// of one tensor do, but no element: that is a [*kernel.OverlapError]. Other
+// errors are a mask for other samples or channels and a slice of the wrong
+// length. On an error dst is untouched.
 //
 // Where everything is kept and the factor is 1, as at rate 0, and nothing is
 // padding, Apply copies src to dst to the bit.
 //
-// Above 16 MiB Apply uses up to GOMAXPROCS goroutines; [Workers] sets another
-// number. It does not allocate after warm-up.
+// From 16 MiB on Apply uses up to GOMAXPROCS goroutines; at most one argument of
+// type [Workers] sets another number. Apply does not allocate after warm-up.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
 	return apply(kernel.Scale, dst, src, m, g, workers)
 }
@@ -74,14 +77,14 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry,
 	if m.Samples() != g.Samples() || m.Channels() != g.Channels() {
 		return fmt.Errorf("spatialdropout: a mask of %d×%d channels for a tensor of %d×%d, want one drawn for its geometry", m.Samples(), m.Channels(), g.Samples(), g.Channels())
 	}
+	if g.Len() == 0 {
+		return nil
+	}
 	if op == kernel.Scale && m.Factor() == 1 && m.CountKept() == g.Samples()*g.PaddedChannels() {
-		return identity(dst, src, g, w)
+		return run(kernel.Copy, dst, src, nil, &g, w)
 	}
 	if m.Policy() == mask.Multiply {
 		op += kernel.Multiply - kernel.Scale
-	}
-	if g.Len() == 0 {
-		return nil
 	}
 	n := g.Samples() * g.PaddedChannels()
 	buf := scratchOf[T](n)
@@ -127,10 +130,7 @@ func run[T Float](op kernel.Op, dst, src, factors []T, g *layout.Geometry, w Wor
 	for i := range depth {
 		loops[i] = kernel.Loop(g.Axis(i))
 	}
-	if err := kernel.Run(op, dst, src, factors, loops[:depth], int(w)); err != nil {
-		return fmt.Errorf("spatialdropout: %w", err)
-	}
-	return nil
+	return kernel.Run(op, dst, src, factors, loops[:depth], int(w))
 }
 
 // scratch holds the factors of a call for the next one.

@@ -72,11 +72,32 @@ func ExampleLayer() {
 	// [1 2 3 4 5 6]
 }
 
+func ExampleLayer_BackwardAddTo() {
+	layer, err := spatialdropout.NewLayer[float32](0.5, spatialdropout.WithSeed(7))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(1, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{1, 2, 3}
+	if err := layer.Forward(x, x, geom); err != nil {
+		log.Fatal(err)
+	}
+	dx := []float32{100, 100, 100} // what other branches of the tape have added
+	if err := layer.BackwardAddTo(dx, []float32{1, 1, 1}, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x, dx)
+	// Output: [0 0 6] [100 100 102]
+}
+
 func ExampleNew() {
 	_, err := spatialdropout.New(20)
 	fmt.Println(err)
 	// Output:
-	// spatialdropout: mask: rate 20, want a number from 0 to 1
+	// mask: rate 20, want a number from 0 to 1
 }
 
 func ExampleApply() {

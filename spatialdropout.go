@@ -46,7 +46,8 @@ type config struct {
 }
 
 // WithSeed sets the seed of the random stream, 0 by default. The same seed, step
-// and channel give the same trial everywhere.
+// and channel give the same trial everywhere, also in two layers of one network:
+// give each a seed of its own, or they drop the same channels.
 func WithSeed(seed uint64) Option {
 	return func(c *config) error { c.seed = seed; return nil }
 }
@@ -59,7 +60,8 @@ func WithStep(step uint64) Option {
 
 // WithSampleOffset says that the samples drawn for are samples offset, offset+1,
 // … of a larger batch. Shards of a batch that agree on seed and step draw their
-// own rows of one mask.
+// own rows of one mask. Where the offset changes from step to step, or a step is
+// to be drawn again, draw with [mask.Philox] itself: its Draw takes both.
 func WithSampleOffset(offset int) Option {
 	return func(c *config) error {
 		if offset < 0 {
@@ -79,6 +81,18 @@ func WithPolicy(p mask.Policy) Option {
 			return fmt.Errorf("spatialdropout: %v, want mask.Select or mask.Multiply", p)
 		}
 		c.policy = p
+		return nil
+	}
+}
+
+// WithWorkers sets how many goroutines a [Layer] may use, see [Workers]. It
+// means nothing to [New], since Apply and AddTo take the number themselves.
+func WithWorkers(workers Workers) Option {
+	return func(c *config) error {
+		if workers < 0 {
+			return fmt.Errorf("spatialdropout: %d workers, want 0 or more", workers)
+		}
+		c.workers = workers
 		return nil
 	}
 }
@@ -105,7 +119,7 @@ func New(rate float64, opts ...Option) (*Dropout, error) {
 
 func newDropout(rate float64, c config) (*Dropout, error) {
 	if err := mask.CheckRate(rate); err != nil {
-		return nil, fmt.Errorf("spatialdropout: %w", err)
+		return nil, err
 	}
 	d := &Dropout{stream: mask.Philox{Seed: c.seed}, rate: rate, policy: c.policy, offset: c.offset}
 	d.step.Store(c.step)

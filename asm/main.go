@@ -74,7 +74,7 @@ func printed(add func(string, []byte, error), name string, f *ir.File, err error
 		add(name+".s", nil, err)
 		return
 	}
-	cfg := printer.Config{Name: "asm, see gen.go", Pkg: "kernel"}
+	cfg := printer.Config{Name: "asm, see gen.go in the root", Pkg: "kernel"}
 	asm, err := printer.NewGoAsm(cfg).Print(f)
 	add(name+".s", asm, err)
 	stubs, err := printer.NewStubs(cfg).Print(f)

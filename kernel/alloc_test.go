@@ -35,6 +35,15 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 	}
 	// A collection would empty the pools.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	// Slices of the caller's stack stay there.
+	cases["Planes of an array"] = func() {
+		var y, x [6]float32
+		kernel.Planes(y[:], x[:], []float32{2, 0}, 3)
+	}
+	cases["Pixels of an array"] = func() {
+		var x [6]float32
+		kernel.Pixels(x[:], x[:], []float32{2, 0, 1})
+	}
 	for name, f := range cases {
 		for range 20 {
 			f()

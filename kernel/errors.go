@@ -22,9 +22,9 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("kernel: %d planes of %d elements with dst of %d and src of %d elements, want both planes·elements", e.Factors, e.Plane, e.Dst, e.Src)
 }
 
-// OverlapError says that dst and src share memory without being the same:
-// elements would be overwritten before they are read. Nothing has been written
-// then.
+// OverlapError says that dst and src share elements without being the same
+// slice: some would be overwritten before they are read. Nothing has been
+// written then.
 type OverlapError struct {
 	Elements int // length of dst
 	Distance int // bytes from the first element of src to that of dst

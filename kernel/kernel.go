@@ -4,14 +4,15 @@
 // Two loops serve every layout. [Planes] takes channels-first data: contiguous
 // planes, each with one factor. [Pixels] takes channels-last data: rows of
 // channels, every row with the same factors. [Run] walks a nest of loops around
-// either and splits the work among goroutines.
+// either and splits the work among goroutines. [Op] says what is done with an
+// element and its factor.
 //
-// What is done with an element and its factor says [Op]. Planes, Pixels and their twins run on the
-// calling goroutine alone and never allocate. They panic with a [*LengthError]
-// or an [*OverlapError] before anything is written; nothing is ever truncated.
+// Planes, Pixels and their twins run on the calling goroutine alone and never
+// allocate. They panic with a [*LengthError] or an [*OverlapError] before
+// anything is written; nothing is ever truncated.
 //
-// The result is the same, bit for bit, on every tier of instructions. Which one
-// is in use [Tier] tells.
+// The result is the same, bit for bit, on every tier of instructions. [Tier]
+// tells which one is in use.
 package kernel
 
 import (

@@ -28,9 +28,9 @@ const MaxLoops = 6
 // dst and src may be the same slice, or two that share no visited element.
 //
 // workers bounds the goroutines that share the work; 0 leaves the choice to
-// Run, which stays on the calling goroutine below 16 MiB and uses up to
-// GOMAXPROCS above. The result does not depend on it. After warm-up Run does
-// not allocate.
+// Run, which uses up to GOMAXPROCS of them from 16 MiB of elements visited in
+// dst and stays on the calling one below. The result does not depend on it.
+// After warm-up Run does not allocate.
 //
 // Run returns a [*LoopError] or an [*OverlapError], before anything is written.
 func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error {

@@ -29,7 +29,8 @@ func init() { use(available[0]) }
 // The best one that the CPU and the operating system support is chosen when the
 // program starts. SPATIALDROPOUT_DISABLE=avx512,avx2 in the environment
 // switches tiers off, and with each one those that build on it: without avx2
-// there is no avx512. The build tag purego leaves the assembly out.
+// there is no avx512. A name that is no tier's is reported on standard error.
+// The build tag purego leaves the assembly out.
 func Tier() string { return inUse() }
 
 // Tiers returns the names of the tiers that can be used here, best first. The

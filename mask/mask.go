@@ -58,7 +58,8 @@ type Mask struct {
 
 // New returns a mask of samples×channels in which every channel is kept, unless
 // the rate is 1. It returns an error if a count is negative, if the number of
-// trials overflows an int, or if the rate is not in [0,1].
+// trials overflows an int, if the rate is not in [0,1], or if there is no such
+// policy.
 func New(samples, channels int, rate float64, policy Policy) (*Mask, error) {
 	m := new(Mask)
 	if err := m.Reset(samples, channels, rate, policy); err != nil {

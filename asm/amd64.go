@@ -25,7 +25,7 @@ var amd64Tiers = []amd64Tier{
 }
 
 // unroll is how many vectors a turn of the main loop takes: two cache lines on
-// AVX2, four on AVX-512. More did not help.
+// AVX2, four on AVX-512. Two lines there made no difference to streaming.
 const unroll = 4
 
 // shortBytes is the longest plane that is done without a branch on its factor.
@@ -202,6 +202,11 @@ func (p *program) rows() {
 
 // longPlanes walks planes so long that a branch on the factor pays: a dropped
 // plane is not read, an unchanged one not touched.
+//
+// Where half of the planes are dropped, streaming reaches about 0.7 of what its
+// reads and fills would take apart (planes of 56×56, 103 MB, Zen 4). Prefetching
+// the next kept plane during a fill did not help, neither 8, 24 or 64 lines of it
+// nor all.
 func (p *program) longPlanes() {
 	planeBytes, n := p.GP64(), p.GP64()
 	p.MOVQ(p.length, planeBytes)

@@ -242,3 +242,20 @@ func ExampleWithPolicy() {
 	fmt.Println(x) // the product with 0 has a sign; mask.Select would give [0 0]
 	// Output: [0 -0]
 }
+
+func ExampleWithWorkers() {
+	layer, err := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithWorkers(1)) // nothing leaves the goroutine
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.CW.Of(2, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float64{1, 2, 3, 4}
+	if err := layer.Forward(x, x, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x)
+	// Output: [2 4 0 0]
+}

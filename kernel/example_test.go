@@ -72,3 +72,29 @@ func ExampleSetTier() {
 	// <nil> generic
 	// <nil>
 }
+
+func ExampleAddMultiplyPlanes() {
+	dx, dy := []float64{1, 1, 1, 1}, []float64{1, 2, 3, math.NaN()}
+	kernel.AddMultiplyPlanes(dx, dy, []float64{2, 0}, 2)
+	fmt.Println(dx) // a NaN times 0 is added, too
+	// Output: [3 5 1 NaN]
+}
+
+func ExampleAddMultiplyPixels() {
+	dx, dy := []float64{1, 1, 1, 1}, []float64{1, 2, 3, math.NaN()}
+	kernel.AddMultiplyPixels(dx, dy, []float64{2, 0})
+	fmt.Println(dx)
+	// Output: [3 1 7 NaN]
+}
+
+func ExampleTiers() {
+	tiers := kernel.Tiers() // such as [avx512 avx2 generic]
+	fmt.Println(tiers[0] == kernel.Tier(), tiers[len(tiers)-1])
+	// Output: true generic
+}
+
+func ExampleThisCPU() {
+	cpu := kernel.ThisCPU() // prints as "AMD EPYC (L1 32 KiB, L2 1024 KiB, L3 32768 KiB)"
+	fmt.Println(cpu.Name != "")
+	// Output: true
+}

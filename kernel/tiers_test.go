@@ -88,68 +88,68 @@ func sameBits[T float32 | float64](got, want T, twoNaNs bool) bool {
 	return bitsOf(got) == bitsOf(want)
 }
 
+// testKernel runs a kernel on all lengths to 300, one to three planes or rows of
+// each, at every misalignment of dst with one of src, in place and out of place,
+// between guards that must stay.
 func testKernel[T float32 | float64](t *testing.T, k id) {
 	c := catalogue[k]
 	r := rand.New(rand.NewPCG(1, uint64(k)))
-	const guard = 40
 	size := int(unsafe.Sizeof(T(0)))
+	lanes := 64 / size
+	guard := 2 * lanes
+	pool := make([]T, 1<<13)
+	for i := range pool {
+		pool[i] = hard[T](r)
+	}
+	room := aligned[T](3*300 + 3*guard)
+	from := aligned[T](3*300 + 3*guard)
 	for length := 1; length <= 300; length++ {
 		if c.stream && (length*size < 64 || c.pixels && length*size%64 != 0) {
 			continue
 		}
-		for _, count := range []int{1, 2, 3} {
+		for shift := range lanes {
+			if c.stream && c.pixels && shift > 0 {
+				continue
+			}
 			for _, inPlace := range []bool{false, true} {
 				if c.stream && inPlace {
 					continue
 				}
-				for shift := range 64 / size {
-					if shift > 0 && (length*7+count+shift)%5 > 0 && length > 70 {
-						continue // every misalignment for all short lengths, a fifth of them for long ones
-					}
-					if c.stream && c.pixels && shift > 0 {
-						continue
-					}
-					n := count * length
-					base := aligned[T](n + 2*guard + shift + 8)
-					from := aligned[T](n + 2*guard + 8)
-					for i := range base {
-						base[i] = hard[T](r)
-					}
-					for i := range from {
-						from[i] = hard[T](r)
-					}
-					dst := base[guard-guard%(64/size)+shift:][:n]
-					src := from[guard-guard%(64/size)+(shift*3)%(64/size):][:n]
-					if inPlace {
-						src = dst
-					}
-					factors := make([]T, count)
+				count := 1 + r.IntN(3)
+				n := count * length
+				before := pool[r.IntN(len(pool)-len(room)):][:len(room)]
+				copy(room, before)
+				copy(from, pool[r.IntN(len(pool)-len(from)):])
+				dst := room[guard+shift:][:n]
+				src := from[guard+r.IntN(lanes):][:n]
+				if inPlace {
+					src = dst
+				}
+				old := before[guard+shift:][:n]
+				source := append([]T(nil), src...)
+				factors := make([]T, count)
+				if c.pixels {
+					factors = make([]T, length)
+				}
+				for i := range factors {
+					factors[i] = [...]T{0, 1, 1.25, 2, T(1) / 3, T(math.Copysign(0, -1))}[r.IntN(6)]
+				}
+				dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), count, length)
+				for i := range dst {
+					f := factors[i/length%len(factors)]
 					if c.pixels {
-						factors = make([]T, length)
+						f = factors[i%length]
 					}
-					for i := range factors {
-						factors[i] = [...]T{0, 1, 1.25, 2, T(1) / 3, T(math.Copysign(0, -1))}[r.IntN(6)]
+					want := oracle(c.op, old[i], source[i], f, inPlace && !c.pixels)
+					product := source[i] * f
+					if !sameBits(dst[i], want, c.op >= Add && (c.op == AddMultiply || f != 0) && old[i] != old[i] && product != product) {
+						t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %x, x %x, f %v gave %x, want %x", k, count, length, i, shift, inPlace, bitsOf(old[i]), bitsOf(source[i]), f, bitsOf(dst[i]), bitsOf(want))
 					}
-					before := append([]T(nil), base...)
-					source := append([]T(nil), src...)
-					old := append([]T(nil), dst...)
-					dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), count, length)
-					for i := range dst {
-						f := factors[i/length%len(factors)]
-						if c.pixels {
-							f = factors[i%length]
-						}
-						want := oracle(c.op, old[i], source[i], f, inPlace && !c.pixels)
-						product := source[i] * f
-						if !sameBits(dst[i], want, c.op >= Add && (c.op == AddMultiply || f != 0) && old[i] != old[i] && product != product) {
-							t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %x, x %x, f %v gave %x, want %x", k, count, length, i, shift, inPlace, bitsOf(old[i]), bitsOf(source[i]), f, bitsOf(dst[i]), bitsOf(want))
-						}
-						dst[i] = old[i]
-					}
-					for i := range base {
-						if bitsOf(base[i]) != bitsOf(before[i]) {
-							t.Fatalf("%v of %d×%d, shift %d, in place %v wrote outside dst", k, count, length, shift, inPlace)
-						}
+					dst[i] = old[i]
+				}
+				for i := range room {
+					if bitsOf(room[i]) != bitsOf(before[i]) {
+						t.Fatalf("%v of %d×%d, shift %d, in place %v wrote to element %d of what surrounds dst", k, count, length, shift, inPlace, i-guard-shift)
 					}
 				}
 			}

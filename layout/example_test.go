@@ -55,3 +55,24 @@ func ExampleGeometry_Len() {
 	fmt.Println(geom.Channels(), geom.PaddedChannels(), geom.Len() == 32*7*7)
 	// Output: 20 32 true
 }
+
+func ExampleOrders() {
+	for _, order := range layout.Orders()[:4] {
+		fmt.Print(order, " ")
+	}
+	// Output: NCHW NHWC NCW NWC
+}
+
+func ExampleGeometry_Axis() {
+	geom, err := layout.NHWC.Of(2, 5, 5, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i := range geom.Depth() { // samples, pixels, channels
+		fmt.Printf("%+v\n", geom.Axis(i))
+	}
+	// Output:
+	// {Size:2 Stride:75 Factor:3}
+	// {Size:25 Stride:3 Factor:0}
+	// {Size:3 Stride:1 Factor:1}
+}

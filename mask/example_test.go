@@ -45,3 +45,25 @@ func ExampleMask_Set() {
 	fmt.Println(m.Kept(0, 1), m.Kept(0, 2), m.CountKept())
 	// Output: true false 3
 }
+
+func ExampleCheckRate() {
+	fmt.Println(mask.CheckRate(0.5))
+	fmt.Println(mask.CheckRate(-0.5))
+	// Output:
+	// <nil>
+	// mask: rate -0.5, want a number from 0 to 1
+}
+
+func ExampleMask_Reset() {
+	var m mask.Mask
+	for step := range uint64(2) { // the second Reset and Draw do not allocate
+		if err := m.Reset(8, 64, 0.25, mask.Select); err != nil {
+			log.Fatal(err)
+		}
+		mask.Philox{Seed: 1}.Draw(&m, step, 0)
+		fmt.Println(m.CountKept(), "of", m.Samples()*m.Channels(), "times", m.Factor())
+	}
+	// Output:
+	// 392 of 512 times 1.3333333333333333
+	// 386 of 512 times 1.3333333333333333
+}

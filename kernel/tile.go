@@ -18,24 +18,40 @@ type tile [tileMaxBytes / 8]uint64
 
 var tiles = sync.Pool{New: func() any { return new(tile) }}
 
-// tiled does what rows does for short rows. A loop over three channels is all
-// overhead: the factors are repeated to a row that is long and a multiple of
-// the cache line, and several pixels become one row of that tile. It reports
-// false, and has done nothing, where that does not pay.
+// tiled does what rows does for short rows, and for streams that begin within a
+// cache line. A loop over three channels is all overhead: the factors are
+// repeated to a row that is long and a multiple of the cache line, and several
+// pixels become one row of that tile. Streaming stores need their rows on a cache
+// line: the elements before the first one are done apart, and the tile begins
+// with the channel that comes then. It reports false, and has done nothing, where
+// that does not pay.
 func (n *nest) tiled(at, factor, from, to int) bool {
 	shift := n.elem.shift()
 	row := n.length << shift
 	line := lineMultiple(row)
-	if row >= tileBytes && line == row || line > tileMaxBytes {
+	head := 0
+	if n.stream {
+		head = ((-int(uintptr(n.dst)) - (at+from)<<shift) & (streamAlign - 1)) >> shift
+	}
+	if row >= tileBytes && line == row && head == 0 || line > tileMaxBytes {
 		return false
 	}
 	bytes := line * max(1, tileBytes/line)
 	if (to-from)<<shift < 4*bytes {
 		return false
 	}
+	for end := from + head; from < end; {
+		channel := from % n.length
+		length := min(n.length-channel, end-from)
+		n.call(at+from, factor+channel, 1, length)
+		from += length
+	}
+
 	t := tiles.Get().(*tile)
 	long := unsafe.Slice((*byte)(unsafe.Pointer(t)), bytes)
-	filled := copy(long, unsafe.Slice((*byte)(unsafe.Add(n.factors, factor<<shift)), row))
+	factors := unsafe.Slice((*byte)(unsafe.Add(n.factors, factor<<shift)), row)
+	filled := copy(long, factors[(from%n.length)<<shift:])
+	filled += copy(long[filled:], factors[:row-filled])
 	for filled < bytes {
 		filled += copy(long[filled:], long[:filled])
 	}

@@ -321,7 +321,7 @@ const (
 	// 0.6, but 16×16 0.6 instead of 0.7; 57×57, ragged, 0.95 instead of 0.7; 33×33
 	// a tie.
 	//
-	// What is shorter waits for ordinary stores. Two ways to stream it lost: to
+	// What is shorter is written with ordinary stores. Two ways to stream it lost: to
 	// compute it in the L1 cache and to copy it from there (7×7, 0.4 to 0.7
 	// instead of 0.65, buffers of 4 to 32 KiB), and to spread the factors over a
 	// row of 8 KiB there and to stream that as pixels (7×7, 0.58 instead of

@@ -147,17 +147,29 @@ func pixels[T Float](op Op, dst, src, factors []T) {
 
 // serial runs a kernel on a block that fills whole slices.
 func serial[T Float](op Op, b block, dst, src, factors []T) {
-	o, overlap := operandsOf(op, dst, src, factors)
-	if overlap != 0 {
-		panic(&OverlapError{Elements: len(dst), Distance: overlap})
+	if bytes := overlap(dst, src); bytes != 0 {
+		panic(&OverlapError{Elements: len(dst), Distance: bytes})
 	}
-	if o.small(b) {
-		o.exec(b.pixels, o.dst, o.src, o.factors, b.count, b.length)
+	if e := elemOf[T](); b.small(e) {
+		b.once(op, e, dataOf(dst), dataOf(src), dataOf(factors))
 		return
 	}
-	n := nest{operands: o, block: b}
+	n := nest{operands: operandsOf(op, dst, src, factors), block: b}
 	n.walk(0, n.count*n.length)
 }
+
+// overlap returns how many bytes dst lies behind src (before it if negative)
+// where the two overlap without being the same, else 0. They must be of the same
+// length.
+func overlap[T Float](dst, src []T) int {
+	distance := int(uintptr(dataOf(dst)) - uintptr(dataOf(src)))
+	if bytes := len(dst) << elemOf[T]().shift(); distance >= bytes || -distance >= bytes {
+		return 0
+	}
+	return distance
+}
+
+func dataOf[T Float](s []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
 
 // operands are the slices of a call, with what is done to them.
 type operands struct {
@@ -167,22 +179,11 @@ type operands struct {
 	dst, src, factors unsafe.Pointer
 }
 
-// operandsOf returns the operands of a call and, where dst and src overlap
-// without being the same, how many bytes dst lies behind src (before it if
-// negative), else 0. dst and src must be of the same length, and not empty.
-func operandsOf[T Float](op Op, dst, src, factors []T) (o operands, overlap int) {
-	o = operands{
-		elem:    elemOf[T](),
-		op:      op,
-		dst:     unsafe.Pointer(unsafe.SliceData(dst)),
-		src:     unsafe.Pointer(unsafe.SliceData(src)),
-		factors: unsafe.Pointer(unsafe.SliceData(factors)),
-	}
-	o.stream = len(dst) >= streamBytes>>o.elem.shift() && streams() && o.dst != o.src && op <= Multiply &&
-		uintptr(o.dst)%unsafe.Sizeof(dst[0]) == 0
-	overlap = int(uintptr(o.dst) - uintptr(o.src))
-	if bytes := len(dst) << o.elem.shift(); overlap >= bytes || -overlap >= bytes {
-		overlap = 0
-	}
-	return o, overlap
+// operandsOf returns the operands of a call. dst and src must be of the same
+// length.
+func operandsOf[T Float](op Op, dst, src, factors []T) operands {
+	o := operands{elem: elemOf[T](), op: op, dst: dataOf(dst), src: dataOf(src), factors: dataOf(factors)}
+	size := 1 << o.elem.shift()
+	o.stream = len(dst)*size >= streamBytes && streams() && o.dst != o.src && op <= Multiply && uintptr(o.dst)%uintptr(size) == 0
+	return o
 }

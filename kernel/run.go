@@ -53,22 +53,35 @@ func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error
 	if len(dst) < span || len(src) < span || len(factors) < entries {
 		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", len(dst), len(src), len(factors), span, span, entries)}
 	}
-	o, overlap := operandsOf(op, dst[:span], src[:span], factors)
-	if overlap != 0 {
-		if size := 1 << o.elem.shift(); overlap%size != 0 || collide(loops, overlap/size) {
-			return &OverlapError{Elements: span, Distance: overlap}
+	dst, src = dst[:span], src[:span]
+	e := elemOf[T]()
+	if bytes := overlap(dst, src); bytes != 0 {
+		if size := 1 << e.shift(); bytes%size != 0 || collide(loops, bytes/size) {
+			return &OverlapError{Elements: span, Distance: bytes}
 		}
 	}
-	if op == Copy && o.dst == o.src {
-		return nil
+	b, outer := split(op, loops)
+	switch {
+	case op == Copy && dataOf(dst) == dataOf(src):
+	case op != Copy && len(outer) == 0 && b.small(e):
+		b.once(op, e, dataOf(dst), dataOf(src), dataOf(factors))
+	default:
+		run(operandsOf(op, dst, src, factors), b, outer, workers)
 	}
-	n := nest{operands: o}
-	n.split(loops)
-	if n.depth == 0 && n.small(n.block) && op != Copy {
-		n.exec(n.pixels, n.dst, n.src, n.factors, n.count, n.length)
-		return nil
+	return nil
+}
+
+// run applies a kernel to the blocks that outer loops visit.
+func run(o operands, b block, outer []Loop, workers int) {
+	n := nest{operands: o, block: b}
+	total := b.count * b.length
+	for _, l := range outer {
+		if l.Size > 1 {
+			n.outer[n.depth] = l
+			n.depth++
+			total *= l.Size
+		}
 	}
-	total := n.total()
 	if workers == 0 {
 		workers = 1
 		if bytes := total << n.elem.shift(); bytes >= parallelBytes {
@@ -80,7 +93,6 @@ func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error
 	} else {
 		n.walk(0, total)
 	}
-	return nil
 }
 
 // clone keeps the caller's loops off the heap: only an error holds on to them.
@@ -152,6 +164,19 @@ type block struct {
 	count, length int
 }
 
+// small reports whether the block is nothing but one call of a kernel: it is not
+// to be divided or streamed, and no rows of it are to be tiled. Such a call is
+// all overhead.
+func (b block) small(e elem) bool {
+	bytes := (b.count * b.length) << e.shift()
+	return bytes < 4*tileBytes && bytes < streamBytes
+}
+
+// once runs a kernel on a small block.
+func (b block) once(op Op, e elem, dst, src, factors unsafe.Pointer) {
+	dispatch(kernelOf(op, false, b.pixels, e), dst, src, factors, b.count, b.length)
+}
+
 // nest is a checked call: loops around a block, with the operands.
 type nest struct {
 	operands
@@ -160,42 +185,35 @@ type nest struct {
 	outer [MaxLoops]Loop
 }
 
-// split splits loops into a block and what is around it.
-func (n *nest) split(loops []Loop) {
-	n.block = block{count: 1, length: 1}
-	for _, l := range loops {
-		if l.Size > 1 {
-			n.outer[n.depth] = l
-			n.depth++
-		}
+// split splits loops into a block and those that are around it.
+func split(op Op, loops []Loop) (b block, outer []Loop) {
+	b = block{count: 1, length: 1}
+	last, outer := inner(loops)
+	if last.Stride != 1 || last.Factor > 1 && op != Copy {
+		return b, loops // no two neighbours belong together: every element is a plane of its own
 	}
-	if n.depth == 0 {
-		return
+	b.length = last.Size
+	b.pixels = last.Factor == 1 && op != Copy
+	around, further := inner(outer)
+	if around.Stride == last.Size && (around.Factor == 1-last.Factor || op == Copy) {
+		b.count = around.Size
+		outer = further
 	}
-	last := n.outer[n.depth-1]
-	if last.Stride != 1 || last.Factor > 1 && n.op != Copy {
-		return // no two neighbours belong together: every element is a plane of its own
+	if l, _ := inner(outer); l.Size == 0 {
+		return b, nil // single steps lead nowhere
 	}
-	n.depth--
-	n.length = last.Size
-	n.pixels = last.Factor == 1 && n.op != Copy
-	if n.depth == 0 {
-		return
-	}
-	around := n.outer[n.depth-1]
-	if around.Stride == last.Size && (around.Factor == 1-last.Factor || n.op == Copy) {
-		n.depth--
-		n.count = around.Size
-	}
+	return b, outer
 }
 
-// total returns the number of elements that the nest visits.
-func (n *nest) total() int {
-	t := n.count * n.length
-	for _, l := range n.outer[:n.depth] {
-		t *= l.Size
+// inner returns the innermost loop of more than one step, the zero Loop if there
+// is none, and the loops around it.
+func inner(loops []Loop) (Loop, []Loop) {
+	for i := len(loops) - 1; i >= 0; i-- {
+		if loops[i].Size > 1 {
+			return loops[i], loops[:i]
+		}
 	}
-	return t
+	return Loop{}, nil
 }
 
 // walk applies the kernel to the visited elements lo to hi, counted in the
@@ -299,13 +317,6 @@ func (o *operands) exec(pixels bool, dst, src, factors unsafe.Pointer, count, le
 		stream = whole && (pixels || bytes >= streamWholeBytes) || !pixels && bytes >= streamRaggedBytes
 	}
 	dispatch(kernelOf(o.op, stream, pixels, o.elem), dst, src, factors, count, length)
-}
-
-// small reports whether a block is nothing but one call of a kernel: it is not
-// to be divided, and no rows of it are to be tiled. (Calls so small are all
-// overhead.)
-func (o *operands) small(b block) bool {
-	return (b.count*b.length)<<o.elem.shift() < 4*tileBytes && !o.stream
 }
 
 const (

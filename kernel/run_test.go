@@ -197,8 +197,7 @@ func TestTilesServeShortRows(t *testing.T) {
 		for i := range factors {
 			factors[i] = float32(i + 1)
 		}
-		o, _ := operandsOf(Scale, dst, src, factors)
-		n := nest{operands: o, block: block{pixels: true, count: elements / c.channels, length: c.channels}}
+		n := nest{operands: operandsOf(Scale, dst, src, factors), block: block{pixels: true, count: elements / c.channels, length: c.channels}}
 		got := n.tiled(0, 0, 0, elements)
 		for i, y := range dst {
 			want := float32(0)

@@ -23,7 +23,9 @@ type Applied struct {
 	Step         uint64  `json:"step"`
 	SampleOffset int     `json:"sample_offset"`
 	Policy       string  `json:"policy"`
-	Kept         int     `json:"kept"`
+	Samples      int     `json:"samples"`
+	Channels     int     `json:"channels"` // of a sample
+	Kept         int     `json:"kept"`     // of all samples
 	Dropped      int     `json:"dropped"`
 	Tier         string  `json:"tier"`
 	Output       string  `json:"output,omitempty"`
@@ -31,8 +33,8 @@ type Applied struct {
 }
 
 func (a Applied) print(w io.Writer) error {
-	line := fmt.Sprintf("%s: %s in %s, rate %v, seed %d, step %d: kept %d of %d channels, dropped %d",
-		a.Input, a.Array, a.Layout, a.Rate, a.Seed, a.Step, a.Kept, a.Kept+a.Dropped, a.Dropped)
+	line := fmt.Sprintf("%s: %s in %s, rate %v, seed %d, step %d: kept %d of %d×%d channels, dropped %d",
+		a.Input, a.Array, a.Layout, a.Rate, a.Seed, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
 	switch {
 	case a.Output != "" && a.PNG != "":
 		line += ", wrote " + a.Output + " and " + a.PNG
@@ -61,7 +63,7 @@ func benchTensor(o options, stdout io.Writer) error {
 	a := Applied{
 		Input: o.input, Array: in.String(), Shape: in.Shape, Layout: o.order.String(),
 		Rate: o.rate, Seed: o.seed, Step: o.step, SampleOffset: o.offset, Policy: m.Policy().String(),
-		Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
+		Samples: m.Samples(), Channels: m.Channels(), Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
 	}
 	switch x := in.Data.(type) {
 	case []float32:

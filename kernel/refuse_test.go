@@ -176,3 +176,22 @@ func TestKernelsTakeAliasesNeighboursAndNothing(t *testing.T) {
 		}
 	}
 }
+
+// Nothing to do is done without a panic: no planes, planes of no elements, no
+// rows, no channels.
+func TestKernelsTakeEmptySlices(t *testing.T) {
+	for name, f := range planesTwins[float32]() {
+		for _, c := range []struct{ factors, plane int }{{0, 0}, {0, 7}, {3, 0}} {
+			if err := caught(func() { f(nil, []float32{}, make([]float32, c.factors), c.plane) }); err != nil {
+				t.Errorf("%s of %d planes of %d elements: %v", name, c.factors, c.plane, err)
+			}
+		}
+	}
+	for name, f := range pixelsTwins[float32]() {
+		for _, channels := range []int{0, 3} {
+			if err := caught(func() { f([]float32{}, nil, make([]float32, channels)) }); err != nil {
+				t.Errorf("%s of no rows of %d channels: %v", name, channels, err)
+			}
+		}
+	}
+}

@@ -35,14 +35,14 @@ type Float = kernel.Float
 // From 16 MiB on Apply uses up to GOMAXPROCS goroutines; at most one argument of
 // type [Workers] sets another number. Apply does not allocate after warm-up.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, dst, src, m, g, workers)
+	return apply(kernel.Scale, dst, src, m, &g, workers)
 }
 
 // AddTo adds to dst what [Apply] would write: for tapes that accumulate
 // gradients. Product and sum are rounded separately. With [mask.Select] the
 // dropped channels of dst stay as they are, and so does padding.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, dst, src, m, g, workers)
+	return apply(kernel.Add, dst, src, m, &g, workers)
 }
 
 // Workers is the greatest number of goroutines that share a call, the calling
@@ -63,12 +63,12 @@ func only(workers []Workers) (Workers, error) {
 	return w, nil
 }
 
-func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry, workers []Workers) error {
+func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry, workers []Workers) error {
 	w, err := only(workers)
 	if err != nil {
 		return err
 	}
-	if err := check(dst, src, &g); err != nil {
+	if err := check(dst, src, g); err != nil {
 		return err
 	}
 	if m == nil {
@@ -81,7 +81,7 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry,
 		return nil
 	}
 	if op == kernel.Scale && m.Factor() == 1 && m.CountKept() == g.Samples()*g.PaddedChannels() {
-		return run(kernel.Copy, dst, src, nil, &g, w)
+		return run(kernel.Copy, dst, src, nil, g, w)
 	}
 	if m.Policy() == mask.Multiply {
 		op += kernel.Multiply - kernel.Scale
@@ -90,7 +90,7 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g layout.Geometry,
 	buf := scratchOf[T](n)
 	factors := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(*buf))), n)
 	mask.Factors(factors, m, g.PaddedChannels())
-	err = run(op, dst, src, factors, &g, w)
+	err = run(op, dst, src, factors, g, w)
 	scratch.Put(buf)
 	return err
 }

@@ -2,6 +2,7 @@ module github.com/spatialdropout/spatialdropout
 
 go 1.22
 
-require golang.org/x/sys v0.30.0
-
-require github.com/klauspost/cpuid/v2 v2.3.0
+require (
+	github.com/klauspost/cpuid/v2 v2.3.0
+	golang.org/x/sys v0.30.0
+)

@@ -32,8 +32,9 @@ func catalogueFile() ([]byte, error) {
 // first, as an if-chain with direct calls: through a function value the
 // caller's slices would escape to the heap.
 //
-// Where an architecture has no streaming kernels, the plain ones do their work.
-func dispatchFile(tiers []string, streams bool) ([]byte, error) {
+// streaming names the tier whose streaming kernels serve all. Where there is none,
+// the plain kernels do their work.
+func dispatchFile(tiers []string, streaming string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
 	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors unsafe.Pointer, count, length int) {\n\tswitch {\n")
@@ -44,11 +45,13 @@ func dispatchFile(tiers []string, streams bool) ([]byte, error) {
 	for _, t := range tiers {
 		fmt.Fprintf(&b, "\nfunc dispatch%s(k id, dst, src, factors unsafe.Pointer, count, length int) {\n\tswitch k {\n", t)
 		for _, k := range kernels() {
-			named := k
-			if k.stream && !streams {
-				named.op = plain(k.op)
+			name := k.name() + t
+			if k.stream && streaming != "" {
+				name = k.name() + streaming
+			} else if k.stream {
+				name = kernel{plain(k.op), k.shape, k.elem}.name() + t
 			}
-			fmt.Fprintf(&b, "\tcase %s:\n\t\t%s%s((*%s)(dst), (*%s)(src), (*%s)(factors), count, length)\n", k.name(), named.name(), t, k.typ, k.typ, k.typ)
+			fmt.Fprintf(&b, "\tcase %s:\n\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors), count, length)\n", k.name(), name, k.typ, k.typ, k.typ)
 		}
 		fmt.Fprintf(&b, "\t}\n}\n")
 	}

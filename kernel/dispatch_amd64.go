@@ -53,21 +53,21 @@ func dispatchAVX512(k id, dst, src, factors unsafe.Pointer, count, length int) {
 	case addMultiplyPixelsF64:
 		addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 	case streamScalePlanesF32:
-		streamScalePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePlanesF64:
-		streamScalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 	case streamScalePixelsF32:
-		streamScalePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePixelsF64:
-		streamScalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 	case streamMultiplyPlanesF32:
-		streamMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPlanesF64:
-		streamMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 	case streamMultiplyPixelsF32:
-		streamMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPixelsF64:
-		streamMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 	}
 }
 

@@ -230,7 +230,7 @@ func TestVerifyFindsAPlantedMismatch(t *testing.T) {
 	if err == nil {
 		t.Fatal("a wrong bit was not found")
 	}
-	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], "Apply forward", "rate 0.2", "element 87 (sample 1, channel 1, position 7) has bits "} {
+	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], "Apply forward", "rate 0,", "element 87 (sample 1, channel 1, position 7) has bits "} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}

@@ -44,10 +44,10 @@ func outcomeOf(m *mask.Mask) Outcome {
 func (v Verified) print(w io.Writer, tiers []string) error {
 	var kept []string
 	for _, o := range v.Kept {
-		kept = append(kept, fmt.Sprintf("rate %v kept %d channels and dropped %d", o.Rate, o.Kept, o.Dropped))
+		kept = append(kept, fmt.Sprintf("%d at rate %v", o.Kept, o.Rate))
 	}
-	_, err := fmt.Fprintf(w, "%-6s  %-12s  %s\n%22sverified %d results, %.0f M elements, bit for bit on %s\n",
-		v.Map, v.Shape, strings.Join(kept, ", "), "", v.Results, float64(v.Elements)/1e6, strings.Join(tiers, ", "))
+	_, err := fmt.Fprintf(w, "%-6s  %-12s  kept of %d channels: %s\n%22sverified %d results, %.0f M elements, bit for bit on %s\n",
+		v.Map, v.Shape, v.Shape.samples()*v.Shape.channels(), strings.Join(kept, ", "), "", v.Results, float64(v.Elements)/1e6, strings.Join(tiers, ", "))
 	return err
 }
 
@@ -64,7 +64,7 @@ func library[T kernel.Float]() operators[T] {
 const verifySeed = 42
 
 var (
-	verifyRates    = []float64{0.2, 0.5}
+	verifyRates    = []float64{0, 0.2, 0.5, 1}
 	verifyPolicies = []mask.Policy{mask.Select, mask.Multiply}
 	verifyWorkers  = []spatialdropout.Workers{1, 3}
 )

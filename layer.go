@@ -104,7 +104,7 @@ func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 }
 
 // BackwardAddTo adds to dst what [Layer.Backward] would write, for tapes that
-// accumulate gradients. Its errors are those of Backward.
+// accumulate gradients; padding stays as it is. Its errors are those of Backward.
 func (l *Layer[T]) BackwardAddTo(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:

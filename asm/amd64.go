@@ -33,8 +33,8 @@ const amd64Streaming = "AVX2"
 // AVX2, four on AVX-512.
 const unroll = 4
 
-// shortBytes is the longest plane that is done without a branch on its factor.
-// A mispredicted branch costs about as much as multiplying a kibibyte.
+// shortBytes is the longest plane that is done without a branch on its factor:
+// what the L1 cache delivers in the time of a mispredicted branch, by estimate.
 const shortBytes = 1 << 10
 
 // amd64Program returns the kernels of one tier.
@@ -178,23 +178,16 @@ func (p *program) rows() {
 			p.set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, maskOf(u))
 		}
 		switch {
-		case p.choose && !p.add && p.tier.masks && w.mask == nil:
-			p.set.mulZ(p.Context, mem(p.src, at), factor, maskOf(u), value)
 		case p.choose && !p.add && p.tier.masks:
-			p.load(mem(p.src, at), value, w)
-			p.set.mulZ(p.Context, value, factor, maskOf(u), value)
+			p.chosenProduct(mem(p.src, at), factor, maskOf(u), value, w)
 		default:
 			p.product(mem(p.src, at), factor, value, w)
 			switch {
 			case p.choose && p.add && p.tier.masks:
-				p.load(mem(p.dst, at), other, w)
-				p.set.add(p.Context, value, other, maskOf(u), other)
-				value = other
+				value = p.chosenSum(mem(p.dst, at), maskOf(u), value, other, w)
 			case p.choose && p.add:
 				p.set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, factor)
-				p.load(mem(p.dst, at), other, w)
-				p.set.add(p.Context, value, other, value)
-				p.set.blend(p.Context, factor, value, other, value)
+				value = p.chosenSum(mem(p.dst, at), factor, value, other, w)
 			case p.choose:
 				p.set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, other)
 				p.set.and(p.Context, other, value, value)
@@ -315,14 +308,10 @@ func (p *program) shortPlanes(label string, back bool) {
 		switch {
 		case p.add:
 			p.product(mem(p.src, at), factor, value, w)
-			p.load(mem(p.dst, at), other, w)
 			if p.tier.masks {
-				p.set.add(p.Context, value, other, maskKeep, other)
-				value = other
-			} else {
-				p.set.add(p.Context, value, other, value)
-				p.set.blend(p.Context, keep, value, other, value)
+				keep = maskKeep
 			}
+			value = p.chosenSum(mem(p.dst, at), keep, value, other, w)
 		case touch && p.tier.masks:
 			p.load(mem(p.src, at), value, w)
 			p.set.mul(p.Context, factor, value, maskTouch, value)
@@ -336,11 +325,8 @@ func (p *program) shortPlanes(label string, back bool) {
 				p.set.and(p.Context, keep, other, other)
 			}
 			p.set.blend(p.Context, p.vec(regTouch, w), other, value, value)
-		case p.choose && p.tier.masks && w.vector():
-			p.set.mulZ(p.Context, mem(p.src, at), factor, maskKeep, value)
 		case p.choose && p.tier.masks:
-			p.load(mem(p.src, at), value, w)
-			p.set.mulZ(p.Context, value, factor, maskKeep, value)
+			p.chosenProduct(mem(p.src, at), factor, maskKeep, value, w)
 		default:
 			p.product(mem(p.src, at), factor, value, w)
 			if p.choose {
@@ -361,8 +347,9 @@ func (p *program) shortPlanes(label string, back bool) {
 //
 // In place no element may be done twice, so that the rest is never an
 // overlapping vector. It is a ladder of halves, in the rows of AVX-512 a vector
-// under a mask. Not in its planes: of a store under a mask nothing can be forwarded to a load that overlaps the vector's place, which
-// made planes of 7×7 in place half as fast and those out of place no faster.
+// under a mask. Not in its planes: of a store under a mask nothing can be
+// forwarded to a load that overlaps the vector's place, which made planes of 7×7
+// in place half as fast and those out of place no faster.
 func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual, step func(u, at int, w piece)) {
 	lanes := p.tier.width / p.size
 	advance := func(by operand.Op) {
@@ -457,6 +444,31 @@ func (p *program) product(src operand.Mem, factor, value reg.Register, w piece) 
 	}
 	p.load(src, value, w)
 	p.set.mul(p.Context, value, factor, value)
+}
+
+// chosenProduct sets value to factor · src in the lanes of a mask, to +0 in the
+// others.
+func (p *program) chosenProduct(src operand.Mem, factor, keep, value reg.Register, w piece) {
+	if w.vector() {
+		p.set.mulZ(p.Context, src, factor, keep, value)
+		return
+	}
+	p.load(src, value, w)
+	p.set.mulZ(p.Context, value, factor, keep, value)
+}
+
+// chosenSum returns the register, value or other, that holds dst, with value
+// added in the lanes to keep. Those are a mask where the tier has masks, else a
+// vector.
+func (p *program) chosenSum(dst operand.Mem, keep, value, other reg.Register, w piece) reg.Register {
+	p.load(dst, other, w)
+	if p.tier.masks {
+		p.set.add(p.Context, value, other, keep, other)
+		return other
+	}
+	p.set.add(p.Context, value, other, value)
+	p.set.blend(p.Context, keep, value, other, value)
+	return value
 }
 
 // sum adds dst to value.

@@ -447,3 +447,16 @@ func TestEverySmallStridedIsBruteForce(t *testing.T) {
 		t.Errorf("%d accepted and %d refused tell little", accepted, refused)
 	}
 }
+
+func TestOfDoesNotAllocate(t *testing.T) {
+	for _, order := range []layout.Order{layout.NCHW, layout.NHWC, layout.NCHW8c, layout.ChannelsLast} {
+		allocs := testing.AllocsPerRun(100, func() {
+			if _, err := order.Of(2, 20, 5, 5); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocs != 0 {
+			t.Errorf("%v.Of allocates %v times", order, allocs)
+		}
+	}
+}

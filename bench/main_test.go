@@ -383,24 +383,3 @@ func TestPictureOfEveryOrder(t *testing.T) {
 		}
 	}
 }
-
-func TestWriteFileLeavesWhatWasThere(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "old.png")
-	if err := os.WriteFile(path, []byte("old"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	full := errors.New("disk full")
-	err := writeFile(path, func(w io.Writer) error {
-		w.Write([]byte("half"))
-		return full
-	})
-	if !errors.Is(err, full) {
-		t.Errorf("got %v, want %v", err, full)
-	}
-	if b, err := os.ReadFile(path); err != nil || string(b) != "old" {
-		t.Errorf("the file holds %q, %v", b, err)
-	}
-	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-		t.Errorf("left %v", left)
-	}
-}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -9,9 +8,6 @@ import (
 	"image/png"
 	"io"
 	"math"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 
 	xdraw "golang.org/x/image/draw"
@@ -26,6 +22,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/bench/npy"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -146,7 +143,7 @@ func (o options) drawPanels(panels []panel) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(o.png, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
+	if err := npy.Save(o.png, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
 		return fmt.Errorf("drawing %s: %w", o.png, err)
 	}
 	return nil
@@ -312,29 +309,4 @@ func zeros(plane []float64) bool {
 		}
 	}
 	return true
-}
-
-// writeFile makes a file at path of what write writes: whole, or after an error
-// as it was before. What is no regular file, such as a pipe, is written to
-// directly.
-func writeFile(path string, write func(io.Writer) error) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(write(f), f.Close())
-	}
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.png.tmp", rand.Uint64()))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	if err = errors.Join(write(f), f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return nil
 }

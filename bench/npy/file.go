@@ -34,7 +34,7 @@ func ReadFile(path string) (*Array, error) {
 func (a *Array) WriteFile(path string) error {
 	enc, err := a.encode()
 	if err == nil {
-		err = save(path, enc.write)
+		err = Save(path, enc.write)
 	}
 	if err != nil {
 		return fmt.Errorf("npy: writing %s, %v, %d bytes: %w", path, a, len(enc.header)+len(enc.raw), err)
@@ -42,7 +42,9 @@ func (a *Array) WriteFile(path string) error {
 	return nil
 }
 
-func save(path string, write func(io.Writer) error) error {
+// Save makes a file of what write writes, of whatever format, under the terms of
+// [Array.WriteFile]: whole, or after an error as it was before.
+func Save(path string, write func(io.Writer) error) error {
 	// Opening the target without truncation tells what it is and whether it may be written.
 	old, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +75,7 @@ func save(path string, write func(io.Writer) error) error {
 
 // replace writes a temporary file beside path and renames it to path; old is what it replaces.
 func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.npy.tmp", rand.Uint64()))
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.tmp", rand.Uint64()))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err

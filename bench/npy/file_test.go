@@ -169,11 +169,11 @@ func TestWriteFileThatFailsHalfwayLeavesNothing(t *testing.T) {
 		}
 		return broken
 	}
-	if err := save(path, half); !errors.Is(err, broken) {
+	if err := Save(path, half); !errors.Is(err, broken) {
 		t.Errorf("%v does not wrap the error of the write", err)
 	}
 	untouched(t, path)
-	if err := save(filepath.Join(filepath.Dir(path), "new.npy"), half); !errors.Is(err, broken) {
+	if err := Save(filepath.Join(filepath.Dir(path), "new.npy"), half); !errors.Is(err, broken) {
 		t.Errorf("%v does not wrap the error of the write", err)
 	}
 	untouched(t, path)

@@ -24,9 +24,11 @@ var amd64Tiers = []amd64Tier{
 	{name: "AVX512", width: 64, masks: true},
 }
 
-// amd64Streaming is the tier whose streaming kernels serve both. Those that
-// AVX-512 had wrote channels-last data at 0.95 times the speed of copy instead of
-// 1.0 and planes at the same speed (103 MB, Zen 4).
+// amd64Streaming is the tier whose streaming kernels of floats serve both. Those
+// that AVX-512 had wrote channels-last data at 0.95 times the speed of copy
+// instead of 1.0 and planes at the same speed (103 MB, Zen 4). Halves have more to
+// compute: there AVX-512 is faster by 3 to 13 % (planes of 56×56, Sapphire
+// Rapids).
 const amd64Streaming = "AVX2"
 
 // unroll is how many vectors a turn of the main loop takes: two cache lines on
@@ -41,11 +43,16 @@ const shortBytes = 1 << 10
 func amd64Program(t amd64Tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
+	table := new(operand.Mem)
 	for _, k := range kernels() {
-		if k.stream && t.name != amd64Streaming {
+		if k.symbol(t.name) != k.name()+t.name {
 			continue
 		}
-		p := &program{Context: c, kernel: k, tier: t, set: instructions[k.elem.name]}
+		p := &program{Context: c, kernel: k, tier: t, table: table}
+		p.arithmetic = p.floats()
+		if k.half {
+			p.arithmetic = p.halves()
+		}
 		p.emit()
 	}
 	f, err := c.Result()
@@ -72,25 +79,26 @@ func amd64Fence() (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
+// prefetchBytes is how far ahead of the stores their cache lines are asked for. A
+// store to a line that is not in the L1 cache waits for it, and the processor
+// fetches ahead for loads only: out of place in the L2 cache this makes 48 GB/s
+// of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids). PREFETCHW,
+// which Go's assembler lacks, does the same. Of the source nothing need be asked
+// for: 256 to 4096 bytes ahead brought nothing in the cache.
+const prefetchBytes = 512
+
 // Vector registers, by number. Those above 15 are left alone: VZEROUPPER does
-// not clean their upper halves.
-//
-//	0–3    value of each vector of a turn
-//	4–7    its factors, in pixels
-//	8–11   its second operand: a mask, a sum
-//	12     the plane's factor in every lane
-//	13     zeros
-//	14     in short planes: ones
-//	15, 7  in short planes of AVX2: lanes to keep, lanes to touch
+// not clean their upper halves. What is computed with one factor for all lanes
+// finds that in regPlane, what is chosen by the factor finds its lanes in regKeep
+// and regTouch, or in mask registers.
 const (
-	regValue  = 0
-	regFactor = 4
-	regOther  = 8
-	regPlane  = 12
-	regZero   = 13
-	regOne    = 14
-	regKeep   = 15
-	regTouch  = 7
+	regPlane = 12
+	regZero  = 13
+	regOne   = 14 // in short planes, in place: the number 1
+	regShift = 14 // in affine planes: the shift
+	regNext  = 14 // in runs: the next plane's factor
+	regKeep  = 15
+	regTouch = 7
 )
 
 // Mask registers of AVX-512.
@@ -105,14 +113,44 @@ func maskOf(u int) reg.Register { return []reg.Register{reg.K4, reg.K5, reg.K6, 
 
 const notEqual = operand.U8(4) // NEQ_UQ: true also for NaN
 
+// arithmetic is what an element type needs. Its functions work on vector u of a
+// turn, which is as wide as the piece.
+type arithmetic struct {
+	// constants sets up what all elements of a call need.
+	constants func()
+	// plane takes a factor, and its shift if the kernel is affine, for whole
+	// vectors of a plane.
+	plane func(factor, shift operand.Mem, to int)
+	// choices sets up, for the plane whose factor was taken from there, which lanes
+	// to keep, and to touch.
+	choices func(factor operand.Mem, touch bool)
+	// unit sets regOne.
+	unit func()
+	// lanes takes the factors of a row, and its shifts if the kernel is affine.
+	lanes func(u int, factor, shift operand.Mem, w piece)
+	// mixed takes a vector that holds the factors of lanes.
+	mixed func(from int)
+	// product stores the operation on src to dst.
+	product func(u int, dst, src operand.Mem, how how, w piece)
+}
+
+// how says where an operation finds its factor and what it chooses by it.
+type how struct {
+	row    bool // factors lane by lane, as lanes or mixed took them
+	plane  int  // else the register with the plane's factor
+	choose bool // a factor may be 0 where that means something
+	touch  bool // a factor may be 1, which leaves dst as it is; dst is src
+}
+
 // program writes one kernel.
 type program struct {
 	*build.Context
 	kernel
-	tier amd64Tier
-	set  instructionSet
+	arithmetic
+	tier  amd64Tier
+	table *operand.Mem // of runs, shared by the kernels of a file
 
-	dst, src, factors, count, length reg.GPVirtual
+	dst, src, factors, extra, count, length reg.GPVirtual
 
 	tailBytes reg.GPVirtual // of the last, partial vector
 }
@@ -132,22 +170,43 @@ func (p *program) emit() {
 	p.Pragma("noescape")
 	p.Doc(p.doc(p.tier.name)...)
 	p.SignatureExpr(p.signature())
-	p.dst = p.Load(p.Param("dst"), p.GP64()).(reg.GPVirtual)
-	p.src = p.Load(p.Param("src"), p.GP64()).(reg.GPVirtual)
-	p.factors = p.Load(p.Param("factors"), p.GP64()).(reg.GPVirtual)
-	p.count = p.Load(p.Param("count"), p.GP64()).(reg.GPVirtual)
-	p.length = p.Load(p.Param("length"), p.GP64()).(reg.GPVirtual)
+	argument := func(name string) reg.GPVirtual { return p.Load(p.Param(name), p.GP64()).(reg.GPVirtual) }
+	p.dst, p.src, p.factors, p.length = argument("dst"), argument("src"), argument("factors"), argument("length")
+	if extra := p.kernel.extra(); extra != "" {
+		p.extra = argument(extra)
+	}
+	if !p.braid {
+		p.count = argument("count")
+	}
 	p.VXORPS(reg.X13, reg.X13, reg.X13)
+	p.constants()
 	switch {
-	case p.pixels:
+	case p.braid:
+		p.braids()
+	case p.pixels && p.stream:
+		p.zones()
+	case p.pixels && p.sum():
 		p.rows()
-	case p.stream, p.add && !p.choose:
+	case p.pixels:
+		p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
+		p.JNZ(operand.LabelRef("row"))
+		p.zones()
+		p.VZEROUPPER()
+		p.RET()
+		p.rows()
+	case p.stream:
+		p.CMPQ(p.length, operand.I32(runBytes/p.size))
+		p.JAE(operand.LabelRef("long"))
+		p.runs()
+		p.Label("long")
+		p.longPlanes()
+	case !p.choose && p.sum():
 		p.longPlanes()
 	default:
 		p.CMPQ(p.length, operand.I32(shortBytes/p.size))
 		p.JHI(operand.LabelRef("long"))
-		if p.add {
-			p.shortPlanes("short", true)
+		if p.sum() {
+			p.shortPlanes("short", false)
 		} else {
 			p.CMPQ(p.dst, p.src)
 			p.JEQ(operand.LabelRef("inPlace"))
@@ -162,62 +221,54 @@ func (p *program) emit() {
 	p.RET()
 }
 
+// sum reports whether something is added to the product.
+func (p *program) sum() bool { return p.add || p.affine }
+
 // rows walks count rows of length channels, the factors beside them.
 func (p *program) rows() {
+	p.Label("row")
 	if p.tier.masks {
 		p.tail()
 	}
-	p.Label("row")
-	f, n := p.GP64(), p.GP64()
-	p.MOVQ(p.factors, f)
+	p.Label("next")
+	n := p.GP64()
+	f, pointers := p.rowPointers()
 	p.MOVQ(p.length, n)
-	p.sweep("row", n, []reg.GPVirtual{p.dst, p.src, f}, func(u, at int, w piece) {
-		value, factor, other := p.vec(regValue+u, w), p.vec(regFactor+u, w), p.vec(regOther+u, w)
-		p.load(mem(f, at), factor, w)
-		if p.choose && p.tier.masks {
-			p.set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, maskOf(u))
-		}
-		switch {
-		case p.choose && !p.add && p.tier.masks:
-			p.chosenProduct(mem(p.src, at), factor, maskOf(u), value, w)
-		default:
-			p.product(mem(p.src, at), factor, value, w)
-			switch {
-			case p.choose && p.add && p.tier.masks:
-				value = p.chosenSum(mem(p.dst, at), maskOf(u), value, other, w)
-			case p.choose && p.add:
-				p.set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, factor)
-				value = p.chosenSum(mem(p.dst, at), factor, value, other, w)
-			case p.choose:
-				p.set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, other)
-				p.set.and(p.Context, other, value, value)
-			case p.add:
-				p.sum(mem(p.dst, at), value, w)
-			}
-		}
-		p.store(value, mem(p.dst, at), w)
+	p.sweep("lanes", n, pointers, true, func(u, at int, w piece) {
+		p.lanes(u, mem(f[0], at), mem(f[1], at), w)
+		p.product(u, mem(p.dst, at), mem(p.src, at), how{row: true, choose: p.choose}, w)
 	})
 	p.DECQ(p.count)
-	p.JNZ(operand.LabelRef("row"))
+	p.JNZ(operand.LabelRef("next"))
+}
+
+// rowPointers sets up a pointer to the factors of a row, and one to its shifts.
+// It returns them, and with them all that move along the row.
+func (p *program) rowPointers() (f [2]reg.GPVirtual, all []reg.GPVirtual) {
+	all = []reg.GPVirtual{p.dst, p.src}
+	for i, from := range []reg.GPVirtual{p.factors, p.extra} {
+		f[i] = p.GP64()
+		if i == 0 || p.affine {
+			p.MOVQ(from, f[i])
+			all = append(all, f[i])
+		}
+	}
+	return f, all
 }
 
 // longPlanes walks planes so long that a branch on the factor pays: a dropped
 // plane is not read, an unchanged one not touched.
-//
-// Where half of the planes are dropped, streaming reaches about 0.7 of what its
-// reads and fills would take apart (planes of 56×56, 103 MB, Zen 4). Prefetching
-// the next kept plane during a fill did not help, neither 8, 24 or 64 lines of it
-// nor all.
 func (p *program) longPlanes() {
 	planeBytes, n := p.GP64(), p.GP64()
 	p.MOVQ(p.length, planeBytes)
 	p.SHLQ(p.shift(), planeBytes)
+	unchanged := !p.sum() && !p.stream // a factor of 1 leaves elements as they are
 
 	p.Label("plane")
-	if p.choose || !p.add && !p.stream {
+	if p.choose || unchanged {
 		bits := p.GP64()
 		p.loadBits(bits)
-		if !p.add && !p.stream {
+		if unchanged {
 			p.CMPQ(p.dst, p.src)
 			p.JNE(operand.LabelRef("changed"))
 			p.compareOne(bits)
@@ -229,111 +280,70 @@ func (p *program) longPlanes() {
 			p.JZ(operand.LabelRef("dropped"))
 		}
 	}
-	p.set.broadcast(p.Context, operand.Mem{Base: p.factors}, p.vec(regPlane, p.whole()))
+	p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
 	p.MOVQ(p.length, n)
-	p.sweep("kept", n, []reg.GPVirtual{p.dst, p.src}, func(u, at int, w piece) {
-		value := p.vec(regValue+u, w)
-		p.product(mem(p.src, at), p.vec(regPlane, w), value, w)
-		if p.add {
-			p.sum(mem(p.dst, at), value, w)
-		}
-		p.store(value, mem(p.dst, at), w)
+	p.sweep("kept", n, []reg.GPVirtual{p.dst, p.src}, true, func(u, at int, w piece) {
+		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane}, w)
 	})
 	p.Label("next")
-	p.ADDQ(operand.I32(p.size), p.factors)
+	p.nextPlane()
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef("plane"))
-	if !p.choose && (p.add || p.stream) {
+	if !p.choose && !unchanged {
 		return
 	}
-	p.JMP(operand.LabelRef("done"))
+	p.VZEROUPPER()
+	p.RET()
 
-	if p.choose && !p.add {
+	if p.choose {
 		p.Label("dropped")
+		if !p.add {
+			value := regZero
+			if p.affine {
+				p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
+				value = regShift
+			}
+			p.ADDQ(planeBytes, p.src)
+			p.MOVQ(p.length, n)
+			p.sweep("fill", n, []reg.GPVirtual{p.dst}, true, func(u, at int, w piece) {
+				p.store(p.vec(value, w), mem(p.dst, at), w)
+			})
+			p.JMP(operand.LabelRef("next"))
+		}
+	}
+	if unchanged {
+		p.Label("skip")
+	}
+	if unchanged || p.choose && p.add {
+		p.ADDQ(planeBytes, p.dst)
 		p.ADDQ(planeBytes, p.src)
-		p.MOVQ(p.length, n)
-		p.sweep("fill", n, []reg.GPVirtual{p.dst}, func(u, at int, w piece) {
-			p.store(p.vec(regZero, w), mem(p.dst, at), w)
-		})
 		p.JMP(operand.LabelRef("next"))
 	}
-	switch {
-	case p.choose && p.add:
-		p.Label("dropped")
-	case !p.add && !p.stream:
-		p.Label("skip")
-	default:
-		p.Label("done")
-		return
+}
+
+// nextPlane moves on to the next factor, and to its shift.
+func (p *program) nextPlane() {
+	p.ADDQ(operand.I32(p.size), p.factors)
+	if p.affine {
+		p.ADDQ(operand.I32(p.size), p.extra)
 	}
-	p.ADDQ(planeBytes, p.dst)
-	p.ADDQ(planeBytes, p.src)
-	p.JMP(operand.LabelRef("next"))
-	p.Label("done")
 }
 
 // shortPlanes walks planes so short that a mispredicted branch would cost more
-// than the plane: what the factor says becomes a mask. back says that dst is
-// read, too: then a plane with factor 1 stays as it is.
-func (p *program) shortPlanes(label string, back bool) {
-	whole := p.whole()
+// than the plane: what the factor says becomes a mask. Where dst is src, a plane
+// with factor 1 stays as it is.
+func (p *program) shortPlanes(label string, inPlace bool) {
 	n := p.GP64()
-	touch := back && !p.add
-	if touch {
-		one := p.GP64()
-		p.MOVQ(operand.U64(p.one), one)
-		p.VMOVQ(one, reg.X14)
-		p.set.broadcast(p.Context, reg.X14, p.vec(regOne, whole))
+	if inPlace {
+		p.unit()
 	}
 	p.Label(label)
-	factor := p.vec(regPlane, whole)
-	p.set.broadcast(p.Context, operand.Mem{Base: p.factors}, factor)
-	p.ADDQ(operand.I32(p.size), p.factors)
-	switch {
-	case p.choose && p.tier.masks:
-		p.set.cmp(p.Context, notEqual, p.vec(regZero, whole), factor, maskKeep)
-	case p.choose:
-		p.set.cmp(p.Context, notEqual, p.vec(regZero, whole), factor, p.vec(regKeep, whole))
-	}
-	switch {
-	case touch && p.tier.masks:
-		p.set.cmp(p.Context, notEqual, p.vec(regOne, whole), factor, maskTouch)
-	case touch:
-		p.set.cmp(p.Context, notEqual, p.vec(regOne, whole), factor, p.vec(regTouch, whole))
-	}
+	p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
+	p.choices(mem(p.factors, 0), inPlace)
+	p.nextPlane()
 	p.MOVQ(p.length, n)
-	p.sweep(label, n, []reg.GPVirtual{p.dst, p.src}, func(u, at int, w piece) {
-		value, other := p.vec(regValue+u, w), p.vec(regOther+u, w)
-		factor, keep := p.vec(regPlane, w), p.vec(regKeep, w)
-		switch {
-		case p.add:
-			p.product(mem(p.src, at), factor, value, w)
-			if p.tier.masks {
-				keep = maskKeep
-			}
-			value = p.chosenSum(mem(p.dst, at), keep, value, other, w)
-		case touch && p.tier.masks:
-			p.load(mem(p.src, at), value, w)
-			p.set.mul(p.Context, factor, value, maskTouch, value)
-			if p.choose {
-				p.set.movZ(p.Context, value, maskKeep, value)
-			}
-		case touch:
-			p.load(mem(p.src, at), value, w)
-			p.set.mul(p.Context, factor, value, other)
-			if p.choose {
-				p.set.and(p.Context, keep, other, other)
-			}
-			p.set.blend(p.Context, p.vec(regTouch, w), other, value, value)
-		case p.choose && p.tier.masks:
-			p.chosenProduct(mem(p.src, at), factor, maskKeep, value, w)
-		default:
-			p.product(mem(p.src, at), factor, value, w)
-			if p.choose {
-				p.set.and(p.Context, keep, value, value)
-			}
-		}
-		p.store(value, mem(p.dst, at), w)
+	p.sweep(label, n, []reg.GPVirtual{p.dst, p.src}, !inPlace, func(u, at int, w piece) {
+		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane, choose: p.choose, touch: inPlace}, w)
 	})
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef(label))
@@ -350,7 +360,10 @@ func (p *program) shortPlanes(label string, back bool) {
 // under a mask. Not in its planes: of a store under a mask nothing can be
 // forwarded to a load that overlaps the vector's place, which made planes of 7×7
 // in place half as fast and those out of place no faster.
-func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual, step func(u, at int, w piece)) {
+//
+// apart says that dst may be elsewhere than src: then the lines to store to are
+// prefetched.
+func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual, apart bool, step func(u, at int, w piece)) {
 	lanes := p.tier.width / p.size
 	advance := func(by operand.Op) {
 		for _, r := range pointers {
@@ -365,6 +378,12 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 	p.JL(operand.LabelRef(label + "Half"))
 
 	p.Label(label + "Turn")
+	fetch := func(bytes int) {
+		for at := 0; at < bytes && apart && !p.add && !p.stream; at += 64 {
+			p.PREFETCHT0(mem(p.dst, at+prefetchBytes))
+		}
+	}
+	fetch(unroll * p.tier.width)
 	for u := range unroll {
 		step(u, u*p.tier.width, whole)
 	}
@@ -380,6 +399,9 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 		skip := fmt.Sprintf("%sBelow%d", label, vectors*p.tier.width)
 		p.TESTQ(operand.I32(vectors*lanes), n)
 		p.JZ(operand.LabelRef(skip))
+		if vectors*p.tier.width >= 64 {
+			fetch(vectors * p.tier.width)
+		}
 		for u := range vectors {
 			step(u, u*p.tier.width, whole)
 		}
@@ -432,90 +454,19 @@ func (p *program) tail() {
 	p.MOVL(operand.U32(1), lanes)
 	p.SHLL(reg.CL, lanes)
 	p.DECL(lanes)
-	p.KMOVW(lanes, maskTail)
+	p.KMOVD(lanes, maskTail)
 	p.SHLQ(p.shift(), p.tailBytes)
-}
-
-// product sets value to factor · src.
-func (p *program) product(src operand.Mem, factor, value reg.Register, w piece) {
-	if w.vector() {
-		p.set.mul(p.Context, src, factor, value)
-		return
-	}
-	p.load(src, value, w)
-	p.set.mul(p.Context, value, factor, value)
-}
-
-// chosenProduct sets value to factor · src in the lanes of a mask, to +0 in the
-// others.
-func (p *program) chosenProduct(src operand.Mem, factor, keep, value reg.Register, w piece) {
-	if w.vector() {
-		p.set.mulZ(p.Context, src, factor, keep, value)
-		return
-	}
-	p.load(src, value, w)
-	p.set.mulZ(p.Context, value, factor, keep, value)
-}
-
-// chosenSum returns the register, value or other, that holds dst, with value
-// added in the lanes to keep. Those are a mask where the tier has masks, else a
-// vector.
-func (p *program) chosenSum(dst operand.Mem, keep, value, other reg.Register, w piece) reg.Register {
-	p.load(dst, other, w)
-	if p.tier.masks {
-		p.set.add(p.Context, value, other, keep, other)
-		return other
-	}
-	p.set.add(p.Context, value, other, value)
-	p.set.blend(p.Context, keep, value, other, value)
-	return value
-}
-
-// sum adds dst to value.
-func (p *program) sum(dst operand.Mem, value reg.Register, w piece) {
-	if w.vector() {
-		p.set.add(p.Context, dst, value, value)
-		return
-	}
-	other := p.vec(regOther, w)
-	p.load(dst, other, w)
-	p.set.add(p.Context, other, value, value)
-}
-
-func (p *program) load(from operand.Mem, to reg.Register, w piece) {
-	switch {
-	case w.mask != nil:
-		p.set.movZ(p.Context, from, w.mask, to)
-	case w.bytes == 4:
-		p.VMOVSS(from, to)
-	case w.bytes == 8:
-		p.VMOVSD(from, to)
-	default:
-		p.set.mov(p.Context, from, to)
-	}
-}
-
-func (p *program) store(from reg.Register, to operand.Mem, w piece) {
-	switch {
-	case w.mask != nil:
-		p.set.mov(p.Context, from, w.mask, to)
-	case w.bytes == 4:
-		p.VMOVSS(from, to)
-	case w.bytes == 8:
-		p.VMOVSD(from, to)
-	case p.stream && w.bytes == p.tier.width && !w.cached:
-		p.set.stream(p.Context, from, to)
-	default:
-		p.set.mov(p.Context, from, to)
-	}
 }
 
 // loadBits loads the bits of the plane's factor.
 func (p *program) loadBits(to reg.GPVirtual) {
-	if p.size == 8 {
+	switch p.size {
+	case 8:
 		p.MOVQ(operand.Mem{Base: p.factors}, to)
-	} else {
+	case 4:
 		p.MOVL(operand.Mem{Base: p.factors}, to.As32())
+	default:
+		p.MOVWLZX(operand.Mem{Base: p.factors}, to.As32())
 	}
 }
 
@@ -533,10 +484,14 @@ func (p *program) compareOne(bits reg.GPVirtual) {
 // shiftOutSign leaves 0, and the zero flag, if a factor's bits are those of a
 // zero of either sign.
 func (p *program) shiftOutSign(bits reg.GPVirtual) {
-	if p.size == 8 {
+	switch p.size {
+	case 8:
 		p.ADDQ(bits, bits)
-	} else {
+	case 4:
 		p.ADDL(bits.As32(), bits.As32())
+	default:
+		p.ADDL(bits.As32(), bits.As32())
+		p.TESTL(operand.U32(0xffff), bits.As32())
 	}
 }
 
@@ -562,44 +517,3 @@ var vectors = [...]reg.VecPhysical{
 }
 
 func mem(base reg.Register, at int) operand.Mem { return operand.Mem{Base: base, Disp: at} }
-
-// vector reports whether the piece is a whole register, which may be an operand
-// in memory.
-func (w piece) vector() bool { return w.mask == nil && w.bytes >= 16 }
-
-// instructionSet is what an element type needs of AVX2 and AVX-512.
-type instructionSet struct {
-	mov, mul, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
-
-	movZ   func(c *build.Context, from, mask, to operand.Op)
-	mulZ   func(c *build.Context, x, y, mask, to operand.Op)
-	blend  func(c *build.Context, choice, yes, no, to operand.Op)
-	stream func(c *build.Context, from, to operand.Op)
-}
-
-var instructions = map[string]instructionSet{
-	"F32": {
-		mov:       (*build.Context).VMOVUPS,
-		mul:       (*build.Context).VMULPS,
-		add:       (*build.Context).VADDPS,
-		and:       (*build.Context).VANDPS,
-		cmp:       (*build.Context).VCMPPS,
-		broadcast: (*build.Context).VBROADCASTSS,
-		movZ:      (*build.Context).VMOVUPS_Z,
-		mulZ:      (*build.Context).VMULPS_Z,
-		blend:     (*build.Context).VBLENDVPS,
-		stream:    (*build.Context).VMOVNTPS,
-	},
-	"F64": {
-		mov:       (*build.Context).VMOVUPD,
-		mul:       (*build.Context).VMULPD,
-		add:       (*build.Context).VADDPD,
-		and:       (*build.Context).VANDPD,
-		cmp:       (*build.Context).VCMPPD,
-		broadcast: (*build.Context).VBROADCASTSD,
-		movZ:      (*build.Context).VMOVUPD_Z,
-		mulZ:      (*build.Context).VMULPD_Z,
-		blend:     (*build.Context).VBLENDVPD,
-		stream:    (*build.Context).VMOVNTPD,
-	},
-}

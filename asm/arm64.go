@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/buildtags"
@@ -27,7 +28,7 @@ func arm64Program() (*ir.File, error) {
 	}
 	f.Constraints = buildtags.Constraints{constraint}
 	for _, k := range kernels() {
-		if k.stream {
+		if k.stream || k.symbol(arm64Tier) == "" {
 			continue
 		}
 		p := &neon{Function: ir.NewFunction(k.name() + arm64Tier), kernel: k}
@@ -47,25 +48,37 @@ const (
 	xFactors
 	xCount
 	xLength
-	xLeft   // elements left of a plane or row
-	xRow    // the factors of a row that are left
-	xBytes  // length in bytes
-	xFactor // bits of a factor
-	xOne    // bits of 1
+	xShifts
+	xLeft      // elements left of a plane or row
+	xRow       // the factors of a row that are left
+	xRowShifts // the shifts of a row that are left
+	xBytes     // length in bytes
+	xFactor    // bits of a factor
+	xOne       // bits of 1
+	xConstant  // bits on their way to a vector register
 )
 
-// Vector registers: four values of a turn, their factors, their second operands,
-// and what a plane has of each.
+// Vector registers. Up to vMask each name stands for the vectors of a turn, four
+// of floats or two of halves; the latter make four of float32.
 const (
-	vValue   = 0
-	vFactor  = 4
-	vOther   = 16
-	vMask    = 20
-	vPlane   = 24
-	vZero    = 25
-	vOne     = 26
-	vDropped = 27 // all ones where the plane's factor is 0
-	vKeep    = 28 // all ones where the plane stays as it is
+	vValue  = 0
+	vFactor = 4  // in rows
+	vWide   = 8  // halves as float32
+	vSecond = 12 // likewise, of the second operand
+	vOther  = 16
+	vMask   = 20 // in rows: all ones where the factor is not 0
+
+	vLive  = 20 // in planes: all ones if the factor is not 0
+	vKeep  = 21 // all ones if the plane stays as it is
+	vOne   = 22
+	vPlane = 24 // the plane's factor; of halves as float32, their bits in the next register
+	vShift = 26 // the plane's shift, likewise
+
+	// Constants.
+	vZero      = 28
+	vLast      = 29 // the bit of a float32 that is the last one of a bfloat16
+	vRound     = 30 // just below half of vLast
+	vMagnitude = 31 // all bits of an element but the sign
 )
 
 // neon writes one kernel.
@@ -83,23 +96,28 @@ func (p *neon) emit() error {
 	p.Attributes = attr.NOSPLIT
 	p.AddPragma("noescape")
 	p.Doc = p.doc(arm64Tier)
-	for i, name := range []string{"dst", "src", "factors", "count", "length"} {
+	names := []string{"dst", "src", "factors", "count", "length"} // in the order of their registers
+	if p.affine {
+		names = append(names, "shifts")
+	}
+	for i, name := range names {
 		basic, err := signature.Params().Lookup(name).Resolve()
 		if err != nil {
 			return err
 		}
 		p.ins("MOVD", basic.Addr, x(i))
 	}
+	p.constants()
 	switch {
 	case p.pixels:
 		p.rows()
-	case p.add && !p.choose:
+	case !p.choose && p.sums():
 		p.longPlanes()
 	default:
 		p.ins("CMP", imm(shortBytes/p.size), x(xLength))
 		p.jump("BHI", "long")
-		if p.add {
-			p.shortPlanes("short", true)
+		if p.sums() {
+			p.shortPlanes("short", false)
 		} else {
 			p.ins("CMP", x(xSrc), x(xDst))
 			p.jump("BEQ", "inPlace")
@@ -114,32 +132,51 @@ func (p *neon) emit() error {
 	return nil
 }
 
+// sums reports whether the operation has a sum behind its product: then no
+// factor leaves dst as it is but the 0 of those that choose.
+func (p *neon) sums() bool { return p.add || p.affine }
+
+// constants sets up what all elements of a call need.
+func (p *neon) constants() {
+	if p.choose {
+		p.constant(vMagnitude, 1<<(8*p.size-1)-1, p.lanes())
+	}
+	if p.bfloat() {
+		p.ins("VEOR", v16(vZero), v16(vZero), v16(vZero))
+		p.constant(vLast, 0x10000, "S4")
+		p.constant(vRound, 0x7fff, "S4")
+	}
+}
+
+func (p *neon) constant(v int, bits uint64, lanes string) {
+	p.ins("MOVD", raw(fmt.Sprintf("$%#x", bits)), x(xConstant))
+	p.ins("VDUP", x(xConstant), vec(v, lanes))
+}
+
 // rows walks count rows of length channels, the factors beside them.
 func (p *neon) rows() {
 	p.label("row")
 	p.ins("MOVD", x(xFactors), x(xRow))
+	if p.affine {
+		p.ins("MOVD", x(xShifts), x(xRowShifts))
+	}
 	p.ins("MOVD", x(xLength), x(xLeft))
 	p.sweep("row", func(w width) {
 		p.load(vFactor, xRow, w)
 		p.load(vValue, xSrc, w)
-		for u := range w.vectors() {
-			p.word(fmul, vValue+u, vValue+u, vFactor+u)
-		}
-		if p.add {
+		p.arithmetic(fmul, vValue, vValue, vFactor, w)
+		switch {
+		case p.add:
 			p.peek(vOther, xDst, w)
+			p.arithmetic(fadd, vValue, vOther, vValue, w)
+		case p.affine:
+			p.load(vOther, xRowShifts, w)
+			p.arithmetic(fadd, vValue, vValue, vOther, w)
 		}
-		for u := range w.vectors() {
-			if p.choose {
-				p.word(fcmeqZero, vMask+u, vFactor+u)
-			}
-			switch {
-			case p.add:
-				p.word(fadd, vValue+u, vOther+u, vValue+u)
-				if p.choose {
-					p.word(bit, vValue+u, vOther+u, vMask+u)
-				}
-			case p.choose:
-				p.word(bic, vValue+u, vValue+u, vMask+u)
+		if p.choose {
+			for u := range w.vectors() {
+				p.notZero(vMask+u, vFactor+u)
+				p.otherwise(vValue+u, vOther+u, vMask+u)
 			}
 		}
 		p.store(vValue, w)
@@ -152,15 +189,14 @@ func (p *neon) rows() {
 // plane is not read, an unchanged one not touched.
 func (p *neon) longPlanes() {
 	p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
-	if !p.add {
+	if !p.sums() {
 		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
-		p.ins("VEOR", v16(vZero), v16(vZero), v16(vZero))
 	}
 	p.label("plane")
-	if p.choose || !p.add {
-		p.ins(p.sized("MOVWU", "MOVD"), at(xFactors), x(xFactor))
+	if p.choose || !p.sums() {
+		p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
 	}
-	if !p.add {
+	if !p.sums() {
 		p.ins("CMP", x(xSrc), x(xDst))
 		p.jump("BNE", "changed")
 		p.ins("CMP", x(xOne), x(xFactor))
@@ -169,94 +205,125 @@ func (p *neon) longPlanes() {
 	}
 	if p.choose {
 		// Without its sign, a zero has no bits.
-		p.ins(p.sized("LSLW", "LSL"), imm(1), x(xFactor), x(xFactor))
+		p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
 		p.ins("CBZ", x(xFactor), raw("dropped"))
 	}
-	p.ins("VLD1R", at(xFactors), p.list(vPlane, 1))
-	p.ins("MOVD", x(xLength), x(xLeft))
+	p.plane()
 	p.sweep("kept", func(w width) {
 		p.load(vValue, xSrc, w)
-		for u := range w.vectors() {
-			p.word(fmul, vValue+u, vValue+u, vPlane)
-		}
-		if p.add {
+		p.arithmetic(fmul, vValue, vValue, vPlane, w)
+		switch {
+		case p.add:
 			p.peek(vOther, xDst, w)
-			for u := range w.vectors() {
-				p.word(fadd, vValue+u, vOther+u, vValue+u)
-			}
+			p.arithmetic(fadd, vValue, vOther, vValue, w)
+		case p.affine:
+			p.arithmetic(fadd, vValue, vValue, vShift, w)
 		}
 		p.store(vValue, w)
 	})
 	p.label("next")
-	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
 	p.ins("SUBS", imm(1), x(xCount), x(xCount))
 	p.jump("BNE", "plane")
 	p.ret()
 
-	if p.choose && !p.add {
+	switch {
+	case p.choose && !p.add:
 		p.label("dropped")
 		p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
-		p.ins("MOVD", x(xLength), x(xLeft))
-		p.zeros()
-		p.sweep("fill", func(w width) { p.store(vValue, w) })
+		p.fill()
 		p.jump("B", "next")
-	}
-	if p.choose && p.add {
-		p.label("dropped")
-	} else if !p.add {
+		if p.affine {
+			return
+		}
 		p.label("skip")
-	} else {
+	case p.choose:
+		p.label("dropped")
+	case !p.sums():
+		p.label("skip")
+	default:
 		return
 	}
+	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
 	p.ins("ADD", x(xBytes), x(xDst), x(xDst))
 	p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
 	p.jump("B", "next")
 }
 
-// zeros clears the values of a turn.
-func (p *neon) zeros() {
-	for u := range unroll {
-		p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
+// plane takes the next plane's factor and shift.
+func (p *neon) plane() {
+	p.next(vPlane, xFactors)
+	if p.affine {
+		p.next(vShift, xShifts)
+	}
+	p.ins("MOVD", x(xLength), x(xLeft))
+}
+
+// next takes a number for all lanes and moves the pointer behind it.
+func (p *neon) next(v, from int) {
+	p.ins("VLD1R.P", after(from, p.size), p.list(p.bits(v), 1))
+	if p.half {
+		p.widen(v, p.bits(v), vector/2)
 	}
 }
 
-// shortPlanes walks planes so short that a mispredicted branch would cost more
-// than the plane: what the factor says becomes a mask. back says that dst is
-// read, too: then a plane with factor 1 stays as it is.
-func (p *neon) shortPlanes(label string, back bool) {
-	keep := back && !p.add
-	if keep {
-		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
-		p.ins("VDUP", x(xOne), raw(fmt.Sprintf("V%d.%s", vOne, p.sized("S4", "D2"))))
+// bits is the register that holds the bits of vPlane or vShift.
+func (p *neon) bits(v int) int {
+	if p.half {
+		return v + 1
 	}
-	p.label(label)
-	p.ins("VLD1R.P", after(xFactors, p.size), p.list(vPlane, 1))
-	if p.choose {
-		p.word(fcmeqZero, vDropped, vPlane)
-	}
-	if keep {
-		p.word(fcmeq, vKeep, vPlane, vOne)
+	return v
+}
+
+// fill sets a dropped plane to +0 or to its shift.
+func (p *neon) fill() {
+	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
+	for u := range p.turn().vectors() {
+		switch {
+		case !p.affine:
+			p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
+		case u+1 < p.turn().vectors():
+			p.ins("VLD1R", at(xShifts), p.list(vValue+u, 1))
+		default:
+			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
+		}
 	}
 	p.ins("MOVD", x(xLength), x(xLeft))
+	p.sweep("fill", func(w width) { p.store(vValue, w) })
+}
+
+// shortPlanes walks planes so short that a mispredicted branch would cost more
+// than the plane: what the factor says becomes a mask. keep says that dst is src:
+// then a plane with factor 1 stays as it is.
+func (p *neon) shortPlanes(label string, keep bool) {
+	if keep {
+		p.constant(vOne, p.one, p.lanes())
+	}
+	p.label(label)
+	p.plane()
+	if p.choose {
+		p.notZero(vLive, p.bits(vPlane))
+	}
+	if keep {
+		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
+	}
 	p.sweep(label, func(w width) {
 		p.load(vOther, xSrc, w)
-		for u := range w.vectors() {
-			p.word(fmul, vValue+u, vOther+u, vPlane)
-		}
-		if p.add {
+		p.arithmetic(fmul, vValue, vOther, vPlane, w)
+		switch {
+		case p.add:
 			p.peek(vOther, xDst, w)
+			p.arithmetic(fadd, vValue, vOther, vValue, w)
+		case p.affine:
+			p.arithmetic(fadd, vValue, vValue, vShift, w)
 		}
 		for u := range w.vectors() {
-			if p.add {
-				p.word(fadd, vValue+u, vOther+u, vValue+u)
-				p.word(bit, vValue+u, vOther+u, vDropped)
-				continue
-			}
-			if p.choose {
-				p.word(bic, vValue+u, vValue+u, vDropped)
+			if p.choose && p.affine {
+				p.otherwise(vValue+u, p.bits(vShift), vLive)
+			} else if p.choose {
+				p.otherwise(vValue+u, vOther+u, vLive)
 			}
 			if keep {
-				p.word(bit, vValue+u, vOther+u, vKeep)
+				p.ins("VBIT", v16(vKeep), v16(vOther+u), v16(vValue+u))
 			}
 		}
 		p.store(vValue, w)
@@ -266,34 +333,127 @@ func (p *neon) shortPlanes(label string, back bool) {
 	p.ret()
 }
 
-// width is how many bytes a step takes: a turn of unroll vectors, a vector, or a
-// part of one.
+// notZero sets the lanes of a mask where a factor is neither +0 nor -0.
+func (p *neon) notZero(mask, factor int) {
+	p.ins("VCMTST", p.vec(vMagnitude), p.vec(factor), p.vec(mask))
+}
+
+// otherwise gives dropped lanes, those that a mask leaves out, what they get: other,
+// or +0 if the operation has no sum.
+func (p *neon) otherwise(v, other, mask int) {
+	if p.sums() {
+		p.ins("VBIF", v16(mask), v16(other), v16(v))
+	} else {
+		p.ins("VAND", v16(mask), v16(v), v16(v))
+	}
+}
+
+// arithmetic sets w bytes of registers from d on to the product or the sum of
+// those from a and from b on, rounded to the type of the elements. b may be vPlane
+// or vShift.
+func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
+	each := 1
+	if b == vPlane || b == vShift {
+		each = 0
+	}
+	if !p.half {
+		for u := range w.vectors() {
+			p.word(e, d+u, a+u, b+u*each)
+		}
+		return
+	}
+	p.widen(vWide, a, w)
+	if each != 0 {
+		p.widen(vSecond, b, w)
+		b = vSecond
+	}
+	for i := range w.wides() {
+		p.word(e, vWide+i, vWide+i, b+i*each)
+	}
+	p.narrow(d, w)
+}
+
+// widen makes float32 of w bytes of halves.
+func (p *neon) widen(d, from int, w width) {
+	for i := range w.wides() {
+		v, high := from+i/2, i%2 == 1
+		switch {
+		case p.bfloat() && high:
+			p.ins("VZIP2", vec(v, "H8"), vec(vZero, "H8"), vec(d+i, "H8"))
+		case p.bfloat():
+			p.ins("VZIP1", vec(v, "H8"), vec(vZero, "H8"), vec(d+i, "H8"))
+		case high:
+			p.word(fcvtl2, d+i, v)
+		default:
+			p.word(fcvtl, d+i, v)
+		}
+	}
+}
+
+// narrow rounds vWide to w bytes of halves, to the nearest, the even one of two.
+// A bfloat16 is the upper half of the float32, to which is added just less than
+// half of its last bit, or half of it if that bit is set. NaNs need no care: they
+// come from operands whose lower half is 0, so that theirs is, too, and nothing
+// is carried into the upper.
+func (p *neon) narrow(d int, w width) {
+	if p.bfloat() {
+		for i := range w.wides() {
+			p.ins("VCMTST", vec(vLast, "S4"), vec(vWide+i, "S4"), vec(vSecond+i, "S4")) // -1 where set
+		}
+		for i := range w.wides() {
+			p.ins("VSUB", vec(vSecond+i, "S4"), vec(vWide+i, "S4"), vec(vWide+i, "S4"))
+		}
+	}
+	for i := range w.wides() {
+		v, high := d+i/2, i%2 == 1
+		switch {
+		case p.bfloat() && high:
+			p.word(addhn2, v, vWide+i, vRound)
+		case p.bfloat():
+			p.word(addhn, v, vWide+i, vRound)
+		case high:
+			p.word(fcvtn2, v, vWide+i)
+		default:
+			p.word(fcvtn, v, vWide+i)
+		}
+	}
+}
+
+func (p *neon) bfloat() bool { return p.half && p.elem.name == "BF16" }
+
+// width is how many bytes a step takes: a turn of vectors, a vector, or a part of
+// one.
 type width int
 
 const vector width = 16
 
 func (w width) vectors() int { return max(1, int(w/vector)) }
 
-// sweep takes the elements that are left in turns of unroll vectors, then single
-// vectors, then halves of one. In place no element may be done twice, so the
-// rest is never an overlapping vector.
+// wides is how many vectors of float32 the halves make.
+func (w width) wides() int { return max(1, int(w/(vector/2))) }
+
+// turn is what the main loop takes at once. Halves have work enough in two vectors.
+func (p *neon) turn() width {
+	if p.half {
+		return unroll / 2 * vector
+	}
+	return unroll * vector
+}
+
+// sweep takes the elements that are left in turns, then, bit by bit of their
+// number, in halves of one. In place no element may be done twice, so the rest is
+// never an overlapping vector.
 func (p *neon) sweep(label string, step func(w width)) {
-	lanes := int(vector) / p.size
-	p.ins("CMP", imm(unroll*lanes), x(xLeft))
-	p.jump("BLT", label+"Single")
-	p.label(label + "Turn")
-	step(unroll * vector)
-	p.ins("SUB", imm(unroll*lanes), x(xLeft), x(xLeft))
-	p.ins("CMP", imm(unroll*lanes), x(xLeft))
-	p.jump("BGE", label+"Turn")
-	p.label(label + "Single")
-	p.ins("CMP", imm(lanes), x(xLeft))
+	// Once below 0, the bits that count less than a turn are still those of what is
+	// left.
+	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))
 	p.jump("BLT", label+"Rest")
-	step(vector)
-	p.ins("SUB", imm(lanes), x(xLeft), x(xLeft))
-	p.jump("B", label+"Single")
+	p.label(label + "Turn")
+	step(p.turn())
+	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))
+	p.jump("BGE", label+"Turn")
 	p.label(label + "Rest")
-	for w := vector / 2; int(w) >= p.size; w /= 2 {
+	for w := p.turn() / 2; int(w) >= p.size; w /= 2 {
 		skip := fmt.Sprintf("%sBelow%d", label, w)
 		p.ins("TBZ", imm(bits.TrailingZeros(uint(int(w)/p.size))), x(xLeft), raw(skip))
 		step(w)
@@ -303,29 +463,38 @@ func (p *neon) sweep(label string, step func(w width)) {
 
 // load loads w bytes into registers from v on and moves the pointer behind them.
 func (p *neon) load(v, from int, w width) {
-	if w > vector {
+	switch {
+	case w > vector:
 		p.ins("VLD1.P", after(from, int(w)), p.list(v, w.vectors()))
-		return
+	case w == 2:
+		p.word(loadHalf, v, from)
+	default:
+		p.ins(w.move()+".P", after(from, int(w)), f(v))
 	}
-	p.ins(w.move()+".P", after(from, int(w)), f(v))
 }
 
 // peek loads w bytes and leaves the pointer where it is.
 func (p *neon) peek(v, from int, w width) {
-	if w > vector {
+	switch {
+	case w > vector:
 		p.ins("VLD1", at(from), p.list(v, w.vectors()))
-		return
+	case w == 2:
+		p.word(peekHalf, v, from)
+	default:
+		p.ins(w.move(), at(from), f(v))
 	}
-	p.ins(w.move(), at(from), f(v))
 }
 
 // store stores w bytes to dst and moves it behind them.
 func (p *neon) store(v int, w width) {
-	if w > vector {
+	switch {
+	case w > vector:
 		p.ins("VST1.P", p.list(v, w.vectors()), after(xDst, int(w)))
-		return
+	case w == 2:
+		p.word(storeHalf, v, xDst)
+	default:
+		p.ins(w.move()+".P", f(v), after(xDst, int(w)))
 	}
-	p.ins(w.move()+".P", f(v), after(xDst, int(w)))
 }
 
 // move returns the instruction that moves w bytes; a load clears the rest of
@@ -352,26 +521,21 @@ func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTermina
 
 func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
 
-// sized returns the instruction for the element's size.
-func (p *neon) sized(four, eight string) string {
-	if p.size == 8 {
-		return eight
-	}
-	return four
-}
-
 func (p *neon) shift() int { return bits.TrailingZeros(uint(p.size)) }
+
+// lanes is the arrangement of a vector of elements.
+func (p *neon) lanes() string { return map[int]string{2: "H8", 4: "S4", 8: "D2"}[p.size] }
+
+// vec is a vector register of elements.
+func (p *neon) vec(v int) operand.Op { return vec(v, p.lanes()) }
 
 // list is n vector registers from v on.
 func (p *neon) list(v, n int) operand.Op {
-	s := "["
+	var all []string
 	for u := range n {
-		if u > 0 {
-			s += ", "
-		}
-		s += fmt.Sprintf("V%d.%s", v+u, p.sized("S4", "D2"))
+		all = append(all, p.vec(v+u).Asm())
 	}
-	return raw(s + "]")
+	return raw("[" + strings.Join(all, ", ") + "]")
 }
 
 // raw is an operand as it is written.
@@ -379,9 +543,10 @@ type raw string
 
 func (r raw) Asm() string { return string(r) }
 
-func x(i int) operand.Op           { return raw(fmt.Sprintf("R%d", i)) }
-func f(i int) operand.Op           { return raw(fmt.Sprintf("F%d", i)) }
-func v16(i int) operand.Op         { return raw(fmt.Sprintf("V%d.B16", i)) }
-func imm(i int) operand.Op         { return raw(fmt.Sprintf("$%d", i)) }
-func at(base int) operand.Op       { return raw(fmt.Sprintf("(R%d)", base)) }
-func after(base, n int) operand.Op { return raw(fmt.Sprintf("%d(R%d)", n, base)) }
+func x(i int) operand.Op                 { return raw(fmt.Sprintf("R%d", i)) }
+func f(i int) operand.Op                 { return raw(fmt.Sprintf("F%d", i)) }
+func vec(i int, lanes string) operand.Op { return raw(fmt.Sprintf("V%d.%s", i, lanes)) }
+func v16(i int) operand.Op               { return vec(i, "B16") }
+func imm(i int) operand.Op               { return raw(fmt.Sprintf("$%d", i)) }
+func at(base int) operand.Op             { return raw(fmt.Sprintf("(R%d)", base)) }
+func after(base, n int) operand.Op       { return raw(fmt.Sprintf("%d(R%d)", n, base)) }

@@ -1,55 +1,59 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// encoding is an arm64 vector instruction that Go's assembler does not know,
-// from the "SIMD three same", "SIMD two-register miscellaneous" classes of the
-// Arm Architecture Reference Manual (C4.1): a fixed part, the size of the lanes,
-// and register fields of five bits.
+// encoding is an arm64 instruction that Go's assembler does not know, from the
+// classes "SIMD three same", "SIMD three different", "SIMD two-register
+// miscellaneous" and "Load/store register" of the Arm Architecture Reference
+// Manual (C4.1): a fixed part, register fields of five bits, and for some the
+// size of the lanes.
 type encoding struct {
-	name string
 	word uint32 // all fields 0
-	wide uint32 // bit that makes lanes of 4 bytes lanes of 8, 0 where lanes do not matter
-	zero bool   // the last operand is #0.0 and takes no field
+	text string // in the manual's syntax, %d for each register
+	wide uint32 // bit that makes lanes of 4 bytes lanes of 8, 0 where there is no such choice
 }
 
 var (
-	fmul      = encoding{name: "fmul", word: 0x6e20dc00, wide: 1 << 22}
-	fadd      = encoding{name: "fadd", word: 0x4e20d400, wide: 1 << 22}
-	fcmeq     = encoding{name: "fcmeq", word: 0x4e20e400, wide: 1 << 22}
-	fcmeqZero = encoding{name: "fcmeq", word: 0x4ea0d800, wide: 1 << 22, zero: true}
-	bic       = encoding{name: "bic", word: 0x4e601c00} // d = n &^ m
-	bit       = encoding{name: "bit", word: 0x6ea01c00} // d = n where m is set
+	fmul = encoding{word: 0x6e20dc00, text: "fmul v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22}
+	fadd = encoding{word: 0x4e20d400, text: "fadd v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22}
+
+	// float16 to float32 and back, low and high half of a vector.
+	fcvtl  = encoding{word: 0x0e217800, text: "fcvtl v%d.4s, v%d.4h"}
+	fcvtl2 = encoding{word: 0x4e217800, text: "fcvtl2 v%d.4s, v%d.8h"}
+	fcvtn  = encoding{word: 0x0e216800, text: "fcvtn v%d.4h, v%d.4s"}
+	fcvtn2 = encoding{word: 0x4e216800, text: "fcvtn2 v%d.8h, v%d.4s"}
+
+	// The upper halves of sums, to the low and to the high half of a vector.
+	addhn  = encoding{word: 0x0e604000, text: "addhn v%d.4h, v%d.4s, v%d.4s"}
+	addhn2 = encoding{word: 0x4e604000, text: "addhn2 v%d.8h, v%d.4s, v%d.4s"}
+
+	// A load clears the rest of the register.
+	loadHalf  = encoding{word: 0x7c402400, text: "ldr h%d, [x%d], #2"}
+	peekHalf  = encoding{word: 0x7d400000, text: "ldr h%d, [x%d]"}
+	storeHalf = encoding{word: 0x7c002400, text: "str h%d, [x%d], #2"}
 )
 
-// encode returns the instruction on lanes of size bytes with registers d, n, m
-// (d, n before #0.0), and its text in the manual's syntax.
+// encode returns the instruction on lanes of size bytes, where that is a choice,
+// and its text. The registers are in the order of the text.
 func (e encoding) encode(size int, registers ...int) (word uint32, text string) {
-	want, lanes := 3, "16b"
-	if e.zero {
-		want = 2
+	if len(registers) != strings.Count(e.text, "%d") {
+		panic(fmt.Sprintf("%s: got registers %v", e.text, registers))
 	}
-	if len(registers) != want {
-		panic(fmt.Sprintf("%s takes %d registers, got %v", e.name, want, registers))
+	word, text = e.word, e.text
+	if e.wide != 0 && size == 8 {
+		word |= e.wide
+		text = strings.ReplaceAll(text, "4s", "2d")
 	}
-	word = e.word
-	if e.wide != 0 {
-		lanes = "4s"
-		if size == 8 {
-			word |= e.wide
-			lanes = "2d"
-		}
-	}
-	text = e.name
+	operands := make([]any, len(registers))
 	for i, r := range registers {
 		if r < 0 || r > 31 {
-			panic(fmt.Sprintf("%s of register %d", e.name, r))
+			panic(fmt.Sprintf("%s: register %d", e.text, r))
 		}
 		word |= uint32(r) << [...]int{0, 5, 16}[i]
-		text += fmt.Sprintf("%s v%d.%s", [...]string{"", ",", ","}[i], r, lanes)
+		operands[i] = r
 	}
-	if e.zero {
-		text += ", #0.0"
-	}
-	return word, text
+	return word, fmt.Sprintf(text, operands...)
 }

@@ -20,9 +20,9 @@ func catalogueFile() ([]byte, error) {
 			fmt.Fprintf(&b, "\t%s\n", k.name())
 		}
 	}
-	fmt.Fprintf(&b, ")\n\n// catalogue says of each kernel what it does.\nvar catalogue = [...]struct {\n\tname string\n\top Op\n\tstream, pixels bool\n\telem elem\n}{\n")
+	fmt.Fprintf(&b, ")\n\n// catalogue says of each kernel what it does.\nvar catalogue = [...]struct {\n\tname string\n\top Op\n\tstream, pixels, braid bool\n\telem elem\n}{\n")
 	for _, k := range kernels() {
-		fmt.Fprintf(&b, "\t%s: {%q, %s, %v, %v, %s},\n", k.name(), k.name(), k.op.op, k.stream, k.pixels, k.id)
+		fmt.Fprintf(&b, "\t%s: {%q, %s, %v, %v, %v, %s},\n", k.name(), k.name(), k.op.op, k.stream, k.pixels, k.braid, k.id)
 	}
 	fmt.Fprintf(&b, "}\n")
 	return format.Source(b.Bytes())
@@ -30,32 +30,47 @@ func catalogueFile() ([]byte, error) {
 
 // dispatchFile returns the choice between the tiers of one architecture, best
 // first, as an if-chain with direct calls: through a function value the
-// caller's slices would escape to the heap.
-//
-// streaming names the tier whose streaming kernels serve all. Where there is none,
-// the plain kernels do their work.
-func dispatchFile(tiers []string, streaming string) ([]byte, error) {
+// caller's slices would escape to the heap. What no tier has is done in Go.
+func dispatchFile(tiers []string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
-	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors unsafe.Pointer, count, length int) {\n\tswitch {\n")
+	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tswitch {\n")
 	for _, t := range tiers {
-		fmt.Fprintf(&b, "\tcase use%s:\n\t\tdispatch%s(k, dst, src, factors, count, length)\n", t, t)
+		fmt.Fprintf(&b, "\tcase use%s:\n\t\tdispatch%s(k, dst, src, factors, extra, count, length)\n", t, t)
 	}
-	fmt.Fprintf(&b, "\tdefault:\n\t\tgeneric(k, dst, src, factors, count, length)\n\t}\n}\n")
+	fmt.Fprintf(&b, "\tdefault:\n\t\tgeneric(k, dst, src, factors, extra, count, length)\n\t}\n}\n")
 	for _, t := range tiers {
-		fmt.Fprintf(&b, "\nfunc dispatch%s(k id, dst, src, factors unsafe.Pointer, count, length int) {\n\tswitch k {\n", t)
+		fmt.Fprintf(&b, "\nfunc dispatch%s(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tswitch k {\n", t)
+		all := true
 		for _, k := range kernels() {
-			name := k.name() + t
-			if k.stream && streaming != "" {
-				name = k.name() + streaming
-			} else if k.stream {
-				name = kernel{plain(k.op), k.shape, k.elem}.name() + t
+			symbol := k.symbol(t)
+			if symbol == "" {
+				all = false
+				continue
 			}
-			fmt.Fprintf(&b, "\tcase %s:\n\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors), count, length)\n", k.name(), name, k.typ, k.typ, k.typ)
+			extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
+			fmt.Fprintf(&b, "\tcase %s:\n\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n", k.name(), symbol, k.typ, k.typ, k.typ, extra)
+		}
+		if !all {
+			fmt.Fprintf(&b, "\tdefault:\n\t\tgeneric(k, dst, src, factors, extra, count, length)\n")
 		}
 		fmt.Fprintf(&b, "\t}\n}\n")
 	}
 	return format.Source(b.Bytes())
+}
+
+// symbol returns the assembly function that does k's work on a tier, "" if there
+// is none.
+func (k kernel) symbol(tier string) string {
+	switch {
+	case tier == arm64Tier && k.braid:
+		return ""
+	case tier == arm64Tier && k.stream:
+		k.op = plain(k.op)
+	case tier != arm64Tier && (k.stream || k.braid) && !k.half:
+		tier = amd64Streaming
+	}
+	return k.name() + tier
 }
 
 // plain returns the operation that does the same with ordinary stores.

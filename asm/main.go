@@ -58,12 +58,12 @@ func generate() (map[string][]byte, error) {
 	}
 	f, e := amd64Fence()
 	printed(add, "fence_amd64", f, e)
-	content, e = dispatchFile(tiers, amd64Streaming)
+	content, e = dispatchFile(tiers)
 	add("dispatch_amd64.go", content, e)
 
 	f, e = arm64Program()
 	printed(add, strings.ToLower(arm64Tier)+"_arm64", f, e)
-	content, e = dispatchFile([]string{arm64Tier}, "")
+	content, e = dispatchFile([]string{arm64Tier})
 	add("dispatch_arm64.go", content, e)
 	return files, err
 }

@@ -1,55 +1,114 @@
 package kernel_test
 
 import (
+	"fmt"
 	"runtime/debug"
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
 
-func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
-	if raceEnabled {
-		return // sync.Pool throws away at random then
-	}
+// allocating are calls with one type of data, by name.
+func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.Calls[T]) map[string]func() {
 	const n = 3 * 4096
-	dst, src := make([]float32, n), make([]float32, n)
-	few, many := make([]float32, 3), make([]float32, 4096)
+	dst, src := make([]T, n), make([]T, n)
+	few, many := make([]T, 3), make([]T, 4096)
 	for i := range few {
 		few[i] = 2
 	}
 	cases := make(map[string]func())
-	for name, f := range planesTwins[float32]() {
-		cases[name] = func() { f(dst, src, few, 4096) }
-	}
-	for name, f := range pixelsTwins[float32]() {
-		cases[name+" of few channels"] = func() { f(dst, src, few) }
-		cases[name+" of many channels"] = func() { f(dst, src, many) }
+	for _, op := range allOps {
+		cases[c.Name(op, "Planes")] = func() { c.CallPlanes(op, dst, src, few, few, 4096) }
+		cases[c.Name(op, "Pixels")+" of few channels"] = func() { c.CallPixels(op, dst, src, few, few) }
+		cases[c.Name(op, "Pixels")+" of many channels"] = func() { c.CallPixels(op, dst, src, many, many) }
 	}
 	loops := []kernel.Loop{{Size: 4096, Stride: 3}, {Size: 3, Stride: 1, Factor: 1}}
-	for _, workers := range []int{0, 1, 2, 3} {
-		cases["Run with workers "+string(rune('0'+workers))] = func() {
-			if err := kernel.Run(kernel.Scale, dst, src, few, loops, workers); err != nil {
+	for _, op := range []kernel.Op{kernel.Scale, kernel.Affine} {
+		factors := append([]T(nil), few...)
+		if shifts(op) {
+			factors = append(factors, few...)
+		}
+		for workers := range 4 {
+			cases[fmt.Sprintf("Run%s of %v with %d workers", c.Suffix, op, workers)] = func() {
+				if err := c.Run(op, dst, src, factors, loops, workers); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		cases[fmt.Sprintf("RunAlone%s of %v", c.Suffix, op)] = func() {
+			if err := c.RunAlone(op, dst, src, factors, loops); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	return cases
+}
+
+func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
+	if raceEnabled {
+		return // sync.Pool throws away at random then
+	}
 	// A collection would empty the pools.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	// Slices of the caller's stack stay there.
-	cases["Planes of an array"] = func() {
-		var y, x [6]float32
-		kernel.Planes(y[:], x[:], []float32{2, 0}, 3)
+	onStack := map[string]func(){
+		"Planes of an array": func() {
+			var y, x [6]float32
+			kernel.Planes(y[:], x[:], []float32{2, 0}, 3)
+		},
+		"Pixels of an array": func() {
+			var x [6]float32
+			kernel.Pixels(x[:], x[:], []float32{2, 0, 1})
+		},
+		"PlanesF16 of an array": func() {
+			var y, x [6]Float16
+			kernel.PlanesF16(y[:], x[:], []Float16{0x4000, 0}, 3)
+		},
+		"PixelsBF16 of an array": func() {
+			var y, x [6]BFloat16
+			kernel.PixelsBF16(y[:], x[:], []BFloat16{0x4000, 0})
+		},
+		"AffinePlanes of an array": func() {
+			var y, x [6]float64
+			kernel.AffinePlanes(y[:], x[:], []float64{2, 0}, []float64{1, 1}, 3)
+		},
+		"AffineMultiplyPixelsF16 of an array": func() {
+			var y, x [6]uint16
+			kernel.AffineMultiplyPixelsF16(y[:], x[:], []uint16{0x4000, 0}, []uint16{0, 0x4000})
+		},
+		"RunAlone of an array": func() {
+			var y, x [6]float32
+			if err := kernel.RunAlone(kernel.Scale, y[:], x[:], []float32{2, 0, 1}, []kernel.Loop{{Size: 2, Stride: 3}, {Size: 3, Stride: 1, Factor: 1}}); err != nil {
+				t.Error(err)
+			}
+		},
+		"RunAloneF16 of an array": func() {
+			var y, x [6]uint16
+			if err := kernel.RunAloneF16(kernel.Affine, y[:], x[:], []uint16{0x4000, 0, 0, 0}, []kernel.Loop{{Size: 2, Stride: 3, Factor: 1}, {Size: 3, Stride: 1}}); err != nil {
+				t.Error(err)
+			}
+		},
+		"RunAloneBF16 of an array": func() {
+			var y, x [6]uint16
+			if err := kernel.RunAloneBF16(kernel.Add, y[:], x[:], []uint16{0x4000, 0}, []kernel.Loop{{Size: 2, Stride: 3, Factor: 1}, {Size: 3, Stride: 1}}); err != nil {
+				t.Error(err)
+			}
+		},
 	}
-	cases["Pixels of an array"] = func() {
-		var x [6]float32
-		kernel.Pixels(x[:], x[:], []float32{2, 0, 1})
-	}
-	for name, f := range cases {
-		for range 20 {
-			f()
-		}
-		if allocs := testing.AllocsPerRun(100, f); allocs != 0 {
-			t.Errorf("%s allocates %v times", name, allocs)
+	for kind, cases := range map[string]map[string]func(){
+		"on the stack": onStack,
+		"float32":      allocating(t, kernel.CallsOfFloats[Celsius]()),
+		"float64":      allocating(t, kernel.CallsOfFloats[Metres]()),
+		"float16":      allocating(t, kernel.CallsOfF16[Float16]()),
+		"bfloat16":     allocating(t, kernel.CallsOfBF16[BFloat16]()),
+	} {
+		for name, f := range cases {
+			for range 20 {
+				f()
+			}
+			if allocs := testing.AllocsPerRun(100, f); allocs != 0 {
+				t.Errorf("%s, %s allocates %v times", kind, name, allocs)
+			}
 		}
 	}
 }

@@ -32,6 +32,36 @@ func scalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int,
 //go:noescape
 func scalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// scalePlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func scalePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// scalePlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func scalePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // scalePixelsF32AVX2 is the loop
 //
 //	for p := range count {
@@ -57,6 +87,34 @@ func scalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int,
 //
 //go:noescape
 func scalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// scalePixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func scalePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// scalePixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func scalePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // multiplyPlanesF32AVX2 is the loop
 //
@@ -86,6 +144,36 @@ func multiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count i
 //go:noescape
 func multiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// multiplyPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func multiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyPlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func multiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // multiplyPixelsF32AVX2 is the loop
 //
 //	for p := range count {
@@ -112,11 +200,39 @@ func multiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count i
 //go:noescape
 func multiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// multiplyPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func multiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyPixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func multiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPlanesF32AVX2 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -129,7 +245,7 @@ func addPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -138,11 +254,39 @@ func addPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, l
 //go:noescape
 func addPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addPlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPixelsF32AVX2 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -155,7 +299,7 @@ func addPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -164,11 +308,39 @@ func addPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, l
 //go:noescape
 func addPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addPixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addMultiplyPlanesF32AVX2 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -181,7 +353,7 @@ func addMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -190,11 +362,39 @@ func addMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, coun
 //go:noescape
 func addMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addMultiplyPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addMultiplyPlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addMultiplyPixelsF32AVX2 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -207,7 +407,7 @@ func addMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -215,6 +415,250 @@ func addMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, coun
 //
 //go:noescape
 func addMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addMultiplyPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addMultiplyPixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// affinePlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affinePlanesF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affinePlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affinePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affinePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affinePixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affinePixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affinePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affinePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMultiplyPlanesF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMultiplyPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affineMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affineMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMultiplyPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMultiplyPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affineMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affineMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
 
 // streamScalePlanesF32AVX2 is the loop
 //
@@ -244,6 +688,36 @@ func streamScalePlanesF32AVX2(dst *float32, src *float32, factors *float32, coun
 //go:noescape
 func streamScalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// streamScalePlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamScalePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScalePlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamScalePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // streamScalePixelsF32AVX2 is the loop
 //
 //	for p := range count {
@@ -271,6 +745,36 @@ func streamScalePixelsF32AVX2(dst *float32, src *float32, factors *float32, coun
 //
 //go:noescape
 func streamScalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// streamScalePixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamScalePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScalePixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamScalePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // streamMultiplyPlanesF32AVX2 is the loop
 //
@@ -300,6 +804,36 @@ func streamMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, c
 //go:noescape
 func streamMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
+// streamMultiplyPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamMultiplyPlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // streamMultiplyPixelsF32AVX2 is the loop
 //
 //	for p := range count {
@@ -327,3 +861,77 @@ func streamMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, c
 //
 //go:noescape
 func streamMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// streamMultiplyPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamMultiplyPixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+//
+//go:noescape
+func multiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+
+// multiplyBraidF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+//
+//go:noescape
+func multiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+
+// multiplyBraidF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+//
+//go:noescape
+func multiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// multiplyBraidBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+//
+//go:noescape
+func multiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// streamMultiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products, too, are written past the cache.
+//
+//go:noescape
+func streamMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+
+// streamMultiplyBraidF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products, too, are written past the cache.
+//
+//go:noescape
+func streamMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+
+// streamMultiplyBraidF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products, too, are written past the cache.
+//
+//go:noescape
+func streamMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// streamMultiplyBraidBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products, too, are written past the cache.
+//
+//go:noescape
+func streamMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

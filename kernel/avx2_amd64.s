@@ -5,57 +5,60 @@
 #include "textflag.h"
 
 // func scalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·scalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+256
+	CMPQ   BX, $+256
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
 	VBROADCASTSS (DX), Y12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Y13, Y12, Y15
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           apartHalf
 
 apartTurn:
-	VMULPS  (CX), Y12, Y0
-	VANDPS  Y15, Y0, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VANDPS  Y15, Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	VMULPS  64(CX), Y12, Y2
-	VANDPS  Y15, Y2, Y2
-	VMOVUPS Y2, 64(AX)
-	VMULPS  96(CX), Y12, Y3
-	VANDPS  Y15, Y3, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VANDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VANDPS     Y15, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VANDPS     Y15, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ   $+16, DI
-	JZ      apartBelow64
-	VMULPS  (CX), Y12, Y0
-	VANDPS  Y15, Y0, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VANDPS  Y15, Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VANDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ   $+8, DI
@@ -96,7 +99,7 @@ apartBelow8:
 	ADDQ   $+4, CX
 
 apartBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -108,10 +111,10 @@ inPlace:
 
 short:
 	VBROADCASTSS (DX), Y12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Y13, Y12, Y15
 	VCMPPS       $0x04, Y14, Y12, Y7
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           shortHalf
 
@@ -203,13 +206,13 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x02, DI
 
 plane:
@@ -223,34 +226,37 @@ changed:
 	ADDL         R8, R8
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
-	VMULPS  (CX), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	VMULPS  64(CX), Y12, Y2
-	VMOVUPS Y2, 64(AX)
-	VMULPS  96(CX), Y12, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+16, R8
-	JZ      keptBelow64
-	VMULPS  (CX), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R8
@@ -289,32 +295,36 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, CX
-	MOVQ SI, R8
+	MOVQ BX, R8
 	CMPQ R8, $+32
 	JL   fillHalf
 
 fillTurn:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     fillTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        fillTurn
 
 fillHalf:
-	TESTQ   $+16, R8
-	JZ      fillBelow64
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	ADDQ    $+64, AX
+	TESTQ      $+16, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R8
@@ -347,70 +357,71 @@ skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
-
-done:
 	VZEROUPPER
 	RET
 
 // func scalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·scalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+128
+	CMPQ   BX, $+128
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
 	VBROADCASTSD (DX), Y12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Y13, Y12, Y15
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+16
 	JL           apartHalf
 
 apartTurn:
-	VMULPD  (CX), Y12, Y0
-	VANDPD  Y15, Y0, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VANDPD  Y15, Y1, Y1
-	VMOVUPD Y1, 32(AX)
-	VMULPD  64(CX), Y12, Y2
-	VANDPD  Y15, Y2, Y2
-	VMOVUPD Y2, 64(AX)
-	VMULPD  96(CX), Y12, Y3
-	VANDPD  Y15, Y3, Y3
-	VMOVUPD Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+16, DI
-	CMPQ    DI, $+16
-	JGE     apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VANDPD     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VANDPD     Y15, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VANDPD     Y15, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, DI
+	CMPQ       DI, $+16
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ   $+8, DI
-	JZ      apartBelow64
-	VMULPD  (CX), Y12, Y0
-	VANDPD  Y15, Y0, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VANDPD  Y15, Y1, Y1
-	VMOVUPD Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VANDPD     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ   $+4, DI
 	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
 	VANDPD  Y15, Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -419,7 +430,7 @@ apartBelow32:
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
 	VANDPD  X15, X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -434,7 +445,7 @@ apartBelow16:
 	ADDQ   $+8, CX
 
 apartBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -446,34 +457,34 @@ inPlace:
 
 short:
 	VBROADCASTSD (DX), Y12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Y13, Y12, Y15
 	VCMPPD       $0x04, Y14, Y12, Y7
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+16
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VANDPD    Y15, Y8, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
-	VMOVUPD   Y0, (AX)
-	VMOVUPD   32(CX), Y1
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
 	VMULPD    Y12, Y1, Y9
 	VANDPD    Y15, Y9, Y9
 	VBLENDVPD Y7, Y9, Y1, Y1
-	VMOVUPD   Y1, 32(AX)
-	VMOVUPD   64(CX), Y2
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(CX), Y2
 	VMULPD    Y12, Y2, Y10
 	VANDPD    Y15, Y10, Y10
 	VBLENDVPD Y7, Y10, Y2, Y2
-	VMOVUPD   Y2, 64(AX)
-	VMOVUPD   96(CX), Y3
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(CX), Y3
 	VMULPD    Y12, Y3, Y11
 	VANDPD    Y15, Y11, Y11
 	VBLENDVPD Y7, Y11, Y3, Y3
-	VMOVUPD   Y3, 96(AX)
+	VMOVUPS   Y3, 96(AX)
 	ADDQ      $+128, AX
 	ADDQ      $+128, CX
 	SUBQ      $+16, DI
@@ -483,38 +494,38 @@ shortTurn:
 shortHalf:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VANDPD    Y15, Y8, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
-	VMOVUPD   Y0, (AX)
-	VMOVUPD   32(CX), Y1
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
 	VMULPD    Y12, Y1, Y9
 	VANDPD    Y15, Y9, Y9
 	VBLENDVPD Y7, Y9, Y1, Y1
-	VMOVUPD   Y1, 32(AX)
+	VMOVUPS   Y1, 32(AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+4, DI
 	JZ        shortBelow32
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VANDPD    Y15, Y8, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
 shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
-	VMOVUPD   (CX), X0
+	VMOVUPS   (CX), X0
 	VMULPD    X12, X0, X8
 	VANDPD    X15, X8, X8
 	VBLENDVPD X7, X8, X0, X0
-	VMOVUPD   X0, (AX)
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -530,13 +541,13 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x03, DI
 
 plane:
@@ -551,40 +562,43 @@ changed:
 	ADDQ         R8, R8
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+16
 	JL           keptHalf
 
 keptTurn:
-	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VMOVUPD Y1, 32(AX)
-	VMULPD  64(CX), Y12, Y2
-	VMOVUPD Y2, 64(AX)
-	VMULPD  96(CX), Y12, Y3
-	VMOVUPD Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+8, R8
-	JZ      keptBelow64
-	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VMOVUPD Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -592,7 +606,7 @@ keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -608,43 +622,47 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, CX
-	MOVQ SI, R8
+	MOVQ BX, R8
 	CMPQ R8, $+16
 	JL   fillHalf
 
 fillTurn:
-	VMOVUPD Y13, (AX)
-	VMOVUPD Y13, 32(AX)
-	VMOVUPD Y13, 64(AX)
-	VMOVUPD Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     fillTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        fillTurn
 
 fillHalf:
-	TESTQ   $+8, R8
-	JZ      fillBelow64
-	VMOVUPD Y13, (AX)
-	VMOVUPD Y13, 32(AX)
-	ADDQ    $+64, AX
+	TESTQ      $+8, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R8
 	JZ      fillBelow32
-	VMOVUPD Y13, (AX)
+	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
 	TESTQ   $+2, R8
 	JZ      fillBelow16
-	VMOVUPD X13, (AX)
+	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
@@ -660,100 +678,1600 @@ skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
+	VZEROUPPER
+	RET
+
+// func scalePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·scalePlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+
+apart:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         apartTurn
+
+apartHalf:
+	TESTQ       $+32, DI
+	JZ          apartBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+apartBelow32:
+	TESTQ     $+8, DI
+	JZ        apartBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+apartBelow16:
+	TESTQ     $+4, DI
+	JZ        apartBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+apartBelow8:
+	TESTQ     $+2, DI
+	JZ        apartBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+apartBelow4:
+	TESTQ     $+1, DI
+	JZ        apartBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003c00, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Y14
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	VPCMPEQW     Y4, Y14, Y7
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          shortTurn
+
+shortHalf:
+	TESTQ        $+32, DI
+	JZ           shortBelow64
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+shortBelow64:
+	TESTQ        $+16, DI
+	JZ           shortBelow32
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VCVTPH2PS X5, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003c00
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func scalePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·scalePlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+512
+	JHI          long
+	CMPQ         AX, CX
+	JEQ          inPlace
+
+apart:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+32, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+apartBelow64:
+	TESTQ    $+16, DI
+	JZ       apartBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+apartBelow32:
+	TESTQ    $+8, DI
+	JZ       apartBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+apartBelow16:
+	TESTQ    $+4, DI
+	JZ       apartBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+apartBelow8:
+	TESTQ    $+2, DI
+	JZ       apartBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+apartBelow4:
+	TESTQ    $+1, DI
+	JZ       apartBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003f80, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Y14
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	VPCMPEQW     Y4, Y14, Y7
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+32, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003f80
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func scalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y8
+	VCMPPS     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R11), Y9
+	VCMPPS     $0x04, Y13, Y9, Y11
+	VMULPS     (CX), Y8, Y0
+	VANDPS     Y10, Y0, Y0
+	VMULPS     32(CX), Y9, Y1
+	VANDPS     Y11, Y1, Y1
+	VMULPS     (CX)(R9*1), Y8, Y2
+	VANDPS     Y10, Y2, Y2
+	VMULPS     32(CX)(R9*1), Y9, Y3
+	VANDPS     Y11, Y3, Y3
+	VMULPS     (CX)(R9*2), Y8, Y4
+	VANDPS     Y10, Y4, Y4
+	VMULPS     32(CX)(R9*2), Y9, Y5
+	VANDPS     Y11, Y5, Y5
+	VMULPS     (CX)(DI*1), Y8, Y6
+	VANDPS     Y10, Y6, Y6
+	VMULPS     32(CX)(DI*1), Y9, Y7
+	VANDPS     Y11, Y7, Y7
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, (AX)(R9*1)
+	VMOVUPS    Y3, 32(AX)(R9*1)
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    Y5, 32(AX)(R9*2)
+	VMOVUPS    Y6, (AX)(DI*1)
+	VMOVUPS    Y7, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y8
+	VCMPPS     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R8), Y9
+	VCMPPS     $0x04, Y13, Y9, Y11
+	VMULPS     (CX), Y8, Y0
+	VANDPS     Y10, Y0, Y0
+	VMULPS     32(CX), Y9, Y1
+	VANDPS     Y11, Y1, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+16, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
 
 done:
 	VZEROUPPER
 	RET
 
-// func scalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
-TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
-	VXORPS X13, X13, X13
-
 row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+32
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+32
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPS (DI), Y4
-	VMULPS  (CX), Y4, Y0
-	VCMPPS  $0x04, Y13, Y4, Y8
-	VANDPS  Y8, Y0, Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(DI), Y5
-	VMULPS  32(CX), Y5, Y1
-	VCMPPS  $0x04, Y13, Y5, Y9
-	VANDPS  Y9, Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	VMOVUPS 64(DI), Y6
-	VMULPS  64(CX), Y6, Y2
-	VCMPPS  $0x04, Y13, Y6, Y10
-	VANDPS  Y10, Y2, Y2
-	VMOVUPS Y2, 64(AX)
-	VMOVUPS 96(DI), Y7
-	VMULPS  96(CX), Y7, Y3
-	VCMPPS  $0x04, Y13, Y7, Y11
-	VANDPS  Y11, Y3, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	ADDQ    $+128, DI
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     rowTurn
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VMULPS     (CX), Y4, Y0
+	VCMPPS     $0x04, Y13, Y4, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPS     32(CX), Y5, Y1
+	VCMPPS     $0x04, Y13, Y5, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R8), Y6
+	VMULPS     64(CX), Y6, Y2
+	VCMPPS     $0x04, Y13, Y6, Y10
+	VANDPS     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R8), Y7
+	VMULPS     96(CX), Y7, Y3
+	VCMPPS     $0x04, Y13, Y7, Y11
+	VANDPS     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanesTurn
 
-rowHalf:
-	TESTQ   $+16, R8
-	JZ      rowBelow64
-	VMOVUPS (DI), Y4
-	VMULPS  (CX), Y4, Y0
-	VCMPPS  $0x04, Y13, Y4, Y8
-	VANDPS  Y8, Y0, Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(DI), Y5
-	VMULPS  32(CX), Y5, Y1
-	VCMPPS  $0x04, Y13, Y5, Y9
-	VANDPS  Y9, Y1, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, DI
+lanesHalf:
+	TESTQ      $+16, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VMULPS     (CX), Y4, Y0
+	VCMPPS     $0x04, Y13, Y4, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPS     32(CX), Y5, Y1
+	VCMPPS     $0x04, Y13, Y5, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
 
-rowBelow64:
-	TESTQ   $+8, R8
-	JZ      rowBelow32
-	VMOVUPS (DI), Y4
+lanesBelow64:
+	TESTQ   $+8, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VCMPPS  $0x04, Y13, Y4, Y8
 	VANDPS  Y8, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, DI
+	ADDQ    $+32, R8
 
-rowBelow32:
-	TESTQ   $+4, R8
-	JZ      rowBelow16
-	VMOVUPS (DI), X4
+lanesBelow32:
+	TESTQ   $+4, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
 	VMULPS  (CX), X4, X0
 	VCMPPS  $0x04, X13, X4, X8
 	VANDPS  X8, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, DI
+	ADDQ    $+16, R8
 
-rowBelow16:
-	TESTQ  $+2, R8
-	JZ     rowBelow8
-	VMOVSD (DI), X4
+lanesBelow16:
+	TESTQ  $+2, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
 	VCMPPS $0x04, X13, X4, X8
@@ -761,12 +2279,12 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, DI
+	ADDQ   $+8, R8
 
-rowBelow8:
-	TESTQ  $+1, R8
-	JZ     rowBelow4
-	VMOVSS (DI), X4
+lanesBelow8:
+	TESTQ  $+1, DI
+	JZ     lanesBelow4
+	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
 	VCMPPS $0x04, X13, X4, X8
@@ -774,103 +2292,196 @@ rowBelow8:
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, DI
+	ADDQ   $+4, R8
 
-rowBelow4:
-	DECQ BX
-	JNZ  row
+lanesBelow4:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func scalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·scalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y8
+	VCMPPD     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R11), Y9
+	VCMPPD     $0x04, Y13, Y9, Y11
+	VMULPD     (CX), Y8, Y0
+	VANDPD     Y10, Y0, Y0
+	VMULPD     32(CX), Y9, Y1
+	VANDPD     Y11, Y1, Y1
+	VMULPD     (CX)(R9*1), Y8, Y2
+	VANDPD     Y10, Y2, Y2
+	VMULPD     32(CX)(R9*1), Y9, Y3
+	VANDPD     Y11, Y3, Y3
+	VMULPD     (CX)(R9*2), Y8, Y4
+	VANDPD     Y10, Y4, Y4
+	VMULPD     32(CX)(R9*2), Y9, Y5
+	VANDPD     Y11, Y5, Y5
+	VMULPD     (CX)(DI*1), Y8, Y6
+	VANDPD     Y10, Y6, Y6
+	VMULPD     32(CX)(DI*1), Y9, Y7
+	VANDPD     Y11, Y7, Y7
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, (AX)(R9*1)
+	VMOVUPS    Y3, 32(AX)(R9*1)
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    Y5, 32(AX)(R9*2)
+	VMOVUPS    Y6, (AX)(DI*1)
+	VMOVUPS    Y7, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+8, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y8
+	VCMPPD     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R8), Y9
+	VCMPPD     $0x04, Y13, Y9, Y11
+	VMULPD     (CX), Y8, Y0
+	VANDPD     Y10, Y0, Y0
+	VMULPD     32(CX), Y9, Y1
+	VANDPD     Y11, Y1, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+8, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
 
 row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+16
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+16
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPD (DI), Y4
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VMULPD     (CX), Y4, Y0
+	VCMPPD     $0x04, Y13, Y4, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPD     32(CX), Y5, Y1
+	VCMPPD     $0x04, Y13, Y5, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R8), Y6
+	VMULPD     64(CX), Y6, Y2
+	VCMPPD     $0x04, Y13, Y6, Y10
+	VANDPD     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R8), Y7
+	VMULPD     96(CX), Y7, Y3
+	VCMPPD     $0x04, Y13, Y7, Y11
+	VANDPD     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, DI
+	CMPQ       DI, $+16
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+8, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VMULPD     (CX), Y4, Y0
+	VCMPPD     $0x04, Y13, Y4, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPD     32(CX), Y5, Y1
+	VCMPPD     $0x04, Y13, Y5, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+lanesBelow64:
+	TESTQ   $+4, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VCMPPD  $0x04, Y13, Y4, Y8
 	VANDPD  Y8, Y0, Y0
-	VMOVUPD Y0, (AX)
-	VMOVUPD 32(DI), Y5
-	VMULPD  32(CX), Y5, Y1
-	VCMPPD  $0x04, Y13, Y5, Y9
-	VANDPD  Y9, Y1, Y1
-	VMOVUPD Y1, 32(AX)
-	VMOVUPD 64(DI), Y6
-	VMULPD  64(CX), Y6, Y2
-	VCMPPD  $0x04, Y13, Y6, Y10
-	VANDPD  Y10, Y2, Y2
-	VMOVUPD Y2, 64(AX)
-	VMOVUPD 96(DI), Y7
-	VMULPD  96(CX), Y7, Y3
-	VCMPPD  $0x04, Y13, Y7, Y11
-	VANDPD  Y11, Y3, Y3
-	VMOVUPD Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	ADDQ    $+128, DI
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     rowTurn
-
-rowHalf:
-	TESTQ   $+8, R8
-	JZ      rowBelow64
-	VMOVUPD (DI), Y4
-	VMULPD  (CX), Y4, Y0
-	VCMPPD  $0x04, Y13, Y4, Y8
-	VANDPD  Y8, Y0, Y0
-	VMOVUPD Y0, (AX)
-	VMOVUPD 32(DI), Y5
-	VMULPD  32(CX), Y5, Y1
-	VCMPPD  $0x04, Y13, Y5, Y9
-	VANDPD  Y9, Y1, Y1
-	VMOVUPD Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, DI
-
-rowBelow64:
-	TESTQ   $+4, R8
-	JZ      rowBelow32
-	VMOVUPD (DI), Y4
-	VMULPD  (CX), Y4, Y0
-	VCMPPD  $0x04, Y13, Y4, Y8
-	VANDPD  Y8, Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, DI
+	ADDQ    $+32, R8
 
-rowBelow32:
-	TESTQ   $+2, R8
-	JZ      rowBelow16
-	VMOVUPD (DI), X4
+lanesBelow32:
+	TESTQ   $+2, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
 	VMULPD  (CX), X4, X0
 	VCMPPD  $0x04, X13, X4, X8
 	VANDPD  X8, X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, DI
+	ADDQ    $+16, R8
 
-rowBelow16:
-	TESTQ  $+1, R8
-	JZ     rowBelow8
-	VMOVSD (DI), X4
+lanesBelow16:
+	TESTQ  $+1, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
 	VCMPPD $0x04, X13, X4, X8
@@ -878,24 +2489,976 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, DI
+	ADDQ   $+8, R8
 
-rowBelow8:
-	DECQ BX
-	JNZ  row
+lanesBelow8:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func scalePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·scalePixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+31, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   512(AX)(R9*1)
+	PREFETCHT0   512(AX)(R9*2)
+	PREFETCHT0   512(AX)(DI*1)
+	VMOVUPS      (R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    (CX)(R9*1), Y0
+	VCVTPH2PS    16(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)(R9*1)
+	VCVTPH2PS    (CX)(R9*2), Y0
+	VCVTPH2PS    16(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)(R9*2)
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VCVTPH2PS    16(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)(DI*1)
+	VMOVUPS      32(R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    32(CX)(R9*1), Y0
+	VCVTPH2PS    48(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)(R9*1)
+	VCVTPH2PS    32(CX)(R9*2), Y0
+	VCVTPH2PS    48(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)(R9*2)
+	VCVTPH2PS    32(CX)(DI*1), Y0
+	VCVTPH2PS    48(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)(DI*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	JNZ          zonesLine
+	DECQ         R8
+	JNZ          zones
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, DI
+	JNZ          singleLine
+	DECQ         SI
+	JNZ          single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, DI
+	JZ           lanesBelow64
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+lanesBelow64:
+	TESTQ        $+16, DI
+	JZ           lanesBelow32
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VCVTPH2PS X4, Y2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func scalePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·scalePixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	TESTQ        $+31, BX
+	JNZ          row
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    (CX)(R9*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)(R9*1)
+	VMOVUPS    (CX)(R9*2), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    (CX)(DI*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)(DI*1)
+	VMOVUPS    32(R11), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    32(CX)(R9*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)(R9*1)
+	VMOVUPS    32(CX)(R9*2), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)(R9*2)
+	VMOVUPS    32(CX)(DI*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+32, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+32, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+lanesBelow64:
+	TESTQ    $+16, DI
+	JZ       lanesBelow32
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+lanesBelow32:
+	TESTQ    $+8, DI
+	JZ       lanesBelow16
+	VMOVUPS  (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R8
+
+lanesBelow16:
+	TESTQ    $+4, DI
+	JZ       lanesBelow8
+	VMOVSD   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R8
+
+lanesBelow8:
+	TESTQ    $+2, DI
+	JZ       lanesBelow4
+	VMOVSS   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R8
+
+lanesBelow4:
+	TESTQ    $+1, DI
+	JZ       lanesBelow2
+	VPINSRW  $0x00, (R8), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func multiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·multiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+256
+	CMPQ   BX, $+256
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
@@ -903,34 +3466,37 @@ TEXT ·multiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSS (DX), Y12
 	ADDQ         $+4, DX
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           apartHalf
 
 apartTurn:
-	VMULPS  (CX), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	VMULPS  64(CX), Y12, Y2
-	VMOVUPS Y2, 64(AX)
-	VMULPS  96(CX), Y12, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ   $+16, DI
-	JZ      apartBelow64
-	VMULPS  (CX), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ   $+8, DI
@@ -967,7 +3533,7 @@ apartBelow8:
 	ADDQ   $+4, CX
 
 apartBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -979,9 +3545,9 @@ inPlace:
 
 short:
 	VBROADCASTSS (DX), Y12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Y14, Y12, Y7
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           shortHalf
 
@@ -1063,13 +3629,13 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x02, DI
 
 plane:
@@ -1081,34 +3647,37 @@ plane:
 
 changed:
 	VBROADCASTSS (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
-	VMULPS  (CX), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	VMULPS  64(CX), Y12, Y2
-	VMOVUPS Y2, 64(AX)
-	VMULPS  96(CX), Y12, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+16, R8
-	JZ      keptBelow64
-	VMULPS  (CX), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(CX), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R8
@@ -1147,29 +3716,28 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
-
-done:
 	VZEROUPPER
 	RET
 
 // func multiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·multiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+128
+	CMPQ   BX, $+128
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
@@ -1177,40 +3745,43 @@ TEXT ·multiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSD (DX), Y12
 	ADDQ         $+8, DX
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+16
 	JL           apartHalf
 
 apartTurn:
-	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VMOVUPD Y1, 32(AX)
-	VMULPD  64(CX), Y12, Y2
-	VMOVUPD Y2, 64(AX)
-	VMULPD  96(CX), Y12, Y3
-	VMOVUPD Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+16, DI
-	CMPQ    DI, $+16
-	JGE     apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, DI
+	CMPQ       DI, $+16
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ   $+8, DI
-	JZ      apartBelow64
-	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VMOVUPD Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ   $+4, DI
 	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1218,7 +3789,7 @@ apartBelow32:
 	TESTQ   $+2, DI
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1232,7 +3803,7 @@ apartBelow16:
 	ADDQ   $+8, CX
 
 apartBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -1244,29 +3815,29 @@ inPlace:
 
 short:
 	VBROADCASTSD (DX), Y12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Y14, Y12, Y7
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+16
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
-	VMOVUPD   Y0, (AX)
-	VMOVUPD   32(CX), Y1
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
 	VMULPD    Y12, Y1, Y9
 	VBLENDVPD Y7, Y9, Y1, Y1
-	VMOVUPD   Y1, 32(AX)
-	VMOVUPD   64(CX), Y2
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(CX), Y2
 	VMULPD    Y12, Y2, Y10
 	VBLENDVPD Y7, Y10, Y2, Y2
-	VMOVUPD   Y2, 64(AX)
-	VMOVUPD   96(CX), Y3
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(CX), Y3
 	VMULPD    Y12, Y3, Y11
 	VBLENDVPD Y7, Y11, Y3, Y3
-	VMOVUPD   Y3, 96(AX)
+	VMOVUPS   Y3, 96(AX)
 	ADDQ      $+128, AX
 	ADDQ      $+128, CX
 	SUBQ      $+16, DI
@@ -1276,34 +3847,34 @@ shortTurn:
 shortHalf:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
-	VMOVUPD   Y0, (AX)
-	VMOVUPD   32(CX), Y1
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
 	VMULPD    Y12, Y1, Y9
 	VBLENDVPD Y7, Y9, Y1, Y1
-	VMOVUPD   Y1, 32(AX)
+	VMOVUPS   Y1, 32(AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+4, DI
 	JZ        shortBelow32
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
 	VBLENDVPD Y7, Y8, Y0, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
 shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
-	VMOVUPD   (CX), X0
+	VMOVUPS   (CX), X0
 	VMULPD    X12, X0, X8
 	VBLENDVPD X7, X8, X0, X0
-	VMOVUPD   X0, (AX)
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -1318,13 +3889,13 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x03, DI
 
 plane:
@@ -1337,40 +3908,43 @@ plane:
 
 changed:
 	VBROADCASTSD (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+16
 	JL           keptHalf
 
 keptTurn:
-	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VMOVUPD Y1, 32(AX)
-	VMULPD  64(CX), Y12, Y2
-	VMOVUPD Y2, 64(AX)
-	VMULPD  96(CX), Y12, Y3
-	VMOVUPD Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+8, R8
-	JZ      keptBelow64
-	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
-	VMULPD  32(CX), Y12, Y1
-	VMOVUPD Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1378,7 +3952,7 @@ keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1394,199 +3968,2443 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
+	VZEROUPPER
+	RET
+
+// func multiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·multiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+
+apart:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         apartTurn
+
+apartHalf:
+	TESTQ       $+32, DI
+	JZ          apartBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+apartBelow32:
+	TESTQ     $+8, DI
+	JZ        apartBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+apartBelow16:
+	TESTQ     $+4, DI
+	JZ        apartBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+apartBelow8:
+	TESTQ     $+2, DI
+	JZ        apartBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+apartBelow4:
+	TESTQ     $+1, DI
+	JZ        apartBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003c00, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Y14
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y4, Y14, Y7
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          shortTurn
+
+shortHalf:
+	TESTQ        $+32, DI
+	JZ           shortBelow64
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+shortBelow64:
+	TESTQ        $+16, DI
+	JZ           shortBelow32
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VCVTPH2PS X5, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X7, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003c00
+	JE      skip
+
+changed:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func multiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·multiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+512
+	JHI          long
+	CMPQ         AX, CX
+	JEQ          inPlace
+
+apart:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+32, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+apartBelow64:
+	TESTQ    $+16, DI
+	JZ       apartBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+apartBelow32:
+	TESTQ    $+8, DI
+	JZ       apartBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+apartBelow16:
+	TESTQ    $+4, DI
+	JZ       apartBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+apartBelow8:
+	TESTQ    $+2, DI
+	JZ       apartBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+apartBelow4:
+	TESTQ    $+1, DI
+	JZ       apartBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003f80, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Y14
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y4, Y14, Y7
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+32, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X7, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003f80
+	JE      skip
+
+changed:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func multiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y8
+	VMOVUPS    32(R11), Y9
+	VMULPS     (CX), Y8, Y0
+	VMULPS     32(CX), Y9, Y1
+	VMULPS     (CX)(R9*1), Y8, Y2
+	VMULPS     32(CX)(R9*1), Y9, Y3
+	VMULPS     (CX)(R9*2), Y8, Y4
+	VMULPS     32(CX)(R9*2), Y9, Y5
+	VMULPS     (CX)(DI*1), Y8, Y6
+	VMULPS     32(CX)(DI*1), Y9, Y7
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, (AX)(R9*1)
+	VMOVUPS    Y3, 32(AX)(R9*1)
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    Y5, 32(AX)(R9*2)
+	VMOVUPS    Y6, (AX)(DI*1)
+	VMOVUPS    Y7, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y8
+	VMOVUPS    32(R8), Y9
+	VMULPS     (CX), Y8, Y0
+	VMULPS     32(CX), Y9, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+16, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
 
 done:
 	VZEROUPPER
 	RET
 
-// func multiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
-TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
-	VXORPS X13, X13, X13
-
 row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+32
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+32
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPS (DI), Y4
-	VMULPS  (CX), Y4, Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(DI), Y5
-	VMULPS  32(CX), Y5, Y1
-	VMOVUPS Y1, 32(AX)
-	VMOVUPS 64(DI), Y6
-	VMULPS  64(CX), Y6, Y2
-	VMOVUPS Y2, 64(AX)
-	VMOVUPS 96(DI), Y7
-	VMULPS  96(CX), Y7, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	ADDQ    $+128, DI
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     rowTurn
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VMULPS     (CX), Y4, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPS     32(CX), Y5, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R8), Y6
+	VMULPS     64(CX), Y6, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R8), Y7
+	VMULPS     96(CX), Y7, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanesTurn
 
-rowHalf:
-	TESTQ   $+16, R8
-	JZ      rowBelow64
-	VMOVUPS (DI), Y4
-	VMULPS  (CX), Y4, Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(DI), Y5
-	VMULPS  32(CX), Y5, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, DI
+lanesHalf:
+	TESTQ      $+16, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VMULPS     (CX), Y4, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPS     32(CX), Y5, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
 
-rowBelow64:
-	TESTQ   $+8, R8
-	JZ      rowBelow32
-	VMOVUPS (DI), Y4
+lanesBelow64:
+	TESTQ   $+8, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, DI
+	ADDQ    $+32, R8
 
-rowBelow32:
-	TESTQ   $+4, R8
-	JZ      rowBelow16
-	VMOVUPS (DI), X4
+lanesBelow32:
+	TESTQ   $+4, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
 	VMULPS  (CX), X4, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, DI
+	ADDQ    $+16, R8
 
-rowBelow16:
-	TESTQ  $+2, R8
-	JZ     rowBelow8
-	VMOVSD (DI), X4
+lanesBelow16:
+	TESTQ  $+2, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, DI
+	ADDQ   $+8, R8
 
-rowBelow8:
-	TESTQ  $+1, R8
-	JZ     rowBelow4
-	VMOVSS (DI), X4
+lanesBelow8:
+	TESTQ  $+1, DI
+	JZ     lanesBelow4
+	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, DI
+	ADDQ   $+4, R8
 
-rowBelow4:
-	DECQ BX
-	JNZ  row
+lanesBelow4:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func multiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·multiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y8
+	VMOVUPS    32(R11), Y9
+	VMULPD     (CX), Y8, Y0
+	VMULPD     32(CX), Y9, Y1
+	VMULPD     (CX)(R9*1), Y8, Y2
+	VMULPD     32(CX)(R9*1), Y9, Y3
+	VMULPD     (CX)(R9*2), Y8, Y4
+	VMULPD     32(CX)(R9*2), Y9, Y5
+	VMULPD     (CX)(DI*1), Y8, Y6
+	VMULPD     32(CX)(DI*1), Y9, Y7
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, (AX)(R9*1)
+	VMOVUPS    Y3, 32(AX)(R9*1)
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    Y5, 32(AX)(R9*2)
+	VMOVUPS    Y6, (AX)(DI*1)
+	VMOVUPS    Y7, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+8, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y8
+	VMOVUPS    32(R8), Y9
+	VMULPD     (CX), Y8, Y0
+	VMULPD     32(CX), Y9, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+8, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
 
 row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+16
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+16
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPD (DI), Y4
-	VMULPD  (CX), Y4, Y0
-	VMOVUPD Y0, (AX)
-	VMOVUPD 32(DI), Y5
-	VMULPD  32(CX), Y5, Y1
-	VMOVUPD Y1, 32(AX)
-	VMOVUPD 64(DI), Y6
-	VMULPD  64(CX), Y6, Y2
-	VMOVUPD Y2, 64(AX)
-	VMOVUPD 96(DI), Y7
-	VMULPD  96(CX), Y7, Y3
-	VMOVUPD Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
-	ADDQ    $+128, DI
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     rowTurn
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VMULPD     (CX), Y4, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPD     32(CX), Y5, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R8), Y6
+	VMULPD     64(CX), Y6, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R8), Y7
+	VMULPD     96(CX), Y7, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, DI
+	CMPQ       DI, $+16
+	JGE        lanesTurn
 
-rowHalf:
-	TESTQ   $+8, R8
-	JZ      rowBelow64
-	VMOVUPD (DI), Y4
-	VMULPD  (CX), Y4, Y0
-	VMOVUPD Y0, (AX)
-	VMOVUPD 32(DI), Y5
-	VMULPD  32(CX), Y5, Y1
-	VMOVUPD Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, DI
+lanesHalf:
+	TESTQ      $+8, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VMULPD     (CX), Y4, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMULPD     32(CX), Y5, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
 
-rowBelow64:
-	TESTQ   $+4, R8
-	JZ      rowBelow32
-	VMOVUPD (DI), Y4
+lanesBelow64:
+	TESTQ   $+4, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, DI
+	ADDQ    $+32, R8
 
-rowBelow32:
-	TESTQ   $+2, R8
-	JZ      rowBelow16
-	VMOVUPD (DI), X4
+lanesBelow32:
+	TESTQ   $+2, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
 	VMULPD  (CX), X4, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, DI
+	ADDQ    $+16, R8
 
-rowBelow16:
-	TESTQ  $+1, R8
-	JZ     rowBelow8
-	VMOVSD (DI), X4
+lanesBelow16:
+	TESTQ  $+1, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, DI
+	ADDQ   $+8, R8
 
-rowBelow8:
-	DECQ BX
-	JNZ  row
+lanesBelow8:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func multiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·multiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+31, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   512(AX)(R9*1)
+	PREFETCHT0   512(AX)(R9*2)
+	PREFETCHT0   512(AX)(DI*1)
+	VMOVUPS      (R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    (CX)(R9*1), Y0
+	VCVTPH2PS    16(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)(R9*1)
+	VCVTPH2PS    (CX)(R9*2), Y0
+	VCVTPH2PS    16(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)(R9*2)
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VCVTPH2PS    16(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)(DI*1)
+	VMOVUPS      32(R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    32(CX)(R9*1), Y0
+	VCVTPH2PS    48(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)(R9*1)
+	VCVTPH2PS    32(CX)(R9*2), Y0
+	VCVTPH2PS    48(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)(R9*2)
+	VCVTPH2PS    32(CX)(DI*1), Y0
+	VCVTPH2PS    48(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)(DI*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	JNZ          zonesLine
+	DECQ         R8
+	JNZ          zones
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, DI
+	JNZ          singleLine
+	DECQ         SI
+	JNZ          single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, DI
+	JZ           lanesBelow64
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+lanesBelow64:
+	TESTQ        $+16, DI
+	JZ           lanesBelow32
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VCVTPH2PS X4, Y2
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VCVTPH2PS X4, X2
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func multiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·multiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	TESTQ        $+31, BX
+	JNZ          row
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    (CX)(R9*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)(R9*1)
+	VMOVUPS    (CX)(R9*2), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    (CX)(DI*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)(DI*1)
+	VMOVUPS    32(R11), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    32(CX)(R9*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)(R9*1)
+	VMOVUPS    32(CX)(R9*2), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)(R9*2)
+	VMOVUPS    32(CX)(DI*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+32, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+32, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+lanesBelow64:
+	TESTQ    $+16, DI
+	JZ       lanesBelow32
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+lanesBelow32:
+	TESTQ    $+8, DI
+	JZ       lanesBelow16
+	VMOVUPS  (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R8
+
+lanesBelow16:
+	TESTQ    $+4, DI
+	JZ       lanesBelow8
+	VMOVSD   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R8
+
+lanesBelow8:
+	TESTQ    $+2, DI
+	JZ       lanesBelow4
+	VMOVSS   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R8
+
+lanesBelow4:
+	TESTQ    $+1, DI
+	JZ       lanesBelow2
+	VPINSRW  $0x00, (R8), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -1596,17 +6414,17 @@ TEXT ·addPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+256
+	CMPQ   BX, $+256
 	JHI    long
 
 short:
 	VBROADCASTSS (DX), Y12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Y13, Y12, Y15
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           shortHalf
 
@@ -1700,13 +6518,13 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x02, DI
 
 plane:
@@ -1714,7 +6532,7 @@ plane:
 	ADDL         R8, R8
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
@@ -1792,16 +6610,15 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
-
-done:
 	VZEROUPPER
 	RET
 
@@ -1811,41 +6628,41 @@ TEXT ·addPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+128
+	CMPQ   BX, $+128
 	JHI    long
 
 short:
 	VBROADCASTSD (DX), Y12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Y13, Y12, Y15
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+16
 	JL           shortHalf
 
 shortTurn:
 	VMULPD    (CX), Y12, Y0
-	VMOVUPD   (AX), Y8
+	VMOVUPS   (AX), Y8
 	VADDPD    Y0, Y8, Y0
 	VBLENDVPD Y15, Y0, Y8, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	VMULPD    32(CX), Y12, Y1
-	VMOVUPD   32(AX), Y9
+	VMOVUPS   32(AX), Y9
 	VADDPD    Y1, Y9, Y1
 	VBLENDVPD Y15, Y1, Y9, Y1
-	VMOVUPD   Y1, 32(AX)
+	VMOVUPS   Y1, 32(AX)
 	VMULPD    64(CX), Y12, Y2
-	VMOVUPD   64(AX), Y10
+	VMOVUPS   64(AX), Y10
 	VADDPD    Y2, Y10, Y2
 	VBLENDVPD Y15, Y2, Y10, Y2
-	VMOVUPD   Y2, 64(AX)
+	VMOVUPS   Y2, 64(AX)
 	VMULPD    96(CX), Y12, Y3
-	VMOVUPD   96(AX), Y11
+	VMOVUPS   96(AX), Y11
 	VADDPD    Y3, Y11, Y3
 	VBLENDVPD Y15, Y3, Y11, Y3
-	VMOVUPD   Y3, 96(AX)
+	VMOVUPS   Y3, 96(AX)
 	ADDQ      $+128, AX
 	ADDQ      $+128, CX
 	SUBQ      $+16, DI
@@ -1856,15 +6673,15 @@ shortHalf:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
 	VMULPD    (CX), Y12, Y0
-	VMOVUPD   (AX), Y8
+	VMOVUPS   (AX), Y8
 	VADDPD    Y0, Y8, Y0
 	VBLENDVPD Y15, Y0, Y8, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	VMULPD    32(CX), Y12, Y1
-	VMOVUPD   32(AX), Y9
+	VMOVUPS   32(AX), Y9
 	VADDPD    Y1, Y9, Y1
 	VBLENDVPD Y15, Y1, Y9, Y1
-	VMOVUPD   Y1, 32(AX)
+	VMOVUPS   Y1, 32(AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, CX
 
@@ -1872,10 +6689,10 @@ shortBelow64:
 	TESTQ     $+4, DI
 	JZ        shortBelow32
 	VMULPD    (CX), Y12, Y0
-	VMOVUPD   (AX), Y8
+	VMOVUPS   (AX), Y8
 	VADDPD    Y0, Y8, Y0
 	VBLENDVPD Y15, Y0, Y8, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -1883,10 +6700,10 @@ shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
 	VMULPD    (CX), X12, X0
-	VMOVUPD   (AX), X8
+	VMOVUPS   (AX), X8
 	VADDPD    X0, X8, X0
 	VBLENDVPD X15, X0, X8, X0
-	VMOVUPD   X0, (AX)
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -1903,13 +6720,13 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x03, DI
 
 plane:
@@ -1917,23 +6734,23 @@ plane:
 	ADDQ         R8, R8
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+16
 	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	VMULPD  32(CX), Y12, Y1
 	VADDPD  32(AX), Y1, Y1
-	VMOVUPD Y1, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	VMULPD  64(CX), Y12, Y2
 	VADDPD  64(AX), Y2, Y2
-	VMOVUPD Y2, 64(AX)
+	VMOVUPS Y2, 64(AX)
 	VMULPD  96(CX), Y12, Y3
 	VADDPD  96(AX), Y3, Y3
-	VMOVUPD Y3, 96(AX)
+	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
 	SUBQ    $+16, R8
@@ -1945,10 +6762,10 @@ keptHalf:
 	JZ      keptBelow64
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	VMULPD  32(CX), Y12, Y1
 	VADDPD  32(AX), Y1, Y1
-	VMOVUPD Y1, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 
@@ -1957,7 +6774,7 @@ keptBelow64:
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1966,7 +6783,7 @@ keptBelow32:
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  (AX), X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1984,16 +6801,1346 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
+	VZEROUPPER
+	RET
 
-done:
+// func addPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addPlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          shortTurn
+
+shortHalf:
+	TESTQ        $+32, DI
+	JZ           shortBelow64
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+shortBelow64:
+	TESTQ        $+16, DI
+	JZ           shortBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ        $+16, R8
+	JZ           keptBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addPlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   64(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   96(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+32, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVSD    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVSS    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPINSRW   $0x00, (AX), X13, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  64(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  96(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+32, R8
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
 	VZEROUPPER
 	RET
 
@@ -2003,134 +8150,134 @@ TEXT ·addPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+32
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+32
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPS   (DI), Y4
+lanesTurn:
+	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
-	VCMPPS    $0x04, Y13, Y4, Y4
 	VMOVUPS   (AX), Y8
+	VCMPPS    $0x04, Y13, Y4, Y4
 	VADDPS    Y0, Y8, Y0
 	VBLENDVPS Y4, Y0, Y8, Y0
 	VMOVUPS   Y0, (AX)
-	VMOVUPS   32(DI), Y5
+	VMOVUPS   32(R8), Y5
 	VMULPS    32(CX), Y5, Y1
-	VCMPPS    $0x04, Y13, Y5, Y5
 	VMOVUPS   32(AX), Y9
+	VCMPPS    $0x04, Y13, Y5, Y5
 	VADDPS    Y1, Y9, Y1
 	VBLENDVPS Y5, Y1, Y9, Y1
 	VMOVUPS   Y1, 32(AX)
-	VMOVUPS   64(DI), Y6
+	VMOVUPS   64(R8), Y6
 	VMULPS    64(CX), Y6, Y2
-	VCMPPS    $0x04, Y13, Y6, Y6
 	VMOVUPS   64(AX), Y10
+	VCMPPS    $0x04, Y13, Y6, Y6
 	VADDPS    Y2, Y10, Y2
 	VBLENDVPS Y6, Y2, Y10, Y2
 	VMOVUPS   Y2, 64(AX)
-	VMOVUPS   96(DI), Y7
+	VMOVUPS   96(R8), Y7
 	VMULPS    96(CX), Y7, Y3
-	VCMPPS    $0x04, Y13, Y7, Y7
 	VMOVUPS   96(AX), Y11
+	VCMPPS    $0x04, Y13, Y7, Y7
 	VADDPS    Y3, Y11, Y3
 	VBLENDVPS Y7, Y3, Y11, Y3
 	VMOVUPS   Y3, 96(AX)
 	ADDQ      $+128, AX
 	ADDQ      $+128, CX
-	ADDQ      $+128, DI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       rowTurn
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanesTurn
 
-rowHalf:
-	TESTQ     $+16, R8
-	JZ        rowBelow64
-	VMOVUPS   (DI), Y4
+lanesHalf:
+	TESTQ     $+16, DI
+	JZ        lanesBelow64
+	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
-	VCMPPS    $0x04, Y13, Y4, Y4
 	VMOVUPS   (AX), Y8
+	VCMPPS    $0x04, Y13, Y4, Y4
 	VADDPS    Y0, Y8, Y0
 	VBLENDVPS Y4, Y0, Y8, Y0
 	VMOVUPS   Y0, (AX)
-	VMOVUPS   32(DI), Y5
+	VMOVUPS   32(R8), Y5
 	VMULPS    32(CX), Y5, Y1
-	VCMPPS    $0x04, Y13, Y5, Y5
 	VMOVUPS   32(AX), Y9
+	VCMPPS    $0x04, Y13, Y5, Y5
 	VADDPS    Y1, Y9, Y1
 	VBLENDVPS Y5, Y1, Y9, Y1
 	VMOVUPS   Y1, 32(AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, CX
-	ADDQ      $+64, DI
+	ADDQ      $+64, R8
 
-rowBelow64:
-	TESTQ     $+8, R8
-	JZ        rowBelow32
-	VMOVUPS   (DI), Y4
+lanesBelow64:
+	TESTQ     $+8, DI
+	JZ        lanesBelow32
+	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
-	VCMPPS    $0x04, Y13, Y4, Y4
 	VMOVUPS   (AX), Y8
+	VCMPPS    $0x04, Y13, Y4, Y4
 	VADDPS    Y0, Y8, Y0
 	VBLENDVPS Y4, Y0, Y8, Y0
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	ADDQ      $+32, DI
+	ADDQ      $+32, R8
 
-rowBelow32:
-	TESTQ     $+4, R8
-	JZ        rowBelow16
-	VMOVUPS   (DI), X4
+lanesBelow32:
+	TESTQ     $+4, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
 	VMULPS    (CX), X4, X0
-	VCMPPS    $0x04, X13, X4, X4
 	VMOVUPS   (AX), X8
+	VCMPPS    $0x04, X13, X4, X4
 	VADDPS    X0, X8, X0
 	VBLENDVPS X4, X0, X8, X0
 	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, DI
+	ADDQ      $+16, R8
 
-rowBelow16:
-	TESTQ     $+2, R8
-	JZ        rowBelow8
-	VMOVSD    (DI), X4
+lanesBelow16:
+	TESTQ     $+2, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
 	VMOVSD    (CX), X0
 	VMULPS    X0, X4, X0
-	VCMPPS    $0x04, X13, X4, X4
 	VMOVSD    (AX), X8
+	VCMPPS    $0x04, X13, X4, X4
 	VADDPS    X0, X8, X0
 	VBLENDVPS X4, X0, X8, X0
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, DI
+	ADDQ      $+8, R8
 
-rowBelow8:
-	TESTQ     $+1, R8
-	JZ        rowBelow4
-	VMOVSS    (DI), X4
+lanesBelow8:
+	TESTQ     $+1, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
 	VMOVSS    (CX), X0
 	VMULPS    X0, X4, X0
-	VCMPPS    $0x04, X13, X4, X4
 	VMOVSS    (AX), X8
+	VCMPPS    $0x04, X13, X4, X4
 	VADDPS    X0, X8, X0
 	VBLENDVPS X4, X0, X8, X0
 	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, DI
+	ADDQ      $+4, R8
 
-rowBelow4:
-	DECQ BX
-	JNZ  row
+lanesBelow4:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -2140,119 +8287,912 @@ TEXT ·addPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+16
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+16
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPD   (DI), Y4
+lanesTurn:
+	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
+	VMOVUPS   (AX), Y8
 	VCMPPD    $0x04, Y13, Y4, Y4
-	VMOVUPD   (AX), Y8
 	VADDPD    Y0, Y8, Y0
 	VBLENDVPD Y4, Y0, Y8, Y0
-	VMOVUPD   Y0, (AX)
-	VMOVUPD   32(DI), Y5
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R8), Y5
 	VMULPD    32(CX), Y5, Y1
+	VMOVUPS   32(AX), Y9
 	VCMPPD    $0x04, Y13, Y5, Y5
-	VMOVUPD   32(AX), Y9
 	VADDPD    Y1, Y9, Y1
 	VBLENDVPD Y5, Y1, Y9, Y1
-	VMOVUPD   Y1, 32(AX)
-	VMOVUPD   64(DI), Y6
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(R8), Y6
 	VMULPD    64(CX), Y6, Y2
+	VMOVUPS   64(AX), Y10
 	VCMPPD    $0x04, Y13, Y6, Y6
-	VMOVUPD   64(AX), Y10
 	VADDPD    Y2, Y10, Y2
 	VBLENDVPD Y6, Y2, Y10, Y2
-	VMOVUPD   Y2, 64(AX)
-	VMOVUPD   96(DI), Y7
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(R8), Y7
 	VMULPD    96(CX), Y7, Y3
+	VMOVUPS   96(AX), Y11
 	VCMPPD    $0x04, Y13, Y7, Y7
-	VMOVUPD   96(AX), Y11
 	VADDPD    Y3, Y11, Y3
 	VBLENDVPD Y7, Y3, Y11, Y3
-	VMOVUPD   Y3, 96(AX)
+	VMOVUPS   Y3, 96(AX)
 	ADDQ      $+128, AX
 	ADDQ      $+128, CX
-	ADDQ      $+128, DI
-	SUBQ      $+16, R8
-	CMPQ      R8, $+16
-	JGE       rowTurn
+	ADDQ      $+128, R8
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       lanesTurn
 
-rowHalf:
-	TESTQ     $+8, R8
-	JZ        rowBelow64
-	VMOVUPD   (DI), Y4
+lanesHalf:
+	TESTQ     $+8, DI
+	JZ        lanesBelow64
+	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
+	VMOVUPS   (AX), Y8
 	VCMPPD    $0x04, Y13, Y4, Y4
-	VMOVUPD   (AX), Y8
 	VADDPD    Y0, Y8, Y0
 	VBLENDVPD Y4, Y0, Y8, Y0
-	VMOVUPD   Y0, (AX)
-	VMOVUPD   32(DI), Y5
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R8), Y5
 	VMULPD    32(CX), Y5, Y1
+	VMOVUPS   32(AX), Y9
 	VCMPPD    $0x04, Y13, Y5, Y5
-	VMOVUPD   32(AX), Y9
 	VADDPD    Y1, Y9, Y1
 	VBLENDVPD Y5, Y1, Y9, Y1
-	VMOVUPD   Y1, 32(AX)
+	VMOVUPS   Y1, 32(AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, CX
-	ADDQ      $+64, DI
+	ADDQ      $+64, R8
 
-rowBelow64:
-	TESTQ     $+4, R8
-	JZ        rowBelow32
-	VMOVUPD   (DI), Y4
+lanesBelow64:
+	TESTQ     $+4, DI
+	JZ        lanesBelow32
+	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
+	VMOVUPS   (AX), Y8
 	VCMPPD    $0x04, Y13, Y4, Y4
-	VMOVUPD   (AX), Y8
 	VADDPD    Y0, Y8, Y0
 	VBLENDVPD Y4, Y0, Y8, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	ADDQ      $+32, DI
+	ADDQ      $+32, R8
 
-rowBelow32:
-	TESTQ     $+2, R8
-	JZ        rowBelow16
-	VMOVUPD   (DI), X4
+lanesBelow32:
+	TESTQ     $+2, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
 	VMULPD    (CX), X4, X0
+	VMOVUPS   (AX), X8
 	VCMPPD    $0x04, X13, X4, X4
-	VMOVUPD   (AX), X8
 	VADDPD    X0, X8, X0
 	VBLENDVPD X4, X0, X8, X0
-	VMOVUPD   X0, (AX)
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, DI
+	ADDQ      $+16, R8
 
-rowBelow16:
-	TESTQ     $+1, R8
-	JZ        rowBelow8
-	VMOVSD    (DI), X4
+lanesBelow16:
+	TESTQ     $+1, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
 	VMOVSD    (CX), X0
 	VMULPD    X0, X4, X0
-	VCMPPD    $0x04, X13, X4, X4
 	VMOVSD    (AX), X8
+	VCMPPD    $0x04, X13, X4, X4
 	VADDPD    X0, X8, X0
 	VBLENDVPD X4, X0, X8, X0
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, DI
+	ADDQ      $+8, R8
 
-rowBelow8:
-	DECQ BX
-	JNZ  row
+lanesBelow8:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addPixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, DI
+	JZ           lanesBelow64
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+lanesBelow64:
+	TESTQ        $+16, DI
+	JZ           lanesBelow32
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VCVTPH2PS X4, Y2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addPixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS   (R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   64(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   96(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanesTurn
+
+lanesHalf:
+	TESTQ     $+32, DI
+	JZ        lanesBelow64
+	VMOVUPS   (R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+
+lanesBelow64:
+	TESTQ     $+16, DI
+	JZ        lanesBelow32
+	VMOVUPS   (R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VMOVUPS   (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VMOVSD    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VMOVSS    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPINSRW   $0x00, (AX), X13, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -2262,15 +9202,15 @@ TEXT ·addMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   SI, DI
+	MOVQ   BX, DI
 	SHLQ   $0x02, DI
 
 plane:
 	VBROADCASTSS (DX), Y12
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           keptHalf
 
@@ -2347,7 +9287,7 @@ keptBelow8:
 
 keptBelow4:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
 	VZEROUPPER
 	RET
@@ -2358,31 +9298,31 @@ TEXT ·addMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   SI, DI
+	MOVQ   BX, DI
 	SHLQ   $0x03, DI
 
 plane:
 	VBROADCASTSD (DX), Y12
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+16
 	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	VMULPD  32(CX), Y12, Y1
 	VADDPD  32(AX), Y1, Y1
-	VMOVUPD Y1, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	VMULPD  64(CX), Y12, Y2
 	VADDPD  64(AX), Y2, Y2
-	VMOVUPD Y2, 64(AX)
+	VMOVUPS Y2, 64(AX)
 	VMULPD  96(CX), Y12, Y3
 	VADDPD  96(AX), Y3, Y3
-	VMOVUPD Y3, 96(AX)
+	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
 	SUBQ    $+16, DI
@@ -2394,10 +9334,10 @@ keptHalf:
 	JZ      keptBelow64
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	VMULPD  32(CX), Y12, Y1
 	VADDPD  32(AX), Y1, Y1
-	VMOVUPD Y1, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 
@@ -2406,7 +9346,7 @@ keptBelow64:
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -2415,7 +9355,7 @@ keptBelow32:
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  (AX), X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -2432,7 +9372,659 @@ keptBelow16:
 
 keptBelow8:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func addMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+
+plane:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           keptHalf
+
+keptTurn:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+32, DI
+	JZ           keptBelow64
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ        $+16, DI
+	JZ           keptBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, DI
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, DI
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, DI
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, DI
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func addMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+
+plane:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  64(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  96(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, DI
+	CMPQ     DI, $+64
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+32, DI
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, DI
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, DI
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, DI
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, DI
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, DI
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	DECQ SI
 	JNZ  plane
 	VZEROUPPER
 	RET
@@ -2443,81 +10035,81 @@ TEXT ·addMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+32
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+32
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPS (DI), Y4
+lanesTurn:
+	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPS 32(DI), Y5
+	VMOVUPS 32(R8), Y5
 	VMULPS  32(CX), Y5, Y1
 	VADDPS  32(AX), Y1, Y1
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS 64(DI), Y6
+	VMOVUPS 64(R8), Y6
 	VMULPS  64(CX), Y6, Y2
 	VADDPS  64(AX), Y2, Y2
 	VMOVUPS Y2, 64(AX)
-	VMOVUPS 96(DI), Y7
+	VMOVUPS 96(R8), Y7
 	VMULPS  96(CX), Y7, Y3
 	VADDPS  96(AX), Y3, Y3
 	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
-	ADDQ    $+128, DI
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     rowTurn
+	ADDQ    $+128, R8
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JGE     lanesTurn
 
-rowHalf:
-	TESTQ   $+16, R8
-	JZ      rowBelow64
-	VMOVUPS (DI), Y4
+lanesHalf:
+	TESTQ   $+16, DI
+	JZ      lanesBelow64
+	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPS 32(DI), Y5
+	VMOVUPS 32(R8), Y5
 	VMULPS  32(CX), Y5, Y1
 	VADDPS  32(AX), Y1, Y1
 	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	ADDQ    $+64, DI
+	ADDQ    $+64, R8
 
-rowBelow64:
-	TESTQ   $+8, R8
-	JZ      rowBelow32
-	VMOVUPS (DI), Y4
+lanesBelow64:
+	TESTQ   $+8, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, DI
+	ADDQ    $+32, R8
 
-rowBelow32:
-	TESTQ   $+4, R8
-	JZ      rowBelow16
-	VMOVUPS (DI), X4
+lanesBelow32:
+	TESTQ   $+4, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
 	VMULPS  (CX), X4, X0
 	VADDPS  (AX), X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, DI
+	ADDQ    $+16, R8
 
-rowBelow16:
-	TESTQ  $+2, R8
-	JZ     rowBelow8
-	VMOVSD (DI), X4
+lanesBelow16:
+	TESTQ  $+2, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
 	VMOVSD (AX), X8
@@ -2525,12 +10117,12 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, DI
+	ADDQ   $+8, R8
 
-rowBelow8:
-	TESTQ  $+1, R8
-	JZ     rowBelow4
-	VMOVSS (DI), X4
+lanesBelow8:
+	TESTQ  $+1, DI
+	JZ     lanesBelow4
+	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
 	VMOVSS (AX), X8
@@ -2538,11 +10130,11 @@ rowBelow8:
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, DI
+	ADDQ   $+4, R8
 
-rowBelow4:
-	DECQ BX
-	JNZ  row
+lanesBelow4:
+	DECQ SI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -2552,81 +10144,81 @@ TEXT ·addMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+16
-	JL   rowHalf
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+16
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPD (DI), Y4
+lanesTurn:
+	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
-	VMOVUPD 32(DI), Y5
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R8), Y5
 	VMULPD  32(CX), Y5, Y1
 	VADDPD  32(AX), Y1, Y1
-	VMOVUPD Y1, 32(AX)
-	VMOVUPD 64(DI), Y6
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R8), Y6
 	VMULPD  64(CX), Y6, Y2
 	VADDPD  64(AX), Y2, Y2
-	VMOVUPD Y2, 64(AX)
-	VMOVUPD 96(DI), Y7
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R8), Y7
 	VMULPD  96(CX), Y7, Y3
 	VADDPD  96(AX), Y3, Y3
-	VMOVUPD Y3, 96(AX)
+	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
-	ADDQ    $+128, DI
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     rowTurn
+	ADDQ    $+128, R8
+	SUBQ    $+16, DI
+	CMPQ    DI, $+16
+	JGE     lanesTurn
 
-rowHalf:
-	TESTQ   $+8, R8
-	JZ      rowBelow64
-	VMOVUPD (DI), Y4
+lanesHalf:
+	TESTQ   $+8, DI
+	JZ      lanesBelow64
+	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
-	VMOVUPD 32(DI), Y5
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R8), Y5
 	VMULPD  32(CX), Y5, Y1
 	VADDPD  32(AX), Y1, Y1
-	VMOVUPD Y1, 32(AX)
+	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
-	ADDQ    $+64, DI
+	ADDQ    $+64, R8
 
-rowBelow64:
-	TESTQ   $+4, R8
-	JZ      rowBelow32
-	VMOVUPD (DI), Y4
+lanesBelow64:
+	TESTQ   $+4, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, DI
+	ADDQ    $+32, R8
 
-rowBelow32:
-	TESTQ   $+2, R8
-	JZ      rowBelow16
-	VMOVUPD (DI), X4
+lanesBelow32:
+	TESTQ   $+2, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
 	VMULPD  (CX), X4, X0
 	VADDPD  (AX), X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, DI
+	ADDQ    $+16, R8
 
-rowBelow16:
-	TESTQ  $+1, R8
-	JZ     rowBelow8
-	VMOVSD (DI), X4
+lanesBelow16:
+	TESTQ  $+1, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
 	VMOVSD (AX), X8
@@ -2634,32 +10226,5640 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, DI
+	ADDQ   $+8, R8
 
-rowBelow8:
-	DECQ BX
-	JNZ  row
+lanesBelow8:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, DI
+	JZ           lanesBelow64
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+lanesBelow64:
+	TESTQ        $+16, DI
+	JZ           lanesBelow32
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VCVTPH2PS X4, Y2
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VCVTPH2PS X4, X2
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  64(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  96(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R8
+	SUBQ     $+64, DI
+	CMPQ     DI, $+64
+	JGE      lanesTurn
+
+lanesHalf:
+	TESTQ    $+32, DI
+	JZ       lanesBelow64
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+
+lanesBelow64:
+	TESTQ    $+16, DI
+	JZ       lanesBelow32
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+lanesBelow32:
+	TESTQ    $+8, DI
+	JZ       lanesBelow16
+	VMOVUPS  (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R8
+
+lanesBelow16:
+	TESTQ    $+4, DI
+	JZ       lanesBelow8
+	VMOVSD   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R8
+
+lanesBelow8:
+	TESTQ    $+2, DI
+	JZ       lanesBelow4
+	VMOVSS   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R8
+
+lanesBelow4:
+	TESTQ    $+1, DI
+	JZ       lanesBelow2
+	VPINSRW  $0x00, (R8), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affinePlanesF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+256
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y14, Y8
+	VADDPS     Y0, Y8, Y0
+	VBLENDVPS  Y15, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y14, Y9
+	VADDPS     Y1, Y9, Y1
+	VBLENDVPS  Y15, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VMOVUPS    Y14, Y10
+	VADDPS     Y2, Y10, Y2
+	VBLENDVPS  Y15, Y2, Y10, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VMOVUPS    Y14, Y11
+	VADDPS     Y3, Y11, Y3
+	VBLENDVPS  Y15, Y3, Y11, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+16, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VMOVUPS    Y14, Y8
+	VADDPS     Y0, Y8, Y0
+	VBLENDVPS  Y15, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VMOVUPS    Y14, Y9
+	VADDPS     Y1, Y9, Y1
+	VBLENDVPS  Y15, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, R8
+	JZ        shortBelow32
+	VMULPS    (CX), Y12, Y0
+	VMOVUPS   Y14, Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+4, R8
+	JZ        shortBelow16
+	VMULPS    (CX), X12, X0
+	VMOVUPS   X14, X8
+	VADDPS    X0, X8, X0
+	VBLENDVPS X15, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+2, R8
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMULPS    X0, X12, X0
+	VMOVUPS   X14, X8
+	VADDPS    X0, X8, X0
+	VBLENDVPS X15, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+1, R8
+	JZ        shortBelow4
+	VMOVSS    (CX), X0
+	VMULPS    X0, X12, X0
+	VMOVUPS   X14, X8
+	VADDPS    X0, X8, X0
+	VBLENDVPS X15, X0, X8, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+
+plane:
+	MOVL         (DX), R9
+	ADDL         R9, R9
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VADDPS     Y14, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VADDPS     Y14, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R9
+	JZ      keptBelow32
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R9
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VADDPS  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R9
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+16, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+8, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affinePlanesF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPD    Y14, Y8
+	VADDPD     Y0, Y8, Y0
+	VBLENDVPD  Y15, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPD    Y14, Y9
+	VADDPD     Y1, Y9, Y1
+	VBLENDVPD  Y15, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VMOVUPD    Y14, Y10
+	VADDPD     Y2, Y10, Y2
+	VBLENDVPD  Y15, Y2, Y10, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VMOVUPD    Y14, Y11
+	VADDPD     Y3, Y11, Y3
+	VBLENDVPD  Y15, Y3, Y11, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+8, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VMOVUPD    Y14, Y8
+	VADDPD     Y0, Y8, Y0
+	VBLENDVPD  Y15, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VMOVUPD    Y14, Y9
+	VADDPD     Y1, Y9, Y1
+	VBLENDVPD  Y15, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, R8
+	JZ        shortBelow32
+	VMULPD    (CX), Y12, Y0
+	VMOVUPD   Y14, Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+2, R8
+	JZ        shortBelow16
+	VMULPD    (CX), X12, X0
+	VMOVUPD   X14, X8
+	VADDPD    X0, X8, X0
+	VBLENDVPD X15, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+1, R8
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMULPD    X0, X12, X0
+	VMOVUPD   X14, X8
+	VADDPD    X0, X8, X0
+	VBLENDVPD X15, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x03, R8
+
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VADDPD     Y14, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VADDPD     Y14, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R9
+	JZ      keptBelow32
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R9
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VADDPD  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VADDPD X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+8, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·affinePlanesF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), X3
+	VCVTPH2PS    X3, Y3
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         shortTurn
+
+shortHalf:
+	TESTQ       $+32, R8
+	JZ          shortBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+shortBelow64:
+	TESTQ       $+16, R8
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     Y14, Y5
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPBLENDVB   Y15, Y5, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, R8
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, R8
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, R8
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, R8
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x01, R8
+
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), X3
+	VCVTPH2PS    X3, Y3
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R9
+	JZ          keptBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), X3
+	VCVTPH2PS    X3, Y3
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affinePlanesBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y15, Y5, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y15, Y5, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y15, Y5, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y15, Y5, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y15, Y5, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y15, Y5, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, R8
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, R8
+	JZ        shortBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, R8
+	JZ        shortBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, R8
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, R8
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x01, R8
+
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R9
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R9
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R9
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R9
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R9
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affinePixelsF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPS     (CX), Y4, Y0
+	VCMPPS     $0x04, Y13, Y4, Y4
+	VADDPS     Y0, Y8, Y0
+	VBLENDVPS  Y4, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPS     32(CX), Y5, Y1
+	VCMPPS     $0x04, Y13, Y5, Y5
+	VADDPS     Y1, Y9, Y1
+	VBLENDVPS  Y5, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    64(R10), Y10
+	VMULPS     64(CX), Y6, Y2
+	VCMPPS     $0x04, Y13, Y6, Y6
+	VADDPS     Y2, Y10, Y2
+	VBLENDVPS  Y6, Y2, Y10, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R9), Y7
+	VMOVUPS    96(R10), Y11
+	VMULPS     96(CX), Y7, Y3
+	VCMPPS     $0x04, Y13, Y7, Y7
+	VADDPS     Y3, Y11, Y3
+	VBLENDVPS  Y7, Y3, Y11, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+16, R8
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPS     (CX), Y4, Y0
+	VCMPPS     $0x04, Y13, Y4, Y4
+	VADDPS     Y0, Y8, Y0
+	VBLENDVPS  Y4, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPS     32(CX), Y5, Y1
+	VCMPPS     $0x04, Y13, Y5, Y5
+	VADDPS     Y1, Y9, Y1
+	VBLENDVPS  Y5, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+lanesBelow64:
+	TESTQ     $+8, R8
+	JZ        lanesBelow32
+	VMOVUPS   (R9), Y4
+	VMOVUPS   (R10), Y8
+	VMULPS    (CX), Y4, Y0
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R9
+	ADDQ      $+32, R10
+
+lanesBelow32:
+	TESTQ     $+4, R8
+	JZ        lanesBelow16
+	VMOVUPS   (R9), X4
+	VMOVUPS   (R10), X8
+	VMULPS    (CX), X4, X0
+	VCMPPS    $0x04, X13, X4, X4
+	VADDPS    X0, X8, X0
+	VBLENDVPS X4, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R9
+	ADDQ      $+16, R10
+
+lanesBelow16:
+	TESTQ     $+2, R8
+	JZ        lanesBelow8
+	VMOVSD    (R9), X4
+	VMOVSD    (R10), X8
+	VMOVSD    (CX), X0
+	VMULPS    X0, X4, X0
+	VCMPPS    $0x04, X13, X4, X4
+	VADDPS    X0, X8, X0
+	VBLENDVPS X4, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R9
+	ADDQ      $+8, R10
+
+lanesBelow8:
+	TESTQ     $+1, R8
+	JZ        lanesBelow4
+	VMOVSS    (R9), X4
+	VMOVSS    (R10), X8
+	VMOVSS    (CX), X0
+	VMULPS    X0, X4, X0
+	VCMPPS    $0x04, X13, X4, X4
+	VADDPS    X0, X8, X0
+	VBLENDVPS X4, X0, X8, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R9
+	ADDQ      $+4, R10
+
+lanesBelow4:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affinePixelsF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPD     (CX), Y4, Y0
+	VCMPPD     $0x04, Y13, Y4, Y4
+	VADDPD     Y0, Y8, Y0
+	VBLENDVPD  Y4, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPD     32(CX), Y5, Y1
+	VCMPPD     $0x04, Y13, Y5, Y5
+	VADDPD     Y1, Y9, Y1
+	VBLENDVPD  Y5, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    64(R10), Y10
+	VMULPD     64(CX), Y6, Y2
+	VCMPPD     $0x04, Y13, Y6, Y6
+	VADDPD     Y2, Y10, Y2
+	VBLENDVPD  Y6, Y2, Y10, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R9), Y7
+	VMOVUPS    96(R10), Y11
+	VMULPD     96(CX), Y7, Y3
+	VCMPPD     $0x04, Y13, Y7, Y7
+	VADDPD     Y3, Y11, Y3
+	VBLENDVPD  Y7, Y3, Y11, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+8, R8
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPD     (CX), Y4, Y0
+	VCMPPD     $0x04, Y13, Y4, Y4
+	VADDPD     Y0, Y8, Y0
+	VBLENDVPD  Y4, Y0, Y8, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPD     32(CX), Y5, Y1
+	VCMPPD     $0x04, Y13, Y5, Y5
+	VADDPD     Y1, Y9, Y1
+	VBLENDVPD  Y5, Y1, Y9, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+lanesBelow64:
+	TESTQ     $+4, R8
+	JZ        lanesBelow32
+	VMOVUPS   (R9), Y4
+	VMOVUPS   (R10), Y8
+	VMULPD    (CX), Y4, Y0
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R9
+	ADDQ      $+32, R10
+
+lanesBelow32:
+	TESTQ     $+2, R8
+	JZ        lanesBelow16
+	VMOVUPS   (R9), X4
+	VMOVUPS   (R10), X8
+	VMULPD    (CX), X4, X0
+	VCMPPD    $0x04, X13, X4, X4
+	VADDPD    X0, X8, X0
+	VBLENDVPD X4, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R9
+	ADDQ      $+16, R10
+
+lanesBelow16:
+	TESTQ     $+1, R8
+	JZ        lanesBelow8
+	VMOVSD    (R9), X4
+	VMOVSD    (R10), X8
+	VMOVSD    (CX), X0
+	VMULPD    X0, X4, X0
+	VCMPPD    $0x04, X13, X4, X4
+	VADDPD    X0, X8, X0
+	VBLENDVPD X4, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R9
+	ADDQ      $+8, R10
+
+lanesBelow8:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·affinePixelsF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VMOVUPS      (R10), Y5
+	VMOVUPS      (R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R10), Y5
+	VMOVUPS      32(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R10), Y5
+	VMOVUPS      64(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R10), Y5
+	VMOVUPS      96(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R9
+	ADDQ         $+128, R10
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, R8
+	JZ           lanesBelow64
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R10), Y5
+	VMOVUPS      (R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R10), Y5
+	VMOVUPS      32(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+
+lanesBelow64:
+	TESTQ        $+16, R8
+	JZ           lanesBelow32
+	VMOVUPS      (R10), Y5
+	VMOVUPS      (R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R9
+	ADDQ         $+32, R10
+
+lanesBelow32:
+	TESTQ     $+8, R8
+	JZ        lanesBelow16
+	VMOVUPS   (R10), X5
+	VMOVUPS   (R9), X4
+	VCVTPH2PS X4, Y2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R9
+	ADDQ      $+16, R10
+
+lanesBelow16:
+	TESTQ     $+4, R8
+	JZ        lanesBelow8
+	VMOVSD    (R10), X5
+	VMOVSD    (R9), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R9
+	ADDQ      $+8, R10
+
+lanesBelow8:
+	TESTQ     $+2, R8
+	JZ        lanesBelow4
+	VMOVSS    (R10), X5
+	VMOVSS    (R9), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R9
+	ADDQ      $+4, R10
+
+lanesBelow4:
+	TESTQ     $+1, R8
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R10), X13, X5
+	VPINSRW   $0x00, (R9), X13, X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R9
+	ADDQ      $+2, R10
+
+lanesBelow2:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affinePixelsBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Y5
+	VMOVUPS    (R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R10), Y5
+	VMOVUPS    64(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R10), Y5
+	VMOVUPS    96(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, R8
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Y5
+	VMOVUPS    (R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+lanesBelow64:
+	TESTQ     $+16, R8
+	JZ        lanesBelow32
+	VMOVUPS   (R10), Y5
+	VMOVUPS   (R9), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R9
+	ADDQ      $+32, R10
+
+lanesBelow32:
+	TESTQ     $+8, R8
+	JZ        lanesBelow16
+	VMOVUPS   (R10), X5
+	VMOVUPS   (R9), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R9
+	ADDQ      $+16, R10
+
+lanesBelow16:
+	TESTQ     $+4, R8
+	JZ        lanesBelow8
+	VMOVSD    (R10), X5
+	VMOVSD    (R9), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R9
+	ADDQ      $+8, R10
+
+lanesBelow8:
+	TESTQ     $+2, R8
+	JZ        lanesBelow4
+	VMOVSS    (R10), X5
+	VMOVSS    (R9), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R9
+	ADDQ      $+4, R10
+
+lanesBelow4:
+	TESTQ     $+1, R8
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R10), X13, X5
+	VPINSRW   $0x00, (R9), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R9
+	ADDQ      $+2, R10
+
+lanesBelow2:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   BX, R8
+	SHLQ   $0x02, R8
+
+plane:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VADDPS     Y14, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VADDPS     Y14, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VADDPS  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   BX, R8
+	SHLQ   $0x03, R8
+
+plane:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VADDPD     Y14, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VADDPD     Y14, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VADDPD  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VADDPD X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·affineMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+
+plane:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), X3
+	VCVTPH2PS    X3, Y3
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affineMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+
+plane:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPS     (CX), Y4, Y0
+	VADDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPS     32(CX), Y5, Y1
+	VADDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    64(R10), Y10
+	VMULPS     64(CX), Y6, Y2
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R9), Y7
+	VMOVUPS    96(R10), Y11
+	VMULPS     96(CX), Y7, Y3
+	VADDPS     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+16, R8
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPS     (CX), Y4, Y0
+	VADDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPS     32(CX), Y5, Y1
+	VADDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+lanesBelow64:
+	TESTQ   $+8, R8
+	JZ      lanesBelow32
+	VMOVUPS (R9), Y4
+	VMOVUPS (R10), Y8
+	VMULPS  (CX), Y4, Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R9
+	ADDQ    $+32, R10
+
+lanesBelow32:
+	TESTQ   $+4, R8
+	JZ      lanesBelow16
+	VMOVUPS (R9), X4
+	VMOVUPS (R10), X8
+	VMULPS  (CX), X4, X0
+	VADDPS  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+
+lanesBelow16:
+	TESTQ  $+2, R8
+	JZ     lanesBelow8
+	VMOVSD (R9), X4
+	VMOVSD (R10), X8
+	VMOVSD (CX), X0
+	VMULPS X0, X4, X0
+	VADDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R9
+	ADDQ   $+8, R10
+
+lanesBelow8:
+	TESTQ  $+1, R8
+	JZ     lanesBelow4
+	VMOVSS (R9), X4
+	VMOVSS (R10), X8
+	VMOVSS (CX), X0
+	VMULPS X0, X4, X0
+	VADDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R9
+	ADDQ   $+4, R10
+
+lanesBelow4:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPD     (CX), Y4, Y0
+	VADDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPD     32(CX), Y5, Y1
+	VADDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    64(R10), Y10
+	VMULPD     64(CX), Y6, Y2
+	VADDPD     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R9), Y7
+	VMOVUPS    96(R10), Y11
+	VMULPD     96(CX), Y7, Y3
+	VADDPD     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+8, R8
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VMULPD     (CX), Y4, Y0
+	VADDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VMULPD     32(CX), Y5, Y1
+	VADDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+lanesBelow64:
+	TESTQ   $+4, R8
+	JZ      lanesBelow32
+	VMOVUPS (R9), Y4
+	VMOVUPS (R10), Y8
+	VMULPD  (CX), Y4, Y0
+	VADDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R9
+	ADDQ    $+32, R10
+
+lanesBelow32:
+	TESTQ   $+2, R8
+	JZ      lanesBelow16
+	VMOVUPS (R9), X4
+	VMOVUPS (R10), X8
+	VMULPD  (CX), X4, X0
+	VADDPD  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+
+lanesBelow16:
+	TESTQ  $+1, R8
+	JZ     lanesBelow8
+	VMOVSD (R9), X4
+	VMOVSD (R10), X8
+	VMOVSD (CX), X0
+	VMULPD X0, X4, X0
+	VADDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R9
+	ADDQ   $+8, R10
+
+lanesBelow8:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·affineMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VMOVUPS      (R10), Y5
+	VMOVUPS      (R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R10), Y5
+	VMOVUPS      32(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R10), Y5
+	VMOVUPS      64(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R10), Y5
+	VMOVUPS      96(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R9
+	ADDQ         $+128, R10
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, R8
+	JZ           lanesBelow64
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R10), Y5
+	VMOVUPS      (R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R10), Y5
+	VMOVUPS      32(R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R10
+
+lanesBelow64:
+	TESTQ        $+16, R8
+	JZ           lanesBelow32
+	VMOVUPS      (R10), Y5
+	VMOVUPS      (R9), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R9
+	ADDQ         $+32, R10
+
+lanesBelow32:
+	TESTQ     $+8, R8
+	JZ        lanesBelow16
+	VMOVUPS   (R10), X5
+	VMOVUPS   (R9), X4
+	VCVTPH2PS X4, Y2
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R9
+	ADDQ      $+16, R10
+
+lanesBelow16:
+	TESTQ     $+4, R8
+	JZ        lanesBelow8
+	VMOVSD    (R10), X5
+	VMOVSD    (R9), X4
+	VCVTPH2PS X4, X2
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R9
+	ADDQ      $+8, R10
+
+lanesBelow8:
+	TESTQ     $+2, R8
+	JZ        lanesBelow4
+	VMOVSS    (R10), X5
+	VMOVSS    (R9), X4
+	VCVTPH2PS X4, X2
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R9
+	ADDQ      $+4, R10
+
+lanesBelow4:
+	TESTQ     $+1, R8
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R10), X13, X5
+	VPINSRW   $0x00, (R9), X13, X4
+	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R9
+	ADDQ      $+2, R10
+
+lanesBelow2:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affineMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Y5
+	VMOVUPS    (R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R10), Y5
+	VMOVUPS    64(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R10), Y5
+	VMOVUPS    96(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, R8
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Y5
+	VMOVUPS    (R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+lanesBelow64:
+	TESTQ    $+16, R8
+	JZ       lanesBelow32
+	VMOVUPS  (R10), Y5
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R9
+	ADDQ     $+32, R10
+
+lanesBelow32:
+	TESTQ    $+8, R8
+	JZ       lanesBelow16
+	VMOVUPS  (R10), X5
+	VMOVUPS  (R9), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R9
+	ADDQ     $+16, R10
+
+lanesBelow16:
+	TESTQ    $+4, R8
+	JZ       lanesBelow8
+	VMOVSD   (R10), X5
+	VMOVSD   (R9), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R9
+	ADDQ     $+8, R10
+
+lanesBelow8:
+	TESTQ    $+2, R8
+	JZ       lanesBelow4
+	VMOVSS   (R10), X5
+	VMOVSS   (R9), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R9
+	ADDQ     $+4, R10
+
+lanesBelow4:
+	TESTQ    $+1, R8
+	JZ       lanesBelow2
+	VPINSRW  $0x00, (R10), X13, X5
+	VPINSRW  $0x00, (R9), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R9
+	ADDQ     $+2, R10
+
+lanesBelow2:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func streamScalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
+// Requires: AVX, AVX2
 TEXT ·streamScalePlanesF32AVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
-	VXORPS X13, X13, X13
-	MOVQ   SI, DI
-	SHLQ   $0x02, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+512
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	MOVQ         BX, R8
+	TESTQ        $+4, AX
+	JZ           runAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X0, X12, X0
+	VANDPS       X15, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+
+runAligned4:
+	TESTQ  $+8, AX
+	JZ     runAligned8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	SUBQ   $+2, R8
+
+runAligned8:
+	TESTQ   $+16, AX
+	JZ      runAligned16
+	VMULPS  (CX), X12, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+4, R8
+
+runAligned16:
+	TESTQ   $+32, AX
+	JZ      runAligned32
+	VMULPS  (CX), Y12, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+8
+	JL   border
+
+vector:
+	VMULPS   (CX), Y12, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+8, R8
+	CMPQ     R8, $+8
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VBROADCASTSS (DX), Y4
+	VBROADCASTSS 4(DX), Y14
+	ADDQ         $+4, DX
+	MOVQ         R8, R9
+	SHLQ         $0x02, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VMULPS       (CX), Y4, Y0
+	VCMPPS       $0x04, Y13, Y4, Y8
+	VANDPS       Y8, Y0, Y0
+	VMOVNTPS     Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+8, R8
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	JMP          run
+
+last:
+	MOVQ    R8, DX
+	TESTQ   $+4, DX
+	JZ      runBelow16
+	VMULPS  (CX), X12, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+runBelow16:
+	TESTQ  $+2, DX
+	JZ     runBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+runBelow8:
+	TESTQ  $+1, DX
+	JZ     runBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+runBelow4:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
 
 plane:
 	MOVL         (DX), R8
 	ADDL         R8, R8
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	TESTQ        $+4, AX
 	JZ           keptAligned4
 	VMOVSS       (CX), X0
@@ -2763,13 +15963,14 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ   DI, CX
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	TESTQ  $+4, AX
 	JZ     fillAligned4
 	VMOVSS X13, (AX)
@@ -2844,29 +16045,137 @@ fillBelow8:
 
 fillBelow4:
 	JMP next
-
-done:
 	VZEROUPPER
 	RET
 
+DATA border<>+0(SB)/8, $0xffffffffffffffff
+DATA border<>+8(SB)/8, $0xffffffffffffffff
+DATA border<>+16(SB)/8, $0xffffffffffffffff
+DATA border<>+24(SB)/8, $0xffffffffffffffff
+DATA border<>+32(SB)/8, $0x0000000000000000
+DATA border<>+40(SB)/8, $0x0000000000000000
+DATA border<>+48(SB)/8, $0x0000000000000000
+DATA border<>+56(SB)/8, $0x0000000000000000
+GLOBL border<>(SB), RODATA|NOPTR, $64
+
 // func streamScalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, AVX2
 TEXT ·streamScalePlanesF64AVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
-	VXORPS X13, X13, X13
-	MOVQ   SI, DI
-	SHLQ   $0x03, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+256
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	MOVQ         BX, R8
+	TESTQ        $+8, AX
+	JZ           runAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X0, X12, X0
+	VANDPD       X15, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	SUBQ         $+1, R8
+
+runAligned8:
+	TESTQ   $+16, AX
+	JZ      runAligned16
+	VMULPD  (CX), X12, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+2, R8
+
+runAligned16:
+	TESTQ   $+32, AX
+	JZ      runAligned32
+	VMULPD  (CX), Y12, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+4, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+4
+	JL   border
+
+vector:
+	VMULPD   (CX), Y12, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VBROADCASTSD (DX), Y4
+	VBROADCASTSD 8(DX), Y14
+	ADDQ         $+8, DX
+	MOVQ         R8, R9
+	SHLQ         $0x03, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPD      Y14, Y4
+	VMULPD       (CX), Y4, Y0
+	VCMPPD       $0x04, Y13, Y4, Y8
+	VANDPD       Y8, Y0, Y0
+	VMOVNTPS     Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+4, R8
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	JMP          run
+
+last:
+	MOVQ    R8, DX
+	TESTQ   $+2, DX
+	JZ      runBelow16
+	VMULPD  (CX), X12, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+runBelow16:
+	TESTQ  $+1, DX
+	JZ     runBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+runBelow8:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
 
 plane:
 	MOVQ         (DX), R8
 	ADDQ         R8, R8
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	TESTQ        $+8, AX
 	JZ           keptAligned8
 	VMOVSD       (CX), X0
@@ -2880,7 +16189,7 @@ keptAligned8:
 	TESTQ   $+16, AX
 	JZ      keptAligned16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 	SUBQ    $+2, R8
@@ -2889,7 +16198,7 @@ keptAligned16:
 	TESTQ   $+32, AX
 	JZ      keptAligned32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	SUBQ    $+4, R8
@@ -2900,13 +16209,13 @@ keptAligned32:
 
 keptTurn:
 	VMULPD   (CX), Y12, Y0
-	VMOVNTPD Y0, (AX)
+	VMOVNTPS Y0, (AX)
 	VMULPD   32(CX), Y12, Y1
-	VMOVNTPD Y1, 32(AX)
+	VMOVNTPS Y1, 32(AX)
 	VMULPD   64(CX), Y12, Y2
-	VMOVNTPD Y2, 64(AX)
+	VMOVNTPS Y2, 64(AX)
 	VMULPD   96(CX), Y12, Y3
-	VMOVNTPD Y3, 96(AX)
+	VMOVNTPS Y3, 96(AX)
 	ADDQ     $+128, AX
 	ADDQ     $+128, CX
 	SUBQ     $+16, R8
@@ -2917,9 +16226,9 @@ keptHalf:
 	TESTQ    $+8, R8
 	JZ       keptBelow64
 	VMULPD   (CX), Y12, Y0
-	VMOVNTPD Y0, (AX)
+	VMOVNTPS Y0, (AX)
 	VMULPD   32(CX), Y12, Y1
-	VMOVNTPD Y1, 32(AX)
+	VMOVNTPS Y1, 32(AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
 
@@ -2927,7 +16236,7 @@ keptBelow64:
 	TESTQ    $+4, R8
 	JZ       keptBelow32
 	VMULPD   (CX), Y12, Y0
-	VMOVNTPD Y0, (AX)
+	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 
@@ -2935,7 +16244,7 @@ keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -2951,13 +16260,14 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ   DI, CX
-	MOVQ   SI, R8
+	MOVQ   BX, R8
 	TESTQ  $+8, AX
 	JZ     fillAligned8
 	VMOVSD X13, (AX)
@@ -2967,14 +16277,14 @@ dropped:
 fillAligned8:
 	TESTQ   $+16, AX
 	JZ      fillAligned16
-	VMOVUPD X13, (AX)
+	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 	SUBQ    $+2, R8
 
 fillAligned16:
 	TESTQ   $+32, AX
 	JZ      fillAligned32
-	VMOVUPD Y13, (AX)
+	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 	SUBQ    $+4, R8
 
@@ -2983,10 +16293,10 @@ fillAligned32:
 	JL   fillHalf
 
 fillTurn:
-	VMOVNTPD Y13, (AX)
-	VMOVNTPD Y13, 32(AX)
-	VMOVNTPD Y13, 64(AX)
-	VMOVNTPD Y13, 96(AX)
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
 	ADDQ     $+128, AX
 	SUBQ     $+16, R8
 	CMPQ     R8, $+16
@@ -2995,20 +16305,20 @@ fillTurn:
 fillHalf:
 	TESTQ    $+8, R8
 	JZ       fillBelow64
-	VMOVNTPD Y13, (AX)
-	VMOVNTPD Y13, 32(AX)
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
 	ADDQ     $+64, AX
 
 fillBelow64:
 	TESTQ    $+4, R8
 	JZ       fillBelow32
-	VMOVNTPD Y13, (AX)
+	VMOVNTPS Y13, (AX)
 	ADDQ     $+32, AX
 
 fillBelow32:
 	TESTQ   $+2, R8
 	JZ      fillBelow16
-	VMOVUPD X13, (AX)
+	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
@@ -3019,8 +16329,1258 @@ fillBelow16:
 
 fillBelow8:
 	JMP next
+	VZEROUPPER
+	RET
 
-done:
+// func streamScalePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamScalePlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+1024
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPANDN       X4, X15, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ     $+4, AX
+	JZ        runAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+runAligned4:
+	TESTQ     $+8, AX
+	JZ        runAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+runAligned8:
+	TESTQ     $+16, AX
+	JZ        runAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+16
+	JL   border
+
+vector:
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+	CMPQ        R8, $+16
+	JGE         vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VPBROADCASTW (DX), Y4
+	VPBROADCASTW 2(DX), Y14
+	ADDQ         $+2, DX
+	MOVQ         R8, R9
+	SHLQ         $0x01, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+16, R8
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	JMP          run
+
+last:
+	MOVQ      R8, DX
+	TESTQ     $+8, DX
+	JZ        runBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+runBelow16:
+	TESTQ     $+4, DX
+	JZ        runBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+runBelow8:
+	TESTQ     $+2, DX
+	JZ        runBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+runBelow4:
+	TESTQ     $+1, DX
+	JZ        runBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+64
+	JL   keptHalf
+
+keptTurn:
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    DI, CX
+	MOVQ    BX, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+16, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamScalePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+1024
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPANDN       X4, X15, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ    $+4, AX
+	JZ       runAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	SUBQ     $+2, R8
+
+runAligned4:
+	TESTQ    $+8, AX
+	JZ       runAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	SUBQ     $+4, R8
+
+runAligned8:
+	TESTQ    $+16, AX
+	JZ       runAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	SUBQ     $+8, R8
+
+runAligned16:
+	TESTQ    $+32, AX
+	JZ       runAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+16
+	JL   border
+
+vector:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VPBROADCASTW (DX), Y4
+	VPBROADCASTW 2(DX), Y14
+	ADDQ         $+2, DX
+	MOVQ         R8, R9
+	SHLQ         $0x01, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VPAND        Y4, Y11, Y3
+	VPSLLD       $0x10, Y4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VMOVUPS      (CX), Y4
+	VPAND        Y4, Y11, Y1
+	VPSLLD       $0x10, Y4, Y0
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y1, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y1, Y1
+	VPADDD       Y6, Y1, Y1
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+16, R8
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	JMP          run
+
+last:
+	MOVQ     R8, DX
+	TESTQ    $+8, DX
+	JZ       runBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+runBelow16:
+	TESTQ    $+4, DX
+	JZ       runBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+runBelow8:
+	TESTQ    $+2, DX
+	JZ       runBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+runBelow4:
+	TESTQ    $+1, DX
+	JZ       runBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ    $+4, AX
+	JZ       keptAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	SUBQ     $+2, R8
+
+keptAligned4:
+	TESTQ    $+8, AX
+	JZ       keptAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	SUBQ     $+4, R8
+
+keptAligned8:
+	TESTQ    $+16, AX
+	JZ       keptAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	SUBQ     $+8, R8
+
+keptAligned16:
+	TESTQ    $+32, AX
+	JZ       keptAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+64
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+32, R8
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    DI, CX
+	MOVQ    BX, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+16, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
 	VZEROUPPER
 	RET
 
@@ -3030,76 +17590,89 @@ TEXT ·streamScalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+32
-	JL   rowHalf
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
 
-rowTurn:
-	VMOVUPS  (DI), Y4
-	VMULPS   (CX), Y4, Y0
-	VCMPPS   $0x04, Y13, Y4, Y8
-	VANDPS   Y8, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMOVUPS  32(DI), Y5
-	VMULPS   32(CX), Y5, Y1
-	VCMPPS   $0x04, Y13, Y5, Y9
-	VANDPS   Y9, Y1, Y1
-	VMOVNTPS Y1, 32(AX)
-	VMOVUPS  64(DI), Y6
-	VMULPS   64(CX), Y6, Y2
-	VCMPPS   $0x04, Y13, Y6, Y10
+zonesLine:
+	VMOVUPS  (R11), Y8
+	VCMPPS   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R11), Y9
+	VCMPPS   $0x04, Y13, Y9, Y11
+	VMULPS   (CX), Y8, Y0
+	VANDPS   Y10, Y0, Y0
+	VMULPS   32(CX), Y9, Y1
+	VANDPS   Y11, Y1, Y1
+	VMULPS   (CX)(R9*1), Y8, Y2
 	VANDPS   Y10, Y2, Y2
-	VMOVNTPS Y2, 64(AX)
-	VMOVUPS  96(DI), Y7
-	VMULPS   96(CX), Y7, Y3
-	VCMPPS   $0x04, Y13, Y7, Y11
+	VMULPS   32(CX)(R9*1), Y9, Y3
 	VANDPS   Y11, Y3, Y3
-	VMOVNTPS Y3, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	ADDQ     $+128, DI
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
-	JGE      rowTurn
-
-rowHalf:
-	TESTQ    $+16, R8
-	JZ       rowBelow64
-	VMOVUPS  (DI), Y4
-	VMULPS   (CX), Y4, Y0
-	VCMPPS   $0x04, Y13, Y4, Y8
-	VANDPS   Y8, Y0, Y0
+	VMULPS   (CX)(R9*2), Y8, Y4
+	VANDPS   Y10, Y4, Y4
+	VMULPS   32(CX)(R9*2), Y9, Y5
+	VANDPS   Y11, Y5, Y5
+	VMULPS   (CX)(DI*1), Y8, Y6
+	VANDPS   Y10, Y6, Y6
+	VMULPS   32(CX)(DI*1), Y9, Y7
+	VANDPS   Y11, Y7, Y7
 	VMOVNTPS Y0, (AX)
-	VMOVUPS  32(DI), Y5
-	VMULPS   32(CX), Y5, Y1
-	VCMPPS   $0x04, Y13, Y5, Y9
-	VANDPS   Y9, Y1, Y1
+	VMOVNTPS Y1, 32(AX)
+	VMOVNTPS Y2, (AX)(R9*1)
+	VMOVNTPS Y3, 32(AX)(R9*1)
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVNTPS Y5, 32(AX)(R9*2)
+	VMOVNTPS Y6, (AX)(DI*1)
+	VMOVNTPS Y7, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+16, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y8
+	VCMPPS   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R8), Y9
+	VCMPPS   $0x04, Y13, Y9, Y11
+	VMULPS   (CX), Y8, Y0
+	VANDPS   Y10, Y0, Y0
+	VMULPS   32(CX), Y9, Y1
+	VANDPS   Y11, Y1, Y1
+	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
-	ADDQ     $+64, DI
+	ADDQ     $+64, R8
+	SUBQ     $+16, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
 
-rowBelow64:
-	TESTQ    $+8, R8
-	JZ       rowBelow32
-	VMOVUPS  (DI), Y4
-	VMULPS   (CX), Y4, Y0
-	VCMPPS   $0x04, Y13, Y4, Y8
-	VANDPS   Y8, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, DI
-
-rowBelow32:
-	DECQ BX
-	JNZ  row
+done:
 	VZEROUPPER
 	RET
 
@@ -3109,94 +17682,637 @@ TEXT ·streamScalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+16
-	JL   rowHalf
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
 
-rowTurn:
-	VMOVUPD  (DI), Y4
-	VMULPD   (CX), Y4, Y0
-	VCMPPD   $0x04, Y13, Y4, Y8
-	VANDPD   Y8, Y0, Y0
-	VMOVNTPD Y0, (AX)
-	VMOVUPD  32(DI), Y5
-	VMULPD   32(CX), Y5, Y1
-	VCMPPD   $0x04, Y13, Y5, Y9
-	VANDPD   Y9, Y1, Y1
-	VMOVNTPD Y1, 32(AX)
-	VMOVUPD  64(DI), Y6
-	VMULPD   64(CX), Y6, Y2
-	VCMPPD   $0x04, Y13, Y6, Y10
+zonesLine:
+	VMOVUPS  (R11), Y8
+	VCMPPD   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R11), Y9
+	VCMPPD   $0x04, Y13, Y9, Y11
+	VMULPD   (CX), Y8, Y0
+	VANDPD   Y10, Y0, Y0
+	VMULPD   32(CX), Y9, Y1
+	VANDPD   Y11, Y1, Y1
+	VMULPD   (CX)(R9*1), Y8, Y2
 	VANDPD   Y10, Y2, Y2
-	VMOVNTPD Y2, 64(AX)
-	VMOVUPD  96(DI), Y7
-	VMULPD   96(CX), Y7, Y3
-	VCMPPD   $0x04, Y13, Y7, Y11
+	VMULPD   32(CX)(R9*1), Y9, Y3
 	VANDPD   Y11, Y3, Y3
-	VMOVNTPD Y3, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	ADDQ     $+128, DI
-	SUBQ     $+16, R8
-	CMPQ     R8, $+16
-	JGE      rowTurn
-
-rowHalf:
-	TESTQ    $+8, R8
-	JZ       rowBelow64
-	VMOVUPD  (DI), Y4
-	VMULPD   (CX), Y4, Y0
-	VCMPPD   $0x04, Y13, Y4, Y8
-	VANDPD   Y8, Y0, Y0
-	VMOVNTPD Y0, (AX)
-	VMOVUPD  32(DI), Y5
-	VMULPD   32(CX), Y5, Y1
-	VCMPPD   $0x04, Y13, Y5, Y9
-	VANDPD   Y9, Y1, Y1
-	VMOVNTPD Y1, 32(AX)
+	VMULPD   (CX)(R9*2), Y8, Y4
+	VANDPD   Y10, Y4, Y4
+	VMULPD   32(CX)(R9*2), Y9, Y5
+	VANDPD   Y11, Y5, Y5
+	VMULPD   (CX)(DI*1), Y8, Y6
+	VANDPD   Y10, Y6, Y6
+	VMULPD   32(CX)(DI*1), Y9, Y7
+	VANDPD   Y11, Y7, Y7
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	VMOVNTPS Y2, (AX)(R9*1)
+	VMOVNTPS Y3, 32(AX)(R9*1)
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVNTPS Y5, 32(AX)(R9*2)
+	VMOVNTPS Y6, (AX)(DI*1)
+	VMOVNTPS Y7, 32(AX)(DI*1)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
-	ADDQ     $+64, DI
+	ADDQ     $+64, R11
+	SUBQ     $+8, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
 
-rowBelow64:
-	TESTQ    $+4, R8
-	JZ       rowBelow32
-	VMOVUPD  (DI), Y4
-	VMULPD   (CX), Y4, Y0
-	VCMPPD   $0x04, Y13, Y4, Y8
-	VANDPD   Y8, Y0, Y0
-	VMOVNTPD Y0, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, DI
+rest:
+	ANDQ $+3, SI
+	JZ   done
 
-rowBelow32:
-	DECQ BX
-	JNZ  row
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y8
+	VCMPPD   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R8), Y9
+	VCMPPD   $0x04, Y13, Y9, Y11
+	VMULPD   (CX), Y8, Y0
+	VANDPD   Y10, Y0, Y0
+	VMULPD   32(CX), Y9, Y1
+	VANDPD   Y11, Y1, Y1
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+8, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamScalePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamScalePixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS      (R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)
+	VCVTPH2PS    (CX)(R9*1), Y0
+	VCVTPH2PS    16(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)(R9*1)
+	VCVTPH2PS    (CX)(R9*2), Y0
+	VCVTPH2PS    16(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)(R9*2)
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VCVTPH2PS    16(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)(DI*1)
+	VMOVUPS      32(R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, 32(AX)
+	VCVTPH2PS    32(CX)(R9*1), Y0
+	VCVTPH2PS    48(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, 32(AX)(R9*1)
+	VCVTPH2PS    32(CX)(R9*2), Y0
+	VCVTPH2PS    48(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, 32(AX)(R9*2)
+	VCVTPH2PS    32(CX)(DI*1), Y0
+	VCVTPH2PS    48(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, 32(AX)(DI*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	JNZ          zonesLine
+	DECQ         R8
+	JNZ          zones
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, DI
+	JNZ          singleLine
+	DECQ         SI
+	JNZ          single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamScalePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamScalePixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  (CX)(R9*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)(R9*1)
+	VMOVUPS  (CX)(R9*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVUPS  (CX)(DI*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)(DI*1)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  32(CX)(R9*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)(R9*1)
+	VMOVUPS  32(CX)(R9*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)(R9*2)
+	VMOVUPS  32(CX)(DI*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+32, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+32, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
+// Requires: AVX, AVX2
 TEXT ·streamMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
-	VXORPS X13, X13, X13
-	MOVQ   SI, DI
-	SHLQ   $0x02, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+512
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VBROADCASTSS (DX), Y12
+	MOVQ         BX, R8
+	TESTQ        $+4, AX
+	JZ           runAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X0, X12, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+
+runAligned4:
+	TESTQ  $+8, AX
+	JZ     runAligned8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	SUBQ   $+2, R8
+
+runAligned8:
+	TESTQ   $+16, AX
+	JZ      runAligned16
+	VMULPS  (CX), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+4, R8
+
+runAligned16:
+	TESTQ   $+32, AX
+	JZ      runAligned32
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+8
+	JL   border
+
+vector:
+	VMULPS   (CX), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+8, R8
+	CMPQ     R8, $+8
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VBROADCASTSS (DX), Y4
+	VBROADCASTSS 4(DX), Y14
+	ADDQ         $+4, DX
+	MOVQ         R8, R9
+	SHLQ         $0x02, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VMULPS       (CX), Y4, Y0
+	VMOVNTPS     Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+8, R8
+	VBROADCASTSS (DX), Y12
+	JMP          run
+
+last:
+	MOVQ    R8, DX
+	TESTQ   $+4, DX
+	JZ      runBelow16
+	VMULPS  (CX), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+runBelow16:
+	TESTQ  $+2, DX
+	JZ     runBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+runBelow8:
+	TESTQ  $+1, DX
+	JZ     runBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+runBelow4:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
 
 plane:
 	VBROADCASTSS (DX), Y12
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	TESTQ        $+4, AX
 	JZ           keptAligned4
 	VMOVSS       (CX), X0
@@ -3299,26 +18415,116 @@ keptBelow8:
 
 keptBelow4:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
 	VZEROUPPER
 	RET
 
 // func streamMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, AVX2
 TEXT ·streamMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
-	VXORPS X13, X13, X13
-	MOVQ   SI, DI
-	SHLQ   $0x03, DI
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+256
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VBROADCASTSD (DX), Y12
+	MOVQ         BX, R8
+	TESTQ        $+8, AX
+	JZ           runAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X0, X12, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	SUBQ         $+1, R8
+
+runAligned8:
+	TESTQ   $+16, AX
+	JZ      runAligned16
+	VMULPD  (CX), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+2, R8
+
+runAligned16:
+	TESTQ   $+32, AX
+	JZ      runAligned32
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+4, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+4
+	JL   border
+
+vector:
+	VMULPD   (CX), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VBROADCASTSD (DX), Y4
+	VBROADCASTSD 8(DX), Y14
+	ADDQ         $+8, DX
+	MOVQ         R8, R9
+	SHLQ         $0x03, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPD      Y14, Y4
+	VMULPD       (CX), Y4, Y0
+	VMOVNTPS     Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+4, R8
+	VBROADCASTSD (DX), Y12
+	JMP          run
+
+last:
+	MOVQ    R8, DX
+	TESTQ   $+2, DX
+	JZ      runBelow16
+	VMULPD  (CX), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+runBelow16:
+	TESTQ  $+1, DX
+	JZ     runBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+runBelow8:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
 
 plane:
 	VBROADCASTSD (DX), Y12
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	TESTQ        $+8, AX
 	JZ           keptAligned8
 	VMOVSD       (CX), X0
@@ -3332,7 +18538,7 @@ keptAligned8:
 	TESTQ   $+16, AX
 	JZ      keptAligned16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 	SUBQ    $+2, DI
@@ -3341,7 +18547,7 @@ keptAligned16:
 	TESTQ   $+32, AX
 	JZ      keptAligned32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	SUBQ    $+4, DI
@@ -3352,13 +18558,13 @@ keptAligned32:
 
 keptTurn:
 	VMULPD   (CX), Y12, Y0
-	VMOVNTPD Y0, (AX)
+	VMOVNTPS Y0, (AX)
 	VMULPD   32(CX), Y12, Y1
-	VMOVNTPD Y1, 32(AX)
+	VMOVNTPS Y1, 32(AX)
 	VMULPD   64(CX), Y12, Y2
-	VMOVNTPD Y2, 64(AX)
+	VMOVNTPS Y2, 64(AX)
 	VMULPD   96(CX), Y12, Y3
-	VMOVNTPD Y3, 96(AX)
+	VMOVNTPS Y3, 96(AX)
 	ADDQ     $+128, AX
 	ADDQ     $+128, CX
 	SUBQ     $+16, DI
@@ -3369,9 +18575,9 @@ keptHalf:
 	TESTQ    $+8, DI
 	JZ       keptBelow64
 	VMULPD   (CX), Y12, Y0
-	VMOVNTPD Y0, (AX)
+	VMOVNTPS Y0, (AX)
 	VMULPD   32(CX), Y12, Y1
-	VMOVNTPD Y1, 32(AX)
+	VMOVNTPS Y1, 32(AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
 
@@ -3379,7 +18585,7 @@ keptBelow64:
 	TESTQ    $+4, DI
 	JZ       keptBelow32
 	VMULPD   (CX), Y12, Y0
-	VMOVNTPD Y0, (AX)
+	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 
@@ -3387,7 +18593,7 @@ keptBelow32:
 	TESTQ   $+2, DI
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -3402,7 +18608,1033 @@ keptBelow16:
 
 keptBelow8:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+1024
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ     $+4, AX
+	JZ        runAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+runAligned4:
+	TESTQ     $+8, AX
+	JZ        runAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+runAligned8:
+	TESTQ     $+16, AX
+	JZ        runAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+16
+	JL   border
+
+vector:
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+	CMPQ        R8, $+16
+	JGE         vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VPBROADCASTW (DX), Y4
+	VPBROADCASTW 2(DX), Y14
+	ADDQ         $+2, DX
+	MOVQ         R8, R9
+	SHLQ         $0x01, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+16, R8
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	JMP          run
+
+last:
+	MOVQ      R8, DX
+	TESTQ     $+8, DX
+	JZ        runBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+runBelow16:
+	TESTQ     $+4, DX
+	JZ        runBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+runBelow8:
+	TESTQ     $+2, DX
+	JZ        runBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+runBelow4:
+	TESTQ     $+1, DX
+	JZ        runBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, DI
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, DI
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, DI
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, DI
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, DI
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, DI
+
+keptAligned32:
+	CMPQ DI, $+64
+	JL   keptHalf
+
+keptTurn:
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, DI
+	JZ          keptBelow64
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, DI
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, DI
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, DI
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, DI
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, DI
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+1024
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ    $+4, AX
+	JZ       runAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	SUBQ     $+2, R8
+
+runAligned4:
+	TESTQ    $+8, AX
+	JZ       runAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	SUBQ     $+4, R8
+
+runAligned8:
+	TESTQ    $+16, AX
+	JZ       runAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	SUBQ     $+8, R8
+
+runAligned16:
+	TESTQ    $+32, AX
+	JZ       runAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+16
+	JL   border
+
+vector:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VPBROADCASTW (DX), Y4
+	VPBROADCASTW 2(DX), Y14
+	ADDQ         $+2, DX
+	MOVQ         R8, R9
+	SHLQ         $0x01, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VPAND        Y4, Y11, Y3
+	VPSLLD       $0x10, Y4, Y2
+	VMOVUPS      (CX), Y4
+	VPAND        Y4, Y11, Y1
+	VPSLLD       $0x10, Y4, Y0
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y1, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y1, Y1
+	VPADDD       Y6, Y1, Y1
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+16, R8
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	JMP          run
+
+last:
+	MOVQ     R8, DX
+	TESTQ    $+8, DX
+	JZ       runBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+runBelow16:
+	TESTQ    $+4, DX
+	JZ       runBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+runBelow8:
+	TESTQ    $+2, DX
+	JZ       runBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+runBelow4:
+	TESTQ    $+1, DX
+	JZ       runBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, DI
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, DI
+
+keptAligned2:
+	TESTQ    $+4, AX
+	JZ       keptAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	SUBQ     $+2, DI
+
+keptAligned4:
+	TESTQ    $+8, AX
+	JZ       keptAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	SUBQ     $+4, DI
+
+keptAligned8:
+	TESTQ    $+16, AX
+	JZ       keptAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	SUBQ     $+8, DI
+
+keptAligned16:
+	TESTQ    $+32, AX
+	JZ       keptAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, DI
+
+keptAligned32:
+	CMPQ DI, $+64
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, DI
+	CMPQ     DI, $+64
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+32, DI
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, DI
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, DI
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, DI
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, DI
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, DI
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	DECQ SI
 	JNZ  plane
 	VZEROUPPER
 	RET
@@ -3413,62 +19645,75 @@ TEXT ·streamMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+32
-	JL   rowHalf
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
 
-rowTurn:
-	VMOVUPS  (DI), Y4
-	VMULPS   (CX), Y4, Y0
+zonesLine:
+	VMOVUPS  (R11), Y8
+	VMOVUPS  32(R11), Y9
+	VMULPS   (CX), Y8, Y0
+	VMULPS   32(CX), Y9, Y1
+	VMULPS   (CX)(R9*1), Y8, Y2
+	VMULPS   32(CX)(R9*1), Y9, Y3
+	VMULPS   (CX)(R9*2), Y8, Y4
+	VMULPS   32(CX)(R9*2), Y9, Y5
+	VMULPS   (CX)(DI*1), Y8, Y6
+	VMULPS   32(CX)(DI*1), Y9, Y7
 	VMOVNTPS Y0, (AX)
-	VMOVUPS  32(DI), Y5
-	VMULPS   32(CX), Y5, Y1
 	VMOVNTPS Y1, 32(AX)
-	VMOVUPS  64(DI), Y6
-	VMULPS   64(CX), Y6, Y2
-	VMOVNTPS Y2, 64(AX)
-	VMOVUPS  96(DI), Y7
-	VMULPS   96(CX), Y7, Y3
-	VMOVNTPS Y3, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	ADDQ     $+128, DI
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
-	JGE      rowTurn
+	VMOVNTPS Y2, (AX)(R9*1)
+	VMOVNTPS Y3, 32(AX)(R9*1)
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVNTPS Y5, 32(AX)(R9*2)
+	VMOVNTPS Y6, (AX)(DI*1)
+	VMOVNTPS Y7, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+16, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
 
-rowHalf:
-	TESTQ    $+16, R8
-	JZ       rowBelow64
-	VMOVUPS  (DI), Y4
-	VMULPS   (CX), Y4, Y0
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y8
+	VMOVUPS  32(R8), Y9
+	VMULPS   (CX), Y8, Y0
+	VMULPS   32(CX), Y9, Y1
 	VMOVNTPS Y0, (AX)
-	VMOVUPS  32(DI), Y5
-	VMULPS   32(CX), Y5, Y1
 	VMOVNTPS Y1, 32(AX)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
-	ADDQ     $+64, DI
+	ADDQ     $+64, R8
+	SUBQ     $+16, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
 
-rowBelow64:
-	TESTQ    $+8, R8
-	JZ       rowBelow32
-	VMOVUPS  (DI), Y4
-	VMULPS   (CX), Y4, Y0
-	VMOVNTPS Y0, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, DI
-
-rowBelow32:
-	DECQ BX
-	JNZ  row
+done:
 	VZEROUPPER
 	RET
 
@@ -3478,61 +19723,1333 @@ TEXT ·streamMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
 
-row:
-	MOVQ DX, DI
-	MOVQ SI, R8
-	CMPQ R8, $+16
-	JL   rowHalf
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
 
-rowTurn:
-	VMOVUPD  (DI), Y4
-	VMULPD   (CX), Y4, Y0
-	VMOVNTPD Y0, (AX)
-	VMOVUPD  32(DI), Y5
-	VMULPD   32(CX), Y5, Y1
-	VMOVNTPD Y1, 32(AX)
-	VMOVUPD  64(DI), Y6
-	VMULPD   64(CX), Y6, Y2
-	VMOVNTPD Y2, 64(AX)
-	VMOVUPD  96(DI), Y7
-	VMULPD   96(CX), Y7, Y3
-	VMOVNTPD Y3, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	ADDQ     $+128, DI
-	SUBQ     $+16, R8
-	CMPQ     R8, $+16
-	JGE      rowTurn
-
-rowHalf:
-	TESTQ    $+8, R8
-	JZ       rowBelow64
-	VMOVUPD  (DI), Y4
-	VMULPD   (CX), Y4, Y0
-	VMOVNTPD Y0, (AX)
-	VMOVUPD  32(DI), Y5
-	VMULPD   32(CX), Y5, Y1
-	VMOVNTPD Y1, 32(AX)
+zonesLine:
+	VMOVUPS  (R11), Y8
+	VMOVUPS  32(R11), Y9
+	VMULPD   (CX), Y8, Y0
+	VMULPD   32(CX), Y9, Y1
+	VMULPD   (CX)(R9*1), Y8, Y2
+	VMULPD   32(CX)(R9*1), Y9, Y3
+	VMULPD   (CX)(R9*2), Y8, Y4
+	VMULPD   32(CX)(R9*2), Y9, Y5
+	VMULPD   (CX)(DI*1), Y8, Y6
+	VMULPD   32(CX)(DI*1), Y9, Y7
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	VMOVNTPS Y2, (AX)(R9*1)
+	VMOVNTPS Y3, 32(AX)(R9*1)
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVNTPS Y5, 32(AX)(R9*2)
+	VMOVNTPS Y6, (AX)(DI*1)
+	VMOVNTPS Y7, 32(AX)(DI*1)
 	ADDQ     $+64, AX
 	ADDQ     $+64, CX
-	ADDQ     $+64, DI
+	ADDQ     $+64, R11
+	SUBQ     $+8, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
 
-rowBelow64:
-	TESTQ    $+4, R8
-	JZ       rowBelow32
-	VMOVUPD  (DI), Y4
-	VMULPD   (CX), Y4, Y0
-	VMOVNTPD Y0, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, DI
+rest:
+	ANDQ $+3, SI
+	JZ   done
 
-rowBelow32:
-	DECQ BX
-	JNZ  row
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y8
+	VMOVUPS  32(R8), Y9
+	VMULPD   (CX), Y8, Y0
+	VMULPD   32(CX), Y9, Y1
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+8, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS      (R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	VCVTPH2PS    (CX)(R9*1), Y0
+	VCVTPH2PS    16(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, (AX)(R9*1)
+	VCVTPH2PS    (CX)(R9*2), Y0
+	VCVTPH2PS    16(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, (AX)(R9*2)
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VCVTPH2PS    16(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, (AX)(DI*1)
+	VMOVUPS      32(R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)
+	VCVTPH2PS    32(CX)(R9*1), Y0
+	VCVTPH2PS    48(CX)(R9*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)(R9*1)
+	VCVTPH2PS    32(CX)(R9*2), Y0
+	VCVTPH2PS    48(CX)(R9*2), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)(R9*2)
+	VCVTPH2PS    32(CX)(DI*1), Y0
+	VCVTPH2PS    48(CX)(DI*1), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)(DI*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	JNZ          zonesLine
+	DECQ         R8
+	JNZ          zones
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, DI
+	JNZ          singleLine
+	DECQ         SI
+	JNZ          single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  (CX)(R9*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)(R9*1)
+	VMOVUPS  (CX)(R9*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVUPS  (CX)(DI*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)(DI*1)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  32(CX)(R9*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)(R9*1)
+	VMOVUPS  32(CX)(R9*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)(R9*2)
+	VMOVUPS  32(CX)(DI*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+32, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+32, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
+	VZEROUPPER
+	RET
+
+// func multiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·multiplyBraidF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSS (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSS (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSS (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSS (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMULPS  (DI)(CX*1), Y12, Y0
+	VMULPS  32(DI)(CX*1), Y12, Y1
+	VMULPS  (R8)(CX*1), Y14, Y2
+	VMULPS  32(R8)(CX*1), Y14, Y3
+	VMULPS  (R9)(CX*1), Y15, Y4
+	VMULPS  32(R9)(CX*1), Y15, Y5
+	VMULPS  (R10)(CX*1), Y7, Y6
+	VMULPS  32(R10)(CX*1), Y7, Y8
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+16, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func multiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·multiplyBraidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSD (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSD (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSD (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSD (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMULPD  (DI)(CX*1), Y12, Y0
+	VMULPD  32(DI)(CX*1), Y12, Y1
+	VMULPD  (R8)(CX*1), Y14, Y2
+	VMULPD  32(R8)(CX*1), Y14, Y3
+	VMULPD  (R9)(CX*1), Y15, Y4
+	VMULPD  32(R9)(CX*1), Y15, Y5
+	VMULPD  (R10)(CX*1), Y7, Y6
+	VMULPD  32(R10)(CX*1), Y7, Y8
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+8, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func multiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·multiplyBraidF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), X15
+	VCVTPH2PS    X15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), X7
+	VCVTPH2PS    X7, Y7
+	SUBQ         AX, CX
+
+turn:
+	VCVTPH2PS   (DI)(CX*1), Y0
+	VCVTPH2PS   16(DI)(CX*1), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (DI)
+	VCVTPH2PS   32(DI)(CX*1), Y0
+	VCVTPH2PS   48(DI)(CX*1), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCVTPH2PS   (R8)(CX*1), Y0
+	VCVTPH2PS   16(R8)(CX*1), Y1
+	VMULPS      Y14, Y0, Y0
+	VMULPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (R8)
+	VCVTPH2PS   32(R8)(CX*1), Y0
+	VCVTPH2PS   48(R8)(CX*1), Y1
+	VMULPS      Y14, Y0, Y0
+	VMULPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(R8)
+	VCVTPH2PS   (R9)(CX*1), Y0
+	VCVTPH2PS   16(R9)(CX*1), Y1
+	VMULPS      Y15, Y0, Y0
+	VMULPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (R9)
+	VCVTPH2PS   32(R9)(CX*1), Y0
+	VCVTPH2PS   48(R9)(CX*1), Y1
+	VMULPS      Y15, Y0, Y0
+	VMULPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(R9)
+	VCVTPH2PS   (R10)(CX*1), Y0
+	VCVTPH2PS   16(R10)(CX*1), Y1
+	VMULPS      Y7, Y0, Y0
+	VMULPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (R10)
+	VCVTPH2PS   32(R10)(CX*1), Y0
+	VCVTPH2PS   48(R10)(CX*1), Y1
+	VMULPS      Y7, Y0, Y0
+	VMULPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(R10)
+	MOVQ        96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func multiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·multiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VPSLLD       $0x10, Y15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VPSLLD       $0x10, Y7, Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS  (DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (DI)
+	VMOVUPS  32(DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(DI)
+	VMOVUPS  (R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y14, Y0, Y0
+	VMULPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R8)
+	VMOVUPS  32(R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y14, Y0, Y0
+	VMULPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R8)
+	VMOVUPS  (R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y15, Y0, Y0
+	VMULPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R9)
+	VMOVUPS  32(R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y15, Y0, Y0
+	VMULPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R9)
+	VMOVUPS  (R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y7, Y0, Y0
+	VMULPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R10)
+	VMOVUPS  32(R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y7, Y0, Y0
+	VMULPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·streamMultiplyBraidF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSS (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSS (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSS (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSS (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMULPS   (DI)(CX*1), Y12, Y0
+	VMULPS   32(DI)(CX*1), Y12, Y1
+	VMULPS   (R8)(CX*1), Y14, Y2
+	VMULPS   32(R8)(CX*1), Y14, Y3
+	VMULPS   (R9)(CX*1), Y15, Y4
+	VMULPS   32(R9)(CX*1), Y15, Y5
+	VMULPS   (R10)(CX*1), Y7, Y6
+	VMULPS   32(R10)(CX*1), Y7, Y8
+	VMOVNTPS Y0, (DI)
+	VMOVNTPS Y1, 32(DI)
+	VMOVNTPS Y2, (R8)
+	VMOVNTPS Y3, 32(R8)
+	VMOVNTPS Y4, (R9)
+	VMOVNTPS Y5, 32(R9)
+	VMOVNTPS Y6, (R10)
+	VMOVNTPS Y8, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+16, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·streamMultiplyBraidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSD (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSD (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSD (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSD (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMULPD   (DI)(CX*1), Y12, Y0
+	VMULPD   32(DI)(CX*1), Y12, Y1
+	VMULPD   (R8)(CX*1), Y14, Y2
+	VMULPD   32(R8)(CX*1), Y14, Y3
+	VMULPD   (R9)(CX*1), Y15, Y4
+	VMULPD   32(R9)(CX*1), Y15, Y5
+	VMULPD   (R10)(CX*1), Y7, Y6
+	VMULPD   32(R10)(CX*1), Y7, Y8
+	VMOVNTPS Y0, (DI)
+	VMOVNTPS Y1, 32(DI)
+	VMOVNTPS Y2, (R8)
+	VMOVNTPS Y3, 32(R8)
+	VMOVNTPS Y4, (R9)
+	VMOVNTPS Y5, 32(R9)
+	VMOVNTPS Y6, (R10)
+	VMOVNTPS Y8, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+8, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), X15
+	VCVTPH2PS    X15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), X7
+	VCVTPH2PS    X7, Y7
+	SUBQ         AX, CX
+
+turn:
+	VCVTPH2PS   (DI)(CX*1), Y0
+	VCVTPH2PS   16(DI)(CX*1), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (DI)
+	VCVTPH2PS   32(DI)(CX*1), Y0
+	VCVTPH2PS   48(DI)(CX*1), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(DI)
+	VCVTPH2PS   (R8)(CX*1), Y0
+	VCVTPH2PS   16(R8)(CX*1), Y1
+	VMULPS      Y14, Y0, Y0
+	VMULPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (R8)
+	VCVTPH2PS   32(R8)(CX*1), Y0
+	VCVTPH2PS   48(R8)(CX*1), Y1
+	VMULPS      Y14, Y0, Y0
+	VMULPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(R8)
+	VCVTPH2PS   (R9)(CX*1), Y0
+	VCVTPH2PS   16(R9)(CX*1), Y1
+	VMULPS      Y15, Y0, Y0
+	VMULPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (R9)
+	VCVTPH2PS   32(R9)(CX*1), Y0
+	VCVTPH2PS   48(R9)(CX*1), Y1
+	VMULPS      Y15, Y0, Y0
+	VMULPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(R9)
+	VCVTPH2PS   (R10)(CX*1), Y0
+	VCVTPH2PS   16(R10)(CX*1), Y1
+	VMULPS      Y7, Y0, Y0
+	VMULPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (R10)
+	VCVTPH2PS   32(R10)(CX*1), Y0
+	VCVTPH2PS   48(R10)(CX*1), Y1
+	VMULPS      Y7, Y0, Y0
+	VMULPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(R10)
+	MOVQ        96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VPSLLD       $0x10, Y15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VPSLLD       $0x10, Y7, Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS  (DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (DI)
+	VMOVUPS  32(DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(DI)
+	VMOVUPS  (R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y14, Y0, Y0
+	VMULPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (R8)
+	VMOVUPS  32(R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y14, Y0, Y0
+	VMULPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(R8)
+	VMOVUPS  (R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y15, Y0, Y0
+	VMULPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (R9)
+	VMOVUPS  32(R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y15, Y0, Y0
+	VMULPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(R9)
+	VMOVUPS  (R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y7, Y0, Y0
+	VMULPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (R10)
+	VMOVUPS  32(R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y7, Y0, Y0
+	VMULPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
 	VZEROUPPER
 	RET

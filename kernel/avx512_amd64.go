@@ -32,6 +32,36 @@ func scalePlanesF32AVX512(dst *float32, src *float32, factors *float32, count in
 //go:noescape
 func scalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
+// scalePlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func scalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// scalePlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func scalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // scalePixelsF32AVX512 is the loop
 //
 //	for p := range count {
@@ -57,6 +87,34 @@ func scalePixelsF32AVX512(dst *float32, src *float32, factors *float32, count in
 //
 //go:noescape
 func scalePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
+
+// scalePixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func scalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// scalePixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func scalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // multiplyPlanesF32AVX512 is the loop
 //
@@ -86,6 +144,36 @@ func multiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, count
 //go:noescape
 func multiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
+// multiplyPlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func multiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyPlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func multiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // multiplyPixelsF32AVX512 is the loop
 //
 //	for p := range count {
@@ -112,11 +200,39 @@ func multiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count
 //go:noescape
 func multiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
+// multiplyPixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func multiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func multiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPlanesF32AVX512 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -129,7 +245,7 @@ func addPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -138,11 +254,39 @@ func addPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int,
 //go:noescape
 func addPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addPlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addPlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPixelsF32AVX512 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -155,7 +299,7 @@ func addPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -164,11 +308,39 @@ func addPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int,
 //go:noescape
 func addPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addPixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addMultiplyPlanesF32AVX512 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -181,7 +353,7 @@ func addMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, co
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -190,11 +362,39 @@ func addMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, co
 //go:noescape
 func addMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addMultiplyPlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addMultiplyPlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addMultiplyPixelsF32AVX512 is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -207,7 +407,7 @@ func addMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, co
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -215,3 +415,389 @@ func addMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, co
 //
 //go:noescape
 func addMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addMultiplyPixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addMultiplyPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// affinePlanesF32AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePlanesF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affinePlanesF64AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affinePlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affinePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affinePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePixelsF32AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePixelsF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affinePixelsF64AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affinePixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affinePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affinePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPlanesF32AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMultiplyPlanesF64AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMultiplyPlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affineMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPixelsF32AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMultiplyPixelsF64AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMultiplyPixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affineMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affineMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// streamScalePlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamScalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScalePlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamScalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScalePixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamScalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScalePixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamScalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamMultiplyPlanesF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamMultiplyPlanesBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamMultiplyPixelsF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamMultiplyPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyBraidF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+//
+//go:noescape
+func multiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// multiplyBraidBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+//
+//go:noescape
+func multiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// streamMultiplyBraidF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products, too, are written past the cache.
+//
+//go:noescape
+func streamMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// streamMultiplyBraidBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products, too, are written past the cache.
+//
+//go:noescape
+func streamMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

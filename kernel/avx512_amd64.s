@@ -5,59 +5,66 @@
 #include "textflag.h"
 
 // func scalePlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·scalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+256
+	CMPQ   BX, $+256
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
 	VBROADCASTSS (DX), Z12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z13, Z12, K2
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+64
 	JL           apartHalf
 
 apartTurn:
-	VMULPS.Z (CX), Z12, K2, Z0
-	VMOVUPS  Z0, (AX)
-	VMULPS.Z 64(CX), Z12, K2, Z1
-	VMOVUPS  Z1, 64(AX)
-	VMULPS.Z 128(CX), Z12, K2, Z2
-	VMOVUPS  Z2, 128(AX)
-	VMULPS.Z 192(CX), Z12, K2, Z3
-	VMOVUPS  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, CX
-	SUBQ     $+64, DI
-	CMPQ     DI, $+64
-	JGE      apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS.Z   (CX), Z12, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS.Z   64(CX), Z12, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPS.Z   128(CX), Z12, K2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPS.Z   192(CX), Z12, K2, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ    $+32, DI
-	JZ       apartBelow128
-	VMULPS.Z (CX), Z12, K2, Z0
-	VMOVUPS  Z0, (AX)
-	VMULPS.Z 64(CX), Z12, K2, Z1
-	VMOVUPS  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
+	TESTQ      $+32, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS.Z   (CX), Z12, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS.Z   64(CX), Z12, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ    $+16, DI
-	JZ       apartBelow64
-	VMULPS.Z (CX), Z12, K2, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
+	TESTQ      $+16, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPS.Z   (CX), Z12, K2, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ    $+8, DI
@@ -94,7 +101,7 @@ apartBelow8:
 	ADDQ     $+4, CX
 
 apartBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -106,10 +113,10 @@ inPlace:
 
 short:
 	VBROADCASTSS (DX), Z12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z13, Z12, K2
 	VCMPPS       $0x04, Z14, Z12, K3
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+64
 	JL           shortHalf
 
@@ -201,13 +208,13 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x02, DI
 
 plane:
@@ -221,42 +228,49 @@ changed:
 	ADDL         R8, R8
 	JZ           dropped
 	VBROADCASTSS (DX), Z12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+64
 	JL           keptHalf
 
 keptTurn:
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	VMULPS  64(CX), Z12, Z1
-	VMOVUPS Z1, 64(AX)
-	VMULPS  128(CX), Z12, Z2
-	VMOVUPS Z2, 128(AX)
-	VMULPS  192(CX), Z12, Z3
-	VMOVUPS Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, CX
-	SUBQ    $+64, R8
-	CMPQ    R8, $+64
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPS     128(CX), Z12, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPS     192(CX), Z12, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+32, R8
-	JZ      keptBelow128
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	VMULPS  64(CX), Z12, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
+	TESTQ      $+32, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ   $+16, R8
-	JZ      keptBelow64
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R8
@@ -295,38 +309,46 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, CX
-	MOVQ SI, R8
+	MOVQ BX, R8
 	CMPQ R8, $+64
 	JL   fillHalf
 
 fillTurn:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+64, R8
-	CMPQ    R8, $+64
-	JGE     fillTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        fillTurn
 
 fillHalf:
-	TESTQ   $+32, R8
-	JZ      fillBelow128
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
+	TESTQ      $+32, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ   $+16, R8
-	JZ      fillBelow64
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
+	TESTQ      $+16, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R8
@@ -359,71 +381,76 @@ skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
-
-done:
 	VZEROUPPER
 	RET
 
 // func scalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·scalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+128
+	CMPQ   BX, $+128
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
 
 apart:
 	VBROADCASTSD (DX), Z12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z13, Z12, K2
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           apartHalf
 
 apartTurn:
-	VMULPD.Z (CX), Z12, K2, Z0
-	VMOVUPD  Z0, (AX)
-	VMULPD.Z 64(CX), Z12, K2, Z1
-	VMOVUPD  Z1, 64(AX)
-	VMULPD.Z 128(CX), Z12, K2, Z2
-	VMOVUPD  Z2, 128(AX)
-	VMULPD.Z 192(CX), Z12, K2, Z3
-	VMOVUPD  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, CX
-	SUBQ     $+32, DI
-	CMPQ     DI, $+32
-	JGE      apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD.Z   (CX), Z12, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD.Z   64(CX), Z12, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD.Z   128(CX), Z12, K2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD.Z   192(CX), Z12, K2, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ    $+16, DI
-	JZ       apartBelow128
-	VMULPD.Z (CX), Z12, K2, Z0
-	VMOVUPD  Z0, (AX)
-	VMULPD.Z 64(CX), Z12, K2, Z1
-	VMOVUPD  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
+	TESTQ      $+16, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD.Z   (CX), Z12, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD.Z   64(CX), Z12, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ    $+8, DI
-	JZ       apartBelow64
-	VMULPD.Z (CX), Z12, K2, Z0
-	VMOVUPD  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
+	TESTQ      $+8, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPD.Z   (CX), Z12, K2, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ    $+4, DI
 	JZ       apartBelow32
 	VMULPD.Z (CX), Y12, K2, Y0
-	VMOVUPD  Y0, (AX)
+	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
 
@@ -431,7 +458,7 @@ apartBelow32:
 	TESTQ    $+2, DI
 	JZ       apartBelow16
 	VMULPD.Z (CX), X12, K2, X0
-	VMOVUPD  X0, (AX)
+	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
 
@@ -445,7 +472,7 @@ apartBelow16:
 	ADDQ     $+8, CX
 
 apartBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -457,30 +484,30 @@ inPlace:
 
 short:
 	VBROADCASTSD (DX), Z12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z13, Z12, K2
 	VCMPPD       $0x04, Z14, Z12, K3
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPD   (CX), Z0
+	VMOVUPS   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
-	VMOVUPD   Z0, (AX)
-	VMOVUPD   64(CX), Z1
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z1
 	VMULPD    Z12, Z1, K3, Z1
 	VMOVUPD.Z Z1, K2, Z1
-	VMOVUPD   Z1, 64(AX)
-	VMOVUPD   128(CX), Z2
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(CX), Z2
 	VMULPD    Z12, Z2, K3, Z2
 	VMOVUPD.Z Z2, K2, Z2
-	VMOVUPD   Z2, 128(AX)
-	VMOVUPD   192(CX), Z3
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS   192(CX), Z3
 	VMULPD    Z12, Z3, K3, Z3
 	VMOVUPD.Z Z3, K2, Z3
-	VMOVUPD   Z3, 192(AX)
+	VMOVUPS   Z3, 192(AX)
 	ADDQ      $+256, AX
 	ADDQ      $+256, CX
 	SUBQ      $+32, DI
@@ -490,44 +517,44 @@ shortTurn:
 shortHalf:
 	TESTQ     $+16, DI
 	JZ        shortBelow128
-	VMOVUPD   (CX), Z0
+	VMOVUPS   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
-	VMOVUPD   Z0, (AX)
-	VMOVUPD   64(CX), Z1
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z1
 	VMULPD    Z12, Z1, K3, Z1
 	VMOVUPD.Z Z1, K2, Z1
-	VMOVUPD   Z1, 64(AX)
+	VMOVUPS   Z1, 64(AX)
 	ADDQ      $+128, AX
 	ADDQ      $+128, CX
 
 shortBelow128:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
-	VMOVUPD   (CX), Z0
+	VMOVUPS   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
 	VMOVUPD.Z Z0, K2, Z0
-	VMOVUPD   Z0, (AX)
+	VMOVUPS   Z0, (AX)
 	ADDQ      $+64, AX
 	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+4, DI
 	JZ        shortBelow32
-	VMOVUPD   (CX), Y0
+	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, K3, Y0
 	VMOVUPD.Z Y0, K2, Y0
-	VMOVUPD   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
 shortBelow32:
 	TESTQ     $+2, DI
 	JZ        shortBelow16
-	VMOVUPD   (CX), X0
+	VMOVUPS   (CX), X0
 	VMULPD    X12, X0, K3, X0
 	VMOVUPD.Z X0, K2, X0
-	VMOVUPD   X0, (AX)
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -542,13 +569,13 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x03, DI
 
 plane:
@@ -563,48 +590,55 @@ changed:
 	ADDQ         R8, R8
 	JZ           dropped
 	VBROADCASTSD (DX), Z12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	VMULPD  64(CX), Z12, Z1
-	VMOVUPD Z1, 64(AX)
-	VMULPD  128(CX), Z12, Z2
-	VMOVUPD Z2, 128(AX)
-	VMULPD  192(CX), Z12, Z3
-	VMOVUPD Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, CX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+16, R8
-	JZ      keptBelow128
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	VMULPD  64(CX), Z12, Z1
-	VMOVUPD Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ   $+8, R8
-	JZ      keptBelow64
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -612,7 +646,7 @@ keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -628,49 +662,57 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, CX
-	MOVQ SI, R8
+	MOVQ BX, R8
 	CMPQ R8, $+32
 	JL   fillHalf
 
 fillTurn:
-	VMOVUPD Z13, (AX)
-	VMOVUPD Z13, 64(AX)
-	VMOVUPD Z13, 128(AX)
-	VMOVUPD Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     fillTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        fillTurn
 
 fillHalf:
-	TESTQ   $+16, R8
-	JZ      fillBelow128
-	VMOVUPD Z13, (AX)
-	VMOVUPD Z13, 64(AX)
-	ADDQ    $+128, AX
+	TESTQ      $+16, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ   $+8, R8
-	JZ      fillBelow64
-	VMOVUPD Z13, (AX)
-	ADDQ    $+64, AX
+	TESTQ      $+8, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R8
 	JZ      fillBelow32
-	VMOVUPD Y13, (AX)
+	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
 	TESTQ   $+2, R8
 	JZ      fillBelow16
-	VMOVUPD X13, (AX)
+	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
@@ -686,205 +728,2596 @@ skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
+	VZEROUPPER
+	RET
+
+// func scalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·scalePlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+
+apart:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, DI
+	CMPQ         DI, $+128
+	JGE          apartTurn
+
+apartHalf:
+	TESTQ        $+64, DI
+	JZ           apartBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+apartBelow128:
+	TESTQ        $+32, DI
+	JZ           apartBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+apartBelow32:
+	TESTQ       $+8, DI
+	JZ          apartBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+apartBelow16:
+	TESTQ       $+4, DI
+	JZ          apartBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+apartBelow8:
+	TESTQ       $+2, DI
+	JZ          apartBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+apartBelow4:
+	TESTQ       $+1, DI
+	JZ          apartBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003c00, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Z14
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	VPCMPW       $0x04, Z4, Z14, K3
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, DI
+	CMPQ          DI, $+128
+	JGE           shortTurn
+
+shortHalf:
+	TESTQ         $+64, DI
+	JZ            shortBelow128
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+shortBelow128:
+	TESTQ         $+32, DI
+	JZ            shortBelow64
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+shortBelow64:
+	TESTQ       $+16, DI
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y5
+	VCVTPH2PS   Y5, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVDQU16   Y4, K3, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+shortBelow32:
+	TESTQ       $+8, DI
+	JZ          shortBelow16
+	VMOVUPS     (CX), X5
+	VCVTPH2PS   X5, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+shortBelow16:
+	TESTQ       $+4, DI
+	JZ          shortBelow8
+	VMOVSD      (CX), X5
+	VCVTPH2PS   X5, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+shortBelow8:
+	TESTQ       $+2, DI
+	JZ          shortBelow4
+	VMOVSS      (CX), X5
+	VCVTPH2PS   X5, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+shortBelow4:
+	TESTQ       $+1, DI
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X5
+	VCVTPH2PS   X5, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003c00
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R8
+	JZ           keptBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+keptBelow128:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+64, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func scalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
+TEXT ·scalePlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+512
+	JHI          long
+	CMPQ         AX, CX
+	JEQ          inPlace
+
+apart:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	PREFETCHT0  640(AX)
+	PREFETCHT0  704(AX)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     128(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     192(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+128, DI
+	CMPQ        DI, $+128
+	JGE         apartTurn
+
+apartHalf:
+	TESTQ       $+64, DI
+	JZ          apartBelow128
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+
+apartBelow128:
+	TESTQ       $+32, DI
+	JZ          apartBelow64
+	PREFETCHT0  512(AX)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+apartBelow32:
+	TESTQ       $+8, DI
+	JZ          apartBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+apartBelow16:
+	TESTQ       $+4, DI
+	JZ          apartBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+apartBelow8:
+	TESTQ       $+2, DI
+	JZ          apartBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+apartBelow4:
+	TESTQ       $+1, DI
+	JZ          apartBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003f80, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Z14
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	VPCMPW       $0x04, Z4, Z14, K3
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS     (CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     64(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     128(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 128(AX)
+	VMOVUPS     192(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+128, DI
+	CMPQ        DI, $+128
+	JGE         shortTurn
+
+shortHalf:
+	TESTQ       $+64, DI
+	JZ          shortBelow128
+	VMOVUPS     (CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     64(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+
+shortBelow128:
+	TESTQ       $+32, DI
+	JZ          shortBelow64
+	VMOVUPS     (CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+shortBelow64:
+	TESTQ       $+16, DI
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y5
+	VPAND       Y5, Y11, Y1
+	VPSLLD      $0x10, Y5, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVDQU16   Y4, K3, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+shortBelow32:
+	TESTQ       $+8, DI
+	JZ          shortBelow16
+	VMOVUPS     (CX), X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+shortBelow16:
+	TESTQ       $+4, DI
+	JZ          shortBelow8
+	VMOVSD      (CX), X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+shortBelow8:
+	TESTQ       $+2, DI
+	JZ          shortBelow4
+	VMOVSS      (CX), X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+shortBelow4:
+	TESTQ       $+1, DI
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003f80
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+64, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func scalePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+15, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x02, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	VMULPS.Z   (DX), Z8, K4, Z0
+	VMULPS.Z   (DX)(R9*1), Z8, K4, Z1
+	VMULPS.Z   (DX)(R9*2), Z8, K4, Z2
+	VMULPS.Z   (DX)(CX*1), Z8, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R9*1)
+	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	VMULPS.Z   (DX), Z8, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+16, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
 
 done:
 	VZEROUPPER
 	RET
 
-// func scalePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F
-TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
-	VXORPS X13, X13, X13
-	MOVQ   DI, R8
-	ANDQ   $+15, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x02, R8
-
 row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+64
-	JL   rowHalf
+	MOVQ  SI, R8
+	ANDQ  $+15, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x02, R8
 
-rowTurn:
-	VMOVUPS  (CX), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMULPS.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(CX), Z5
-	VCMPPS   $0x04, Z13, Z5, K5
-	VMULPS.Z 64(DX), Z5, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	VMOVUPS  128(CX), Z6
-	VCMPPS   $0x04, Z13, Z6, K6
-	VMULPS.Z 128(DX), Z6, K6, Z2
-	VMOVUPS  Z2, 128(AX)
-	VMOVUPS  192(CX), Z7
-	VCMPPS   $0x04, Z13, Z7, K7
-	VMULPS.Z 192(DX), Z7, K7, Z3
-	VMOVUPS  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	ADDQ     $+256, CX
-	SUBQ     $+64, R9
-	CMPQ     R9, $+64
-	JGE      rowTurn
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
 
-rowHalf:
-	TESTQ    $+32, R9
-	JZ       rowBelow128
-	VMOVUPS  (CX), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMULPS.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(CX), Z5
-	VCMPPS   $0x04, Z13, Z5, K5
-	VMULPS.Z 64(DX), Z5, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, DX
-	ADDQ     $+128, CX
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMULPS.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	VMULPS.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R9), Z6
+	VCMPPS     $0x04, Z13, Z6, K6
+	VMULPS.Z   128(DX), Z6, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R9), Z7
+	VCMPPS     $0x04, Z13, Z7, K7
+	VMULPS.Z   192(DX), Z7, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        lanesTurn
 
-rowBelow128:
-	TESTQ    $+16, R9
-	JZ       rowBelow64
-	VMOVUPS  (CX), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMULPS.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, CX
+lanesHalf:
+	TESTQ      $+32, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMULPS.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	VMULPS.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
 
-rowBelow64:
-	ANDQ      $+15, R9
-	JZ        rowEnd
-	VMOVUPS.Z (CX), K1, Z4
+lanesBelow128:
+	TESTQ      $+16, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMULPS.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R9), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS.Z  Z0, Z4, K4, Z0
 	VMOVUPS   Z0, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func scalePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·scalePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
 	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
+	TESTQ  $+7, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x03, CX
 	MOVQ   DI, R8
-	ANDQ   $+7, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x03, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	VMULPD.Z   (DX), Z8, K4, Z0
+	VMULPD.Z   (DX)(R9*1), Z8, K4, Z1
+	VMULPD.Z   (DX)(R9*2), Z8, K4, Z2
+	VMULPD.Z   (DX)(CX*1), Z8, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R9*1)
+	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+8, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	VMULPD.Z   (DX), Z8, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+8, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
 
 row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+32
-	JL   rowHalf
+	MOVQ  SI, R8
+	ANDQ  $+7, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x03, R8
 
-rowTurn:
-	VMOVUPD  (CX), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMULPD.Z (DX), Z4, K4, Z0
-	VMOVUPD  Z0, (AX)
-	VMOVUPD  64(CX), Z5
-	VCMPPD   $0x04, Z13, Z5, K5
-	VMULPD.Z 64(DX), Z5, K5, Z1
-	VMOVUPD  Z1, 64(AX)
-	VMOVUPD  128(CX), Z6
-	VCMPPD   $0x04, Z13, Z6, K6
-	VMULPD.Z 128(DX), Z6, K6, Z2
-	VMOVUPD  Z2, 128(AX)
-	VMOVUPD  192(CX), Z7
-	VCMPPD   $0x04, Z13, Z7, K7
-	VMULPD.Z 192(DX), Z7, K7, Z3
-	VMOVUPD  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	ADDQ     $+256, CX
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
-	JGE      rowTurn
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
 
-rowHalf:
-	TESTQ    $+16, R9
-	JZ       rowBelow128
-	VMOVUPD  (CX), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMULPD.Z (DX), Z4, K4, Z0
-	VMOVUPD  Z0, (AX)
-	VMOVUPD  64(CX), Z5
-	VCMPPD   $0x04, Z13, Z5, K5
-	VMULPD.Z 64(DX), Z5, K5, Z1
-	VMOVUPD  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, DX
-	ADDQ     $+128, CX
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMULPD.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMULPD.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R9), Z6
+	VCMPPD     $0x04, Z13, Z6, K6
+	VMULPD.Z   128(DX), Z6, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R9), Z7
+	VCMPPD     $0x04, Z13, Z7, K7
+	VMULPD.Z   192(DX), Z7, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        lanesTurn
 
-rowBelow128:
-	TESTQ    $+8, R9
-	JZ       rowBelow64
-	VMOVUPD  (CX), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMULPD.Z (DX), Z4, K4, Z0
-	VMOVUPD  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, CX
+lanesHalf:
+	TESTQ      $+16, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMULPD.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMULPD.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
 
-rowBelow64:
-	ANDQ      $+7, R9
-	JZ        rowEnd
-	VMOVUPD.Z (CX), K1, Z4
+lanesBelow128:
+	TESTQ      $+8, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMULPD.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R9), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD.Z  Z0, Z4, K4, Z0
 	VMOVUPD   Z0, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func scalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+31, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    512(AX)(R9*1)
+	PREFETCHT0    512(AX)(R9*2)
+	PREFETCHT0    512(AX)(CX*1)
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     (DX)(R9*1), Z0
+	VCVTPH2PS     32(DX)(R9*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)(R9*1)
+	VCVTPH2PS     (DX)(R9*2), Z0
+	VCVTPH2PS     32(DX)(R9*2), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)(R9*2)
+	VCVTPH2PS     (DX)(CX*1), Z0
+	VCVTPH2PS     32(DX)(CX*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)(CX*1)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	JNZ           zonesLine
+	DECQ          R8
+	JNZ           zones
+	ADDQ          CX, AX
+	ADDQ          CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R8), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R8
+	SUBQ          $+32, CX
+	JNZ           singleLine
+	DECQ          DI
+	JNZ           single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+31, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	PREFETCHT0    640(AX)
+	PREFETCHT0    704(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VMOVUPS       128(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VMOVUPS       192(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R9
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R9
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R8, AX
+	ADDQ          R8, DX
+	ADDQ          R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func scalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	TESTQ        $+31, SI
+	JNZ          row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	MOVQ         DI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  512(AX)(R9*1)
+	PREFETCHT0  512(AX)(R9*2)
+	PREFETCHT0  512(AX)(CX*1)
+	VMOVUPS     (R11), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     (DX)(R9*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)(R9*1)
+	VMOVUPS     (DX)(R9*2), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)(R9*2)
+	VMOVUPS     (DX)(CX*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)(CX*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	JNZ         zonesLine
+	DECQ        R8
+	JNZ         zones
+	ADDQ        CX, AX
+	ADDQ        CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0  512(AX)
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	SUBQ        $+32, CX
+	JNZ         singleLine
+	DECQ        DI
+	JNZ         single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+31, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	PREFETCHT0  640(AX)
+	PREFETCHT0  704(AX)
+	VMOVUPS     (R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     128(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     128(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     192(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     192(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	ADDQ        $+256, R9
+	SUBQ        $+128, CX
+	CMPQ        CX, $+128
+	JGE         lanesTurn
+
+lanesHalf:
+	TESTQ       $+64, CX
+	JZ          lanesBelow128
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VMOVUPS     (R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	ADDQ        $+128, R9
+
+lanesBelow128:
+	TESTQ       $+32, CX
+	JZ          lanesBelow64
+	PREFETCHT0  512(AX)
+	VMOVUPS     (R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R9), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R8, AX
+	ADDQ        R8, DX
+	ADDQ        R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func multiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·multiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+256
+	CMPQ   BX, $+256
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
@@ -892,42 +3325,49 @@ TEXT ·multiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSS (DX), Z12
 	ADDQ         $+4, DX
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+64
 	JL           apartHalf
 
 apartTurn:
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	VMULPS  64(CX), Z12, Z1
-	VMOVUPS Z1, 64(AX)
-	VMULPS  128(CX), Z12, Z2
-	VMOVUPS Z2, 128(AX)
-	VMULPS  192(CX), Z12, Z3
-	VMOVUPS Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, CX
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
-	JGE     apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPS     128(CX), Z12, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPS     192(CX), Z12, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ   $+32, DI
-	JZ      apartBelow128
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	VMULPS  64(CX), Z12, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
+	TESTQ      $+32, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ   $+16, DI
-	JZ      apartBelow64
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ   $+8, DI
@@ -964,7 +3404,7 @@ apartBelow8:
 	ADDQ   $+4, CX
 
 apartBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -976,9 +3416,9 @@ inPlace:
 
 short:
 	VBROADCASTSS (DX), Z12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z14, Z12, K3
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+64
 	JL           shortHalf
 
@@ -1059,13 +3499,13 @@ shortBelow8:
 	ADDQ   $+4, CX
 
 shortBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x02, DI
 
 plane:
@@ -1077,42 +3517,49 @@ plane:
 
 changed:
 	VBROADCASTSS (DX), Z12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+64
 	JL           keptHalf
 
 keptTurn:
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	VMULPS  64(CX), Z12, Z1
-	VMOVUPS Z1, 64(AX)
-	VMULPS  128(CX), Z12, Z2
-	VMOVUPS Z2, 128(AX)
-	VMULPS  192(CX), Z12, Z3
-	VMOVUPS Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, CX
-	SUBQ    $+64, R8
-	CMPQ    R8, $+64
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPS     128(CX), Z12, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPS     192(CX), Z12, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+32, R8
-	JZ      keptBelow128
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	VMULPS  64(CX), Z12, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
+	TESTQ      $+32, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ   $+16, R8
-	JZ      keptBelow64
-	VMULPS  (CX), Z12, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R8
@@ -1151,29 +3598,28 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
-
-done:
 	VZEROUPPER
 	RET
 
 // func multiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, AVX512VL
+// Requires: AVX, AVX512F, AVX512VL, MMX+
 TEXT ·multiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+128
+	CMPQ   BX, $+128
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
@@ -1181,48 +3627,55 @@ TEXT ·multiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSD (DX), Z12
 	ADDQ         $+8, DX
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           apartHalf
 
 apartTurn:
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	VMULPD  64(CX), Z12, Z1
-	VMOVUPD Z1, 64(AX)
-	VMULPD  128(CX), Z12, Z2
-	VMOVUPD Z2, 128(AX)
-	VMULPD  192(CX), Z12, Z3
-	VMOVUPD Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, CX
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     apartTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        apartTurn
 
 apartHalf:
-	TESTQ   $+16, DI
-	JZ      apartBelow128
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	VMULPD  64(CX), Z12, Z1
-	VMOVUPD Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
+	TESTQ      $+16, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ   $+8, DI
-	JZ      apartBelow64
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 apartBelow64:
 	TESTQ   $+4, DI
 	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1230,7 +3683,7 @@ apartBelow32:
 	TESTQ   $+2, DI
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1244,7 +3697,7 @@ apartBelow16:
 	ADDQ   $+8, CX
 
 apartBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  apart
 	VZEROUPPER
 	RET
@@ -1256,25 +3709,25 @@ inPlace:
 
 short:
 	VBROADCASTSD (DX), Z12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z14, Z12, K3
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           shortHalf
 
 shortTurn:
-	VMOVUPD (CX), Z0
+	VMOVUPS (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
-	VMOVUPD Z0, (AX)
-	VMOVUPD 64(CX), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z1
 	VMULPD  Z12, Z1, K3, Z1
-	VMOVUPD Z1, 64(AX)
-	VMOVUPD 128(CX), Z2
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(CX), Z2
 	VMULPD  Z12, Z2, K3, Z2
-	VMOVUPD Z2, 128(AX)
-	VMOVUPD 192(CX), Z3
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(CX), Z3
 	VMULPD  Z12, Z3, K3, Z3
-	VMOVUPD Z3, 192(AX)
+	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, CX
 	SUBQ    $+32, DI
@@ -1284,39 +3737,39 @@ shortTurn:
 shortHalf:
 	TESTQ   $+16, DI
 	JZ      shortBelow128
-	VMOVUPD (CX), Z0
+	VMOVUPS (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
-	VMOVUPD Z0, (AX)
-	VMOVUPD 64(CX), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z1
 	VMULPD  Z12, Z1, K3, Z1
-	VMOVUPD Z1, 64(AX)
+	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
 
 shortBelow128:
 	TESTQ   $+8, DI
 	JZ      shortBelow64
-	VMOVUPD (CX), Z0
+	VMOVUPS (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 
 shortBelow64:
 	TESTQ   $+4, DI
 	JZ      shortBelow32
-	VMOVUPD (CX), Y0
+	VMOVUPS (CX), Y0
 	VMULPD  Y12, Y0, K3, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
 shortBelow32:
 	TESTQ   $+2, DI
 	JZ      shortBelow16
-	VMOVUPD (CX), X0
+	VMOVUPS (CX), X0
 	VMULPD  X12, X0, K3, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1330,13 +3783,13 @@ shortBelow16:
 	ADDQ   $+8, CX
 
 shortBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x03, DI
 
 plane:
@@ -1349,48 +3802,55 @@ plane:
 
 changed:
 	VBROADCASTSD (DX), Z12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	VMULPD  64(CX), Z12, Z1
-	VMOVUPD Z1, 64(AX)
-	VMULPD  128(CX), Z12, Z2
-	VMOVUPD Z2, 128(AX)
-	VMULPD  192(CX), Z12, Z3
-	VMOVUPD Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, CX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     keptTurn
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
 keptHalf:
-	TESTQ   $+16, R8
-	JZ      keptBelow128
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	VMULPD  64(CX), Z12, Z1
-	VMOVUPD Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ   $+8, R8
-	JZ      keptBelow64
-	VMULPD  (CX), Z12, Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R8
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1398,7 +3858,7 @@ keptBelow32:
 	TESTQ   $+2, R8
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1414,184 +3874,2310 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 skip:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
+	VZEROUPPER
+	RET
+
+// func multiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·multiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+
+apart:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, DI
+	CMPQ         DI, $+128
+	JGE          apartTurn
+
+apartHalf:
+	TESTQ        $+64, DI
+	JZ           apartBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+apartBelow128:
+	TESTQ        $+32, DI
+	JZ           apartBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+apartBelow64:
+	TESTQ     $+16, DI
+	JZ        apartBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+apartBelow32:
+	TESTQ     $+8, DI
+	JZ        apartBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+apartBelow16:
+	TESTQ     $+4, DI
+	JZ        apartBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+apartBelow8:
+	TESTQ     $+2, DI
+	JZ        apartBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+apartBelow4:
+	TESTQ     $+1, DI
+	JZ        apartBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003c00, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Z14
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPCMPW       $0x04, Z4, Z14, K3
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, DI
+	CMPQ          DI, $+128
+	JGE           shortTurn
+
+shortHalf:
+	TESTQ         $+64, DI
+	JZ            shortBelow128
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+shortBelow128:
+	TESTQ         $+32, DI
+	JZ            shortBelow64
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y5
+	VCVTPH2PS Y5, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVDQU16 Y4, K3, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VCVTPH2PS X5, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVDQU16 X4, K3, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K3, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K3, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VCVTPH2PS X5, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K3, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003c00
+	JE      skip
+
+changed:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R8
+	JZ           keptBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+keptBelow128:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func multiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
+TEXT ·multiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+512
+	JHI          long
+	CMPQ         AX, CX
+	JEQ          inPlace
+
+apart:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, DI
+	CMPQ       DI, $+128
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+64, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+apartBelow128:
+	TESTQ      $+32, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+apartBelow64:
+	TESTQ    $+16, DI
+	JZ       apartBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+apartBelow32:
+	TESTQ    $+8, DI
+	JZ       apartBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+apartBelow16:
+	TESTQ    $+4, DI
+	JZ       apartBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+apartBelow8:
+	TESTQ    $+2, DI
+	JZ       apartBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+apartBelow4:
+	TESTQ    $+1, DI
+	JZ       apartBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003f80, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Z14
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPCMPW       $0x04, Z4, Z14, K3
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS    (CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, DI
+	CMPQ       DI, $+128
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+64, DI
+	JZ         shortBelow128
+	VMOVUPS    (CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+32, DI
+	JZ         shortBelow64
+	VMOVUPS    (CX), Z5
+	VPANDD     Z5, Z11, Z1
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VMOVDQU16 Y4, K3, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K3, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K3, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K3, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K3, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003f80
+	JE      skip
+
+changed:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func multiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+15, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x02, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z8
+	VMULPS     (DX), Z8, Z0
+	VMULPS     (DX)(R9*1), Z8, Z1
+	VMULPS     (DX)(R9*2), Z8, Z2
+	VMULPS     (DX)(CX*1), Z8, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R9*1)
+	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z8
+	VMULPS     (DX), Z8, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+16, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
 
 done:
 	VZEROUPPER
 	RET
 
-// func multiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F
-TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
-	VXORPS X13, X13, X13
-	MOVQ   DI, R8
-	ANDQ   $+15, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x02, R8
-
 row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+64
-	JL   rowHalf
+	MOVQ  SI, R8
+	ANDQ  $+15, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x02, R8
 
-rowTurn:
-	VMOVUPS (CX), Z4
-	VMULPS  (DX), Z4, Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z5
-	VMULPS  64(DX), Z5, Z1
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS 128(CX), Z6
-	VMULPS  128(DX), Z6, Z2
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS 192(CX), Z7
-	VMULPS  192(DX), Z7, Z3
-	VMOVUPS Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, DX
-	ADDQ    $+256, CX
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     rowTurn
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
 
-rowHalf:
-	TESTQ   $+32, R9
-	JZ      rowBelow128
-	VMOVUPS (CX), Z4
-	VMULPS  (DX), Z4, Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z5
-	VMULPS  64(DX), Z5, Z1
-	VMOVUPS Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, DX
-	ADDQ    $+128, CX
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VMULPS     (DX), Z4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VMULPS     64(DX), Z5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R9), Z6
+	VMULPS     128(DX), Z6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R9), Z7
+	VMULPS     192(DX), Z7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        lanesTurn
 
-rowBelow128:
-	TESTQ   $+16, R9
-	JZ      rowBelow64
-	VMOVUPS (CX), Z4
-	VMULPS  (DX), Z4, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, CX
+lanesHalf:
+	TESTQ      $+32, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VMULPS     (DX), Z4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VMULPS     64(DX), Z5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
 
-rowBelow64:
-	ANDQ      $+15, R9
-	JZ        rowEnd
-	VMOVUPS.Z (CX), K1, Z4
+lanesBelow128:
+	TESTQ      $+16, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VMULPS     (DX), Z4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R9), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
 	VMOVUPS   Z0, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func multiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·multiplyPixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
 	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
+	TESTQ  $+7, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x03, CX
 	MOVQ   DI, R8
-	ANDQ   $+7, R8
-	MOVQ   R8, CX
-	MOVL   $0x00000001, R9
-	SHLL   CL, R9
-	DECL   R9
-	KMOVW  R9, K1
-	SHLQ   $0x03, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z8
+	VMULPD     (DX), Z8, Z0
+	VMULPD     (DX)(R9*1), Z8, Z1
+	VMULPD     (DX)(R9*2), Z8, Z2
+	VMULPD     (DX)(CX*1), Z8, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R9*1)
+	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+8, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z8
+	VMULPD     (DX), Z8, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+8, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
 
 row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+32
-	JL   rowHalf
+	MOVQ  SI, R8
+	ANDQ  $+7, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x03, R8
 
-rowTurn:
-	VMOVUPD (CX), Z4
-	VMULPD  (DX), Z4, Z0
-	VMOVUPD Z0, (AX)
-	VMOVUPD 64(CX), Z5
-	VMULPD  64(DX), Z5, Z1
-	VMOVUPD Z1, 64(AX)
-	VMOVUPD 128(CX), Z6
-	VMULPD  128(DX), Z6, Z2
-	VMOVUPD Z2, 128(AX)
-	VMOVUPD 192(CX), Z7
-	VMULPD  192(DX), Z7, Z3
-	VMOVUPD Z3, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, DX
-	ADDQ    $+256, CX
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     rowTurn
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
 
-rowHalf:
-	TESTQ   $+16, R9
-	JZ      rowBelow128
-	VMOVUPD (CX), Z4
-	VMULPD  (DX), Z4, Z0
-	VMOVUPD Z0, (AX)
-	VMOVUPD 64(CX), Z5
-	VMULPD  64(DX), Z5, Z1
-	VMOVUPD Z1, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, DX
-	ADDQ    $+128, CX
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VMULPD     (DX), Z4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VMULPD     64(DX), Z5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R9), Z6
+	VMULPD     128(DX), Z6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R9), Z7
+	VMULPD     192(DX), Z7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        lanesTurn
 
-rowBelow128:
-	TESTQ   $+8, R9
-	JZ      rowBelow64
-	VMOVUPD (CX), Z4
-	VMULPD  (DX), Z4, Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, CX
+lanesHalf:
+	TESTQ      $+16, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VMULPD     (DX), Z4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VMULPD     64(DX), Z5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
 
-rowBelow64:
-	ANDQ      $+7, R9
-	JZ        rowEnd
-	VMOVUPD.Z (CX), K1, Z4
+lanesBelow128:
+	TESTQ      $+8, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VMULPD     (DX), Z4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R9), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
 	VMOVUPD   Z0, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func multiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·multiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+31, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    512(AX)(R9*1)
+	PREFETCHT0    512(AX)(R9*2)
+	PREFETCHT0    512(AX)(CX*1)
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     (DX)(R9*1), Z0
+	VCVTPH2PS     32(DX)(R9*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)(R9*1)
+	VCVTPH2PS     (DX)(R9*2), Z0
+	VCVTPH2PS     32(DX)(R9*2), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)(R9*2)
+	VCVTPH2PS     (DX)(CX*1), Z0
+	VCVTPH2PS     32(DX)(CX*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)(CX*1)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	JNZ           zonesLine
+	DECQ          R8
+	JNZ           zones
+	ADDQ          CX, AX
+	ADDQ          CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R8), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R8
+	SUBQ          $+32, CX
+	JNZ           singleLine
+	DECQ          DI
+	JNZ           single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+31, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	PREFETCHT0    640(AX)
+	PREFETCHT0    704(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VMOVUPS       128(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VMOVUPS       192(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R9
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R9
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R8, AX
+	ADDQ          R8, DX
+	ADDQ          R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func multiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·multiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	TESTQ        $+31, SI
+	JNZ          row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	MOVQ         DI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    (DX)(R9*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)(R9*1)
+	VMOVUPS    (DX)(R9*2), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)(R9*2)
+	VMOVUPS    (DX)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+32, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+32, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+31, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+64, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
+
+lanesBelow128:
+	TESTQ      $+32, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R9), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R8, AX
+	ADDQ        R8, DX
+	ADDQ        R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -1601,17 +6187,17 @@ TEXT ·addPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+256
+	CMPQ   BX, $+256
 	JHI    long
 
 short:
 	VBROADCASTSS (DX), Z12
-	ADDQ         $+4, DX
 	VCMPPS       $0x04, Z13, Z12, K2
-	MOVQ         SI, DI
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+64
 	JL           shortHalf
 
@@ -1705,13 +6291,13 @@ shortBelow8:
 	ADDQ   $+4, CX
 
 shortBelow4:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x02, DI
 
 plane:
@@ -1719,7 +6305,7 @@ plane:
 	ADDL         R8, R8
 	JZ           dropped
 	VBROADCASTSS (DX), Z12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+64
 	JL           keptHalf
 
@@ -1806,16 +6392,15 @@ keptBelow8:
 keptBelow4:
 next:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
-
-done:
 	VZEROUPPER
 	RET
 
@@ -1825,37 +6410,37 @@ TEXT ·addPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   SI, $+128
+	CMPQ   BX, $+128
 	JHI    long
 
 short:
 	VBROADCASTSD (DX), Z12
-	ADDQ         $+8, DX
 	VCMPPD       $0x04, Z13, Z12, K2
-	MOVQ         SI, DI
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           shortHalf
 
 shortTurn:
 	VMULPD  (CX), Z12, Z0
-	VMOVUPD (AX), Z8
+	VMOVUPS (AX), Z8
 	VADDPD  Z0, Z8, K2, Z8
-	VMOVUPD Z8, (AX)
+	VMOVUPS Z8, (AX)
 	VMULPD  64(CX), Z12, Z1
-	VMOVUPD 64(AX), Z9
+	VMOVUPS 64(AX), Z9
 	VADDPD  Z1, Z9, K2, Z9
-	VMOVUPD Z9, 64(AX)
+	VMOVUPS Z9, 64(AX)
 	VMULPD  128(CX), Z12, Z2
-	VMOVUPD 128(AX), Z10
+	VMOVUPS 128(AX), Z10
 	VADDPD  Z2, Z10, K2, Z10
-	VMOVUPD Z10, 128(AX)
+	VMOVUPS Z10, 128(AX)
 	VMULPD  192(CX), Z12, Z3
-	VMOVUPD 192(AX), Z11
+	VMOVUPS 192(AX), Z11
 	VADDPD  Z3, Z11, K2, Z11
-	VMOVUPD Z11, 192(AX)
+	VMOVUPS Z11, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, CX
 	SUBQ    $+32, DI
@@ -1866,13 +6451,13 @@ shortHalf:
 	TESTQ   $+16, DI
 	JZ      shortBelow128
 	VMULPD  (CX), Z12, Z0
-	VMOVUPD (AX), Z8
+	VMOVUPS (AX), Z8
 	VADDPD  Z0, Z8, K2, Z8
-	VMOVUPD Z8, (AX)
+	VMOVUPS Z8, (AX)
 	VMULPD  64(CX), Z12, Z1
-	VMOVUPD 64(AX), Z9
+	VMOVUPS 64(AX), Z9
 	VADDPD  Z1, Z9, K2, Z9
-	VMOVUPD Z9, 64(AX)
+	VMOVUPS Z9, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
 
@@ -1880,9 +6465,9 @@ shortBelow128:
 	TESTQ   $+8, DI
 	JZ      shortBelow64
 	VMULPD  (CX), Z12, Z0
-	VMOVUPD (AX), Z8
+	VMOVUPS (AX), Z8
 	VADDPD  Z0, Z8, K2, Z8
-	VMOVUPD Z8, (AX)
+	VMOVUPS Z8, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 
@@ -1890,9 +6475,9 @@ shortBelow64:
 	TESTQ   $+4, DI
 	JZ      shortBelow32
 	VMULPD  (CX), Y12, Y0
-	VMOVUPD (AX), Y8
+	VMOVUPS (AX), Y8
 	VADDPD  Y0, Y8, K2, Y8
-	VMOVUPD Y8, (AX)
+	VMOVUPS Y8, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1900,9 +6485,9 @@ shortBelow32:
 	TESTQ   $+2, DI
 	JZ      shortBelow16
 	VMULPD  (CX), X12, X0
-	VMOVUPD (AX), X8
+	VMOVUPS (AX), X8
 	VADDPD  X0, X8, K2, X8
-	VMOVUPD X8, (AX)
+	VMOVUPS X8, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -1918,13 +6503,13 @@ shortBelow16:
 	ADDQ   $+8, CX
 
 shortBelow8:
-	DECQ BX
+	DECQ SI
 	JNZ  short
 	VZEROUPPER
 	RET
 
 long:
-	MOVQ SI, DI
+	MOVQ BX, DI
 	SHLQ $0x03, DI
 
 plane:
@@ -1932,23 +6517,23 @@ plane:
 	ADDQ         R8, R8
 	JZ           dropped
 	VBROADCASTSD (DX), Z12
-	MOVQ         SI, R8
+	MOVQ         BX, R8
 	CMPQ         R8, $+32
 	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	VMULPD  64(CX), Z12, Z1
 	VADDPD  64(AX), Z1, Z1
-	VMOVUPD Z1, 64(AX)
+	VMOVUPS Z1, 64(AX)
 	VMULPD  128(CX), Z12, Z2
 	VADDPD  128(AX), Z2, Z2
-	VMOVUPD Z2, 128(AX)
+	VMOVUPS Z2, 128(AX)
 	VMULPD  192(CX), Z12, Z3
 	VADDPD  192(AX), Z3, Z3
-	VMOVUPD Z3, 192(AX)
+	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, CX
 	SUBQ    $+32, R8
@@ -1960,10 +6545,10 @@ keptHalf:
 	JZ      keptBelow128
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	VMULPD  64(CX), Z12, Z1
 	VADDPD  64(AX), Z1, Z1
-	VMOVUPD Z1, 64(AX)
+	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
 
@@ -1972,7 +6557,7 @@ keptBelow128:
 	JZ      keptBelow64
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 
@@ -1981,7 +6566,7 @@ keptBelow64:
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -1990,7 +6575,7 @@ keptBelow32:
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  (AX), X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -2008,63 +6593,1499 @@ keptBelow16:
 keptBelow8:
 next:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
-	JMP  done
+	VZEROUPPER
+	RET
 
 dropped:
 	ADDQ DI, AX
 	ADDQ DI, CX
 	JMP  next
+	VZEROUPPER
+	RET
 
-done:
+// func addPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C
+TEXT ·addPlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 64(AX)
+	VCVTPH2PS     128(CX), Z0
+	VCVTPH2PS     160(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 128(AX)
+	VCVTPH2PS     192(CX), Z0
+	VCVTPH2PS     224(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, DI
+	CMPQ          DI, $+128
+	JGE           shortTurn
+
+shortHalf:
+	TESTQ         $+64, DI
+	JZ            shortBelow128
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+shortBelow128:
+	TESTQ         $+32, DI
+	JZ            shortBelow64
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VMOVUPS   (AX), Y5
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VCVTPH2PS     128(CX), Z0
+	VCVTPH2PS     160(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VCVTPH2PS     192(CX), Z0
+	VCVTPH2PS     224(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, R8
+	CMPQ          R8, $+128
+	JGE           keptTurn
+
+keptHalf:
+	TESTQ         $+64, R8
+	JZ            keptBelow128
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+keptBelow128:
+	TESTQ         $+32, R8
+	JZ            keptBelow64
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VMOVUPS   (AX), Y5
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·addPlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, DI
+	CMPQ       DI, $+128
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+64, DI
+	JZ         shortBelow128
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+32, DI
+	JZ         shortBelow64
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVSD    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVSS    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPINSRW   $0x00, (AX), X13, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
 	VZEROUPPER
 	RET
 
 // func addPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F
 TEXT ·addPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
 	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
+	MOVQ   SI, R8
 	ANDQ   $+15, R8
 	MOVQ   R8, CX
 	MOVL   $0x00000001, R9
 	SHLL   CL, R9
 	DECL   R9
-	KMOVW  R9, K1
+	KMOVD  R9, K1
 	SHLQ   $0x02, R8
 
-row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+64
-	JL   rowHalf
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPS (CX), Z4
+lanesTurn:
+	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
 	VMOVUPS (AX), Z8
 	VADDPS  Z0, Z8, K4, Z8
 	VMOVUPS Z8, (AX)
-	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(R9), Z5
 	VCMPPS  $0x04, Z13, Z5, K5
 	VMULPS  64(DX), Z5, Z1
 	VMOVUPS 64(AX), Z9
 	VADDPS  Z1, Z9, K5, Z9
 	VMOVUPS Z9, 64(AX)
-	VMOVUPS 128(CX), Z6
+	VMOVUPS 128(R9), Z6
 	VCMPPS  $0x04, Z13, Z6, K6
 	VMULPS  128(DX), Z6, Z2
 	VMOVUPS 128(AX), Z10
 	VADDPS  Z2, Z10, K6, Z10
 	VMOVUPS Z10, 128(AX)
-	VMOVUPS 192(CX), Z7
+	VMOVUPS 192(R9), Z7
 	VCMPPS  $0x04, Z13, Z7, K7
 	VMULPS  192(DX), Z7, Z3
 	VMOVUPS 192(AX), Z11
@@ -2072,21 +8093,21 @@ rowTurn:
 	VMOVUPS Z11, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, DX
-	ADDQ    $+256, CX
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     rowTurn
+	ADDQ    $+256, R9
+	SUBQ    $+64, CX
+	CMPQ    CX, $+64
+	JGE     lanesTurn
 
-rowHalf:
-	TESTQ   $+32, R9
-	JZ      rowBelow128
-	VMOVUPS (CX), Z4
+lanesHalf:
+	TESTQ   $+32, CX
+	JZ      lanesBelow128
+	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
 	VMOVUPS (AX), Z8
 	VADDPS  Z0, Z8, K4, Z8
 	VMOVUPS Z8, (AX)
-	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(R9), Z5
 	VCMPPS  $0x04, Z13, Z5, K5
 	VMULPS  64(DX), Z5, Z1
 	VMOVUPS 64(AX), Z9
@@ -2094,12 +8115,12 @@ rowHalf:
 	VMOVUPS Z9, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, DX
-	ADDQ    $+128, CX
+	ADDQ    $+128, R9
 
-rowBelow128:
-	TESTQ   $+16, R9
-	JZ      rowBelow64
-	VMOVUPS (CX), Z4
+lanesBelow128:
+	TESTQ   $+16, CX
+	JZ      lanesBelow64
+	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
 	VMOVUPS (AX), Z8
@@ -2107,12 +8128,12 @@ rowBelow128:
 	VMOVUPS Z8, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
-rowBelow64:
-	ANDQ      $+15, R9
-	JZ        rowEnd
-	VMOVUPS.Z (CX), K1, Z4
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R9), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
@@ -2121,106 +8142,106 @@ rowBelow64:
 	VMOVUPS   Z8, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func addPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F
 TEXT ·addPixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
 	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
+	MOVQ   SI, R8
 	ANDQ   $+7, R8
 	MOVQ   R8, CX
 	MOVL   $0x00000001, R9
 	SHLL   CL, R9
 	DECL   R9
-	KMOVW  R9, K1
+	KMOVD  R9, K1
 	SHLQ   $0x03, R8
 
-row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+32
-	JL   rowHalf
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPD (CX), Z4
+lanesTurn:
+	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
-	VMOVUPD (AX), Z8
+	VMOVUPS (AX), Z8
 	VADDPD  Z0, Z8, K4, Z8
-	VMOVUPD Z8, (AX)
-	VMOVUPD 64(CX), Z5
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R9), Z5
 	VCMPPD  $0x04, Z13, Z5, K5
 	VMULPD  64(DX), Z5, Z1
-	VMOVUPD 64(AX), Z9
+	VMOVUPS 64(AX), Z9
 	VADDPD  Z1, Z9, K5, Z9
-	VMOVUPD Z9, 64(AX)
-	VMOVUPD 128(CX), Z6
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS 128(R9), Z6
 	VCMPPD  $0x04, Z13, Z6, K6
 	VMULPD  128(DX), Z6, Z2
-	VMOVUPD 128(AX), Z10
+	VMOVUPS 128(AX), Z10
 	VADDPD  Z2, Z10, K6, Z10
-	VMOVUPD Z10, 128(AX)
-	VMOVUPD 192(CX), Z7
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS 192(R9), Z7
 	VCMPPD  $0x04, Z13, Z7, K7
 	VMULPD  192(DX), Z7, Z3
-	VMOVUPD 192(AX), Z11
+	VMOVUPS 192(AX), Z11
 	VADDPD  Z3, Z11, K7, Z11
-	VMOVUPD Z11, 192(AX)
+	VMOVUPS Z11, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, DX
-	ADDQ    $+256, CX
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     rowTurn
+	ADDQ    $+256, R9
+	SUBQ    $+32, CX
+	CMPQ    CX, $+32
+	JGE     lanesTurn
 
-rowHalf:
-	TESTQ   $+16, R9
-	JZ      rowBelow128
-	VMOVUPD (CX), Z4
+lanesHalf:
+	TESTQ   $+16, CX
+	JZ      lanesBelow128
+	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
-	VMOVUPD (AX), Z8
+	VMOVUPS (AX), Z8
 	VADDPD  Z0, Z8, K4, Z8
-	VMOVUPD Z8, (AX)
-	VMOVUPD 64(CX), Z5
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R9), Z5
 	VCMPPD  $0x04, Z13, Z5, K5
 	VMULPD  64(DX), Z5, Z1
-	VMOVUPD 64(AX), Z9
+	VMOVUPS 64(AX), Z9
 	VADDPD  Z1, Z9, K5, Z9
-	VMOVUPD Z9, 64(AX)
+	VMOVUPS Z9, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, DX
-	ADDQ    $+128, CX
+	ADDQ    $+128, R9
 
-rowBelow128:
-	TESTQ   $+8, R9
-	JZ      rowBelow64
-	VMOVUPD (CX), Z4
+lanesBelow128:
+	TESTQ   $+8, CX
+	JZ      lanesBelow64
+	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
-	VMOVUPD (AX), Z8
+	VMOVUPS (AX), Z8
 	VADDPD  Z0, Z8, K4, Z8
-	VMOVUPD Z8, (AX)
+	VMOVUPS Z8, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
-rowBelow64:
-	ANDQ      $+7, R9
-	JZ        rowEnd
-	VMOVUPD.Z (CX), K1, Z4
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R9), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
@@ -2229,11 +8250,636 @@ rowBelow64:
 	VMOVUPD   Z8, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addPixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+31, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SHLQ   $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R9
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R9
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVDQU16.Z   (AX), K1, Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVDQU16     Z5, K1, (AX)
+	ADDQ          R8, AX
+	ADDQ          R8, DX
+	ADDQ          R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addPixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R8
+	ANDQ         $+31, R8
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	SHLQ         $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+64, CX
+	JZ         lanesBelow128
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
+
+lanesBelow128:
+	TESTQ      $+32, CX
+	JZ         lanesBelow64
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R9), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMOVDQU16.Z (AX), K1, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K4, Z5
+	VMOVDQU16   Z5, K1, (AX)
+	ADDQ        R8, AX
+	ADDQ        R8, DX
+	ADDQ        R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -2243,15 +8889,15 @@ TEXT ·addMultiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   SI, DI
+	MOVQ   BX, DI
 	SHLQ   $0x02, DI
 
 plane:
 	VBROADCASTSS (DX), Z12
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+64
 	JL           keptHalf
 
@@ -2337,7 +8983,7 @@ keptBelow8:
 
 keptBelow4:
 	ADDQ $+4, DX
-	DECQ BX
+	DECQ SI
 	JNZ  plane
 	VZEROUPPER
 	RET
@@ -2348,31 +8994,31 @@ TEXT ·addMultiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
 	MOVQ   factors+16(FP), DX
-	MOVQ   count+24(FP), BX
-	MOVQ   length+32(FP), SI
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   SI, DI
+	MOVQ   BX, DI
 	SHLQ   $0x03, DI
 
 plane:
 	VBROADCASTSD (DX), Z12
-	MOVQ         SI, DI
+	MOVQ         BX, DI
 	CMPQ         DI, $+32
 	JL           keptHalf
 
 keptTurn:
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	VMULPD  64(CX), Z12, Z1
 	VADDPD  64(AX), Z1, Z1
-	VMOVUPD Z1, 64(AX)
+	VMOVUPS Z1, 64(AX)
 	VMULPD  128(CX), Z12, Z2
 	VADDPD  128(AX), Z2, Z2
-	VMOVUPD Z2, 128(AX)
+	VMOVUPS Z2, 128(AX)
 	VMULPD  192(CX), Z12, Z3
 	VADDPD  192(AX), Z3, Z3
-	VMOVUPD Z3, 192(AX)
+	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, CX
 	SUBQ    $+32, DI
@@ -2384,10 +9030,10 @@ keptHalf:
 	JZ      keptBelow128
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	VMULPD  64(CX), Z12, Z1
 	VADDPD  64(AX), Z1, Z1
-	VMOVUPD Z1, 64(AX)
+	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, CX
 
@@ -2396,7 +9042,7 @@ keptBelow128:
 	JZ      keptBelow64
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, CX
 
@@ -2405,7 +9051,7 @@ keptBelow64:
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
-	VMOVUPD Y0, (AX)
+	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 
@@ -2414,7 +9060,7 @@ keptBelow32:
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  (AX), X0, X0
-	VMOVUPD X0, (AX)
+	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
@@ -2431,89 +9077,793 @@ keptBelow16:
 
 keptBelow8:
 	ADDQ $+8, DX
-	DECQ BX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func addMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512F, F16C
+TEXT ·addMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+
+plane:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           keptHalf
+
+keptTurn:
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VCVTPH2PS     128(CX), Z0
+	VCVTPH2PS     160(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VCVTPH2PS     192(CX), Z0
+	VCVTPH2PS     224(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, DI
+	CMPQ          DI, $+128
+	JGE           keptTurn
+
+keptHalf:
+	TESTQ         $+64, DI
+	JZ            keptBelow128
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+keptBelow128:
+	TESTQ         $+32, DI
+	JZ            keptBelow64
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, DI
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VMOVUPS   (AX), Y5
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, DI
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, DI
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, DI
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, DI
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func addMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·addMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+
+plane:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, DI
+	CMPQ       DI, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, DI
+	JZ         keptBelow128
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, DI
+	JZ         keptBelow64
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, DI
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, DI
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, DI
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, DI
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, DI
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	DECQ SI
 	JNZ  plane
 	VZEROUPPER
 	RET
 
 // func addMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F
 TEXT ·addMultiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
 	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
+	MOVQ   SI, R8
 	ANDQ   $+15, R8
 	MOVQ   R8, CX
 	MOVL   $0x00000001, R9
 	SHLL   CL, R9
 	DECL   R9
-	KMOVW  R9, K1
+	KMOVD  R9, K1
 	SHLQ   $0x02, R8
 
-row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+64
-	JL   rowHalf
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPS (CX), Z4
+lanesTurn:
+	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
 	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(R9), Z5
 	VMULPS  64(DX), Z5, Z1
 	VADDPS  64(AX), Z1, Z1
 	VMOVUPS Z1, 64(AX)
-	VMOVUPS 128(CX), Z6
+	VMOVUPS 128(R9), Z6
 	VMULPS  128(DX), Z6, Z2
 	VADDPS  128(AX), Z2, Z2
 	VMOVUPS Z2, 128(AX)
-	VMOVUPS 192(CX), Z7
+	VMOVUPS 192(R9), Z7
 	VMULPS  192(DX), Z7, Z3
 	VADDPS  192(AX), Z3, Z3
 	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, DX
-	ADDQ    $+256, CX
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     rowTurn
+	ADDQ    $+256, R9
+	SUBQ    $+64, CX
+	CMPQ    CX, $+64
+	JGE     lanesTurn
 
-rowHalf:
-	TESTQ   $+32, R9
-	JZ      rowBelow128
-	VMOVUPS (CX), Z4
+lanesHalf:
+	TESTQ   $+32, CX
+	JZ      lanesBelow128
+	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
 	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z5
+	VMOVUPS 64(R9), Z5
 	VMULPS  64(DX), Z5, Z1
 	VADDPS  64(AX), Z1, Z1
 	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, DX
-	ADDQ    $+128, CX
+	ADDQ    $+128, R9
 
-rowBelow128:
-	TESTQ   $+16, R9
-	JZ      rowBelow64
-	VMOVUPS (CX), Z4
+lanesBelow128:
+	TESTQ   $+16, CX
+	JZ      lanesBelow64
+	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
-rowBelow64:
-	ANDQ      $+15, R9
-	JZ        rowEnd
-	VMOVUPS.Z (CX), K1, Z4
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R9), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
 	VMOVUPS.Z (AX), K1, Z8
@@ -2521,92 +9871,92 @@ rowBelow64:
 	VMOVUPS   Z0, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
 // func addMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512BW, AVX512F
 TEXT ·addMultiplyPixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
 	MOVQ   factors+16(FP), BX
-	MOVQ   count+24(FP), SI
-	MOVQ   length+32(FP), DI
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	MOVQ   DI, R8
+	MOVQ   SI, R8
 	ANDQ   $+7, R8
 	MOVQ   R8, CX
 	MOVL   $0x00000001, R9
 	SHLL   CL, R9
 	DECL   R9
-	KMOVW  R9, K1
+	KMOVD  R9, K1
 	SHLQ   $0x03, R8
 
-row:
-	MOVQ BX, CX
-	MOVQ DI, R9
-	CMPQ R9, $+32
-	JL   rowHalf
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
 
-rowTurn:
-	VMOVUPD (CX), Z4
+lanesTurn:
+	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
-	VMOVUPD 64(CX), Z5
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R9), Z5
 	VMULPD  64(DX), Z5, Z1
 	VADDPD  64(AX), Z1, Z1
-	VMOVUPD Z1, 64(AX)
-	VMOVUPD 128(CX), Z6
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(R9), Z6
 	VMULPD  128(DX), Z6, Z2
 	VADDPD  128(AX), Z2, Z2
-	VMOVUPD Z2, 128(AX)
-	VMOVUPD 192(CX), Z7
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(R9), Z7
 	VMULPD  192(DX), Z7, Z3
 	VADDPD  192(AX), Z3, Z3
-	VMOVUPD Z3, 192(AX)
+	VMOVUPS Z3, 192(AX)
 	ADDQ    $+256, AX
 	ADDQ    $+256, DX
-	ADDQ    $+256, CX
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     rowTurn
+	ADDQ    $+256, R9
+	SUBQ    $+32, CX
+	CMPQ    CX, $+32
+	JGE     lanesTurn
 
-rowHalf:
-	TESTQ   $+16, R9
-	JZ      rowBelow128
-	VMOVUPD (CX), Z4
+lanesHalf:
+	TESTQ   $+16, CX
+	JZ      lanesBelow128
+	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
-	VMOVUPD 64(CX), Z5
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R9), Z5
 	VMULPD  64(DX), Z5, Z1
 	VADDPD  64(AX), Z1, Z1
-	VMOVUPD Z1, 64(AX)
+	VMOVUPS Z1, 64(AX)
 	ADDQ    $+128, AX
 	ADDQ    $+128, DX
-	ADDQ    $+128, CX
+	ADDQ    $+128, R9
 
-rowBelow128:
-	TESTQ   $+8, R9
-	JZ      rowBelow64
-	VMOVUPD (CX), Z4
+lanesBelow128:
+	TESTQ   $+8, CX
+	JZ      lanesBelow64
+	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
-	VMOVUPD Z0, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, DX
-	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
-rowBelow64:
-	ANDQ      $+7, R9
-	JZ        rowEnd
-	VMOVUPD.Z (CX), K1, Z4
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R9), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
 	VMOVUPD.Z (AX), K1, Z8
@@ -2614,10 +9964,8591 @@ rowBelow64:
 	VMOVUPD   Z0, K1, (AX)
 	ADDQ      R8, AX
 	ADDQ      R8, DX
-	ADDQ      R8, CX
+	ADDQ      R8, R9
 
-rowEnd:
-	DECQ SI
-	JNZ  row
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+31, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SHLQ   $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VMOVUPS       128(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VMOVUPS       192(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R9
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R9
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVDQU16.Z   (AX), K1, Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R8, AX
+	ADDQ          R8, DX
+	ADDQ          R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R8
+	ANDQ         $+31, R8
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	SHLQ         $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+64, CX
+	JZ         lanesBelow128
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
+
+lanesBelow128:
+	TESTQ      $+32, CX
+	JZ         lanesBelow64
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R9), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMOVDQU16.Z (AX), K1, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R8, AX
+	ADDQ        R8, DX
+	ADDQ        R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePlanesF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL, MMX+
+TEXT ·affinePlanesF32AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+256
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (SI), Z14
+	VCMPPS       $0x04, Z13, Z12, K2
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z14, Z8
+	VADDPS     Z0, Z8, K2, Z8
+	VMOVUPS    Z8, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z14, Z9
+	VADDPS     Z1, Z9, K2, Z9
+	VMOVUPS    Z9, 64(AX)
+	VMULPS     128(CX), Z12, Z2
+	VMOVUPS    Z14, Z10
+	VADDPS     Z2, Z10, K2, Z10
+	VMOVUPS    Z10, 128(AX)
+	VMULPS     192(CX), Z12, Z3
+	VMOVUPS    Z14, Z11
+	VADDPS     Z3, Z11, K2, Z11
+	VMOVUPS    Z11, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+32, R8
+	JZ         shortBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z14, Z8
+	VADDPS     Z0, Z8, K2, Z8
+	VMOVUPS    Z8, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VMOVUPS    Z14, Z9
+	VADDPS     Z1, Z9, K2, Z9
+	VMOVUPS    Z9, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+16, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Z12, Z0
+	VMOVUPS    Z14, Z8
+	VADDPS     Z0, Z8, K2, Z8
+	VMOVUPS    Z8, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ   $+8, R8
+	JZ      shortBelow32
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y14, Y8
+	VADDPS  Y0, Y8, K2, Y8
+	VMOVUPS Y8, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+shortBelow32:
+	TESTQ   $+4, R8
+	JZ      shortBelow16
+	VMULPS  (CX), X12, X0
+	VMOVUPS X14, X8
+	VADDPS  X0, X8, K2, X8
+	VMOVUPS X8, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+shortBelow16:
+	TESTQ   $+2, R8
+	JZ      shortBelow8
+	VMOVSD  (CX), X0
+	VMULPS  X0, X12, X0
+	VMOVUPS X14, X8
+	VADDPS  X0, X8, K2, X8
+	VMOVSD  X8, (AX)
+	ADDQ    $+8, AX
+	ADDQ    $+8, CX
+
+shortBelow8:
+	TESTQ   $+1, R8
+	JZ      shortBelow4
+	VMOVSS  (CX), X0
+	VMULPS  X0, X12, X0
+	VMOVUPS X14, X8
+	VADDPS  X0, X8, K2, X8
+	VMOVSS  X8, (AX)
+	ADDQ    $+4, AX
+	ADDQ    $+4, CX
+
+shortBelow4:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+
+plane:
+	MOVL         (DX), R9
+	ADDL         R9, R9
+	JZ           dropped
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (SI), Z14
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS     (CX), Z12, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VADDPS     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPS     128(CX), Z12, Z2
+	VADDPS     Z14, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPS     192(CX), Z12, Z3
+	VADDPS     Z14, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R9
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Z12, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VADDPS     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Z12, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R9
+	JZ      keptBelow32
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R9
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VADDPS  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R9
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (SI), Z14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R9
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+16, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+8, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL, MMX+
+TEXT ·affinePlanesF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	VCMPPD       $0x04, Z13, Z12, K2
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPD    Z14, Z8
+	VADDPD     Z0, Z8, K2, Z8
+	VMOVUPS    Z8, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPD    Z14, Z9
+	VADDPD     Z1, Z9, K2, Z9
+	VMOVUPS    Z9, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VMOVUPD    Z14, Z10
+	VADDPD     Z2, Z10, K2, Z10
+	VMOVUPS    Z10, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VMOVUPD    Z14, Z11
+	VADDPD     Z3, Z11, K2, Z11
+	VMOVUPS    Z11, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+16, R8
+	JZ         shortBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPD    Z14, Z8
+	VADDPD     Z0, Z8, K2, Z8
+	VMOVUPS    Z8, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VMOVUPD    Z14, Z9
+	VADDPD     Z1, Z9, K2, Z9
+	VMOVUPS    Z9, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+8, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VMOVUPD    Z14, Z8
+	VADDPD     Z0, Z8, K2, Z8
+	VMOVUPS    Z8, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ   $+4, R8
+	JZ      shortBelow32
+	VMULPD  (CX), Y12, Y0
+	VMOVUPD Y14, Y8
+	VADDPD  Y0, Y8, K2, Y8
+	VMOVUPS Y8, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+shortBelow32:
+	TESTQ   $+2, R8
+	JZ      shortBelow16
+	VMULPD  (CX), X12, X0
+	VMOVUPD X14, X8
+	VADDPD  X0, X8, K2, X8
+	VMOVUPS X8, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+shortBelow16:
+	TESTQ   $+1, R8
+	JZ      shortBelow8
+	VMOVSD  (CX), X0
+	VMULPD  X0, X12, X0
+	VMOVUPD X14, X8
+	VADDPD  X0, X8, K2, X8
+	VMOVSD  X8, (AX)
+	ADDQ    $+8, AX
+	ADDQ    $+8, CX
+
+shortBelow8:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x03, R8
+
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VADDPD     Z14, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VADDPD     Z14, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+16, R9
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R9
+	JZ      keptBelow32
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R9
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VADDPD  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VADDPD X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+16, R9
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+8, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·affinePlanesF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Y3
+	VCVTPH2PS    Y3, Z3
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          shortTurn
+
+shortHalf:
+	TESTQ        $+64, R8
+	JZ           shortBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+shortBelow128:
+	TESTQ        $+32, R8
+	JZ           shortBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMOVUPS      Z14, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16    Z4, K2, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, R8
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VMOVUPS   Y14, Y5
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z3, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, R8
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, R8
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, R8
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, R8
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   X14, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x01, R8
+
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Y3
+	VCVTPH2PS    Y3, Z3
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R9
+	CMPQ         R9, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R9
+	JZ           keptBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+keptBelow128:
+	TESTQ        $+32, R9
+	JZ           keptBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R9
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z3, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Y3
+	VCVTPH2PS    Y3, Z3
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+64, R9
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
+TEXT ·affinePlanesBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           shortHalf
+
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+64, R8
+	JZ         shortBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    Z14, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, R8
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, R8
+	JZ        shortBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, R8
+	JZ        shortBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, R8
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, R8
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VMOVUPS   X14, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x01, R8
+
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R9
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R9
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R9
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R9
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R9
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R9
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
+	JL           fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+64, R9
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affinePixelsF32AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+15, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x02, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMULPS     (DX), Z4, Z0
+	VADDPS     Z0, Z8, K4, Z8
+	VMOVUPS    Z8, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VCMPPS     $0x04, Z13, Z5, K5
+	VMULPS     64(DX), Z5, Z1
+	VADDPS     Z1, Z9, K5, Z9
+	VMOVUPS    Z9, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z10
+	VCMPPS     $0x04, Z13, Z6, K6
+	VMULPS     128(DX), Z6, Z2
+	VADDPS     Z2, Z10, K6, Z10
+	VMOVUPS    Z10, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z11
+	VCMPPS     $0x04, Z13, Z7, K7
+	VMULPS     192(DX), Z7, Z3
+	VADDPS     Z3, Z11, K7, Z11
+	VMOVUPS    Z11, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMULPS     (DX), Z4, Z0
+	VADDPS     Z0, Z8, K4, Z8
+	VMOVUPS    Z8, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VCMPPS     $0x04, Z13, Z5, K5
+	VMULPS     64(DX), Z5, Z1
+	VADDPS     Z1, Z9, K5, Z9
+	VMOVUPS    Z9, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+lanesBelow128:
+	TESTQ      $+16, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMULPS     (DX), Z4, Z0
+	VADDPS     Z0, Z8, K4, Z8
+	VMOVUPS    Z8, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R10), K1, Z4
+	VMOVUPS.Z (R11), K1, Z8
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS.Z (DX), K1, Z0
+	VMULPS    Z0, Z4, Z0
+	VADDPS    Z0, Z8, K4, Z8
+	VMOVUPS   Z8, K1, (AX)
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
+	ADDQ      R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affinePixelsF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+7, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x03, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMULPD     (DX), Z4, Z0
+	VADDPD     Z0, Z8, K4, Z8
+	VMOVUPS    Z8, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMULPD     64(DX), Z5, Z1
+	VADDPD     Z1, Z9, K5, Z9
+	VMOVUPS    Z9, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z10
+	VCMPPD     $0x04, Z13, Z6, K6
+	VMULPD     128(DX), Z6, Z2
+	VADDPD     Z2, Z10, K6, Z10
+	VMOVUPS    Z10, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z11
+	VCMPPD     $0x04, Z13, Z7, K7
+	VMULPD     192(DX), Z7, Z3
+	VADDPD     Z3, Z11, K7, Z11
+	VMOVUPS    Z11, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+16, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMULPD     (DX), Z4, Z0
+	VADDPD     Z0, Z8, K4, Z8
+	VMOVUPS    Z8, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMULPD     64(DX), Z5, Z1
+	VADDPD     Z1, Z9, K5, Z9
+	VMOVUPS    Z9, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+lanesBelow128:
+	TESTQ      $+8, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMULPD     (DX), Z4, Z0
+	VADDPD     Z0, Z8, K4, Z8
+	VMOVUPS    Z8, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R10), K1, Z4
+	VMOVUPD.Z (R11), K1, Z8
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K1, Z0
+	VMULPD    Z0, Z4, Z0
+	VADDPD    Z0, Z8, K4, Z8
+	VMOVUPD   Z8, K1, (AX)
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
+	ADDQ      R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affinePixelsF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+31, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x01, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	PREFETCHT0    640(AX)
+	PREFETCHT0    704(AX)
+	VMOVUPS       (R11), Z5
+	VMOVUPS       (R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R11), Z5
+	VMOVUPS       64(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(R11), Z5
+	VMOVUPS       128(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(R11), Z5
+	VMOVUPS       192(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R10
+	ADDQ          $+256, R11
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	VMOVUPS       (R11), Z5
+	VMOVUPS       (R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R11), Z5
+	VMOVUPS       64(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R10
+	ADDQ          $+128, R11
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R11), Z5
+	VMOVUPS       (R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R10
+	ADDQ          $+64, R11
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R11), K1, Z5
+	VMOVDQU16.Z   (R10), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVDQU16     Z5, K1, (AX)
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R10
+	ADDQ          R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affinePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affinePixelsBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+40(FP), SI
+	MOVQ         shifts+24(FP), DI
+	MOVQ         count+32(FP), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R9
+	ANDQ         $+31, R9
+	MOVQ         R9, CX
+	MOVL         $0x00000001, R10
+	SHLL         CL, R10
+	DECL         R10
+	KMOVD        R10, K1
+	SHLQ         $0x01, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R11), Z5
+	VMOVUPS    (R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(R11), Z5
+	VMOVUPS    128(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(R11), Z5
+	VMOVUPS    192(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+64, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R11), Z5
+	VMOVUPS    (R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+lanesBelow128:
+	TESTQ      $+32, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R11), Z5
+	VMOVUPS    (R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R11), K1, Z5
+	VMOVDQU16.Z (R10), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K4, Z5
+	VMOVDQU16   Z5, K1, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	ADDQ        R9, R10
+	ADDQ        R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·affineMultiplyPlanesF32AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   BX, R8
+	SHLQ   $0x02, R8
+
+plane:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (SI), Z14
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPS     (CX), Z12, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VADDPS     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPS     128(CX), Z12, Z2
+	VADDPS     Z14, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPS     192(CX), Z12, Z3
+	VADDPS     Z14, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Z12, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPS     64(CX), Z12, Z1
+	VADDPS     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Z12, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VADDPS  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·affineMultiplyPlanesF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   BX, R8
+	SHLQ   $0x03, R8
+
+plane:
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VADDPD     Z14, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VADDPD     Z14, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+16, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VADDPD  X14, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VADDPD X14, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, F16C, MMX+
+TEXT ·affineMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+
+plane:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Y3
+	VCVTPH2PS    Y3, Z3
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R8
+	JZ           keptBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+keptBelow128:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z3, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
+TEXT ·affineMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+
+plane:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affineMultiplyPixelsF32AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+15, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x02, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VMULPS     (DX), Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VMULPS     64(DX), Z5, Z1
+	VADDPS     Z9, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z10
+	VMULPS     128(DX), Z6, Z2
+	VADDPS     Z10, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z11
+	VMULPS     192(DX), Z7, Z3
+	VADDPS     Z11, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VMULPS     (DX), Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VMULPS     64(DX), Z5, Z1
+	VADDPS     Z9, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+lanesBelow128:
+	TESTQ      $+16, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VMULPS     (DX), Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R10), K1, Z4
+	VMOVUPS.Z (R11), K1, Z8
+	VMOVUPS.Z (DX), K1, Z0
+	VMULPS    Z0, Z4, Z0
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
+	ADDQ      R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affineMultiplyPixelsF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+7, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x03, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VMULPD     (DX), Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VMULPD     64(DX), Z5, Z1
+	VADDPD     Z9, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z10
+	VMULPD     128(DX), Z6, Z2
+	VADDPD     Z10, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z11
+	VMULPD     192(DX), Z7, Z3
+	VADDPD     Z11, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+16, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VMULPD     (DX), Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VMULPD     64(DX), Z5, Z1
+	VADDPD     Z9, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+lanesBelow128:
+	TESTQ      $+8, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VMULPD     (DX), Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R10), K1, Z4
+	VMOVUPD.Z (R11), K1, Z8
+	VMOVUPD.Z (DX), K1, Z0
+	VMULPD    Z0, Z4, Z0
+	VADDPD    Z8, Z0, Z0
+	VMOVUPD   Z0, K1, (AX)
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
+	ADDQ      R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affineMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+31, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x01, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	PREFETCHT0    640(AX)
+	PREFETCHT0    704(AX)
+	VMOVUPS       (R11), Z5
+	VMOVUPS       (R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R11), Z5
+	VMOVUPS       64(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VMOVUPS       128(R11), Z5
+	VMOVUPS       128(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VMOVUPS       192(R11), Z5
+	VMOVUPS       192(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R10
+	ADDQ          $+256, R11
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	VMOVUPS       (R11), Z5
+	VMOVUPS       (R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R11), Z5
+	VMOVUPS       64(R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R10
+	ADDQ          $+128, R11
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R11), Z5
+	VMOVUPS       (R10), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R10
+	ADDQ          $+64, R11
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R11), K1, Z5
+	VMOVDQU16.Z   (R10), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R10
+	ADDQ          R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affineMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+40(FP), SI
+	MOVQ         shifts+24(FP), DI
+	MOVQ         count+32(FP), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R9
+	ANDQ         $+31, R9
+	MOVQ         R9, CX
+	MOVL         $0x00000001, R10
+	SHLL         CL, R10
+	DECL         R10
+	KMOVD        R10, K1
+	SHLQ         $0x01, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R11), Z5
+	VMOVUPS    (R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(R11), Z5
+	VMOVUPS    128(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(R11), Z5
+	VMOVUPS    192(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+64, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R11), Z5
+	VMOVUPS    (R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+lanesBelow128:
+	TESTQ      $+32, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R11), Z5
+	VMOVUPS    (R10), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R11), K1, Z5
+	VMOVDQU16.Z (R10), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	ADDQ        R9, R10
+	ADDQ        R9, R11
+
+lanesEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamScalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C
+TEXT ·streamScalePlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	CMPQ         SI, $+1024
+	JAE          long
+	VPBROADCASTW (BX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VMOVDQU16.Z  X4, K2, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ       $+4, AX
+	JZ          runAligned4
+	VMOVSS      (DX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+	SUBQ        $+2, R8
+
+runAligned4:
+	TESTQ       $+8, AX
+	JZ          runAligned8
+	VCVTPH2PS   (DX), X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+	SUBQ        $+4, R8
+
+runAligned8:
+	TESTQ       $+16, AX
+	JZ          runAligned16
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+	SUBQ        $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+32
+	JL   border
+
+vector:
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          vector
+
+border:
+	DECQ          DI
+	JZ            last
+	VPBROADCASTW  (BX), Z4
+	VPBROADCASTW  2(BX), Z14
+	ADDQ          $+2, BX
+	MOVQ          R8, CX
+	MOVL          $0x00000001, R9
+	SHLL          CL, R9
+	DECL          R9
+	KMOVD         R9, K1
+	VMOVDQU16     Z4, K1, Z14
+	VMOVUPS       Z14, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          SI, R8
+	SUBQ          $+32, R8
+	VPBROADCASTW  (BX), Y12
+	VCVTPH2PS     Y12, Z12
+	VPBROADCASTW  (BX), Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K2
+	JMP           run
+
+last:
+	MOVQ        R8, CX
+	TESTQ       $+16, CX
+	JZ          runBelow32
+	VCVTPH2PS   (DX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+
+runBelow32:
+	TESTQ       $+8, CX
+	JZ          runBelow16
+	VCVTPH2PS   (DX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+
+runBelow16:
+	TESTQ       $+4, CX
+	JZ          runBelow8
+	VCVTPH2PS   (DX), X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+
+runBelow8:
+	TESTQ       $+2, CX
+	JZ          runBelow4
+	VMOVSS      (DX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+
+runBelow4:
+	TESTQ       $+1, CX
+	JZ          runBelow2
+	VPINSRW     $0x00, (DX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, DX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x01, CX
+
+plane:
+	MOVWLZX      (BX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (BX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+	SUBQ      $+2, R8
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (DX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+	SUBQ      $+4, R8
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+	SUBQ      $+8, R8
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+	SUBQ      $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+128
+	JL   keptHalf
+
+keptTurn:
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 128(AX)
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R8
+	JZ           keptBelow128
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DX
+
+keptBelow128:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (DX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (DX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, DX
+
+keptBelow2:
+next:
+	ADDQ $+2, BX
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    CX, DX
+	MOVQ    SI, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	VMOVNTPS Z13, 128(AX)
+	VMOVNTPS Z13, 192(AX)
+	ADDQ     $+256, AX
+	SUBQ     $+128, R8
+	CMPQ     R8, $+128
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+64, R8
+	JZ       fillBelow128
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+
+fillBelow128:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamScalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         SI, $+1024
+	JAE          long
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VMOVDQU16.Z  X4, K2, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ       $+4, AX
+	JZ          runAligned4
+	VMOVSS      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+	SUBQ        $+2, R8
+
+runAligned4:
+	TESTQ       $+8, AX
+	JZ          runAligned8
+	VMOVSD      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+	SUBQ        $+4, R8
+
+runAligned8:
+	TESTQ       $+16, AX
+	JZ          runAligned16
+	VMOVUPS     (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+	SUBQ        $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VMOVUPS     (DX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+32
+	JL   border
+
+vector:
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         vector
+
+border:
+	DECQ         DI
+	JZ           last
+	VPBROADCASTW (BX), Z4
+	VPBROADCASTW 2(BX), Z14
+	ADDQ         $+2, BX
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	VMOVDQU16    Z4, K1, Z14
+	VMOVUPS      Z14, Z4
+	VPANDD       Z4, Z11, Z3
+	VPSLLD       $0x10, Z4, Z2
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VMOVUPS      (DX), Z4
+	VPANDD       Z4, Z11, Z1
+	VPSLLD       $0x10, Z4, Z0
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VPSRLD       $0x10, Z0, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z0, Z0
+	VPADDD       Z6, Z0, Z0
+	VPSRLD       $0x10, Z1, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z1, Z1
+	VPADDD       Z6, Z1, Z1
+	VPSRLD       $0x10, Z0, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         SI, R8
+	SUBQ         $+32, R8
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	JMP          run
+
+last:
+	MOVQ        R8, CX
+	TESTQ       $+16, CX
+	JZ          runBelow32
+	VMOVUPS     (DX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+
+runBelow32:
+	TESTQ       $+8, CX
+	JZ          runBelow16
+	VMOVUPS     (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+
+runBelow16:
+	TESTQ       $+4, CX
+	JZ          runBelow8
+	VMOVSD      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+
+runBelow8:
+	TESTQ       $+2, CX
+	JZ          runBelow4
+	VMOVSS      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+
+runBelow4:
+	TESTQ       $+1, CX
+	JZ          runBelow2
+	VPINSRW     $0x00, (DX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, DX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x01, CX
+
+plane:
+	MOVWLZX      (BX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ    $+4, AX
+	JZ       keptAligned4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+	SUBQ     $+2, R8
+
+keptAligned4:
+	TESTQ    $+8, AX
+	JZ       keptAligned8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+	SUBQ     $+4, R8
+
+keptAligned8:
+	TESTQ    $+16, AX
+	JZ       keptAligned16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+	SUBQ     $+8, R8
+
+keptAligned16:
+	TESTQ    $+32, AX
+	JZ       keptAligned32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+	SUBQ     $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+128
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 64(AX)
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 128(AX)
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (DX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, DX
+
+keptBelow2:
+next:
+	ADDQ $+2, BX
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    CX, DX
+	MOVQ    SI, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	VMOVNTPS Z13, 128(AX)
+	VMOVNTPS Z13, 192(AX)
+	ADDQ     $+256, AX
+	SUBQ     $+128, R8
+	CMPQ     R8, $+128
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+64, R8
+	JZ       fillBelow128
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+
+fillBelow128:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamScalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamScalePixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)
+	VCVTPH2PS     (CX)(R9*1), Z0
+	VCVTPH2PS     32(CX)(R9*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)(R9*1)
+	VCVTPH2PS     (CX)(R9*2), Z0
+	VCVTPH2PS     32(CX)(R9*2), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)(R9*2)
+	VCVTPH2PS     (CX)(DI*1), Z0
+	VCVTPH2PS     32(CX)(DI*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)(DI*1)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	JNZ           zonesLine
+	DECQ          R8
+	JNZ           zones
+	ADDQ          DI, AX
+	ADDQ          DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS       (R8), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R8
+	SUBQ          $+32, DI
+	JNZ           singleLine
+	DECQ          SI
+	JNZ           single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamScalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamScalePixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS     (R11), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     (CX)(R9*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)(R9*1)
+	VMOVUPS     (CX)(R9*2), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)(R9*2)
+	VMOVUPS     (CX)(DI*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)(DI*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	JNZ         zonesLine
+	DECQ        R8
+	JNZ         zones
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, DI
+	JNZ         singleLine
+	DECQ        SI
+	JNZ         single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, F16C
+TEXT ·streamMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	CMPQ         SI, $+1024
+	JAE          long
+	VPBROADCASTW (BX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ     $+4, AX
+	JZ        runAligned4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+	SUBQ      $+2, R8
+
+runAligned4:
+	TESTQ     $+8, AX
+	JZ        runAligned8
+	VCVTPH2PS (DX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+	SUBQ      $+4, R8
+
+runAligned8:
+	TESTQ     $+16, AX
+	JZ        runAligned16
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+	SUBQ      $+8, R8
+
+runAligned16:
+	TESTQ     $+32, AX
+	JZ        runAligned32
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+	SUBQ      $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+32
+	JL   border
+
+vector:
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          vector
+
+border:
+	DECQ          DI
+	JZ            last
+	VPBROADCASTW  (BX), Z4
+	VPBROADCASTW  2(BX), Z14
+	ADDQ          $+2, BX
+	MOVQ          R8, CX
+	MOVL          $0x00000001, R9
+	SHLL          CL, R9
+	DECL          R9
+	KMOVD         R9, K1
+	VMOVDQU16     Z4, K1, Z14
+	VMOVUPS       Z14, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVNTPS      Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          SI, R8
+	SUBQ          $+32, R8
+	VPBROADCASTW  (BX), Y12
+	VCVTPH2PS     Y12, Z12
+	VPBROADCASTW  (BX), Z4
+	VPADDW        Z4, Z4, Z6
+	JMP           run
+
+last:
+	MOVQ      R8, CX
+	TESTQ     $+16, CX
+	JZ        runBelow32
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+
+runBelow32:
+	TESTQ     $+8, CX
+	JZ        runBelow16
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+
+runBelow16:
+	TESTQ     $+4, CX
+	JZ        runBelow8
+	VCVTPH2PS (DX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+
+runBelow8:
+	TESTQ     $+2, CX
+	JZ        runBelow4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+
+runBelow4:
+	TESTQ     $+1, CX
+	JZ        runBelow2
+	VPINSRW   $0x00, (DX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, DX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x01, CX
+
+plane:
+	VPBROADCASTW (BX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         SI, CX
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, CX
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+	SUBQ      $+2, CX
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (DX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+	SUBQ      $+4, CX
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+	SUBQ      $+8, CX
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+	SUBQ      $+16, CX
+
+keptAligned32:
+	CMPQ CX, $+128
+	JL   keptHalf
+
+keptTurn:
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 128(AX)
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DX
+	SUBQ         $+128, CX
+	CMPQ         CX, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, CX
+	JZ           keptBelow128
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DX
+
+keptBelow128:
+	TESTQ        $+32, CX
+	JZ           keptBelow64
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+
+keptBelow64:
+	TESTQ     $+16, CX
+	JZ        keptBelow32
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+
+keptBelow32:
+	TESTQ     $+8, CX
+	JZ        keptBelow16
+	VCVTPH2PS (DX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+
+keptBelow16:
+	TESTQ     $+4, CX
+	JZ        keptBelow8
+	VCVTPH2PS (DX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+
+keptBelow8:
+	TESTQ     $+2, CX
+	JZ        keptBelow4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+
+keptBelow4:
+	TESTQ     $+1, CX
+	JZ        keptBelow2
+	VPINSRW   $0x00, (DX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, DX
+
+keptBelow2:
+	ADDQ $+2, BX
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         SI, $+1024
+	JAE          long
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ    $+4, AX
+	JZ       runAligned4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+	SUBQ     $+2, R8
+
+runAligned4:
+	TESTQ    $+8, AX
+	JZ       runAligned8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+	SUBQ     $+4, R8
+
+runAligned8:
+	TESTQ    $+16, AX
+	JZ       runAligned16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+	SUBQ     $+8, R8
+
+runAligned16:
+	TESTQ    $+32, AX
+	JZ       runAligned32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+	SUBQ     $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+32
+	JL   border
+
+vector:
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        vector
+
+border:
+	DECQ         DI
+	JZ           last
+	VPBROADCASTW (BX), Z4
+	VPBROADCASTW 2(BX), Z14
+	ADDQ         $+2, BX
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	VMOVDQU16    Z4, K1, Z14
+	VMOVUPS      Z14, Z4
+	VPANDD       Z4, Z11, Z3
+	VPSLLD       $0x10, Z4, Z2
+	VMOVUPS      (DX), Z4
+	VPANDD       Z4, Z11, Z1
+	VPSLLD       $0x10, Z4, Z0
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VPSRLD       $0x10, Z0, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z0, Z0
+	VPADDD       Z6, Z0, Z0
+	VPSRLD       $0x10, Z1, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z1, Z1
+	VPADDD       Z6, Z1, Z1
+	VPSRLD       $0x10, Z0, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         SI, R8
+	SUBQ         $+32, R8
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	JMP          run
+
+last:
+	MOVQ     R8, CX
+	TESTQ    $+16, CX
+	JZ       runBelow32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+
+runBelow32:
+	TESTQ    $+8, CX
+	JZ       runBelow16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+
+runBelow16:
+	TESTQ    $+4, CX
+	JZ       runBelow8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+
+runBelow8:
+	TESTQ    $+2, CX
+	JZ       runBelow4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+
+runBelow4:
+	TESTQ    $+1, CX
+	JZ       runBelow2
+	VPINSRW  $0x00, (DX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, DX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x01, CX
+
+plane:
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         SI, CX
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, CX
+
+keptAligned2:
+	TESTQ    $+4, AX
+	JZ       keptAligned4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+	SUBQ     $+2, CX
+
+keptAligned4:
+	TESTQ    $+8, AX
+	JZ       keptAligned8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+	SUBQ     $+4, CX
+
+keptAligned8:
+	TESTQ    $+16, AX
+	JZ       keptAligned16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+	SUBQ     $+8, CX
+
+keptAligned16:
+	TESTQ    $+32, AX
+	JZ       keptAligned32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+	SUBQ     $+16, CX
+
+keptAligned32:
+	CMPQ CX, $+128
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 64(AX)
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 128(AX)
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, CX
+	JZ         keptBelow128
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+
+keptBelow128:
+	TESTQ      $+32, CX
+	JZ         keptBelow64
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+
+keptBelow64:
+	TESTQ    $+16, CX
+	JZ       keptBelow32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+
+keptBelow32:
+	TESTQ    $+8, CX
+	JZ       keptBelow16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+
+keptBelow16:
+	TESTQ    $+4, CX
+	JZ       keptBelow8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+
+keptBelow8:
+	TESTQ    $+2, CX
+	JZ       keptBelow4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+
+keptBelow4:
+	TESTQ    $+1, CX
+	JZ       keptBelow2
+	VPINSRW  $0x00, (DX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, DX
+
+keptBelow2:
+	ADDQ $+2, BX
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512F
+TEXT ·streamMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVNTPS      Z4, (AX)
+	VCVTPH2PS     (CX)(R9*1), Z0
+	VCVTPH2PS     32(CX)(R9*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVNTPS      Z4, (AX)(R9*1)
+	VCVTPH2PS     (CX)(R9*2), Z0
+	VCVTPH2PS     32(CX)(R9*2), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVNTPS      Z4, (AX)(R9*2)
+	VCVTPH2PS     (CX)(DI*1), Z0
+	VCVTPH2PS     32(CX)(DI*1), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVNTPS      Z4, (AX)(DI*1)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	JNZ           zonesLine
+	DECQ          R8
+	JNZ           zones
+	ADDQ          DI, AX
+	ADDQ          DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS       (R8), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVNTPS      Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R8
+	SUBQ          $+32, DI
+	JNZ           singleLine
+	DECQ          SI
+	JNZ           single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512F
+TEXT ·streamMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS    (R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    (CX)(R9*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)(R9*1)
+	VMOVUPS    (CX)(R9*2), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)(R9*2)
+	VMOVUPS    (CX)(DI*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+32, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS    (R8), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+32, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+// func multiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·multiplyBraidF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VCVTPH2PS    Y15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VCVTPH2PS    Y7, Z7
+	SUBQ         AX, CX
+
+turn:
+	VCVTPH2PS    (DI)(CX*1), Z0
+	VCVTPH2PS    32(DI)(CX*1), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (DI)
+	VCVTPH2PS    (R8)(CX*1), Z0
+	VCVTPH2PS    32(R8)(CX*1), Z1
+	VMULPS       Z14, Z0, Z0
+	VMULPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (R8)
+	VCVTPH2PS    (R9)(CX*1), Z0
+	VCVTPH2PS    32(R9)(CX*1), Z1
+	VMULPS       Z15, Z0, Z0
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (R9)
+	VCVTPH2PS    (R10)(CX*1), Z0
+	VCVTPH2PS    32(R10)(CX*1), Z1
+	VMULPS       Z7, Z0, Z0
+	VMULPS       Z7, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (R10)
+	MOVQ         96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func multiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·multiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS    (DI)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVUPS    (R8)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z14, Z0, Z0
+	VMULPS     Z14, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R8)
+	VMOVUPS    (R9)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z15, Z0, Z0
+	VMULPS     Z15, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R9)
+	VMOVUPS    (R10)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z7, Z0, Z0
+	VMULPS     Z7, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R10)
+	MOVQ       96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·streamMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VCVTPH2PS    Y15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VCVTPH2PS    Y7, Z7
+	SUBQ         AX, CX
+
+turn:
+	VCVTPH2PS    (DI)(CX*1), Z0
+	VCVTPH2PS    32(DI)(CX*1), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (DI)
+	VCVTPH2PS    (R8)(CX*1), Z0
+	VCVTPH2PS    32(R8)(CX*1), Z1
+	VMULPS       Z14, Z0, Z0
+	VMULPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (R8)
+	VCVTPH2PS    (R9)(CX*1), Z0
+	VCVTPH2PS    32(R9)(CX*1), Z1
+	VMULPS       Z15, Z0, Z0
+	VMULPS       Z15, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (R9)
+	VCVTPH2PS    (R10)(CX*1), Z0
+	VCVTPH2PS    32(R10)(CX*1), Z1
+	VMULPS       Z7, Z0, Z0
+	VMULPS       Z7, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (R10)
+	MOVQ         96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS    (DI)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (DI)
+	VMOVUPS    (R8)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z14, Z0, Z0
+	VMULPS     Z14, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (R8)
+	VMOVUPS    (R9)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z15, Z0, Z0
+	VMULPS     Z15, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (R9)
+	VMOVUPS    (R10)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z7, Z0, Z0
+	VMULPS     Z7, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (R10)
+	MOVQ       96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
 	VZEROUPPER
 	RET

@@ -8,59 +8,155 @@ type id uint8
 const (
 	scalePlanesF32 id = iota
 	scalePlanesF64
+	scalePlanesF16
+	scalePlanesBF16
 	scalePixelsF32
 	scalePixelsF64
+	scalePixelsF16
+	scalePixelsBF16
 	multiplyPlanesF32
 	multiplyPlanesF64
+	multiplyPlanesF16
+	multiplyPlanesBF16
 	multiplyPixelsF32
 	multiplyPixelsF64
+	multiplyPixelsF16
+	multiplyPixelsBF16
 	addPlanesF32
 	addPlanesF64
+	addPlanesF16
+	addPlanesBF16
 	addPixelsF32
 	addPixelsF64
+	addPixelsF16
+	addPixelsBF16
 	addMultiplyPlanesF32
 	addMultiplyPlanesF64
+	addMultiplyPlanesF16
+	addMultiplyPlanesBF16
 	addMultiplyPixelsF32
 	addMultiplyPixelsF64
+	addMultiplyPixelsF16
+	addMultiplyPixelsBF16
+	affinePlanesF32
+	affinePlanesF64
+	affinePlanesF16
+	affinePlanesBF16
+	affinePixelsF32
+	affinePixelsF64
+	affinePixelsF16
+	affinePixelsBF16
+	affineMultiplyPlanesF32
+	affineMultiplyPlanesF64
+	affineMultiplyPlanesF16
+	affineMultiplyPlanesBF16
+	affineMultiplyPixelsF32
+	affineMultiplyPixelsF64
+	affineMultiplyPixelsF16
+	affineMultiplyPixelsBF16
 	streamScalePlanesF32
 	streamScalePlanesF64
+	streamScalePlanesF16
+	streamScalePlanesBF16
 	streamScalePixelsF32
 	streamScalePixelsF64
+	streamScalePixelsF16
+	streamScalePixelsBF16
 	streamMultiplyPlanesF32
 	streamMultiplyPlanesF64
+	streamMultiplyPlanesF16
+	streamMultiplyPlanesBF16
 	streamMultiplyPixelsF32
 	streamMultiplyPixelsF64
+	streamMultiplyPixelsF16
+	streamMultiplyPixelsBF16
+	multiplyBraidF32
+	multiplyBraidF64
+	multiplyBraidF16
+	multiplyBraidBF16
+	streamMultiplyBraidF32
+	streamMultiplyBraidF64
+	streamMultiplyBraidF16
+	streamMultiplyBraidBF16
 )
 
 // catalogue says of each kernel what it does.
 var catalogue = [...]struct {
-	name           string
-	op             Op
-	stream, pixels bool
-	elem           elem
+	name                  string
+	op                    Op
+	stream, pixels, braid bool
+	elem                  elem
 }{
-	scalePlanesF32:          {"scalePlanesF32", Scale, false, false, f32},
-	scalePlanesF64:          {"scalePlanesF64", Scale, false, false, f64},
-	scalePixelsF32:          {"scalePixelsF32", Scale, false, true, f32},
-	scalePixelsF64:          {"scalePixelsF64", Scale, false, true, f64},
-	multiplyPlanesF32:       {"multiplyPlanesF32", Multiply, false, false, f32},
-	multiplyPlanesF64:       {"multiplyPlanesF64", Multiply, false, false, f64},
-	multiplyPixelsF32:       {"multiplyPixelsF32", Multiply, false, true, f32},
-	multiplyPixelsF64:       {"multiplyPixelsF64", Multiply, false, true, f64},
-	addPlanesF32:            {"addPlanesF32", Add, false, false, f32},
-	addPlanesF64:            {"addPlanesF64", Add, false, false, f64},
-	addPixelsF32:            {"addPixelsF32", Add, false, true, f32},
-	addPixelsF64:            {"addPixelsF64", Add, false, true, f64},
-	addMultiplyPlanesF32:    {"addMultiplyPlanesF32", AddMultiply, false, false, f32},
-	addMultiplyPlanesF64:    {"addMultiplyPlanesF64", AddMultiply, false, false, f64},
-	addMultiplyPixelsF32:    {"addMultiplyPixelsF32", AddMultiply, false, true, f32},
-	addMultiplyPixelsF64:    {"addMultiplyPixelsF64", AddMultiply, false, true, f64},
-	streamScalePlanesF32:    {"streamScalePlanesF32", Scale, true, false, f32},
-	streamScalePlanesF64:    {"streamScalePlanesF64", Scale, true, false, f64},
-	streamScalePixelsF32:    {"streamScalePixelsF32", Scale, true, true, f32},
-	streamScalePixelsF64:    {"streamScalePixelsF64", Scale, true, true, f64},
-	streamMultiplyPlanesF32: {"streamMultiplyPlanesF32", Multiply, true, false, f32},
-	streamMultiplyPlanesF64: {"streamMultiplyPlanesF64", Multiply, true, false, f64},
-	streamMultiplyPixelsF32: {"streamMultiplyPixelsF32", Multiply, true, true, f32},
-	streamMultiplyPixelsF64: {"streamMultiplyPixelsF64", Multiply, true, true, f64},
+	scalePlanesF32:           {"scalePlanesF32", Scale, false, false, false, f32},
+	scalePlanesF64:           {"scalePlanesF64", Scale, false, false, false, f64},
+	scalePlanesF16:           {"scalePlanesF16", Scale, false, false, false, f16},
+	scalePlanesBF16:          {"scalePlanesBF16", Scale, false, false, false, bf16},
+	scalePixelsF32:           {"scalePixelsF32", Scale, false, true, false, f32},
+	scalePixelsF64:           {"scalePixelsF64", Scale, false, true, false, f64},
+	scalePixelsF16:           {"scalePixelsF16", Scale, false, true, false, f16},
+	scalePixelsBF16:          {"scalePixelsBF16", Scale, false, true, false, bf16},
+	multiplyPlanesF32:        {"multiplyPlanesF32", Multiply, false, false, false, f32},
+	multiplyPlanesF64:        {"multiplyPlanesF64", Multiply, false, false, false, f64},
+	multiplyPlanesF16:        {"multiplyPlanesF16", Multiply, false, false, false, f16},
+	multiplyPlanesBF16:       {"multiplyPlanesBF16", Multiply, false, false, false, bf16},
+	multiplyPixelsF32:        {"multiplyPixelsF32", Multiply, false, true, false, f32},
+	multiplyPixelsF64:        {"multiplyPixelsF64", Multiply, false, true, false, f64},
+	multiplyPixelsF16:        {"multiplyPixelsF16", Multiply, false, true, false, f16},
+	multiplyPixelsBF16:       {"multiplyPixelsBF16", Multiply, false, true, false, bf16},
+	addPlanesF32:             {"addPlanesF32", Add, false, false, false, f32},
+	addPlanesF64:             {"addPlanesF64", Add, false, false, false, f64},
+	addPlanesF16:             {"addPlanesF16", Add, false, false, false, f16},
+	addPlanesBF16:            {"addPlanesBF16", Add, false, false, false, bf16},
+	addPixelsF32:             {"addPixelsF32", Add, false, true, false, f32},
+	addPixelsF64:             {"addPixelsF64", Add, false, true, false, f64},
+	addPixelsF16:             {"addPixelsF16", Add, false, true, false, f16},
+	addPixelsBF16:            {"addPixelsBF16", Add, false, true, false, bf16},
+	addMultiplyPlanesF32:     {"addMultiplyPlanesF32", AddMultiply, false, false, false, f32},
+	addMultiplyPlanesF64:     {"addMultiplyPlanesF64", AddMultiply, false, false, false, f64},
+	addMultiplyPlanesF16:     {"addMultiplyPlanesF16", AddMultiply, false, false, false, f16},
+	addMultiplyPlanesBF16:    {"addMultiplyPlanesBF16", AddMultiply, false, false, false, bf16},
+	addMultiplyPixelsF32:     {"addMultiplyPixelsF32", AddMultiply, false, true, false, f32},
+	addMultiplyPixelsF64:     {"addMultiplyPixelsF64", AddMultiply, false, true, false, f64},
+	addMultiplyPixelsF16:     {"addMultiplyPixelsF16", AddMultiply, false, true, false, f16},
+	addMultiplyPixelsBF16:    {"addMultiplyPixelsBF16", AddMultiply, false, true, false, bf16},
+	affinePlanesF32:          {"affinePlanesF32", Affine, false, false, false, f32},
+	affinePlanesF64:          {"affinePlanesF64", Affine, false, false, false, f64},
+	affinePlanesF16:          {"affinePlanesF16", Affine, false, false, false, f16},
+	affinePlanesBF16:         {"affinePlanesBF16", Affine, false, false, false, bf16},
+	affinePixelsF32:          {"affinePixelsF32", Affine, false, true, false, f32},
+	affinePixelsF64:          {"affinePixelsF64", Affine, false, true, false, f64},
+	affinePixelsF16:          {"affinePixelsF16", Affine, false, true, false, f16},
+	affinePixelsBF16:         {"affinePixelsBF16", Affine, false, true, false, bf16},
+	affineMultiplyPlanesF32:  {"affineMultiplyPlanesF32", AffineMultiply, false, false, false, f32},
+	affineMultiplyPlanesF64:  {"affineMultiplyPlanesF64", AffineMultiply, false, false, false, f64},
+	affineMultiplyPlanesF16:  {"affineMultiplyPlanesF16", AffineMultiply, false, false, false, f16},
+	affineMultiplyPlanesBF16: {"affineMultiplyPlanesBF16", AffineMultiply, false, false, false, bf16},
+	affineMultiplyPixelsF32:  {"affineMultiplyPixelsF32", AffineMultiply, false, true, false, f32},
+	affineMultiplyPixelsF64:  {"affineMultiplyPixelsF64", AffineMultiply, false, true, false, f64},
+	affineMultiplyPixelsF16:  {"affineMultiplyPixelsF16", AffineMultiply, false, true, false, f16},
+	affineMultiplyPixelsBF16: {"affineMultiplyPixelsBF16", AffineMultiply, false, true, false, bf16},
+	streamScalePlanesF32:     {"streamScalePlanesF32", Scale, true, false, false, f32},
+	streamScalePlanesF64:     {"streamScalePlanesF64", Scale, true, false, false, f64},
+	streamScalePlanesF16:     {"streamScalePlanesF16", Scale, true, false, false, f16},
+	streamScalePlanesBF16:    {"streamScalePlanesBF16", Scale, true, false, false, bf16},
+	streamScalePixelsF32:     {"streamScalePixelsF32", Scale, true, true, false, f32},
+	streamScalePixelsF64:     {"streamScalePixelsF64", Scale, true, true, false, f64},
+	streamScalePixelsF16:     {"streamScalePixelsF16", Scale, true, true, false, f16},
+	streamScalePixelsBF16:    {"streamScalePixelsBF16", Scale, true, true, false, bf16},
+	streamMultiplyPlanesF32:  {"streamMultiplyPlanesF32", Multiply, true, false, false, f32},
+	streamMultiplyPlanesF64:  {"streamMultiplyPlanesF64", Multiply, true, false, false, f64},
+	streamMultiplyPlanesF16:  {"streamMultiplyPlanesF16", Multiply, true, false, false, f16},
+	streamMultiplyPlanesBF16: {"streamMultiplyPlanesBF16", Multiply, true, false, false, bf16},
+	streamMultiplyPixelsF32:  {"streamMultiplyPixelsF32", Multiply, true, true, false, f32},
+	streamMultiplyPixelsF64:  {"streamMultiplyPixelsF64", Multiply, true, true, false, f64},
+	streamMultiplyPixelsF16:  {"streamMultiplyPixelsF16", Multiply, true, true, false, f16},
+	streamMultiplyPixelsBF16: {"streamMultiplyPixelsBF16", Multiply, true, true, false, bf16},
+	multiplyBraidF32:         {"multiplyBraidF32", Multiply, false, false, true, f32},
+	multiplyBraidF64:         {"multiplyBraidF64", Multiply, false, false, true, f64},
+	multiplyBraidF16:         {"multiplyBraidF16", Multiply, false, false, true, f16},
+	multiplyBraidBF16:        {"multiplyBraidBF16", Multiply, false, false, true, bf16},
+	streamMultiplyBraidF32:   {"streamMultiplyBraidF32", Multiply, true, false, true, f32},
+	streamMultiplyBraidF64:   {"streamMultiplyBraidF64", Multiply, true, false, true, f64},
+	streamMultiplyBraidF16:   {"streamMultiplyBraidF16", Multiply, true, false, true, f16},
+	streamMultiplyBraidBF16:  {"streamMultiplyBraidBF16", Multiply, true, false, true, bf16},
 }

@@ -7,119 +7,311 @@ package kernel
 import "unsafe"
 
 // dispatch runs kernel k on the best tier in use.
-func dispatch(k id, dst, src, factors unsafe.Pointer, count, length int) {
+func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch {
 	case useAVX512:
-		dispatchAVX512(k, dst, src, factors, count, length)
+		dispatchAVX512(k, dst, src, factors, extra, count, length)
 	case useAVX2:
-		dispatchAVX2(k, dst, src, factors, count, length)
+		dispatchAVX2(k, dst, src, factors, extra, count, length)
 	default:
-		generic(k, dst, src, factors, count, length)
+		generic(k, dst, src, factors, extra, count, length)
 	}
 }
 
-func dispatchAVX512(k id, dst, src, factors unsafe.Pointer, count, length int) {
+func dispatchAVX512(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch k {
 	case scalePlanesF32:
 		scalePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case scalePlanesF64:
 		scalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case scalePlanesF16:
+		scalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case scalePlanesBF16:
+		scalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case scalePixelsF32:
 		scalePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case scalePixelsF64:
 		scalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case scalePixelsF16:
+		scalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case scalePixelsBF16:
+		scalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case multiplyPlanesF32:
 		multiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case multiplyPlanesF64:
 		multiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case multiplyPlanesF16:
+		multiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyPlanesBF16:
+		multiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case multiplyPixelsF32:
 		multiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case multiplyPixelsF64:
 		multiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case multiplyPixelsF16:
+		multiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyPixelsBF16:
+		multiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addPlanesF32:
 		addPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addPlanesF64:
 		addPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addPlanesF16:
+		addPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addPlanesBF16:
+		addPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addPixelsF32:
 		addPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addPixelsF64:
 		addPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addPixelsF16:
+		addPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addPixelsBF16:
+		addPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addMultiplyPlanesF32:
 		addMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addMultiplyPlanesF64:
 		addMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addMultiplyPlanesF16:
+		addMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addMultiplyPlanesBF16:
+		addMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addMultiplyPixelsF32:
 		addMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addMultiplyPixelsF64:
 		addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addMultiplyPixelsF16:
+		addMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addMultiplyPixelsBF16:
+		addMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case affinePlanesF32:
+		affinePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affinePlanesF64:
+		affinePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affinePlanesF16:
+		affinePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePlanesBF16:
+		affinePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePixelsF32:
+		affinePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affinePixelsF64:
+		affinePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affinePixelsF16:
+		affinePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePixelsBF16:
+		affinePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPlanesF32:
+		affineMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affineMultiplyPlanesF64:
+		affineMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affineMultiplyPlanesF16:
+		affineMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPlanesBF16:
+		affineMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPixelsF32:
+		affineMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affineMultiplyPixelsF64:
+		affineMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affineMultiplyPixelsF16:
+		affineMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPixelsBF16:
+		affineMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 	case streamScalePlanesF32:
 		streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePlanesF64:
 		streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamScalePlanesF16:
+		streamScalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamScalePlanesBF16:
+		streamScalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamScalePixelsF32:
 		streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePixelsF64:
 		streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamScalePixelsF16:
+		streamScalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamScalePixelsBF16:
+		streamScalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamMultiplyPlanesF32:
 		streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPlanesF64:
 		streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamMultiplyPlanesF16:
+		streamMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamMultiplyPlanesBF16:
+		streamMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamMultiplyPixelsF32:
 		streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPixelsF64:
 		streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamMultiplyPixelsF16:
+		streamMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamMultiplyPixelsBF16:
+		streamMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyBraidF32:
+		multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+	case multiplyBraidF64:
+		multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+	case multiplyBraidF16:
+		multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+	case multiplyBraidBF16:
+		multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidF32:
+		streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidF64:
+		streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidF16:
+		streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidBF16:
+		streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 	}
 }
 
-func dispatchAVX2(k id, dst, src, factors unsafe.Pointer, count, length int) {
+func dispatchAVX2(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch k {
 	case scalePlanesF32:
 		scalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case scalePlanesF64:
 		scalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case scalePlanesF16:
+		scalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case scalePlanesBF16:
+		scalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case scalePixelsF32:
 		scalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case scalePixelsF64:
 		scalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case scalePixelsF16:
+		scalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case scalePixelsBF16:
+		scalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case multiplyPlanesF32:
 		multiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case multiplyPlanesF64:
 		multiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case multiplyPlanesF16:
+		multiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyPlanesBF16:
+		multiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case multiplyPixelsF32:
 		multiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case multiplyPixelsF64:
 		multiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case multiplyPixelsF16:
+		multiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyPixelsBF16:
+		multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addPlanesF32:
 		addPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addPlanesF64:
 		addPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addPlanesF16:
+		addPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addPlanesBF16:
+		addPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addPixelsF32:
 		addPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addPixelsF64:
 		addPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addPixelsF16:
+		addPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addPixelsBF16:
+		addPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addMultiplyPlanesF32:
 		addMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addMultiplyPlanesF64:
 		addMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addMultiplyPlanesF16:
+		addMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addMultiplyPlanesBF16:
+		addMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addMultiplyPixelsF32:
 		addMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addMultiplyPixelsF64:
 		addMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addMultiplyPixelsF16:
+		addMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addMultiplyPixelsBF16:
+		addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case affinePlanesF32:
+		affinePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affinePlanesF64:
+		affinePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affinePlanesF16:
+		affinePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePlanesBF16:
+		affinePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePixelsF32:
+		affinePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affinePixelsF64:
+		affinePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affinePixelsF16:
+		affinePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePixelsBF16:
+		affinePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPlanesF32:
+		affineMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affineMultiplyPlanesF64:
+		affineMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affineMultiplyPlanesF16:
+		affineMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPlanesBF16:
+		affineMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPixelsF32:
+		affineMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affineMultiplyPixelsF64:
+		affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affineMultiplyPixelsF16:
+		affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPixelsBF16:
+		affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 	case streamScalePlanesF32:
 		streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePlanesF64:
 		streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamScalePlanesF16:
+		streamScalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamScalePlanesBF16:
+		streamScalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamScalePixelsF32:
 		streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePixelsF64:
 		streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamScalePixelsF16:
+		streamScalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamScalePixelsBF16:
+		streamScalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamMultiplyPlanesF32:
 		streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPlanesF64:
 		streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamMultiplyPlanesF16:
+		streamMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamMultiplyPlanesBF16:
+		streamMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamMultiplyPixelsF32:
 		streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPixelsF64:
 		streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamMultiplyPixelsF16:
+		streamMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamMultiplyPixelsBF16:
+		streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyBraidF32:
+		multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+	case multiplyBraidF64:
+		multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+	case multiplyBraidF16:
+		multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+	case multiplyBraidBF16:
+		multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidF32:
+		streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidF64:
+		streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidF16:
+		streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+	case streamMultiplyBraidBF16:
+		streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 	}
 }

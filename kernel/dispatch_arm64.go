@@ -7,64 +7,146 @@ package kernel
 import "unsafe"
 
 // dispatch runs kernel k on the best tier in use.
-func dispatch(k id, dst, src, factors unsafe.Pointer, count, length int) {
+func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch {
 	case useNEON:
-		dispatchNEON(k, dst, src, factors, count, length)
+		dispatchNEON(k, dst, src, factors, extra, count, length)
 	default:
-		generic(k, dst, src, factors, count, length)
+		generic(k, dst, src, factors, extra, count, length)
 	}
 }
 
-func dispatchNEON(k id, dst, src, factors unsafe.Pointer, count, length int) {
+func dispatchNEON(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch k {
 	case scalePlanesF32:
 		scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case scalePlanesF64:
 		scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case scalePlanesF16:
+		scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case scalePlanesBF16:
+		scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case scalePixelsF32:
 		scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case scalePixelsF64:
 		scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case scalePixelsF16:
+		scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case scalePixelsBF16:
+		scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case multiplyPlanesF32:
 		multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case multiplyPlanesF64:
 		multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case multiplyPlanesF16:
+		multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyPlanesBF16:
+		multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case multiplyPixelsF32:
 		multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case multiplyPixelsF64:
 		multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case multiplyPixelsF16:
+		multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case multiplyPixelsBF16:
+		multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addPlanesF32:
 		addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addPlanesF64:
 		addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addPlanesF16:
+		addPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addPlanesBF16:
+		addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addPixelsF32:
 		addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addPixelsF64:
 		addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addPixelsF16:
+		addPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addPixelsBF16:
+		addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addMultiplyPlanesF32:
 		addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addMultiplyPlanesF64:
 		addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addMultiplyPlanesF16:
+		addMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addMultiplyPlanesBF16:
+		addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case addMultiplyPixelsF32:
 		addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case addMultiplyPixelsF64:
 		addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case addMultiplyPixelsF16:
+		addMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case addMultiplyPixelsBF16:
+		addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case affinePlanesF32:
+		affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affinePlanesF64:
+		affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affinePlanesF16:
+		affinePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePlanesBF16:
+		affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePixelsF32:
+		affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affinePixelsF64:
+		affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affinePixelsF16:
+		affinePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affinePixelsBF16:
+		affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPlanesF32:
+		affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affineMultiplyPlanesF64:
+		affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affineMultiplyPlanesF16:
+		affineMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPlanesBF16:
+		affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPixelsF32:
+		affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+	case affineMultiplyPixelsF64:
+		affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+	case affineMultiplyPixelsF16:
+		affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+	case affineMultiplyPixelsBF16:
+		affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 	case streamScalePlanesF32:
 		scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePlanesF64:
 		scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamScalePlanesF16:
+		scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamScalePlanesBF16:
+		scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamScalePixelsF32:
 		scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamScalePixelsF64:
 		scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamScalePixelsF16:
+		scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamScalePixelsBF16:
+		scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamMultiplyPlanesF32:
 		multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPlanesF64:
 		multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamMultiplyPlanesF16:
+		multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamMultiplyPlanesBF16:
+		multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 	case streamMultiplyPixelsF32:
 		multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 	case streamMultiplyPixelsF64:
 		multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+	case streamMultiplyPixelsF16:
+		multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	case streamMultiplyPixelsBF16:
+		multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+	default:
+		generic(k, dst, src, factors, extra, count, length)
 	}
 }

@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-func dispatch(k id, dst, src, factors unsafe.Pointer, count, length int) {
-	generic(k, dst, src, factors, count, length)
+func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	generic(k, dst, src, factors, extra, count, length)
 }
 
 func detect() []string { return []string{tierGeneric} }

@@ -8,6 +8,8 @@ type elem uint8
 const (
 	f32 elem = iota
 	f64
+	f16
+	bf16
 	elems = iota
 )
 
@@ -21,4 +23,9 @@ func elemOf[T Float]() elem {
 }
 
 // shift returns the binary logarithm of the element's size in bytes.
-func (e elem) shift() uint8 { return uint8(e) + 2 }
+func (e elem) shift() uint8 { return uint8(uint16(0x1132) >> (4 * e) & 0xf) }
+
+// one returns the bits of the number 1.
+func (e elem) one() uint64 {
+	return [elems]uint64{f32: 0x3f800000, f64: 0x3ff0000000000000, f16: 0x3c00, bf16: 0x3f80}[e]
+}

@@ -3,23 +3,30 @@ package kernel
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 )
 
 // LengthError is what a kernel panics with when its slices do not fit each
 // other. Nothing has been written then.
 type LengthError struct {
-	Loop    string // "planes" or "pixels"
+	Loop    string // "planes", "pixels", "affine planes" or "affine pixels"
 	Dst     int    // length of dst
 	Src     int    // length of src
 	Factors int    // length of factors
+	Shifts  int    // length of shifts, for the affine loops
 	Plane   int    // elements of a plane, for planes
 }
 
 func (e *LengthError) Error() string {
-	if e.Loop == "pixels" {
-		return fmt.Sprintf("kernel: pixels of %d channels with dst of %d and src of %d elements, want both the same multiple of the channels", e.Factors, e.Dst, e.Src)
+	shifts, as := "", ""
+	if strings.HasPrefix(e.Loop, "affine ") {
+		shifts = fmt.Sprintf(" and %d shifts", e.Shifts)
+		as = ", and as many shifts as factors"
 	}
-	return fmt.Sprintf("kernel: %d planes of %d elements with dst of %d and src of %d elements, want both planes·elements", e.Factors, e.Plane, e.Dst, e.Src)
+	if strings.HasSuffix(e.Loop, "pixels") {
+		return fmt.Sprintf("kernel: pixels of %d channels with dst of %d and src of %d elements%s, want both the same multiple of the channels%s", e.Factors, e.Dst, e.Src, shifts, as)
+	}
+	return fmt.Sprintf("kernel: %d planes of %d elements with dst of %d and src of %d elements%s, want both planes·elements%s", e.Factors, e.Plane, e.Dst, e.Src, shifts, as)
 }
 
 // OverlapError says that dst and src share elements without being the same

@@ -98,3 +98,63 @@ func ExampleThisCPU() {
 	fmt.Println(cpu.Name != "")
 	// Output: true
 }
+
+func ExamplePlanesF16() {
+	type Float16 uint16                            // any type of 16 bits will do
+	x := []Float16{0x3c00, 0x4000, 0x7e00, 0x3c00} // 1, 2, NaN, 1: two planes of two
+	kernel.PlanesF16(x, x, []Float16{0x4000, 0}, 2)
+	fmt.Printf("%#04x\n", x) // twice the first plane, the second is dropped
+	// Output: [0x4000 0x4400 0x0000 0x0000]
+}
+
+func ExamplePixelsBF16() {
+	x := []uint16{0x3f80, 0x3f80, 0x4000, 0x4000} // 1, 1, 2, 2: two pixels of two channels
+	kernel.PixelsBF16(x, x, []uint16{0x4000, 0})
+	fmt.Printf("%#04x\n", x)
+	// Output: [0x4000 0x0000 0x4080 0x0000]
+}
+
+func ExampleAffinePlanes() {
+	x := []float32{1, 2, 3, float32(math.NaN())}
+	kernel.AffinePlanes(x, x, []float32{2, 0}, []float32{10, -1}, 2)
+	fmt.Println(x) // the second plane is its shift
+	// Output: [12 14 -1 -1]
+}
+
+func ExampleAffinePixels() {
+	x := []float32{1, 2, 3, 4} // two pixels of two channels
+	kernel.AffinePixels(x, x, []float32{2, 0}, []float32{10, -1})
+	fmt.Println(x)
+	// Output: [12 -1 16 -1]
+}
+
+func ExampleAffineMultiplyPlanes() {
+	x := []float64{1, 2, 3, math.NaN()}
+	kernel.AffineMultiplyPlanes(x, x, []float64{2, 0}, []float64{10, -1}, 2)
+	fmt.Println(x) // a NaN times 0 is shifted, too
+	// Output: [12 14 -1 NaN]
+}
+
+func ExampleAffineMultiplyPixels() {
+	x := []float64{1, 2, 3, math.NaN()}
+	kernel.AffineMultiplyPixels(x, x, []float64{2, 0}, []float64{10, -1})
+	fmt.Println(x)
+	// Output: [12 -1 16 NaN]
+}
+
+func ExampleRun_affine() {
+	// Factors 2 and 0 for two planes, then their shifts.
+	x := []float32{1, 2, 3, 4}
+	loops := []kernel.Loop{{Size: 2, Stride: 2, Factor: 1}, {Size: 2, Stride: 1}}
+	err := kernel.Run(kernel.Affine, x, x, []float32{2, 0, 10, -1}, loops, 0)
+	fmt.Println(x, err)
+	// Output: [12 14 -1 -1] <nil>
+}
+
+func ExampleRunAlone() {
+	x := []float32{1, 1, 1, -1, -1, 1, 1, 1}
+	loops := []kernel.Loop{{Size: 2, Stride: 5, Factor: 1}, {Size: 3, Stride: 1}}
+	err := kernel.RunAlone(kernel.Scale, x, x, []float32{2, 3}, loops)
+	fmt.Println(x, err)
+	// Output: [2 2 2 -1 -1 3 3 3] <nil>
+}

@@ -3,57 +3,60 @@ package kernel
 import (
 	"encoding/binary"
 	"testing"
-	"unsafe"
 )
 
 // elementsOf returns n elements whose bits are raw, over and over.
-func elementsOf[T float32 | float64](raw []byte, n, from int) []T {
+func elementsOf[T number](raw []byte, n, from int) []T {
 	all := make([]T, n)
-	var bits [8]byte
+	size := 1 << formatOf[T]().elem.shift()
 	for i := range all {
-		for k := range bits {
+		var bits [8]byte
+		for k := range size {
 			if len(raw) > 0 {
-				bits[k] = raw[(from+i*len(bits)+k)%len(raw)]
+				bits[k] = raw[(from+i*size+k)%len(raw)]
 			}
 		}
-		word := binary.LittleEndian.Uint64(bits[:])
-		all[i] = *(*T)(unsafe.Pointer(&word))
+		all[i] = fromBits[T](binary.LittleEndian.Uint64(bits[:]))
 	}
 	return all
 }
 
 // factorsOf returns n factors, those that dropout has among them.
-func factorsOf[T float32 | float64](raw []byte, n int) []T {
+func factorsOf[T number](raw []byte, n int) []T {
+	f := formatOf[T]()
 	all := elementsOf[T](raw, n, 3)
-	for i := range all {
-		switch k := uint64(bitsOf(all[i])) % 5; {
+	for i, x := range all {
+		switch k := bitsOf(x) % 5; {
 		case k == 0:
 			all[i] = 0
 		case k == 1:
-			all[i] = 1
-		case k < 4 || all[i] != all[i]:
-			all[i] = T(k) / 3
+			all[i] = num[T](1)
+		case k < 4 || f.nan(bitsOf(x)):
+			all[i] = num[T](float64(k) / 3)
 		}
 	}
 	return all
 }
 
-// fuzzed is one call of a kernel: planes or pixels of a size and the operation
-// that the choice bits name.
-func fuzzed[T float32 | float64](t *testing.T, pixels bool, count, length int, choice uint8, raw []byte) {
-	op, inPlace, shift := Op(choice%4), choice&4 > 0, int(choice>>3)%16
+// fuzzed is one call of a kernel: planes or pixels of a size, in the place that
+// bits name.
+func fuzzed[T number](t *testing.T, op Op, pixels bool, count, length int, place uint8, raw []byte) {
+	f, call := formatOf[T](), callsOf[T]()
+	inPlace, shift := place&1 > 0, int(place>>1)%32
 	n := count * length
 	const guard = 64
 	outer := append(elementsOf[T](raw, guard+shift, 1), elementsOf[T](raw, n+guard, 5)...)
-	dst := outer[guard+shift:][:n]
+	at := guard + shift
+	dst := outer[at:][:n]
 	src := elementsOf[T](raw, n, 2)
 	if inPlace {
 		src = append([]T(nil), dst...)
 	}
-	factors := factorsOf[T](raw, count)
+	channels := count
 	if pixels {
-		factors = factorsOf[T](raw, length)
+		channels = length
 	}
+	factors, shifts := factorsOf[T](raw, channels), elementsOf[T](raw, channels, 7)
 	start := append([]T(nil), outer...)
 	everyMode(func(mode string) {
 		copy(outer, start)
@@ -62,42 +65,45 @@ func fuzzed[T float32 | float64](t *testing.T, pixels bool, count, length int, c
 			from = dst
 		}
 		if pixels {
-			[...]func(dst, src, factors []T){Pixels[T], MultiplyPixels[T], AddPixels[T], AddMultiplyPixels[T]}[op](dst, from, factors)
+			call.CallPixels(op, dst, from, factors, shifts)
 		} else {
-			[...]func(dst, src, factors []T, plane int){Planes[T], MultiplyPlanes[T], AddPlanes[T], AddMultiplyPlanes[T]}[op](dst, from, factors, length)
+			call.CallPlanes(op, dst, from, factors, shifts, length)
 		}
 		for i, y := range dst {
-			f := factors[i/length%len(factors)]
+			c := i / length % channels
 			if pixels {
-				f = factors[i%length]
+				c = i % length
 			}
-			old, x := start[guard+shift+i], src[i]
-			product := x * f
-			twoNaNs := old != old && product != product && (op == AddMultiply || op == Add && f != 0)
+			old, x, factor, addend := bitsOf(start[at+i]), bitsOf(src[i]), bitsOf(factors[c]), bitsOf(shifts[c])
 			untouched := inPlace && !pixels && length > 1
-			if want := oracle(op, old, x, f, untouched); !sameBits(y, want, twoNaNs) {
-				t.Fatalf("%v of %d×%d, pixels %v, in place %v, shift %d, %s: y %#x, x %#x, f %v gave element %d as %#x, want %#x", op, count, length, pixels, inPlace, shift, mode, bitsOf(old), bitsOf(x), f, i, bitsOf(y), bitsOf(want))
+			if want, loose := f.oracle(op, old, x, factor, addend, untouched); !f.same(bitsOf(y), want, loose) {
+				t.Fatalf("%v of %d×%d %s, pixels %v, place %#x, %s: y %#x, x %#x, factor %#x, shift %#x gave element %d as %#x, want %#x", op, count, length, f.name, pixels, place, mode, old, x, factor, addend, i, bitsOf(y), want)
 			}
-			dst[i] = old
+			dst[i] = start[at+i]
 		}
 		for i := range outer {
 			if bitsOf(outer[i]) != bitsOf(start[i]) {
-				t.Fatalf("%v of %d×%d, pixels %v, in place %v, shift %d, %s: written %d elements from dst", op, count, length, pixels, inPlace, shift, mode, i-guard-shift)
+				t.Fatalf("%v of %d×%d %s, pixels %v, place %#x, %s: written %d elements from dst", op, count, length, f.name, pixels, place, mode, i-at)
 			}
 		}
 	})
 }
 
 func fuzz(f *testing.F, pixels bool) {
-	f.Fuzz(func(t *testing.T, count, length uint16, choice uint8, wide bool, raw []byte) {
-		c, l := int(count%3000)+1, int(length%3000)+1
+	f.Fuzz(func(t *testing.T, count, length uint16, what, format, place uint8, raw []byte) {
+		c, l, op := int(count%3000)+1, int(length%3000)+1, Op(what)%(AffineMultiply+1)
 		if c*l > 6000 {
 			return
 		}
-		if wide {
-			fuzzed[float64](t, pixels, c, l, choice, raw)
-		} else {
-			fuzzed[float32](t, pixels, c, l, choice, raw)
+		switch elem(format % elems) {
+		case f32:
+			fuzzed[float32](t, op, pixels, c, l, place, raw)
+		case f64:
+			fuzzed[float64](t, op, pixels, c, l, place, raw)
+		case f16:
+			fuzzed[float16](t, op, pixels, c, l, place, raw)
+		case bf16:
+			fuzzed[bfloat16](t, op, pixels, c, l, place, raw)
 		}
 	})
 }

@@ -3,24 +3,62 @@ package kernel
 import "unsafe"
 
 // generic runs kernel k in plain Go, the meaning of every assembly kernel.
-func generic(k id, dst, src, factors unsafe.Pointer, count, length int) {
+func generic(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if catalogue[k].braid {
+		braidGeneric(k, dst, src, factors, (*braid)(extra), length)
+		return
+	}
 	switch k.elem() {
 	case f32:
-		genericOf[float32](k, dst, src, factors, count, length)
+		genericOf[float32](k, dst, src, factors, extra, count, length)
 	case f64:
-		genericOf[float64](k, dst, src, factors, count, length)
+		genericOf[float64](k, dst, src, factors, extra, count, length)
+	default:
+		genericHalf(k, dst, src, factors, extra, count, length)
 	}
 }
 
-func genericOf[T float32 | float64](k id, dst, src, factors unsafe.Pointer, count, length int) {
+// braidGeneric does a braid plane by plane.
+func braidGeneric(k id, dst, src, factors unsafe.Pointer, b *braid, length int) {
+	for i, at := range b.at {
+		d, s, f := unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, b.factor[i])
+		switch e := k.elem(); e {
+		case f32:
+			multiplyPlane(unsafe.Slice((*float32)(d), length), unsafe.Slice((*float32)(s), length), *(*float32)(f))
+		case f64:
+			multiplyPlane(unsafe.Slice((*float64)(d), length), unsafe.Slice((*float64)(s), length), *(*float64)(f))
+		default:
+			halves(e, Multiply, unsafe.Slice((*uint16)(d), length), unsafe.Slice((*uint16)(s), length), *(*uint16)(f), 0)
+		}
+	}
+	for _, at := range b.fill[:b.fills] {
+		clear(unsafe.Slice((*byte)(unsafe.Add(dst, at)), length<<k.elem().shift()))
+	}
+}
+
+func genericOf[T float32 | float64](k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	d := unsafe.Slice((*T)(dst), count*length)
 	s := unsafe.Slice((*T)(src), count*length)
+	n := count
 	if k.pixels() {
-		pixelsGeneric(k.op(), d, s, unsafe.Slice((*T)(factors), length))
+		n = length
+	}
+	f := unsafe.Slice((*T)(factors), n)
+	var shifts []T
+	if k.op().shifts() {
+		shifts = unsafe.Slice((*T)(extra), n)
+	}
+	if k.pixels() {
+		pixelsGeneric(k.op(), d, s, f, shifts)
 		return
 	}
-	for p, f := range unsafe.Slice((*T)(factors), count) {
-		planeGeneric(k.op(), d[p*length:(p+1)*length], s[p*length:(p+1)*length], f)
+	for p, f := range f {
+		d, s := d[p*length:(p+1)*length], s[p*length:(p+1)*length]
+		if shifts != nil {
+			affinePlane(k.op(), d, s, f, shifts[p])
+		} else {
+			planeGeneric(k.op(), d, s, f)
+		}
 	}
 }
 
@@ -29,7 +67,7 @@ func planeGeneric[T float32 | float64](op Op, dst, src []T, f T) {
 	case f == 0 && op == Scale:
 		clear(dst)
 	case f == 0 && op == Add:
-	case op >= Add:
+	case op.adds():
 		addPlane(dst, src, f)
 	case f == 1 && &dst[0] == &src[0]:
 	default:
@@ -37,10 +75,23 @@ func planeGeneric[T float32 | float64](op Op, dst, src []T, f T) {
 	}
 }
 
+// affinePlane sets dst to src·f + shift.
+func affinePlane[T float32 | float64](op Op, dst, src []T, f, shift T) {
+	if f == 0 && op == Affine {
+		for i := range dst {
+			dst[i] = shift
+		}
+		return
+	}
+	for i := range dst {
+		dst[i] = T(src[i]*f) + shift
+	}
+}
+
 // pixelsGeneric takes the channels in groups, so that those of a group which
 // need something else than the others can be listed once for all rows, where a
 // branch on the factor in the loop would be mispredicted.
-func pixelsGeneric[T float32 | float64](op Op, dst, src, factors []T) {
+func pixelsGeneric[T float32 | float64](op Op, dst, src, factors, shifts []T) {
 	const group = 1024
 	var list [group]uint16
 	for first := 0; first < len(factors); first += group {
@@ -48,7 +99,7 @@ func pixelsGeneric[T float32 | float64](op Op, dst, src, factors []T) {
 		listed := 0
 		for c := range f {
 			list[listed] = uint16(c)
-			if dropped := f[c] == 0; dropped && op == Scale || !dropped && op == Add {
+			if dropped := f[c] == 0; dropped && (op == Scale || op == Affine) || !dropped && op == Add {
 				listed++
 			}
 		}
@@ -66,6 +117,14 @@ func pixelsGeneric[T float32 | float64](op Op, dst, src, factors []T) {
 				}
 			case AddMultiply:
 				addRow(d, s, f)
+			case Affine, AffineMultiply:
+				b := shifts[first:][:len(f)]
+				for c := range f {
+					d[c] = T(s[c]*f[c]) + b[c]
+				}
+				for _, c := range list[:listed] {
+					d[c] = b[c]
+				}
 			}
 		}
 	}
@@ -155,5 +214,61 @@ func addRow[T float32 | float64](dst, src, factors []T) {
 	}
 	for i := range dst {
 		dst[i] += T(src[i] * factors[i])
+	}
+}
+
+// genericHalf does all operations on halves.
+func genericHalf(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	e, op := k.elem(), k.op()
+	n := count
+	if k.pixels() {
+		n = length
+	}
+	d := unsafe.Slice((*uint16)(dst), count*length)
+	s := unsafe.Slice((*uint16)(src), count*length)
+	f := unsafe.Slice((*uint16)(factors), n)
+	b := f // the shifts, unused where there are none
+	if op.shifts() {
+		b = unsafe.Slice((*uint16)(extra), n)
+	}
+	if k.pixels() {
+		for ; len(d) > 0; d, s = d[length:], s[length:] {
+			for c := range f {
+				halves(e, op, d[c:c+1], s[c:c+1], f[c], b[c])
+			}
+		}
+		return
+	}
+	for p := range f {
+		d, s := d[p*length:(p+1)*length], s[p*length:(p+1)*length]
+		if uint64(f[p]) != e.one() || dst != src || op > Multiply {
+			halves(e, op, d, s, f[p], b[p])
+		}
+	}
+}
+
+// halves does op on elements with one factor.
+func halves(e elem, op Op, dst, src []uint16, factor, shift uint16) {
+	dropped, f, b := factor&0x7fff == 0, e.widen(factor), e.widen(shift)
+	switch {
+	case dropped && op == Scale:
+		clear(dst)
+	case dropped && op == Add:
+	case dropped && op == Affine:
+		for i := range dst {
+			dst[i] = shift
+		}
+	case op.adds():
+		for i, x := range src {
+			dst[i] = e.narrow(e.widen(dst[i]) + e.widen(e.narrow(e.widen(x)*f)))
+		}
+	case op.shifts():
+		for i, x := range src {
+			dst[i] = e.narrow(e.widen(e.narrow(e.widen(x)*f)) + b)
+		}
+	default:
+		for i, x := range src {
+			dst[i] = e.narrow(e.widen(x) * f)
+		}
 	}
 }

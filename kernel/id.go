@@ -14,7 +14,29 @@ func kernelOf(op Op, stream, pixels bool, e elem) id {
 }
 
 // streamed is how far behind its plain twin a streaming operation lies.
-const streamed = int(AddMultiply) + 1
+const streamed = int(AffineMultiply) + 1
+
+// braidOf returns the kernel that multiplies four planes at once.
+func braidOf(stream bool, e elem) id {
+	k := multiplyBraidF32
+	if stream {
+		k = streamMultiplyBraidF32
+	}
+	return k + id(e)
+}
+
+// braid says which planes a braid kernel works on at once: four to multiply, and
+// up to four others to clear. All numbers count bytes.
+//
+// Loads from one page of memory after the other wait for each of them anew: the
+// processor does not fetch ahead across the border of a page. Loads from four
+// pages at once wait for all of them together.
+type braid struct {
+	at     [4]int // from dst, and from src, to the planes to multiply
+	factor [4]int // from factors to their factors
+	fill   [4]int // from dst to the planes to clear
+	fills  int    // how many of those there are
+}
 
 func (k id) String() string { return catalogue[k].name }
 func (k id) op() Op         { return catalogue[k].op }

@@ -5,7 +5,8 @@
 // planes, each with one factor. [Pixels] takes channels-last data: rows of
 // channels, every row with the same factors. [Run] walks a nest of loops around
 // either and splits the work among goroutines. [Op] says what is done with an
-// element and its factor.
+// element and its factor. Functions whose names end in F16 or BF16 take halves,
+// see [Half].
 //
 // Planes, Pixels and their twins run on the calling goroutine alone and never
 // allocate. They panic with a [*LengthError] or an [*OverlapError] before
@@ -24,7 +25,8 @@ import (
 type Float interface{ ~float32 | ~float64 }
 
 // Op is what a kernel does with a source element x, its factor f and the
-// destination y. Products and sums are rounded separately, never fused.
+// destination y, or with a shift s. Products and sums are rounded separately,
+// never fused.
 type Op uint8
 
 const (
@@ -38,26 +40,27 @@ const (
 	Add
 	// AddMultiply sets y to y + x·f, also where f is 0.
 	AddMultiply
+	// Affine sets y to x·f + s, and to s where f is 0.
+	Affine
+	// AffineMultiply sets y to x·f + s, also where f is 0.
+	AffineMultiply
 	// Copy sets y to x, to the bit. It is for [Run] and needs no factors.
 	Copy
 )
 
 // String returns the operation's name.
 func (op Op) String() string {
-	switch op {
-	case Scale:
-		return "Scale"
-	case Multiply:
-		return "Multiply"
-	case Add:
-		return "Add"
-	case AddMultiply:
-		return "AddMultiply"
-	case Copy:
-		return "Copy"
+	if op <= Copy {
+		return [...]string{"Scale", "Multiply", "Add", "AddMultiply", "Affine", "AffineMultiply", "Copy"}[op]
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
+
+// adds reports whether op reads y.
+func (op Op) adds() bool { return op == Add || op == AddMultiply }
+
+// shifts reports whether op takes shifts.
+func (op Op) shifts() bool { return op == Affine || op == AffineMultiply }
 
 // Planes scales len(factors) contiguous planes of plane elements each:
 //
@@ -72,23 +75,23 @@ func (op Op) String() string {
 // or more elements with factor 1 is not touched; they must not overlap
 // otherwise.
 func Planes[T Float](dst, src, factors []T, plane int) {
-	planes(Scale, dst, src, factors, plane)
+	planes(elemOf[T](), Scale, of(dst), of(src), of(factors), plane)
 }
 
 // MultiplyPlanes is [Planes] with the IEEE product everywhere, see [Multiply].
 func MultiplyPlanes[T Float](dst, src, factors []T, plane int) {
-	planes(Multiply, dst, src, factors, plane)
+	planes(elemOf[T](), Multiply, of(dst), of(src), of(factors), plane)
 }
 
 // AddPlanes adds what [Planes] would write to dst. Planes with factor 0 stay as
 // they are.
 func AddPlanes[T Float](dst, src, factors []T, plane int) {
-	planes(Add, dst, src, factors, plane)
+	planes(elemOf[T](), Add, of(dst), of(src), of(factors), plane)
 }
 
 // AddMultiplyPlanes adds what [MultiplyPlanes] would write to dst.
 func AddMultiplyPlanes[T Float](dst, src, factors []T, plane int) {
-	planes(AddMultiply, dst, src, factors, plane)
+	planes(elemOf[T](), AddMultiply, of(dst), of(src), of(factors), plane)
 }
 
 // Pixels scales contiguous rows of len(factors) channels each:
@@ -101,89 +104,166 @@ func AddMultiplyPlanes[T Float](dst, src, factors []T, plane int) {
 // dst may be src itself. dst and src must have the same length, a multiple of
 // len(factors), and must not overlap otherwise.
 func Pixels[T Float](dst, src, factors []T) {
-	pixels(Scale, dst, src, factors)
+	pixels(elemOf[T](), Scale, of(dst), of(src), of(factors))
 }
 
 // MultiplyPixels is [Pixels] with the IEEE product everywhere, see [Multiply].
 func MultiplyPixels[T Float](dst, src, factors []T) {
-	pixels(Multiply, dst, src, factors)
+	pixels(elemOf[T](), Multiply, of(dst), of(src), of(factors))
 }
 
 // AddPixels adds what [Pixels] would write to dst. Channels with factor 0 stay
 // as they are.
 func AddPixels[T Float](dst, src, factors []T) {
-	pixels(Add, dst, src, factors)
+	pixels(elemOf[T](), Add, of(dst), of(src), of(factors))
 }
 
 // AddMultiplyPixels adds what [MultiplyPixels] would write to dst.
 func AddMultiplyPixels[T Float](dst, src, factors []T) {
-	pixels(AddMultiply, dst, src, factors)
+	pixels(elemOf[T](), AddMultiply, of(dst), of(src), of(factors))
 }
 
-func planes[T Float](op Op, dst, src, factors []T, plane int) {
-	want, ok := product(len(factors), plane)
-	if !ok || len(dst) != want || len(src) != want {
-		panic(&LengthError{Loop: "planes", Dst: len(dst), Src: len(src), Factors: len(factors), Plane: plane})
+// AffinePlanes scales and shifts len(factors) contiguous planes of plane
+// elements each, as folded normalisation and alpha dropout do:
+//
+//	for p, f := range factors {
+//		for i := p * plane; i < (p+1)*plane; i++ {
+//			dst[i] = src[i]*f + shifts[p] // not fused; shifts[p] if f is 0
+//		}
+//	}
+//
+// There are as many shifts as factors. dst may be src itself; they must not
+// overlap otherwise.
+func AffinePlanes[T Float](dst, src, factors, shifts []T, plane int) {
+	affinePlanes(elemOf[T](), Affine, of(dst), of(src), of(factors), of(shifts), plane)
+}
+
+// AffineMultiplyPlanes is [AffinePlanes] with the IEEE product and sum
+// everywhere, see [AffineMultiply].
+func AffineMultiplyPlanes[T Float](dst, src, factors, shifts []T, plane int) {
+	affinePlanes(elemOf[T](), AffineMultiply, of(dst), of(src), of(factors), of(shifts), plane)
+}
+
+// AffinePixels scales and shifts contiguous rows of len(factors) channels each:
+//
+//	for i := range dst {
+//		c := i % len(factors)
+//		dst[i] = src[i]*factors[c] + shifts[c] // not fused; shifts[c] if factors[c] is 0
+//	}
+//
+// There are as many shifts as factors. dst may be src itself; they must not
+// overlap otherwise.
+func AffinePixels[T Float](dst, src, factors, shifts []T) {
+	affinePixels(elemOf[T](), Affine, of(dst), of(src), of(factors), of(shifts))
+}
+
+// AffineMultiplyPixels is [AffinePixels] with the IEEE product and sum
+// everywhere, see [AffineMultiply].
+func AffineMultiplyPixels[T Float](dst, src, factors, shifts []T) {
+	affinePixels(elemOf[T](), AffineMultiply, of(dst), of(src), of(factors), of(shifts))
+}
+
+// vector is a slice of a type that goes its own way.
+type vector struct {
+	data unsafe.Pointer
+	len  int
+}
+
+func of[T Float | Half](s []T) vector { return vector{unsafe.Pointer(unsafe.SliceData(s)), len(s)} }
+
+func planes(e elem, op Op, dst, src, factors vector, plane int) {
+	want, ok := product(factors.len, plane)
+	if !ok || dst.len != want || src.len != want {
+		panic(&LengthError{Loop: "planes", Dst: dst.len, Src: src.len, Factors: factors.len, Plane: plane})
 	}
-	if want == 0 {
-		return
+	serial(e, op, planesBlock(factors.len, plane), dst, src, factors.data, nil)
+}
+
+func affinePlanes(e elem, op Op, dst, src, factors, shifts vector, plane int) {
+	want, ok := product(factors.len, plane)
+	if !ok || dst.len != want || src.len != want || shifts.len != factors.len {
+		panic(&LengthError{Loop: "affine planes", Dst: dst.len, Src: src.len, Factors: factors.len, Shifts: shifts.len, Plane: plane})
 	}
-	b := block{count: len(factors), length: plane}
+	serial(e, op, planesBlock(factors.len, plane), dst, src, factors.data, shifts.data)
+}
+
+func pixels(e elem, op Op, dst, src, factors vector) {
+	if dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) {
+		panic(&LengthError{Loop: "pixels", Dst: dst.len, Src: src.len, Factors: factors.len})
+	}
+	serial(e, op, pixelsBlock(dst.len, factors.len), dst, src, factors.data, nil)
+}
+
+func affinePixels(e elem, op Op, dst, src, factors, shifts vector) {
+	if dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != factors.len {
+		panic(&LengthError{Loop: "affine pixels", Dst: dst.len, Src: src.len, Factors: factors.len, Shifts: shifts.len})
+	}
+	serial(e, op, pixelsBlock(dst.len, factors.len), dst, src, factors.data, shifts.data)
+}
+
+// planesBlock and pixelsBlock are the blocks of whole slices.
+func planesBlock(count, plane int) block {
 	if plane == 1 {
-		b = block{pixels: true, count: 1, length: len(factors)} // the same, without a loop for each
+		return block{pixels: true, count: 1, length: count} // the same, without a loop for each
 	}
-	serial(op, b, dst, src, factors)
+	return block{count: count, length: plane}
 }
 
-func pixels[T Float](op Op, dst, src, factors []T) {
-	if len(dst) != len(src) || len(dst) > 0 && (len(factors) == 0 || len(dst)%len(factors) != 0) {
-		panic(&LengthError{Loop: "pixels", Dst: len(dst), Src: len(src), Factors: len(factors)})
+func pixelsBlock(elements, channels int) block {
+	if elements == 0 {
+		return block{pixels: true}
 	}
-	if len(dst) == 0 {
-		return
-	}
-	serial(op, block{pixels: true, count: len(dst) / len(factors), length: len(factors)}, dst, src, factors)
+	return block{pixels: true, count: elements / channels, length: channels}
 }
 
 // serial runs a kernel on a block that fills whole slices.
-func serial[T Float](op Op, b block, dst, src, factors []T) {
-	if bytes := overlap(dst, src); bytes != 0 {
-		panic(&OverlapError{Elements: len(dst), Distance: bytes})
-	}
-	if e := elemOf[T](); b.small(e) {
-		b.once(op, e, dataOf(dst), dataOf(src), dataOf(factors))
+func serial(e elem, op Op, b block, dst, src vector, factors, shifts unsafe.Pointer) {
+	if dst.len == 0 {
 		return
 	}
-	n := nest{operands: operandsOf(op, dst, src, factors), block: b}
+	if bytes := overlap(dst.data, src.data, dst.len<<e.shift()); bytes != 0 {
+		panic(&OverlapError{Elements: dst.len, Distance: bytes})
+	}
+	if b.small(e) {
+		b.once(op, e, dst.data, src.data, factors, shifts)
+		return
+	}
+	n := nest{operands: operandsOf(e, op, dst.data, src.data, vector{data: factors}, dst.len), block: b}
+	n.shifts = shifts
 	n.walk(0, n.count*n.length)
 }
 
 // overlap returns how many bytes dst lies behind src (before it if negative)
-// where the two overlap without being the same, else 0. They must be of the same
-// length.
-func overlap[T Float](dst, src []T) int {
-	distance := int(uintptr(dataOf(dst)) - uintptr(dataOf(src)))
-	if bytes := len(dst) << elemOf[T]().shift(); distance >= bytes || -distance >= bytes {
+// where the two, both of the given length in bytes, overlap without being the
+// same, else 0.
+func overlap(dst, src unsafe.Pointer, bytes int) int {
+	distance := int(uintptr(dst) - uintptr(src))
+	if distance >= bytes || -distance >= bytes {
 		return 0
 	}
 	return distance
 }
 
-func dataOf[T Float](s []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
-
 // operands are the slices of a call, with what is done to them.
 type operands struct {
-	elem              elem
-	op                Op
-	stream            bool // the data is far larger than the cache
-	dst, src, factors unsafe.Pointer
+	elem                      elem
+	op                        Op
+	far                       bool // the data is far larger than the cache
+	dst, src, factors, shifts unsafe.Pointer
 }
 
-// operandsOf returns the operands of a call. dst and src must be of the same
-// length.
-func operandsOf[T Float](op Op, dst, src, factors []T) operands {
-	o := operands{elem: elemOf[T](), op: op, dst: dataOf(dst), src: dataOf(src), factors: dataOf(factors)}
-	size := 1 << o.elem.shift()
-	o.stream = len(dst)*size >= streamBytes && streams() && o.dst != o.src && op <= Multiply && uintptr(o.dst)%uintptr(size) == 0
+// operandsOf returns the operands of a call whose dst and src reach over span
+// elements. Shifts, if it takes any, lie behind the factors.
+func operandsOf(e elem, op Op, dst, src unsafe.Pointer, factors vector, span int) operands {
+	o := operands{elem: e, op: op, dst: dst, src: src, factors: factors.data}
+	if op.shifts() {
+		o.shifts = unsafe.Add(factors.data, factors.len/2<<e.shift())
+	}
+	size := 1 << e.shift()
+	o.far = span*size >= streamBytes && streams() && op <= Multiply && uintptr(dst)%uintptr(size) == 0
 	return o
 }
+
+// stream reports whether what is kept is written past the cache. In place it is
+// in the cache already.
+func (o *operands) stream() bool { return o.far && o.dst != o.src }

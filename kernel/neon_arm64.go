@@ -32,6 +32,36 @@ func scalePlanesF32NEON(dst *float32, src *float32, factors *float32, count int,
 //go:noescape
 func scalePlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 
+// scalePlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func scalePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// scalePlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func scalePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // scalePixelsF32NEON is the loop
 //
 //	for p := range count {
@@ -57,6 +87,34 @@ func scalePixelsF32NEON(dst *float32, src *float32, factors *float32, count int,
 //
 //go:noescape
 func scalePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+
+// scalePixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func scalePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// scalePixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func scalePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // multiplyPlanesF32NEON is the loop
 //
@@ -86,6 +144,36 @@ func multiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, count i
 //go:noescape
 func multiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 
+// multiplyPlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func multiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyPlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func multiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // multiplyPixelsF32NEON is the loop
 //
 //	for p := range count {
@@ -112,11 +200,39 @@ func multiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, count i
 //go:noescape
 func multiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 
+// multiplyPixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func multiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// multiplyPixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// with the IEEE product also where a factor is 0.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func multiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPlanesF32NEON is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -129,7 +245,7 @@ func addPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -138,11 +254,39 @@ func addPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, l
 //go:noescape
 func addPlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addPlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addPlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPixelsF32NEON is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -155,7 +299,7 @@ func addPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -164,11 +308,39 @@ func addPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, l
 //go:noescape
 func addPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addPixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addPixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addMultiplyPlanesF32NEON is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -181,7 +353,7 @@ func addMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
 //		}
 //	}
 //
@@ -190,11 +362,39 @@ func addMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, coun
 //go:noescape
 func addMultiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 
+// addMultiplyPlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addMultiplyPlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addMultiplyPixelsF32NEON is the loop
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -207,7 +407,7 @@ func addMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] += src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
 //		}
 //	}
 //
@@ -215,3 +415,247 @@ func addMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, coun
 //
 //go:noescape
 func addMultiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addMultiplyPixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addMultiplyPixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// affinePlanesF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affinePlanesF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affinePlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affinePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affinePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePixelsF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affinePixelsF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+//
+//go:noescape
+func affinePixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affinePixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affinePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affinePixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affinePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPlanesF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMultiplyPlanesF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMultiplyPlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affineMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affineMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPixelsF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMultiplyPixelsF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+//
+//go:noescape
+func affineMultiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMultiplyPixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func affineMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMultiplyPixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//		}
+//	}
+//
+// where product and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func affineMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)

@@ -11,6 +11,8 @@ TEXT ·scalePlanesF32NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
 	CMP  $256, R4
 	BHI  long
 	CMP  R1, R0
@@ -18,10 +20,10 @@ TEXT ·scalePlanesF32NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 4(R2), [V24.S4]
-	WORD    $0x4ea0db1b // fcmeq v27.4s, v24.4s, #0.0
-	MOVD    R4, R5
-	CMP     $16, R5
-	BLT     apartSingle
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	SUBS    $16, R6, R6
+	BLT     apartRest
 
 apartTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
@@ -29,37 +31,42 @@ apartTurn:
 	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
 	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
 	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
-	WORD   $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD   $0x4e7b1c21 // bic v1.16b, v1.16b, v27.16b
-	WORD   $0x4e7b1c42 // bic v2.16b, v2.16b, v27.16b
-	WORD   $0x4e7b1c63 // bic v3.16b, v3.16b, v27.16b
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    apartTurn
 
-apartSingle:
-	CMP     $4, R5
-	BLT     apartRest
+apartRest:
+	TBZ    $3, R6, apartBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+apartBelow32:
+	TBZ     $2, R6, apartBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       apartSingle
 
-apartRest:
-	TBZ     $1, R5, apartBelow8
+apartBelow16:
+	TBZ     $1, R6, apartBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
-	TBZ     $0, R5, apartBelow4
+	TBZ     $0, R6, apartBelow4
 	FMOVS.P 4(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
@@ -68,16 +75,16 @@ apartBelow4:
 	RET
 
 inPlace:
-	MOVD $0x3f800000, R9
-	VDUP R9, V26.S4
+	MOVD $0x3f800000, R12
+	VDUP R12, V22.S4
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	WORD    $0x4ea0db1b // fcmeq v27.4s, v24.4s, #0.0
-	WORD    $0x4e3ae71c // fcmeq v28.4s, v24.4s, v26.4s
-	MOVD    R4, R5
-	CMP     $16, R5
-	BLT     shortSingle
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	VCMEQ   V22.S4, V24.S4, V21.S4
+	SUBS    $16, R6, R6
+	BLT     shortRest
 
 shortTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
@@ -85,44 +92,51 @@ shortTurn:
 	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
 	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
 	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
-	WORD   $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD   $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
-	WORD   $0x4e7b1c21 // bic v1.16b, v1.16b, v27.16b
-	WORD   $0x6ebc1e21 // bit v1.16b, v17.16b, v28.16b
-	WORD   $0x4e7b1c42 // bic v2.16b, v2.16b, v27.16b
-	WORD   $0x6ebc1e42 // bit v2.16b, v18.16b, v28.16b
-	WORD   $0x4e7b1c63 // bic v3.16b, v3.16b, v27.16b
-	WORD   $0x6ebc1e63 // bit v3.16b, v19.16b, v28.16b
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VBIT   V21.B16, V19.B16, V3.B16
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    shortTurn
 
-shortSingle:
-	CMP     $4, R5
-	BLT     shortRest
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       shortSingle
 
-shortRest:
-	TBZ     $1, R5, shortBelow8
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
-	TBZ     $0, R5, shortBelow4
+	TBZ     $0, R6, shortBelow4
 	FMOVS.P 4(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 shortBelow4:
@@ -131,24 +145,23 @@ shortBelow4:
 	RET
 
 long:
-	LSL  $2, R4, R7
-	MOVD $0x3f800000, R9
-	VEOR V25.B16, V25.B16, V25.B16
+	LSL  $2, R4, R9
+	MOVD $0x3f800000, R11
 
 plane:
-	MOVWU (R2), R8
+	MOVWU (R2), R10
 	CMP   R1, R0
 	BNE   changed
-	CMP   R9, R8
+	CMP   R11, R10
 	BEQ   skip
 
 changed:
-	LSLW  $1, R8, R8
-	CBZ   R8, dropped
-	VLD1R (R2), [V24.S4]
-	MOVD  R4, R5
-	CMP   $16, R5
-	BLT   keptSingle
+	LSL     $33, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -157,75 +170,79 @@ keptTurn:
 	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $4, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $1, R5, keptBelow8
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
-	TBZ     $0, R5, keptBelow4
+	TBZ     $0, R6, keptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS.P F0, 4(R0)
 
 keptBelow4:
 next:
-	ADD  $4, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
 
 dropped:
-	ADD  R7, R1, R1
-	MOVD R4, R5
+	ADD  R9, R1, R1
+	ADD  $4, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	CMP  $16, R5
-	BLT  fillSingle
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  fillRest
 
 fillTurn:
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    fillTurn
 
-fillSingle:
-	CMP     $4, R5
-	BLT     fillRest
-	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       fillSingle
-
 fillRest:
-	TBZ     $1, R5, fillBelow8
+	TBZ    $3, R6, fillBelow32
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+fillBelow32:
+	TBZ     $2, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $1, R6, fillBelow8
 	FMOVD.P F0, 8(R0)
 
 fillBelow8:
-	TBZ     $0, R5, fillBelow4
+	TBZ     $0, R6, fillBelow4
 	FMOVS.P F0, 4(R0)
 
 fillBelow4:
 	B next
 
 skip:
-	ADD R7, R0, R0
-	ADD R7, R1, R1
+	ADD $4, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
 	B   next
 	RET
 
@@ -236,6 +253,8 @@ TEXT ·scalePlanesF64NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
 	CMP  $128, R4
 	BHI  long
 	CMP  R1, R0
@@ -243,10 +262,10 @@ TEXT ·scalePlanesF64NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 8(R2), [V24.D2]
-	WORD    $0x4ee0db1b // fcmeq v27.2d, v24.2d, #0.0
-	MOVD    R4, R5
-	CMP     $8, R5
-	BLT     apartSingle
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	SUBS    $8, R6, R6
+	BLT     apartRest
 
 apartTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
@@ -254,30 +273,35 @@ apartTurn:
 	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
 	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
 	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
-	WORD   $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD   $0x4e7b1c21 // bic v1.16b, v1.16b, v27.16b
-	WORD   $0x4e7b1c42 // bic v2.16b, v2.16b, v27.16b
-	WORD   $0x4e7b1c63 // bic v3.16b, v3.16b, v27.16b
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    apartTurn
 
-apartSingle:
-	CMP     $2, R5
-	BLT     apartRest
+apartRest:
+	TBZ    $2, R6, apartBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+apartBelow32:
+	TBZ     $1, R6, apartBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       apartSingle
 
-apartRest:
-	TBZ     $0, R5, apartBelow8
+apartBelow16:
+	TBZ     $0, R6, apartBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
@@ -286,16 +310,16 @@ apartBelow8:
 	RET
 
 inPlace:
-	MOVD $0x3ff0000000000000, R9
-	VDUP R9, V26.D2
+	MOVD $0x3ff0000000000000, R12
+	VDUP R12, V22.D2
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	WORD    $0x4ee0db1b // fcmeq v27.2d, v24.2d, #0.0
-	WORD    $0x4e7ae71c // fcmeq v28.2d, v24.2d, v26.2d
-	MOVD    R4, R5
-	CMP     $8, R5
-	BLT     shortSingle
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	VCMEQ   V22.D2, V24.D2, V21.D2
+	SUBS    $8, R6, R6
+	BLT     shortRest
 
 shortTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
@@ -303,36 +327,43 @@ shortTurn:
 	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
 	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
 	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
-	WORD   $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD   $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
-	WORD   $0x4e7b1c21 // bic v1.16b, v1.16b, v27.16b
-	WORD   $0x6ebc1e21 // bit v1.16b, v17.16b, v28.16b
-	WORD   $0x4e7b1c42 // bic v2.16b, v2.16b, v27.16b
-	WORD   $0x6ebc1e42 // bit v2.16b, v18.16b, v28.16b
-	WORD   $0x4e7b1c63 // bic v3.16b, v3.16b, v27.16b
-	WORD   $0x6ebc1e63 // bit v3.16b, v19.16b, v28.16b
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VBIT   V21.B16, V19.B16, V3.B16
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    shortTurn
 
-shortSingle:
-	CMP     $2, R5
-	BLT     shortRest
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       shortSingle
 
-shortRest:
-	TBZ     $0, R5, shortBelow8
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD    $0x4e7b1c00 // bic v0.16b, v0.16b, v27.16b
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
@@ -341,24 +372,23 @@ shortBelow8:
 	RET
 
 long:
-	LSL  $3, R4, R7
-	MOVD $0x3ff0000000000000, R9
-	VEOR V25.B16, V25.B16, V25.B16
+	LSL  $3, R4, R9
+	MOVD $0x3ff0000000000000, R11
 
 plane:
-	MOVD (R2), R8
+	MOVD (R2), R10
 	CMP  R1, R0
 	BNE  changed
-	CMP  R9, R8
+	CMP  R11, R10
 	BEQ  skip
 
 changed:
-	LSL   $1, R8, R8
-	CBZ   R8, dropped
-	VLD1R (R2), [V24.D2]
-	MOVD  R4, R5
-	CMP   $8, R5
-	BLT   keptSingle
+	LSL     $1, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -367,65 +397,704 @@ keptTurn:
 	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
 	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $2, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $0, R5, keptBelow8
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
 next:
-	ADD  $8, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
 
 dropped:
-	ADD  R7, R1, R1
-	MOVD R4, R5
+	ADD  R9, R1, R1
+	ADD  $8, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	CMP  $8, R5
-	BLT  fillSingle
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  fillRest
 
 fillTurn:
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    fillTurn
 
-fillSingle:
-	CMP     $2, R5
-	BLT     fillRest
-	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       fillSingle
-
 fillRest:
-	TBZ     $0, R5, fillBelow8
+	TBZ    $2, R6, fillBelow32
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+fillBelow32:
+	TBZ     $1, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $0, R6, fillBelow8
 	FMOVD.P F0, 8(R0)
 
 fillBelow8:
 	B next
 
 skip:
-	ADD R7, R0, R0
-	ADD R7, R1, R1
+	ADD $8, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func scalePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·scalePlanesF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $512, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ  $0, R6, apartBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND V20.B16, V0.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3c00, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	VCMEQ   V22.H8, V25.H8, V21.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND V20.B16, V0.B16, V0.B16
+	VBIT V21.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3c00, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $2, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func scalePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·scalePlanesBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $512, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ    $0, R6, apartBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3f80, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	VCMEQ   V22.H8, V25.H8, V21.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3f80, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $2, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
 	B   next
 	RET
 
@@ -436,61 +1105,71 @@ TEXT ·scalePixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $16, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD   $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD   $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD   $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
-	WORD   $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
-	WORD   $0x4ea0d8b5 // fcmeq v21.4s, v5.4s, #0.0
-	WORD   $0x4e751c21 // bic v1.16b, v1.16b, v21.16b
-	WORD   $0x4ea0d8d6 // fcmeq v22.4s, v6.4s, #0.0
-	WORD   $0x4e761c42 // bic v2.16b, v2.16b, v22.16b
-	WORD   $0x4ea0d8f7 // fcmeq v23.4s, v7.4s, #0.0
-	WORD   $0x4e771c63 // bic v3.16b, v3.16b, v23.16b
+	VCMTST V31.S4, V4.S4, V20.S4
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VAND   V21.B16, V1.B16, V1.B16
+	VCMTST V31.S4, V6.S4, V22.S4
+	VAND   V22.B16, V2.B16, V2.B16
+	VCMTST V31.S4, V7.S4, V23.S4
+	VAND   V23.B16, V3.B16, V3.B16
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $4, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD    $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
-	WORD    $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $1, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD    $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
-	WORD    $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
-	TBZ     $0, R5, rowBelow4
-	FMOVS.P 4(R6), F4
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD    $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
-	WORD    $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 rowBelow4:
@@ -505,55 +1184,288 @@ TEXT ·scalePixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $8, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
 	WORD   $0x6e66dc42 // fmul v2.2d, v2.2d, v6.2d
 	WORD   $0x6e67dc63 // fmul v3.2d, v3.2d, v7.2d
-	WORD   $0x4ee0d894 // fcmeq v20.2d, v4.2d, #0.0
-	WORD   $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
-	WORD   $0x4ee0d8b5 // fcmeq v21.2d, v5.2d, #0.0
-	WORD   $0x4e751c21 // bic v1.16b, v1.16b, v21.16b
-	WORD   $0x4ee0d8d6 // fcmeq v22.2d, v6.2d, #0.0
-	WORD   $0x4e761c42 // bic v2.16b, v2.16b, v22.16b
-	WORD   $0x4ee0d8f7 // fcmeq v23.2d, v7.2d, #0.0
-	WORD   $0x4e771c63 // bic v3.16b, v3.16b, v23.16b
+	VCMTST V31.D2, V4.D2, V20.D2
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VAND   V21.B16, V1.B16, V1.B16
+	VCMTST V31.D2, V6.D2, V22.D2
+	VAND   V22.B16, V2.B16, V2.B16
+	VCMTST V31.D2, V7.D2, V23.D2
+	VAND   V23.B16, V3.B16, V3.B16
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $2, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
-	WORD    $0x4ee0d894 // fcmeq v20.2d, v4.2d, #0.0
-	WORD    $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $0, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
-	WORD    $0x4ee0d894 // fcmeq v20.2d, v4.2d, #0.0
-	WORD    $0x4e741c00 // bic v0.16b, v0.16b, v20.16b
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func scalePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·scalePixelsF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func scalePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·scalePixelsBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
@@ -572,9 +1484,9 @@ TEXT ·multiplyPlanesF32NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R5
-	CMP     $16, R5
-	BLT     apartSingle
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     apartRest
 
 apartTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
@@ -583,27 +1495,30 @@ apartTurn:
 	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
 	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    apartTurn
 
-apartSingle:
-	CMP     $4, R5
-	BLT     apartRest
+apartRest:
+	TBZ    $3, R6, apartBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+apartBelow32:
+	TBZ     $2, R6, apartBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       apartSingle
 
-apartRest:
-	TBZ     $1, R5, apartBelow8
+apartBelow16:
+	TBZ     $1, R6, apartBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
-	TBZ     $0, R5, apartBelow4
+	TBZ     $0, R6, apartBelow4
 	FMOVS.P 4(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
 	FMOVS.P F0, 4(R0)
@@ -614,15 +1529,15 @@ apartBelow4:
 	RET
 
 inPlace:
-	MOVD $0x3f800000, R9
-	VDUP R9, V26.S4
+	MOVD $0x3f800000, R12
+	VDUP R12, V22.S4
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	WORD    $0x4e3ae71c // fcmeq v28.4s, v24.4s, v26.4s
-	MOVD    R4, R5
-	CMP     $16, R5
-	BLT     shortSingle
+	MOVD    R4, R6
+	VCMEQ   V22.S4, V24.S4, V21.S4
+	SUBS    $16, R6, R6
+	BLT     shortRest
 
 shortTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
@@ -630,37 +1545,42 @@ shortTurn:
 	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
 	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
 	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
-	WORD   $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
-	WORD   $0x6ebc1e21 // bit v1.16b, v17.16b, v28.16b
-	WORD   $0x6ebc1e42 // bit v2.16b, v18.16b, v28.16b
-	WORD   $0x6ebc1e63 // bit v3.16b, v19.16b, v28.16b
+	VBIT   V21.B16, V16.B16, V0.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VBIT   V21.B16, V19.B16, V3.B16
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    shortTurn
 
-shortSingle:
-	CMP     $4, R5
-	BLT     shortRest
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VBIT   V21.B16, V16.B16, V0.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       shortSingle
 
-shortRest:
-	TBZ     $1, R5, shortBelow8
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
-	TBZ     $0, R5, shortBelow4
+	TBZ     $0, R6, shortBelow4
 	FMOVS.P 4(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 shortBelow4:
@@ -669,22 +1589,21 @@ shortBelow4:
 	RET
 
 long:
-	LSL  $2, R4, R7
-	MOVD $0x3f800000, R9
-	VEOR V25.B16, V25.B16, V25.B16
+	LSL  $2, R4, R9
+	MOVD $0x3f800000, R11
 
 plane:
-	MOVWU (R2), R8
+	MOVWU (R2), R10
 	CMP   R1, R0
 	BNE   changed
-	CMP   R9, R8
+	CMP   R11, R10
 	BEQ   skip
 
 changed:
-	VLD1R (R2), [V24.S4]
-	MOVD  R4, R5
-	CMP   $16, R5
-	BLT   keptSingle
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -693,41 +1612,44 @@ keptTurn:
 	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
 	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $4, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $1, R5, keptBelow8
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
-	TBZ     $0, R5, keptBelow4
+	TBZ     $0, R6, keptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS.P F0, 4(R0)
 
 keptBelow4:
 next:
-	ADD  $4, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
 
 skip:
-	ADD R7, R0, R0
-	ADD R7, R1, R1
+	ADD $4, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
 	B   next
 	RET
 
@@ -745,9 +1667,9 @@ TEXT ·multiplyPlanesF64NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R5
-	CMP     $8, R5
-	BLT     apartSingle
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     apartRest
 
 apartTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
@@ -756,21 +1678,24 @@ apartTurn:
 	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
 	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    apartTurn
 
-apartSingle:
-	CMP     $2, R5
-	BLT     apartRest
+apartRest:
+	TBZ    $2, R6, apartBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+apartBelow32:
+	TBZ     $1, R6, apartBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       apartSingle
 
-apartRest:
-	TBZ     $0, R5, apartBelow8
+apartBelow16:
+	TBZ     $0, R6, apartBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
 	FMOVD.P F0, 8(R0)
@@ -781,15 +1706,15 @@ apartBelow8:
 	RET
 
 inPlace:
-	MOVD $0x3ff0000000000000, R9
-	VDUP R9, V26.D2
+	MOVD $0x3ff0000000000000, R12
+	VDUP R12, V22.D2
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	WORD    $0x4e7ae71c // fcmeq v28.2d, v24.2d, v26.2d
-	MOVD    R4, R5
-	CMP     $8, R5
-	BLT     shortSingle
+	MOVD    R4, R6
+	VCMEQ   V22.D2, V24.D2, V21.D2
+	SUBS    $8, R6, R6
+	BLT     shortRest
 
 shortTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
@@ -797,30 +1722,35 @@ shortTurn:
 	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
 	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
 	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
-	WORD   $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
-	WORD   $0x6ebc1e21 // bit v1.16b, v17.16b, v28.16b
-	WORD   $0x6ebc1e42 // bit v2.16b, v18.16b, v28.16b
-	WORD   $0x6ebc1e63 // bit v3.16b, v19.16b, v28.16b
+	VBIT   V21.B16, V16.B16, V0.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VBIT   V21.B16, V19.B16, V3.B16
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    shortTurn
 
-shortSingle:
-	CMP     $2, R5
-	BLT     shortRest
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VBIT   V21.B16, V16.B16, V0.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       shortSingle
 
-shortRest:
-	TBZ     $0, R5, shortBelow8
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD    $0x6ebc1e00 // bit v0.16b, v16.16b, v28.16b
+	VBIT    V21.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
@@ -829,22 +1759,21 @@ shortBelow8:
 	RET
 
 long:
-	LSL  $3, R4, R7
-	MOVD $0x3ff0000000000000, R9
-	VEOR V25.B16, V25.B16, V25.B16
+	LSL  $3, R4, R9
+	MOVD $0x3ff0000000000000, R11
 
 plane:
-	MOVD (R2), R8
+	MOVD (R2), R10
 	CMP  R1, R0
 	BNE  changed
-	CMP  R9, R8
+	CMP  R11, R10
 	BEQ  skip
 
 changed:
-	VLD1R (R2), [V24.D2]
-	MOVD  R4, R5
-	CMP   $8, R5
-	BLT   keptSingle
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -853,35 +1782,571 @@ keptTurn:
 	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
 	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $2, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $0, R5, keptBelow8
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
 next:
-	ADD  $8, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
 
 skip:
-	ADD R7, R0, R0
-	ADD R7, R1, R1
+	ADD $8, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func multiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·multiplyPlanesF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	CMP  $512, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ  $0, R6, apartBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3c00, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMEQ   V22.H8, V25.H8, V21.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VBIT   V21.B16, V16.B16, V0.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIT V21.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3c00, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func multiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·multiplyPlanesBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $512, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ    $0, R6, apartBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3f80, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMEQ   V22.H8, V25.H8, V21.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VBIT   V21.B16, V16.B16, V0.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIT   V21.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3f80, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
 	B   next
 	RET
 
@@ -894,43 +2359,47 @@ TEXT ·multiplyPixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD length+32(FP), R4
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $16, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD   $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD   $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $4, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $1, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
-	TBZ     $0, R5, rowBelow4
-	FMOVS.P 4(R6), F4
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVS.P F0, 4(R0)
@@ -949,41 +2418,240 @@ TEXT ·multiplyPixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD length+32(FP), R4
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $8, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
 	WORD   $0x6e66dc42 // fmul v2.2d, v2.2d, v6.2d
 	WORD   $0x6e67dc63 // fmul v3.2d, v3.2d, v7.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $2, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $0, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func multiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·multiplyPixelsF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ  $0, R6, rowBelow2
+	WORD $0x7c4024e4 // ldr h4, [x7], #2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func multiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·multiplyPixelsBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
@@ -995,15 +2663,17 @@ TEXT ·addPlanesF32NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
 	CMP  $256, R4
 	BHI  long
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	WORD    $0x4ea0db1b // fcmeq v27.4s, v24.4s, #0.0
-	MOVD    R4, R5
-	CMP     $16, R5
-	BLT     shortSingle
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	SUBS    $16, R6, R6
+	BLT     shortRest
 
 shortTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
@@ -1013,46 +2683,54 @@ shortTurn:
 	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
 	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
 	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD   $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
-	WORD   $0x6ebb1e21 // bit v1.16b, v17.16b, v27.16b
 	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
-	WORD   $0x6ebb1e42 // bit v2.16b, v18.16b, v27.16b
 	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
-	WORD   $0x6ebb1e63 // bit v3.16b, v19.16b, v27.16b
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VBIF   V20.B16, V18.B16, V2.B16
+	VBIF   V20.B16, V19.B16, V3.B16
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    shortTurn
 
-shortSingle:
-	CMP     $4, R5
-	BLT     shortRest
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD    $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       shortSingle
 
-shortRest:
-	TBZ     $1, R5, shortBelow8
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
 	FMOVD   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD    $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
-	TBZ     $0, R5, shortBelow4
+	TBZ     $0, R6, shortBelow4
 	FMOVS.P 4(R1), F16
 	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
 	FMOVS   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD    $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 shortBelow4:
@@ -1061,16 +2739,16 @@ shortBelow4:
 	RET
 
 long:
-	LSL $2, R4, R7
+	LSL $2, R4, R9
 
 plane:
-	MOVWU (R2), R8
-	LSLW  $1, R8, R8
-	CBZ   R8, dropped
-	VLD1R (R2), [V24.S4]
-	MOVD  R4, R5
-	CMP   $16, R5
-	BLT   keptSingle
+	MOVWU   (R2), R10
+	LSL     $33, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -1084,23 +2762,29 @@ keptTurn:
 	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
 	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $4, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $1, R5, keptBelow8
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD   (R0), F16
@@ -1108,7 +2792,7 @@ keptRest:
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
-	TBZ     $0, R5, keptBelow4
+	TBZ     $0, R6, keptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS   (R0), F16
@@ -1117,14 +2801,14 @@ keptBelow8:
 
 keptBelow4:
 next:
-	ADD  $4, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
 
 dropped:
-	ADD R7, R0, R0
-	ADD R7, R1, R1
+	ADD $4, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
 	B   next
 	RET
 
@@ -1135,15 +2819,17 @@ TEXT ·addPlanesF64NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
 	CMP  $128, R4
 	BHI  long
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	WORD    $0x4ee0db1b // fcmeq v27.2d, v24.2d, #0.0
-	MOVD    R4, R5
-	CMP     $8, R5
-	BLT     shortSingle
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	SUBS    $8, R6, R6
+	BLT     shortRest
 
 shortTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
@@ -1153,37 +2839,45 @@ shortTurn:
 	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
 	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
 	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
-	WORD   $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
-	WORD   $0x6ebb1e21 // bit v1.16b, v17.16b, v27.16b
 	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
-	WORD   $0x6ebb1e42 // bit v2.16b, v18.16b, v27.16b
 	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
-	WORD   $0x6ebb1e63 // bit v3.16b, v19.16b, v27.16b
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VBIF   V20.B16, V18.B16, V2.B16
+	VBIF   V20.B16, V19.B16, V3.B16
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    shortTurn
 
-shortSingle:
-	CMP     $2, R5
-	BLT     shortRest
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
 	FMOVQ.P 16(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
-	WORD    $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       shortSingle
 
-shortRest:
-	TBZ     $0, R5, shortBelow8
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
 	FMOVD.P 8(R1), F16
 	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
 	FMOVD   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
-	WORD    $0x6ebb1e00 // bit v0.16b, v16.16b, v27.16b
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
@@ -1192,16 +2886,16 @@ shortBelow8:
 	RET
 
 long:
-	LSL $3, R4, R7
+	LSL $3, R4, R9
 
 plane:
-	MOVD  (R2), R8
-	LSL   $1, R8, R8
-	CBZ   R8, dropped
-	VLD1R (R2), [V24.D2]
-	MOVD  R4, R5
-	CMP   $8, R5
-	BLT   keptSingle
+	MOVD    (R2), R10
+	LSL     $1, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -1215,23 +2909,29 @@ keptTurn:
 	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
 	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $2, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $0, R5, keptBelow8
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD   (R0), F16
@@ -1240,14 +2940,581 @@ keptRest:
 
 keptBelow8:
 next:
-	ADD  $8, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
 
 dropped:
-	ADD R7, R0, R0
-	ADD R7, R1, R1
+	ADD $8, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addPlanesF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $512, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF V20.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addPlanesBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $512, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
 	B   next
 	RET
 
@@ -1258,72 +3525,85 @@ TEXT ·addPixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $16, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD   $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
 	WORD   $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
 	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD   $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
-	WORD   $0x4ea0d8b5 // fcmeq v21.4s, v5.4s, #0.0
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
-	WORD   $0x6eb51e21 // bit v1.16b, v17.16b, v21.16b
-	WORD   $0x4ea0d8d6 // fcmeq v22.4s, v6.4s, #0.0
 	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
-	WORD   $0x6eb61e42 // bit v2.16b, v18.16b, v22.16b
-	WORD   $0x4ea0d8f7 // fcmeq v23.4s, v7.4s, #0.0
 	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
-	WORD   $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
+	VCMTST V31.S4, V4.S4, V20.S4
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.S4, V6.S4, V22.S4
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.S4, V7.S4, V23.S4
+	VBIF   V23.B16, V19.B16, V3.B16
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $4, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ   (R0), F16
-	WORD    $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD    $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $1, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVD   (R0), F16
-	WORD    $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD    $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
-	TBZ     $0, R5, rowBelow4
-	FMOVS.P 4(R6), F4
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVS   (R0), F16
-	WORD    $0x4ea0d894 // fcmeq v20.4s, v4.4s, #0.0
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD    $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 rowBelow4:
@@ -1338,64 +3618,400 @@ TEXT ·addPixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $8, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
 	WORD   $0x6e66dc42 // fmul v2.2d, v2.2d, v6.2d
 	WORD   $0x6e67dc63 // fmul v3.2d, v3.2d, v7.2d
 	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x4ee0d894 // fcmeq v20.2d, v4.2d, #0.0
 	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
-	WORD   $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
-	WORD   $0x4ee0d8b5 // fcmeq v21.2d, v5.2d, #0.0
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
-	WORD   $0x6eb51e21 // bit v1.16b, v17.16b, v21.16b
-	WORD   $0x4ee0d8d6 // fcmeq v22.2d, v6.2d, #0.0
 	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
-	WORD   $0x6eb61e42 // bit v2.16b, v18.16b, v22.16b
-	WORD   $0x4ee0d8f7 // fcmeq v23.2d, v7.2d, #0.0
 	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
-	WORD   $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
+	VCMTST V31.D2, V4.D2, V20.D2
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.D2, V6.D2, V22.D2
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.D2, V7.D2, V23.D2
+	VBIF   V23.B16, V19.B16, V3.B16
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $2, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVQ   (R0), F16
-	WORD    $0x4ee0d894 // fcmeq v20.2d, v4.2d, #0.0
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
-	WORD    $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $0, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVD   (R0), F16
-	WORD    $0x4ee0d894 // fcmeq v20.2d, v4.2d, #0.0
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
-	WORD    $0x6eb41e00 // bit v0.16b, v16.16b, v20.16b
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VBIF    V20.B16, V16.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addPixelsF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addPixelsBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
@@ -1407,13 +4023,13 @@ TEXT ·addMultiplyPlanesF32NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
-	LSL  $2, R4, R7
+	LSL  $2, R4, R9
 
 plane:
-	VLD1R (R2), [V24.S4]
-	MOVD  R4, R5
-	CMP   $16, R5
-	BLT   keptSingle
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -1427,23 +4043,29 @@ keptTurn:
 	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
 	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $4, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $1, R5, keptBelow8
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD   (R0), F16
@@ -1451,7 +4073,7 @@ keptRest:
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
-	TBZ     $0, R5, keptBelow4
+	TBZ     $0, R6, keptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS   (R0), F16
@@ -1460,7 +4082,6 @@ keptBelow8:
 
 keptBelow4:
 next:
-	ADD  $4, R2, R2
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -1473,13 +4094,13 @@ TEXT ·addMultiplyPlanesF64NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
-	LSL  $3, R4, R7
+	LSL  $3, R4, R9
 
 plane:
-	VLD1R (R2), [V24.D2]
-	MOVD  R4, R5
-	CMP   $8, R5
-	BLT   keptSingle
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
 
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -1493,23 +4114,29 @@ keptTurn:
 	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
 	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    keptTurn
 
-keptSingle:
-	CMP     $2, R5
-	BLT     keptRest
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       keptSingle
 
-keptRest:
-	TBZ     $0, R5, keptBelow8
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD   (R0), F16
@@ -1518,7 +4145,281 @@ keptRest:
 
 keptBelow8:
 next:
-	ADD  $8, R2, R2
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+	RET
+
+// func addMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addMultiplyPlanesF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	LSL  $1, R4, R9
+
+plane:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+	RET
+
+// func addMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addMultiplyPlanesBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	LSL  $1, R4, R9
+
+plane:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -1533,13 +4434,13 @@ TEXT ·addMultiplyPixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD length+32(FP), R4
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $16, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
@@ -1551,25 +4452,32 @@ rowTurn:
 	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
 	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
-	SUB    $16, R5, R5
-	CMP    $16, R5
+	SUBS   $16, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $4, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	FMOVQ.P F0, 16(R0)
-	SUB     $4, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $1, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVD   (R0), F16
@@ -1577,8 +4485,8 @@ rowRest:
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
-	TBZ     $0, R5, rowBelow4
-	FMOVS.P 4(R6), F4
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVS   (R0), F16
@@ -1599,13 +4507,13 @@ TEXT ·addMultiplyPixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD length+32(FP), R4
 
 row:
-	MOVD R2, R6
-	MOVD R4, R5
-	CMP  $8, R5
-	BLT  rowSingle
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
 
 rowTurn:
-	VLD1.P 64(R6), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
@@ -1617,25 +4525,32 @@ rowTurn:
 	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
 	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
-	SUB    $8, R5, R5
-	CMP    $8, R5
+	SUBS   $8, R6, R6
 	BGE    rowTurn
 
-rowSingle:
-	CMP     $2, R5
-	BLT     rowRest
-	FMOVQ.P 16(R6), F4
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	FMOVQ.P F0, 16(R0)
-	SUB     $2, R5, R5
-	B       rowSingle
 
-rowRest:
-	TBZ     $0, R5, rowBelow8
-	FMOVD.P 8(R6), F4
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVD   (R0), F16
@@ -1643,6 +4558,2541 @@ rowRest:
 	FMOVD.P F0, 8(R0)
 
 rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addMultiplyPixelsF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ  $0, R6, rowBelow2
+	WORD $0x7c4024e4 // ldr h4, [x7], #2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addMultiplyPixelsBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affinePlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+TEXT ·affinePlanesF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+	CMP  $256, R4
+	BHI  long
+
+short:
+	VLD1R.P 4(R2), [V24.S4]
+	VLD1R.P 4(R5), [V26.S4]
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
+	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD   $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	VBIF   V20.B16, V26.B16, V0.B16
+	VBIF   V20.B16, V26.B16, V1.B16
+	VBIF   V20.B16, V26.B16, V2.B16
+	VBIF   V20.B16, V26.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VBIF   V20.B16, V26.B16, V0.B16
+	VBIF   V20.B16, V26.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VBIF    V20.B16, V26.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VBIF    V20.B16, V26.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $0, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VBIF    V20.B16, V26.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $2, R4, R9
+
+plane:
+	MOVWU   (R2), R10
+	LSL     $33, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 4(R2), [V24.S4]
+	VLD1R.P 4(R5), [V26.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD   $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $0, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     R9, R1, R1
+	ADD     $4, R2, R2
+	VLD1R   (R5), [V0.S4]
+	VLD1R   (R5), [V1.S4]
+	VLD1R   (R5), [V2.S4]
+	VLD1R.P 4(R5), [V3.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     fillRest
+
+fillTurn:
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $3, R6, fillBelow32
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+fillBelow32:
+	TBZ     $2, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $1, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $0, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	B next
+	RET
+
+// func affinePlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+TEXT ·affinePlanesF64NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+	CMP  $128, R4
+	BHI  long
+
+short:
+	VLD1R.P 8(R2), [V24.D2]
+	VLD1R.P 8(R5), [V26.D2]
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	SUBS    $8, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
+	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7ad442 // fadd v2.2d, v2.2d, v26.2d
+	WORD   $0x4e7ad463 // fadd v3.2d, v3.2d, v26.2d
+	VBIF   V20.B16, V26.B16, V0.B16
+	VBIF   V20.B16, V26.B16, V1.B16
+	VBIF   V20.B16, V26.B16, V2.B16
+	VBIF   V20.B16, V26.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	VBIF   V20.B16, V26.B16, V0.B16
+	VBIF   V20.B16, V26.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	VBIF    V20.B16, V26.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	VBIF    V20.B16, V26.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $3, R4, R9
+
+plane:
+	MOVD    (R2), R10
+	LSL     $1, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 8(R2), [V24.D2]
+	VLD1R.P 8(R5), [V26.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7ad442 // fadd v2.2d, v2.2d, v26.2d
+	WORD   $0x4e7ad463 // fadd v3.2d, v3.2d, v26.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     R9, R1, R1
+	ADD     $8, R2, R2
+	VLD1R   (R5), [V0.D2]
+	VLD1R   (R5), [V1.D2]
+	VLD1R   (R5), [V2.D2]
+	VLD1R.P 8(R5), [V3.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     fillRest
+
+fillTurn:
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $2, R6, fillBelow32
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+fillBelow32:
+	TBZ     $1, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $0, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	B next
+	RET
+
+// func affinePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affinePlanesF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $512, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	VLD1R.P 2(R5), [V27.H8]
+	WORD    $0x0e217b7a // fcvtl v26.4s, v27.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VBIF   V20.B16, V27.B16, V0.B16
+	VBIF   V20.B16, V27.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VBIF    V20.B16, V27.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V27.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V27.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF V20.B16, V27.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	VLD1R.P 2(R5), [V27.H8]
+	WORD    $0x0e217b7a // fcvtl v26.4s, v27.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     R9, R1, R1
+	ADD     $2, R2, R2
+	VLD1R   (R5), [V0.H8]
+	VLD1R.P 2(R5), [V1.H8]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+	RET
+
+// func affinePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affinePlanesBF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $512, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	VLD1R.P 2(R5), [V27.H8]
+	VZIP1   V27.H8, V28.H8, V26.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VBIF   V20.B16, V27.B16, V0.B16
+	VBIF   V20.B16, V27.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VBIF    V20.B16, V27.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V27.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V27.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF   V20.B16, V27.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	VLD1R.P 2(R5), [V27.H8]
+	VZIP1   V27.H8, V28.H8, V26.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     R9, R1, R1
+	ADD     $2, R2, R2
+	VLD1R   (R5), [V0.H8]
+	VLD1R.P 2(R5), [V1.H8]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+	RET
+
+// func affinePixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+TEXT ·affinePixelsF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD   $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD   $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	VLD1.P 64(R8), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD   $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD   $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD   $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.S4, V6.S4, V22.S4
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.S4, V7.S4, V23.S4
+	VBIF   V23.B16, V19.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VLD1.P 32(R8), [V16.S4, V17.S4]
+	WORD   $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD   $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVS.P 4(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affinePixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+TEXT ·affinePixelsF64NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	WORD   $0x6e66dc42 // fmul v2.2d, v2.2d, v6.2d
+	WORD   $0x6e67dc63 // fmul v3.2d, v3.2d, v7.2d
+	VLD1.P 64(R8), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD   $0x4e71d421 // fadd v1.2d, v1.2d, v17.2d
+	WORD   $0x4e72d442 // fadd v2.2d, v2.2d, v18.2d
+	WORD   $0x4e73d463 // fadd v3.2d, v3.2d, v19.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.D2, V6.D2, V22.D2
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.D2, V7.D2, V23.D2
+	VBIF   V23.B16, V19.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VLD1.P 32(R8), [V16.D2, V17.D2]
+	WORD   $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD   $0x4e71d421 // fadd v1.2d, v1.2d, v17.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affinePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affinePixelsF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1.P 32(R8), [V16.H8, V17.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD   $0x4e217a0d // fcvtl2 v13.4s, v16.8h
+	WORD   $0x0e217a2e // fcvtl v14.4s, v17.4h
+	WORD   $0x4e217a2f // fcvtl2 v15.4s, v17.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P 16(R8), F16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD    $0x4e217a0d // fcvtl2 v13.4s, v16.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P 8(R8), F16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P 4(R8), F16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x7c402510 // ldr h16, [x8], #2
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affinePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affinePixelsBF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1.P 32(R8), [V16.H8, V17.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V16.H8, V28.H8, V12.H8
+	VZIP2  V16.H8, V28.H8, V13.H8
+	VZIP1  V17.H8, V28.H8, V14.H8
+	VZIP2  V17.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P 16(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	VZIP2   V16.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P 8(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P 4(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c402510 // ldr h16, [x8], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V16.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affineMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+TEXT ·affineMultiplyPlanesF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	LSL  $2, R4, R9
+
+plane:
+	VLD1R.P 4(R2), [V24.S4]
+	VLD1R.P 4(R5), [V26.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD   $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $0, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+	RET
+
+// func affineMultiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+TEXT ·affineMultiplyPlanesF64NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	LSL  $3, R4, R9
+
+plane:
+	VLD1R.P 8(R2), [V24.D2]
+	VLD1R.P 8(R5), [V26.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7ad442 // fadd v2.2d, v2.2d, v26.2d
+	WORD   $0x4e7ad463 // fadd v3.2d, v3.2d, v26.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+	RET
+
+// func affineMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMultiplyPlanesF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	LSL  $1, R4, R9
+
+plane:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	VLD1R.P 2(R5), [V27.H8]
+	WORD    $0x0e217b7a // fcvtl v26.4s, v27.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+	RET
+
+// func affineMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMultiplyPlanesBF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	LSL  $1, R4, R9
+
+plane:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	VLD1R.P 2(R5), [V27.H8]
+	VZIP1   V27.H8, V28.H8, V26.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+	RET
+
+// func affineMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+TEXT ·affineMultiplyPixelsF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD   $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD   $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	VLD1.P 64(R8), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD   $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD   $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD   $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VLD1.P 32(R8), [V16.S4, V17.S4]
+	WORD   $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD   $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVS.P 4(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affineMultiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+TEXT ·affineMultiplyPixelsF64NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	WORD   $0x6e66dc42 // fmul v2.2d, v2.2d, v6.2d
+	WORD   $0x6e67dc63 // fmul v3.2d, v3.2d, v7.2d
+	VLD1.P 64(R8), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD   $0x4e71d421 // fadd v1.2d, v1.2d, v17.2d
+	WORD   $0x4e72d442 // fadd v2.2d, v2.2d, v18.2d
+	WORD   $0x4e73d463 // fadd v3.2d, v3.2d, v19.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VLD1.P 32(R8), [V16.D2, V17.D2]
+	WORD   $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD   $0x4e71d421 // fadd v1.2d, v1.2d, v17.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affineMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMultiplyPixelsF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1.P 32(R8), [V16.H8, V17.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD   $0x4e217a0d // fcvtl2 v13.4s, v16.8h
+	WORD   $0x0e217a2e // fcvtl v14.4s, v17.4h
+	WORD   $0x4e217a2f // fcvtl2 v15.4s, v17.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P 16(R8), F16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD    $0x4e217a0d // fcvtl2 v13.4s, v16.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P 8(R8), F16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P 4(R8), F16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ  $0, R6, rowBelow2
+	WORD $0x7c4024e4 // ldr h4, [x7], #2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c402510 // ldr h16, [x8], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x0e217a0c // fcvtl v12.4s, v16.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func affineMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMultiplyPixelsBF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1.P 32(R8), [V16.H8, V17.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V16.H8, V28.H8, V12.H8
+	VZIP2  V16.H8, V28.H8, V13.H8
+	VZIP1  V17.H8, V28.H8, V14.H8
+	VZIP2  V17.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P 16(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	VZIP2   V16.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P 8(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P 4(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c402510 // ldr h16, [x8], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V16.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
 	SUBS $1, R3, R3
 	BNE  row
 	RET

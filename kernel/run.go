@@ -27,6 +27,9 @@ const MaxLoops = 6
 //
 // dst and src may be the same slice, or two that share no visited element.
 //
+// [Affine] and [AffineMultiply] take factors and shifts in one slice, all
+// factors and then as many shifts: len(factors)/2 of each.
+//
 // workers bounds the goroutines that share the work; 0 leaves the choice to
 // Run, which uses up to GOMAXPROCS of them from 16 MiB of elements visited in
 // dst and stays on the calling one below. The result does not depend on it.
@@ -34,57 +37,94 @@ const MaxLoops = 6
 //
 // Run returns a [*LoopError] or an [*OverlapError], before anything is written.
 func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error {
-	if op > Copy {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v is no operation", op)}
-	}
-	if workers < 0 {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
-	}
-	span, entries, reason := measure(loops)
-	if reason != "" {
-		return &LoopError{Loops: clone(loops), Reason: reason}
-	}
-	if span == 0 {
-		return nil
-	}
-	if op == Copy {
-		entries = 0
-	}
-	if len(dst) < span || len(src) < span || len(factors) < entries {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", len(dst), len(src), len(factors), span, span, entries)}
-	}
-	dst, src = dst[:span], src[:span]
-	e := elemOf[T]()
-	if bytes := overlap(dst, src); bytes != 0 {
-		if size := 1 << e.shift(); bytes%size != 0 || collide(loops, bytes/size) {
-			return &OverlapError{Elements: span, Distance: bytes}
+	return shared(elemOf[T](), op, of(dst), of(src), of(factors), loops, workers)
+}
+
+// RunF16 is [Run] of float16, see [Half].
+func RunF16[T Half](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+	return shared(f16, op, of(dst), of(src), of(factors), loops, workers)
+}
+
+// RunBF16 is [Run] of bfloat16, see [Half].
+func RunBF16[T Half](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+	return shared(bf16, op, of(dst), of(src), of(factors), loops, workers)
+}
+
+// RunAlone is [Run] on the calling goroutine. Slices on its stack stay there.
+func RunAlone[T Float](op Op, dst, src, factors []T, loops []Loop) error {
+	return alone(elemOf[T](), op, of(dst), of(src), of(factors), loops)
+}
+
+// RunAloneF16 is [RunAlone] of float16, see [Half].
+func RunAloneF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
+	return alone(f16, op, of(dst), of(src), of(factors), loops)
+}
+
+// RunAloneBF16 is [RunAlone] of bfloat16, see [Half].
+func RunAloneBF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
+	return alone(bf16, op, of(dst), of(src), of(factors), loops)
+}
+
+// alone runs a nest on the calling goroutine.
+func alone(e elem, op Op, dst, src, factors vector, loops []Loop) error {
+	if b, ok := dense(op, loops); ok && b.small(e) {
+		n, entries := b.count*b.length, b.entries()
+		if dst.len >= n && src.len >= n && factors.len >= entries && overlap(dst.data, src.data, n<<e.shift()) == 0 {
+			b.once(op, e, dst.data, src.data, factors.data, nil)
+			return nil
 		}
 	}
-	b, outer := split(op, loops)
-	switch {
-	case op == Copy && dataOf(dst) == dataOf(src):
-	case op != Copy && len(outer) == 0 && b.small(e):
-		b.once(op, e, dataOf(dst), dataOf(src), dataOf(factors))
-	default:
-		run(operandsOf(op, dst, src, factors), b, outer, workers)
+	var n nest
+	span, err := n.set(e, op, dst, src, factors, loops)
+	if err != nil || span == 0 {
+		return err
 	}
+	n.operands = operandsOf(e, op, dst.data, src.data, factors, span)
+	n.walk(0, n.total())
 	return nil
 }
 
-// run applies a kernel to the blocks that outer loops visit.
-func run(o operands, b block, outer []Loop, workers int) {
-	n := nest{operands: o, block: b}
-	total := b.count * b.length
-	for _, l := range outer {
-		if l.Size > 1 {
-			n.outer[n.depth] = l
-			n.depth++
-			total *= l.Size
-		}
+// dense returns the block that one or two loops are, if they are not long.
+func dense(op Op, loops []Loop) (block, bool) {
+	const most = 1 << 15 // the product of two fits an int
+	if op > AddMultiply || len(loops) == 0 || len(loops) > 2 {
+		return block{}, false
 	}
+	inner := loops[len(loops)-1]
+	b := block{pixels: inner.Factor == 1, count: 1, length: inner.Size}
+	if len(loops) == 2 {
+		outer := loops[0]
+		if outer.Stride != inner.Size || outer.Factor != 1-inner.Factor {
+			return block{}, false
+		}
+		b.count = outer.Size
+	}
+	return b, inner.Stride == 1 && inner.Factor>>1 == 0 && uint(b.count-1) < most && uint(b.length-1) < most
+}
+
+// entries returns how many factors a block has.
+func (b block) entries() int {
+	if b.pixels {
+		return b.length
+	}
+	return b.count
+}
+
+// shared runs a nest on several goroutines.
+func shared(e elem, op Op, dst, src, factors vector, loops []Loop, workers int) error {
+	if workers < 0 {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
+	}
+	var n nest
+	span, err := n.set(e, op, dst, src, factors, loops)
+	if err != nil || span == 0 {
+		return err
+	}
+	n.operands = operandsOf(e, op, dst.data, src.data, factors, span)
+	total := n.total()
 	if workers == 0 {
 		workers = 1
-		if bytes := total << n.elem.shift(); bytes >= parallelBytes {
+		if bytes := total << e.shift(); bytes >= parallelBytes {
 			workers = min(runtime.GOMAXPROCS(0), bytes/grainBytes)
 		}
 	}
@@ -93,6 +133,57 @@ func run(o operands, b block, outer []Loop, workers int) {
 	} else {
 		n.walk(0, total)
 	}
+	return nil
+}
+
+// set checks a call and sets the loops of n, which is the zero nest. It returns
+// how many elements they reach over, 0 if there is nothing to do.
+func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span int, err error) {
+	if op > Copy {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v is no operation", op)}
+	}
+	span, entries, reason := measure(loops)
+	if reason != "" {
+		return 0, &LoopError{Loops: clone(loops), Reason: reason}
+	}
+	if span == 0 {
+		return 0, nil
+	}
+	if op == Copy {
+		entries = 0
+	}
+	if op.shifts() && (dst.len < span || src.len < span || factors.len/2 < entries || factors.len%2 != 0) {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors and shifts of %d elements in all, want %d, %d and twice %d or more", dst.len, src.len, factors.len, span, span, entries)}
+	}
+	if dst.len < span || src.len < span || factors.len < entries {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", dst.len, src.len, factors.len, span, span, entries)}
+	}
+	if bytes := overlap(dst.data, src.data, span<<e.shift()); bytes != 0 {
+		if size := 1 << e.shift(); bytes%size != 0 || collide(loops, bytes/size) {
+			return 0, &OverlapError{Elements: span, Distance: bytes}
+		}
+	}
+	if op == Copy && dst.data == src.data {
+		return 0, nil
+	}
+	var outer []Loop
+	n.block, outer = split(op, loops)
+	for _, l := range outer {
+		if l.Size > 1 {
+			n.outer[n.depth] = l
+			n.depth++
+		}
+	}
+	return span, nil
+}
+
+// total returns how many elements a nest visits.
+func (n *nest) total() int {
+	total := n.count * n.length
+	for _, l := range n.outer[:n.depth] {
+		total *= l.Size
+	}
+	return total
 }
 
 // clone keeps the caller's loops off the heap: only an error holds on to them.
@@ -173,8 +264,8 @@ func (b block) small(e elem) bool {
 }
 
 // once runs a kernel on a small block.
-func (b block) once(op Op, e elem, dst, src, factors unsafe.Pointer) {
-	dispatch(kernelOf(op, false, b.pixels, e), dst, src, factors, b.count, b.length)
+func (b block) once(op Op, e elem, dst, src, factors, shifts unsafe.Pointer) {
+	dispatch(kernelOf(op, false, b.pixels, e), dst, src, factors, shifts, b.count, b.length)
 }
 
 // nest is a checked call: loops around a block, with the operands.
@@ -251,7 +342,7 @@ func (n *nest) walk(lo, hi int) {
 			index[k] = 0
 		}
 	}
-	if n.stream {
+	if n.far {
 		fence()
 	}
 }
@@ -259,6 +350,10 @@ func (n *nest) walk(lo, hi int) {
 // planes applies the kernel to elements from to to of the block of planes at
 // offset at, whose factors begin at entry factor.
 func (n *nest) planes(at, factor, from, to int) {
+	if n.far && n.length<<n.elem.shift() >= braidBytes {
+		n.braids(at, factor, from, to)
+		return
+	}
 	limit := callBytes >> n.elem.shift()
 	for from < to {
 		plane, inside := from/n.length, from%n.length
@@ -305,18 +400,21 @@ func (n *nest) call(at, factor, count, length int) {
 		copy(unsafe.Slice((*byte)(unsafe.Add(n.dst, at<<shift)), bytes), unsafe.Slice((*byte)(unsafe.Add(n.src, at<<shift)), bytes))
 		return
 	}
-	n.exec(n.pixels, unsafe.Add(n.dst, at<<shift), unsafe.Add(n.src, at<<shift), unsafe.Add(n.factors, factor<<shift), count, length)
+	var shifts unsafe.Pointer
+	if n.shifts != nil {
+		shifts = unsafe.Add(n.shifts, factor<<shift)
+	}
+	n.exec(n.pixels, unsafe.Add(n.dst, at<<shift), unsafe.Add(n.src, at<<shift), unsafe.Add(n.factors, factor<<shift), shifts, count, length)
 }
 
 // exec runs the kernel on one block.
-func (o *operands) exec(pixels bool, dst, src, factors unsafe.Pointer, count, length int) {
+func (o *operands) exec(pixels bool, dst, src, factors, shifts unsafe.Pointer, count, length int) {
 	stream := false
-	if o.stream {
+	if o.stream() {
 		bytes := length << o.elem.shift()
-		whole := bytes%streamAlign == 0 && uintptr(dst)%streamAlign == 0
-		stream = whole && (pixels || bytes >= streamWholeBytes) || !pixels && bytes >= streamRaggedBytes
+		stream = bytes >= streamAlign && (!pixels || bytes%streamAlign == 0 && uintptr(dst)%streamAlign == 0)
 	}
-	dispatch(kernelOf(o.op, stream, pixels, o.elem), dst, src, factors, count, length)
+	dispatch(kernelOf(o.op, stream, pixels, o.elem), dst, src, factors, shifts, count, length)
 }
 
 const (
@@ -325,27 +423,8 @@ const (
 	callBytes = 256 << 10
 	// streamAlign is the cache line that streaming stores fill whole.
 	streamAlign = 64
-	// streamWholeBytes is the shortest plane of whole cache lines that is
-	// streamed, streamRaggedBytes the shortest with partial lines at its ends,
-	// which are not. Measured out of place in memory, half of the planes dropped,
-	// as a share of the speed of copy: 28×28 float32, whole lines, 0.8 instead of
-	// 0.6, but 16×16 0.6 instead of 0.7; 57×57, ragged, 0.95 instead of 0.7; 33×33
-	// a tie.
-	//
-	// What is shorter is written with ordinary stores. Two ways to stream it lost: to
-	// compute it in the L1 cache and to copy it from there (7×7, 0.4 to 0.7
-	// instead of 0.65, buffers of 4 to 32 KiB), and to spread the factors over a
-	// row of 8 KiB there and to stream that as pixels (7×7, 0.58 instead of
-	// 0.65). The memory idles while the cache is filled.
-	streamWholeBytes  = 2 << 10
-	streamRaggedBytes = 4 << 10
 	// parallelBytes is the size of dst from which Run uses several goroutines
 	// unasked, and grainBytes what each should have at least.
 	parallelBytes = 16 << 20
 	grainBytes    = 4 << 20
 )
-
-// streamBytes is the size of dst from which streaming stores are used: as much
-// is read as is written, so this is 64 MiB of traffic. The cache size that CPUID
-// reports is no guide, on a virtual machine it is the host's.
-var streamBytes = 32 << 20

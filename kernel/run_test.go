@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -12,13 +11,15 @@ import (
 )
 
 // each calls f with every element that loops visit and the entry of its factor.
-func each(loops []Loop, f func(at, factor int)) {
+func each(loops []Loop, f func(at, factor int)) { eachFrom(loops, 0, 0, f) }
+
+func eachFrom(loops []Loop, at, factor int, f func(at, factor int)) {
 	if len(loops) == 0 {
-		f(0, 0)
+		f(at, factor)
 		return
 	}
 	for i := range loops[0].Size {
-		each(loops[1:], func(at, factor int) { f(i*loops[0].Stride+at, i*loops[0].Factor+factor) })
+		eachFrom(loops[1:], at+i*loops[0].Stride, factor+i*loops[0].Factor, f)
 	}
 }
 
@@ -30,26 +31,18 @@ func reach(loops []Loop) (span, entries int) {
 	return span, entries
 }
 
-// plain are values without signalling NaNs, which a product with 1 that is left
-// out would keep.
-func plain[T float32 | float64](r *rand.Rand) T {
-	for {
-		x := hard[T](r)
-		quiet := uint64(1) << 22
-		if unsafe.Sizeof(x) == 8 {
-			quiet = 1 << 51
-		}
-		if x == x || bitsOf(x)&quiet != 0 {
-			return x
-		}
-	}
-}
-
-// odd are the factors that matter: dropped, untouched, and inexact ones.
-func odd[T float32 | float64](r *rand.Rand, n int) []T {
+// odd returns n factors that matter: dropped, untouched, and inexact ones, a few
+// that no dropout has, mostly of one kind or mixed.
+func odd[T number](r *rand.Rand, n int) []T {
+	dropped := r.IntN(5)
 	all := make([]T, n)
 	for i := range all {
-		all[i] = [...]T{0, 1, 1.25, T(1) / 3}[r.IntN(4)]
+		switch all[i] = num[T]([...]float64{1, 1.25, 1.0 / 3, -2}[r.IntN(4)]); {
+		case r.IntN(4) < dropped:
+			all[i] = num[T]([...]float64{0, 0, 0, math.Copysign(0, -1)}[r.IntN(4)])
+		case r.IntN(20) == 0:
+			all[i] = num[T]([...]float64{math.NaN(), math.Inf(1)}[r.IntN(2)])
+		}
 	}
 	return all
 }
@@ -76,19 +69,45 @@ func everyMode(f func(mode string)) {
 	}
 }
 
+// far runs a nest as [Run] does with data far larger than the cache, on tiers
+// without streaming stores, too.
+func far[T number](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+	var n nest
+	e := formatOf[T]().elem
+	span, err := n.set(e, op, of(dst), of(src), of(factors), loops)
+	if err != nil || span == 0 {
+		return err
+	}
+	n.operands = operandsOf(e, op, of(dst).data, of(src).data, of(factors), span)
+	n.far = op <= Multiply
+	total := n.total()
+	if workers = min(workers, total); workers > 1 {
+		parallel(&n, total, workers)
+	} else {
+		n.walk(0, total)
+	}
+	return nil
+}
+
 // checkRun runs a nest in every given way on every tier and compares all of dst,
 // and what lies around it, with the oracle's loop.
-func checkRun[T float32 | float64](t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
+func checkRun[T number](t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
 	t.Helper()
 	const guard = 64
+	f, call := formatOf[T](), callsOf[T]()
 	span, entries := reach(loops)
 	outer := aligned[T](span + 2*guard + 64)
 	start := aligned[T](len(outer))
 	src := aligned[T](span + 3)[3:]
-	factors := odd[T](r, entries)
+	// More factors than needed, and as many shifts.
+	factors := odd[T](r, entries+r.IntN(3))
+	shifts := make([]T, len(factors))
 	var values [509]T
 	for i := range values {
 		values[i] = plain[T](r)
+	}
+	for i := range shifts {
+		shifts[i] = values[r.IntN(len(values))]
 	}
 	for i := range start {
 		start[i] = values[i%len(values)]
@@ -96,56 +115,60 @@ func checkRun[T float32 | float64](t *testing.T, r *rand.Rand, loops []Loop, way
 	for i := range src {
 		src[i] = values[(i*7+i/len(values)+3)%len(values)]
 	}
+	want, loose := make([]T, len(start)), make([]bool, len(start))
 	for _, w := range ways {
 		dst := outer[guard+w.shift:][:span]
 		before, from := start[guard+w.shift:][:span], src
 		if w.inPlace {
 			from = before
 		}
-		want := append([]T(nil), start...)
-		loose := make(map[int]bool)
+		copy(want, start)
+		clear(loose)
 		each(loops, func(at, factor int) {
 			k := guard + w.shift + at
-			y, x := before[at], from[at]
-			if w.op == Copy {
-				want[k] = x
-				return
-			}
-			f := factors[factor]
-			if y != y && (w.op == AddMultiply || w.op == Add && f != 0) {
-				if product := x * f; product != product {
-					loose[k] = true
-				}
-			}
-			want[k] = oracle(w.op, y, x, f, false)
+			var bits uint64
+			bits, loose[k] = f.oracle(w.op, bitsOf(before[at]), bitsOf(from[at]), bitsOf(factors[factor]), bitsOf(shifts[factor]), false)
+			want[k] = fromBits[T](bits)
 		})
+		given := factors
+		if w.op.shifts() {
+			given = append(append([]T(nil), factors...), shifts...)
+		}
 		everyMode(func(mode string) {
 			copy(outer, start)
 			from := src
 			if w.inPlace {
 				from = dst
 			}
-			if err := Run(w.op, dst, from, factors, loops, w.workers); err != nil {
+			run := call.Run
+			switch {
+			case streamBytes == 0 && !streams():
+				run = far[T]
+			case w.workers <= 1 && span%2 == 0:
+				run = func(op Op, dst, src, factors []T, loops []Loop, _ int) error {
+					return call.RunAlone(op, dst, src, factors, loops)
+				}
+			}
+			if err := run(w.op, dst, from, given, loops, w.workers); err != nil {
 				t.Fatalf("%v, %+v: %v", loops, w, err)
 			}
-			if bytes.Equal(bytesOf(outer), bytesOf(want)) {
-				return
-			}
-			for i := range want {
-				if !sameBits(outer[i], want[i], loose[i]) {
-					t.Fatalf("%v, %+v, %s: element %d is %#x, want %#x", loops, w, mode, i-guard-w.shift, bitsOf(outer[i]), bitsOf(want[i]))
-				}
+			if i := differ(outer, want, loose); i >= 0 {
+				t.Fatalf("%s, %v, %+v, %s: element %d is %#x, want %#x", f.name, loops, w, mode, i-guard-w.shift, bitsOf(outer[i]), bitsOf(want[i]))
 			}
 		})
 	}
 }
 
-// bytesOf returns the memory of s.
-func bytesOf[T float32 | float64](s []T) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(T(0))))
+// checkRuns runs a nest of every type.
+func checkRuns(t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
+	t.Helper()
+	checkRun[float32](t, r, loops, ways...)
+	checkRun[float64](t, r, loops, ways...)
+	checkRun[float16](t, r, loops, ways...)
+	checkRun[bfloat16](t, r, loops, ways...)
 }
 
-// everyWay runs a nest of both types with every combination, in place and not.
+// everyWay runs a nest of every type with every combination, in place and not.
 func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(7, uint64(len(loops))))
@@ -157,11 +180,10 @@ func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
 			}
 		}
 	}
-	checkRun[float32](t, r, loops, ways...)
-	checkRun[float64](t, r, loops, ways...)
+	checkRuns(t, r, loops, ways...)
 }
 
-var allOps = []Op{Scale, Multiply, Add, AddMultiply, Copy}
+var allOps = []Op{Scale, Multiply, Add, AddMultiply, Affine, AffineMultiply, Copy}
 
 // pixelsOf and planesOf are the two dense nests.
 func pixelsOf(rows, channels int) []Loop { return []Loop{{rows, channels, 0}, {channels, 1, 1}} }
@@ -170,7 +192,7 @@ func planesOf(count, plane int) []Loop   { return []Loop{{count, plane, 1}, {pla
 func TestFewChannelsAndManyRows(t *testing.T) {
 	for _, channels := range []int{1, 2, 3, 5, 8, 64, 65, 100, 255, 1001} {
 		for _, rows := range []int{1, 3, 9001/channels + 3} {
-			everyWay(t, pixelsOf(rows, channels), []Op{Scale, AddMultiply}, []int{0, 5}, []int{1})
+			everyWay(t, pixelsOf(rows, channels), []Op{Scale, AddMultiply, Affine}, []int{0, 5}, []int{1})
 		}
 	}
 	for _, channels := range []int{1, 3, 16, 65} {
@@ -197,7 +219,7 @@ func TestTilesServeShortRows(t *testing.T) {
 		for i := range factors {
 			factors[i] = float32(i + 1)
 		}
-		n := nest{operands: operandsOf(Scale, dst, src, factors), block: block{pixels: true, count: elements / c.channels, length: c.channels}}
+		n := nest{operands: operands{elem: f32, op: Scale, dst: unsafe.Pointer(&dst[0]), src: unsafe.Pointer(&src[0]), factors: unsafe.Pointer(&factors[0])}, block: block{pixels: true, count: elements / c.channels, length: c.channels}}
 		got := n.tiled(0, 0, 0, elements)
 		for i, y := range dst {
 			want := float32(0)
@@ -222,39 +244,137 @@ func TestRowsAroundTheSizesOfATile(t *testing.T) {
 		long := line * max(1, tileBytes/line) / 4 // elements of a tile
 		for _, elements := range []int{4*long - channels, 4 * long, 4*long + channels, 5*long - channels, 5*long + 2*channels} {
 			if elements < 30000 {
-				checkRun[float32](t, r, pixelsOf(elements/channels, channels), way{op: Scale}, way{op: Add, shift: 7}, way{op: Multiply, inPlace: true})
+				loops := pixelsOf(elements/channels, channels)
+				ways := []way{{op: Scale}, {op: Add, shift: 7}, {op: Multiply, inPlace: true}, {op: Affine, shift: 1}}
+				checkRun[float32](t, r, loops, ways...)
+				checkRun[float16](t, r, pixelsOf(2*loops[0].Size, channels), ways...)
 			}
 		}
 	}
 }
 
-func testBlocks[T float32 | float64](t *testing.T) {
-	limit := callBytes / int(unsafe.Sizeof(T(0)))
+func testBlocks[T number](t *testing.T) {
+	limit := callBytes >> formatOf[T]().elem.shift()
 	r := rand.New(rand.NewPCG(9, 9))
 	for _, loops := range [][]Loop{
 		planesOf(1, limit-1), planesOf(1, limit), planesOf(2, limit+1), planesOf(1, 2*limit+1), planesOf(3, limit/2+1), planesOf(limit+5, 1),
 		pixelsOf(1, limit-1), pixelsOf(1, limit), pixelsOf(2, limit+1), pixelsOf(1, 2*limit+1), pixelsOf(3, limit/2+1), pixelsOf(limit+5, 1),
 	} {
-		checkRun[T](t, r, loops, way{op: Scale, shift: 1}, way{op: AddMultiply, inPlace: true, workers: 3})
+		checkRun[T](t, r, loops, way{op: Scale, shift: 1}, way{op: AffineMultiply, inPlace: true, workers: 3})
 	}
 }
 
 func TestBlocksLargerThanOneCall(t *testing.T) {
 	t.Run("float32", testBlocks[float32])
 	t.Run("float64", testBlocks[float64])
+	t.Run("float16", testBlocks[float16])
+	t.Run("bfloat16", testBlocks[bfloat16])
+}
+
+// testSizes runs three planes of sizes around those from which something else is
+// done with them, at every misalignment.
+func testSizes[T number](t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 10))
+	shift := formatOf[T]().elem.shift()
+	lanes := streamAlign >> shift
+	for _, from := range []int{1, lanes, 2 * lanes, braidBytes >> shift, 2 * braidBytes >> shift} {
+		for _, plane := range []int{from - 1, from, from + 1, from + lanes - 1} {
+			if plane == 0 {
+				continue
+			}
+			for skew := range lanes {
+				checkRun[T](t, r, planesOf(3, plane), way{op: Scale, shift: skew}, way{op: Multiply, shift: skew, workers: 2})
+			}
+		}
+	}
 }
 
 func TestPlanesAroundTheSizesOfStreaming(t *testing.T) {
-	r := rand.New(rand.NewPCG(10, 10))
-	for _, plane := range []int{1, 15, 16, 511, 512, 513, 1023, 1024, 1025, 1039, 1055} {
-		for shift := range 16 {
-			ways := []way{{op: Scale, shift: shift}, {op: Multiply, shift: shift, workers: 2}}
-			if shift < 8 {
-				checkRun[float64](t, r, planesOf(3, plane), ways...)
+	t.Run("float32", testSizes[float32])
+	t.Run("float64", testSizes[float64])
+	t.Run("float16", testSizes[float16])
+	t.Run("bfloat16", testSizes[bfloat16])
+}
+
+// testBraids runs planes that are done four at once, as few and as many as there
+// may be, on cache lines and off them.
+func testBraids[T number](t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 17))
+	shift := formatOf[T]().elem.shift()
+	least, lanes := braidBytes>>shift, streamAlign>>shift
+	for _, count := range []int{1, 2, 3, 4, 5, 8, 9, 13, 30} {
+		for _, plane := range []int{least, least + lanes, least + 1, least + lanes - 1, least + 5*lanes + 3} {
+			for _, workers := range []int{1, 2 + r.IntN(5)} {
+				op, skew := Op(r.IntN(2)), r.IntN(lanes)
+				checkRun[T](t, r, planesOf(count, plane), way{op: Scale, workers: workers}, way{op: op, shift: skew, workers: workers}, way{op: op, shift: r.IntN(lanes), inPlace: true, workers: workers})
 			}
-			checkRun[float32](t, r, planesOf(3, plane), ways...)
 		}
 	}
+	// Braids within a nest: each block begins elsewhere in a cache line, with
+	// factors of its own or with the same ones.
+	for range 12 {
+		count, plane := 1+r.IntN(11), least+r.IntN(2*least)
+		loops := append([]Loop{{1 + r.IntN(3), count*plane + r.IntN(3*lanes), r.IntN(2) * (count + r.IntN(3))}}, planesOf(count, plane)...)
+		op, workers := Op(r.IntN(2)), 1+r.IntN(4)
+		checkRun[T](t, r, loops, way{op, r.IntN(lanes), false, workers}, way{op, r.IntN(lanes), true, workers})
+	}
+	// Longer than a call takes of four planes, and of one.
+	limit := callBytes >> shift
+	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit + 7} {
+		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply, shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
+	}
+}
+
+func TestPlanesDoneTogether(t *testing.T) {
+	t.Run("float32", testBraids[float32])
+	t.Run("float64", testBraids[float64])
+	t.Run("float16", testBraids[float16])
+	t.Run("bfloat16", testBraids[bfloat16])
+}
+
+// testUntouched runs planes of signalling NaNs, which any product would change.
+func testUntouched[T number](t *testing.T) {
+	f, call := formatOf[T](), callsOf[T]()
+	const count, dropped = 6, 3
+	factors := make([]T, count)
+	for p := range factors {
+		factors[p] = num[T](1)
+	}
+	factors[dropped] = num[T](0)
+	for _, plane := range []int{2, 3, 64, 1000, 3000, callBytes>>f.elem.shift() + 1} {
+		dst, want := make([]T, count*plane), make([]T, count*plane)
+		for i := range want {
+			want[i] = fromBits[T](f.inf() | 1)
+		}
+		clear(want[dropped*plane:][:plane])
+		everyMode(func(mode string) {
+			for _, c := range []struct {
+				what string
+				call func() error
+			}{
+				{"Planes", func() error { call.Planes[Scale](dst, dst, factors, plane); return nil }},
+				{"Run", func() error { return call.Run(Scale, dst, dst, factors, planesOf(count, plane), 1) }},
+				{"the data that is far larger than the cache", func() error { return far(Scale, dst, dst, factors, planesOf(count, plane), 2) }},
+			} {
+				for i := range dst {
+					dst[i] = fromBits[T](f.inf() | 1)
+				}
+				if err := c.call(); err != nil {
+					t.Fatal(err)
+				}
+				if i := differ(dst, want, make([]bool, len(dst))); i >= 0 {
+					t.Fatalf("%s of %d planes of %d, %s: element %d is %#x, want %#x", c.what, count, plane, mode, i, bitsOf(dst[i]), bitsOf(want[i]))
+				}
+			}
+		})
+	}
+}
+
+func TestPlanesInPlaceWithFactorOneAreNotTouched(t *testing.T) {
+	t.Run("float32", testUntouched[float32])
+	t.Run("float64", testUntouched[float64])
+	t.Run("float16", testUntouched[float16])
+	t.Run("bfloat16", testUntouched[bfloat16])
 }
 
 // randomNest returns loops that nest, some of them dense, outermost first.
@@ -284,15 +404,20 @@ func randomNest(r *rand.Rand, elements int) []Loop {
 }
 
 func TestRandomNestsAreBruteForce(t *testing.T) {
-	for seed := range uint64(1500) {
+	for seed := range uint64(2400) {
 		r := rand.New(rand.NewPCG(11, seed))
 		loops := randomNest(r, 1200)
 		op, workers := allOps[r.IntN(len(allOps))], r.IntN(9)
 		ways := []way{{op, r.IntN(16), false, workers}, {op, r.IntN(16), true, workers}}
-		if seed%2 == 0 {
+		switch elem(seed % elems) {
+		case f32:
 			checkRun[float32](t, r, loops, ways...)
-		} else {
+		case f64:
 			checkRun[float64](t, r, loops, ways...)
+		case f16:
+			checkRun[float16](t, r, loops, ways...)
+		case bf16:
+			checkRun[bfloat16](t, r, loops, ways...)
 		}
 	}
 }
@@ -343,7 +468,7 @@ func TestCollideIsBruteForce(t *testing.T) {
 
 func TestPartsCoverTheWorkOnce(t *testing.T) {
 	line := unsafe.Pointer(unsafe.SliceData(aligned[float64](64)))
-	for _, e := range []elem{f32, f64} {
+	for _, e := range []elem{f32, f64, f16, bf16} {
 		for skew := 0; skew < 64; skew += 1 << e.shift() {
 			for _, row := range []int{0, 1, 3, 16, 50} { // 0 stands for planes, and for a single row
 				for workers := 1; workers < 40; workers++ {
@@ -391,7 +516,6 @@ func TestEveryWorkerVisitsItsPartOnce(t *testing.T) {
 		for i := range factors {
 			factors[i] = 1
 		}
-		clear(dst)
 		workers := 1 + r.IntN(70)
 		if err := Run(Add, dst, src, factors, loops, workers); err != nil {
 			t.Fatal(err)
@@ -405,7 +529,8 @@ func TestEveryWorkerVisitsItsPartOnce(t *testing.T) {
 	}
 }
 
-func TestRunRefusesBeforeItWrites(t *testing.T) {
+func testRefusals[T number](t *testing.T) {
+	call := callsOf[T]()
 	ok := pixelsOf(3, 4)
 	for _, c := range []struct {
 		what              string
@@ -415,7 +540,7 @@ func TestRunRefusesBeforeItWrites(t *testing.T) {
 		workers           int
 		words             []string
 	}{
-		{"no operation", 5, 12, 12, 4, ok, 1, []string{"Op(5)"}},
+		{"no operation", 7, 12, 12, 4, ok, 1, []string{"Op(7)"}},
 		{"negative workers", Scale, 12, 12, 4, ok, -3, []string{"-3 workers", "0 or more"}},
 		{"too many loops", Scale, 12, 12, 4, make([]Loop, 7), 1, []string{"7 loops", "at most 6"}},
 		{"a negative size", Scale, 12, 12, 4, []Loop{{-1, 4, 0}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},
@@ -433,38 +558,59 @@ func TestRunRefusesBeforeItWrites(t *testing.T) {
 		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
 		{"no factors", AddMultiply, 12, 12, 0, ok, 1, []string{"factors of 0"}},
 		{"no src for a copy", Copy, 12, 0, 0, ok, 1, []string{"src of 0"}},
+		{"no shifts", Affine, 12, 12, 4, ok, 1, []string{"factors and shifts of 4", "twice 4 or more"}},
+		{"few shifts", AffineMultiply, 12, 12, 6, ok, 1, []string{"factors and shifts of 6", "12, 12 and twice 4"}},
+		{"a factor without a shift", Affine, 12, 12, 7, ok, 1, []string{"factors and shifts of 7", "twice 4"}},
+		{"one more factor than shifts", AffineMultiply, 12, 12, 9, ok, 1, []string{"factors and shifts of 9", "twice 4"}},
+		{"a short dst to shift", Affine, 11, 12, 8, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and twice 4"}},
+		{"a short src to shift", Affine, 12, 11, 8, ok, 1, []string{"dst of 12", "src of 11", "12, 12 and twice 4"}},
 	} {
-		dst, src, factors := make([]float32, c.dst), make([]float32, c.src), make([]float32, c.factors)
+		dst, src, factors := make([]T, c.dst), make([]T, c.src), make([]T, c.factors)
 		for i := range dst {
-			dst[i] = -5
+			dst[i] = num[T](-5)
 		}
-		err := Run(c.op, dst, src, factors, c.loops, c.workers)
-		var loop *LoopError
-		if !errors.As(err, &loop) {
-			t.Errorf("%s: %v, want a *LoopError", c.what, err)
-			continue
-		}
-		if fmt.Sprint(loop.Loops) != fmt.Sprint(c.loops) {
-			t.Errorf("%s: the error has loops %v, want %v", c.what, loop.Loops, c.loops)
-		}
-		for _, w := range append(c.words, "kernel: ") {
-			if !strings.Contains(err.Error(), w) {
-				t.Errorf("%s: %q does not say %q", c.what, err, w)
+		check := func(what string, err error) {
+			t.Helper()
+			var loop *LoopError
+			if !errors.As(err, &loop) {
+				t.Errorf("%s: %v, want a *LoopError", what, err)
+				return
+			}
+			if fmt.Sprint(loop.Loops) != fmt.Sprint(c.loops) {
+				t.Errorf("%s: the error has loops %v, want %v", what, loop.Loops, c.loops)
+			}
+			for _, w := range append(c.words, "kernel: ") {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%s: %q does not say %q", what, err, w)
+				}
+			}
+			for i, y := range dst {
+				if y != num[T](-5) {
+					t.Errorf("%s: element %d was written", what, i)
+				}
 			}
 		}
-		for i, y := range dst {
-			if y != -5 {
-				t.Errorf("%s: element %d was written", c.what, i)
-			}
+		check(c.what, call.Run(c.op, dst, src, factors, c.loops, c.workers))
+		if c.workers >= 0 {
+			check(c.what+", alone", call.RunAlone(c.op, dst, src, factors, c.loops))
 		}
 	}
+}
+
+func TestRunRefusesBeforeItWrites(t *testing.T) {
+	t.Run("float32", testRefusals[float32])
+	t.Run("float64", testRefusals[float64])
+	t.Run("float16", testRefusals[float16])
+	t.Run("bfloat16", testRefusals[bfloat16])
 }
 
 func TestRunOfNothingIsFine(t *testing.T) {
 	for _, loops := range [][]Loop{{{0, 0, 0}}, {{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}, {{0, math.MaxInt, math.MaxInt}}} {
 		for _, op := range allOps {
-			if err := Run[float64](op, nil, nil, nil, loops, 2); err != nil {
-				t.Errorf("%v: %v", loops, err)
+			for _, err := range []error{Run[float64](op, nil, nil, nil, loops, 2), RunF16[uint16](op, nil, nil, nil, loops, 2), RunAloneBF16[uint16](op, nil, nil, nil, loops)} {
+				if err != nil {
+					t.Errorf("%v: %v", loops, err)
+				}
 			}
 		}
 	}
@@ -474,16 +620,17 @@ func TestRunOfNothingIsFine(t *testing.T) {
 	}
 }
 
-func TestRunRefusesPartialOverlap(t *testing.T) {
-	for seed := range uint64(400) {
+func testOverlaps[T number](t *testing.T) {
+	call, size := callsOf[T](), 1<<formatOf[T]().elem.shift()
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(15, seed))
 		loops := randomNest(r, 200)
 		span, entries := reach(loops)
 		visited := make(map[int]bool)
 		each(loops, func(at, _ int) { visited[at] = true })
-		buf, factors := make([]float64, 2*span), make([]float64, entries)
+		buf, factors := make([]T, 2*span), make([]T, entries)
 		for i := range buf {
-			buf[i] = float64(i)
+			buf[i] = num[T](float64(i + 1))
 		}
 		distance := r.IntN(span + 1)
 		shared := false
@@ -492,11 +639,11 @@ func TestRunRefusesPartialOverlap(t *testing.T) {
 		}
 		low, high := buf[:span], buf[distance:][:span]
 		for _, c := range []struct {
-			dst, src []float64
+			dst, src []T
 			bytes    int
-		}{{low, high, -8 * distance}, {high, low, 8 * distance}} {
-			before := append([]float64(nil), buf...)
-			err := Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))
+		}{{low, high, -size * distance}, {high, low, size * distance}} {
+			before := append([]T(nil), buf...)
+			err := call.Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))
 			var overlap *OverlapError
 			if got := errors.As(err, &overlap); got != shared || err != nil && !got {
 				t.Fatalf("seed %d: %v at a distance of %d: %v, want an *OverlapError: %v", seed, loops, distance, err, shared)
@@ -516,6 +663,13 @@ func TestRunRefusesPartialOverlap(t *testing.T) {
 	}
 }
 
+func TestRunRefusesPartialOverlap(t *testing.T) {
+	t.Run("float32", testOverlaps[float32])
+	t.Run("float64", testOverlaps[float64])
+	t.Run("float16", testOverlaps[float16])
+	t.Run("bfloat16", testOverlaps[bfloat16])
+}
+
 // Slices of half an element's distance cannot come from one Go slice, but from
 // a file mapped into memory.
 func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
@@ -528,20 +682,20 @@ func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
 	}
 }
 
-func TestCopyKeepsEveryBit(t *testing.T) {
+func testCopy[T number](t *testing.T) {
+	call := callsOf[T]()
 	everyTier(t, func(t *testing.T) {
 		for seed := range uint64(100) {
 			r := rand.New(rand.NewPCG(16, seed))
 			loops := randomNest(r, 500)
 			span, _ := reach(loops)
-			src, dst := make([]float32, span), make([]float32, span)
+			src, dst, want := make([]T, span), make([]T, span), make([]T, span)
 			for i := range src {
-				src[i] = hard[float32](r)
+				src[i] = hard[T](r)
 			}
-			if err := Run(Copy, dst, src, nil, loops, int(seed%4)); err != nil {
+			if err := call.Run(Copy, dst, src, nil, loops, int(seed%4)); err != nil {
 				t.Fatal(err)
 			}
-			want := make([]float32, span)
 			each(loops, func(at, _ int) { want[at] = src[at] })
 			for i := range dst {
 				if bitsOf(dst[i]) != bitsOf(want[i]) {
@@ -550,4 +704,11 @@ func TestCopyKeepsEveryBit(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestCopyKeepsEveryBit(t *testing.T) {
+	t.Run("float32", testCopy[float32])
+	t.Run("float64", testCopy[float64])
+	t.Run("float16", testCopy[float16])
+	t.Run("bfloat16", testCopy[bfloat16])
 }

@@ -2,15 +2,20 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"github.com/klauspost/cpuid/v2"
+	"golang.org/x/sys/cpu"
+)
 
 var useAVX512, useAVX2 bool
 
 // detect returns the tiers of this CPU, best first. x/sys reports AVX2 and the
-// AVX-512 extensions only where the operating system saves their registers.
+// AVX-512 extensions only where the operating system saves their registers. It
+// does not know F16C, the conversions of float16, which every CPU with AVX2 has;
+// cpuid does.
 func detect() []string {
 	tiers := []string{tierGeneric}
-	if !cpu.X86.HasAVX2 {
+	if !cpu.X86.HasAVX2 || !cpuid.CPU.Supports(cpuid.F16C) {
 		return tiers
 	}
 	tiers = append([]string{tierAVX2}, tiers...)

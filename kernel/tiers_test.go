@@ -1,8 +1,7 @@
 package kernel
 
 import (
-	"fmt"
-	"math"
+	"bytes"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -19,172 +18,286 @@ func everyTier(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-// hard are values that a kernel may get wrong: zeros, subnormals, the extremes,
-// infinities, quiet and signalling NaNs with a payload, and numbers whose
-// product with a factor needs rounding.
-func hard[T float32 | float64](r *rand.Rand) T {
-	pick := [...]float64{0, math.Copysign(0, -1), 1, -1, math.Inf(1), math.Inf(-1), 3, -1.0 / 3}
-	var x T
-	switch any(x).(type) {
-	case float32:
-		bits := [...]uint32{1, 0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0xff7fffff, 0x7fc00123, 0xffc00456, 0x7f800001, 0xffa00000}
-		switch k := r.IntN(24); {
-		case k < len(bits):
-			return *(*T)(unsafe.Pointer(&bits[k]))
-		case k < len(bits)+len(pick):
-			return T(pick[k-len(bits)])
-		}
-	default:
-		bits := [...]uint64{1, 1<<63 | 1, 1<<52 - 1, 1 << 52, 0x7fefffffffffffff, 0xffefffffffffffff, 0x7ff8000000000123, 0xfff8000000000456, 0x7ff0000000000001, 0xfff4000000000000}
-		switch k := r.IntN(24); {
-		case k < len(bits):
-			return *(*T)(unsafe.Pointer(&bits[k]))
-		case k < len(bits)+len(pick):
-			return T(pick[k-len(bits)])
-		}
+// channel is what the elements of a plane, or of a row's place, have in common.
+type channel struct{ factor, shift uint64 }
+
+// channels are factors that dropout has, more of the dropped ones, and others
+// that are hard to compute with.
+func (f *format) channels() []channel {
+	sign, nan := f.sign(), f.inf()|f.quiet()|1
+	return []channel{
+		{0, f.of(0.5)}, {0, f.inf() | 1}, {0, sign}, {sign, f.of(-3)}, {sign, nan},
+		{f.one(), sign}, {f.one(), f.of(0.1)},
+		{f.of(1.25), f.of(-1.0 / 3)}, {f.of(1.25), f.inf() | 1}, {f.of(1.0 / 3), 1 | sign}, {f.of(2), f.inf() | sign},
+		{1, f.of(1)}, {f.of(-1.0 / 3), 0}, {f.inf() - 1, f.inf() - 1}, {f.inf(), f.of(3)}, {nan | sign, f.of(-1)},
 	}
-	return T(r.NormFloat64())
 }
 
-// bitsOf returns the bits of x.
-func bitsOf[T float32 | float64](x T) uint64 {
-	if unsafe.Sizeof(x) == 4 {
-		return uint64(math.Float32bits(float32(x)))
-	}
-	return math.Float64bits(float64(x))
+// expectation is a sequence of elements as they are before op, and what becomes
+// of them with each channel. That tests take their data from one such sequence,
+// beginning anywhere, keeps the slow oracle out of their loops.
+type expectation[T number] struct {
+	y, x            []T
+	factors, shifts []T   // of the channels
+	want            [][]T // by channel
+	loose           [][]bool
 }
 
-// oracle does op on one element, in the words of the documentation.
-func oracle[T float32 | float64](op Op, y, x, f T, inPlacePlane bool) T {
-	switch op {
-	case Scale:
-		if f == 0 {
-			return 0
+// expect returns n drawn elements. untouched is as in [format.oracle]; in place,
+// x is y.
+func expect[T number](r *rand.Rand, draw func(r *rand.Rand) T, op Op, n int, inPlace, untouched bool) *expectation[T] {
+	f, e := formatOf[T](), new(expectation[T])
+	for range n {
+		y := draw(r)
+		x := y
+		if !inPlace {
+			x = draw(r)
 		}
-		if f == 1 && inPlacePlane {
-			return y
-		}
-		return x * f
-	case Multiply:
-		if f == 1 && inPlacePlane {
-			return y
-		}
-		return x * f
-	case Add:
-		if f == 0 {
-			return y
-		}
+		e.y, e.x = append(e.y, y), append(e.x, x)
 	}
-	p := x * f
-	return y + T(p)
+	for _, c := range f.channels() {
+		want, loose := make([]T, n), make([]bool, n)
+		for i := range want {
+			var bits uint64
+			bits, loose[i] = f.oracle(op, bitsOf(e.y[i]), bitsOf(e.x[i]), c.factor, c.shift, untouched)
+			want[i] = fromBits[T](bits)
+		}
+		e.factors, e.shifts = append(e.factors, fromBits[T](c.factor)), append(e.shifts, fromBits[T](c.shift))
+		e.want, e.loose = append(e.want, want), append(e.loose, loose)
+	}
+	return e
 }
 
-// sameBits compares a result with the oracle's. Where two NaNs meet, which one
-// survives is the processor's choice and NaN is all that is promised.
-func sameBits[T float32 | float64](got, want T, twoNaNs bool) bool {
-	if twoNaNs {
-		return got != got
+// draw returns n channels, and their factors and shifts.
+func (e *expectation[T]) draw(r *rand.Rand, n int) (channels []int, factors, shifts []T) {
+	channels, factors, shifts = make([]int, n), make([]T, n), make([]T, n)
+	for i := range channels {
+		c := r.IntN(len(e.factors))
+		channels[i], factors[i], shifts[i] = c, e.factors[c], e.shifts[c]
 	}
-	return bitsOf(got) == bitsOf(want)
+	return channels, factors, shifts
 }
 
-// testKernel runs a kernel on all lengths to 300, one to three planes or rows of
-// each, at every misalignment of dst with one of src, in place and out of place,
-// between guards that must stay.
-func testKernel[T float32 | float64](t *testing.T, k id) {
+// differ returns the first element that is not what is wanted, -1 if all are.
+func differ[T number](got, want []T, loose []bool) int {
+	if bytes.Equal(bytesOf(got), bytesOf(want)) {
+		return -1
+	}
+	f := formatOf[T]()
+	for i, w := range want {
+		if g, w := bitsOf(got[i]), bitsOf(w); g != w && !(loose[i] && f.nan(g)) {
+			return i
+		}
+	}
+	return -1
+}
+
+// counts are how many planes or rows of a length a test takes. Streaming
+// kernels do several of them at once.
+func counts(r *rand.Rand, k id) []int {
+	switch c := catalogue[k]; {
+	case c.stream && c.pixels:
+		return []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+	case c.stream:
+		return []int{1, 2 + r.IntN(4), 6 + r.IntN(4)}
+	}
+	return []int{1 + r.IntN(3)}
+}
+
+// testKernel runs a kernel on all lengths to 300, some planes or rows of each, at
+// every misalignment of dst with one of src, in place and out of place, between
+// guards that must stay.
+func testKernel[T number](t *testing.T, k id) {
 	c := catalogue[k]
 	r := rand.New(rand.NewPCG(1, uint64(k)))
-	size := int(unsafe.Sizeof(T(0)))
+	size := 1 << c.elem.shift()
 	lanes := 64 / size
 	guard := 2 * lanes
-	pool := make([]T, 1<<13)
-	for i := range pool {
-		pool[i] = hard[T](r)
-	}
-	room := aligned[T](3*300 + 3*guard)
-	from := aligned[T](3*300 + 3*guard)
-	for length := 1; length <= 300; length++ {
-		if c.stream && (length*size < 64 || c.pixels && length*size%64 != 0) {
+	const longest = 300
+	most := longest*13 + lanes + 2*guard
+	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most)
+	loose := make([]bool, most)
+	for _, inPlace := range []bool{false, true} {
+		if c.stream && inPlace {
 			continue
 		}
-		for shift := range lanes {
-			if c.stream && c.pixels && shift > 0 {
-				continue
-			}
-			for _, inPlace := range []bool{false, true} {
-				if c.stream && inPlace {
+		e := expect(r, hard[T], c.op, most+longest, inPlace, inPlace && !c.pixels)
+		everyTier(t, func(t *testing.T) {
+			for length := 1; length <= longest; length++ {
+				if c.stream && (length < lanes || c.pixels && length%lanes != 0) {
 					continue
 				}
-				count := 1 + r.IntN(3)
-				n := count * length
-				before := pool[r.IntN(len(pool)-len(room)):][:len(room)]
-				copy(room, before)
-				copy(from, pool[r.IntN(len(pool)-len(from)):])
-				dst := room[guard+shift:][:n]
-				src := from[guard+r.IntN(lanes):][:n]
-				if inPlace {
-					src = dst
-				}
-				old := before[guard+shift:][:n]
-				source := append([]T(nil), src...)
-				factors := make([]T, count)
-				if c.pixels {
-					factors = make([]T, length)
-				}
-				for i := range factors {
-					factors[i] = [...]T{0, 1, 1.25, 2, T(1) / 3, T(math.Copysign(0, -1))}[r.IntN(6)]
-				}
-				dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), count, length)
-				for i := range dst {
-					f := factors[i/length%len(factors)]
-					if c.pixels {
-						f = factors[i%length]
+				for shift := range lanes {
+					if c.stream && c.pixels {
+						shift = 0 // but src is anywhere
 					}
-					want := oracle(c.op, old[i], source[i], f, inPlace && !c.pixels)
-					product := source[i] * f
-					if !sameBits(dst[i], want, c.op >= Add && (c.op == AddMultiply || f != 0) && old[i] != old[i] && product != product) {
-						t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %x, x %x, f %v gave %x, want %x", k, count, length, i, shift, inPlace, bitsOf(old[i]), bitsOf(source[i]), f, bitsOf(dst[i]), bitsOf(want))
-					}
-					dst[i] = old[i]
-				}
-				for i := range room {
-					if bitsOf(room[i]) != bitsOf(before[i]) {
-						t.Fatalf("%v of %d×%d, shift %d, in place %v wrote to element %d of what surrounds dst", k, count, length, shift, inPlace, i-guard-shift)
+					for _, count := range counts(r, k) {
+						n := count * length
+						all := shift + n + 2*guard
+						at := r.IntN(longest)
+						copy(room[:all], e.y[at:])
+						copy(want[:all], e.y[at:])
+						clear(loose[:all])
+						dst := room[guard+shift:][:n]
+						at += guard + shift
+						src := from[guard+r.IntN(lanes):][:n]
+						copy(src, e.x[at:])
+						if inPlace {
+							src = dst
+						}
+						drawn, part := count, length // neighbours that share a channel
+						if c.pixels {
+							drawn, part = length, 1
+						}
+						channels, factors, shifts := e.draw(r, drawn)
+						wanted, loosened := want[guard+shift:][:n], loose[guard+shift:][:n]
+						for i := 0; i < n; i += part {
+							channel := channels[i/part%drawn]
+							if part == 1 {
+								wanted[i], loosened[i] = e.want[channel][at+i], e.loose[channel][at+i]
+								continue
+							}
+							copy(wanted[i:], e.want[channel][at+i:][:part])
+							copy(loosened[i:], e.loose[channel][at+i:][:part])
+						}
+						dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
+						if i := differ(room[:all], want[:all], loose); i >= 0 {
+							i -= guard + shift
+							if i < 0 || i >= n {
+								t.Fatalf("%v of %d×%d, shift %d, in place %v wrote to element %d of what surrounds dst", k, count, length, shift, inPlace, i)
+							}
+							channel := channels[i/part%drawn]
+							t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %#x, x %#x, factor %#x, shift %#x gave %#x, want %#x", k, count, length, i, shift, inPlace,
+								bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.factors[channel]), bitsOf(e.shifts[channel]), bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
+						}
+						if !inPlace && !bytes.Equal(bytesOf(src), bytesOf(e.x[at:][:n])) {
+							t.Fatalf("%v of %d×%d, shift %d wrote to src", k, count, length, shift)
+						}
 					}
 				}
 			}
-		}
+		})
 	}
 }
 
-// aligned returns n elements that begin on a cache line.
-func aligned[T float32 | float64](n int) []T {
-	size := int(unsafe.Sizeof(T(0)))
-	buf := make([]T, n+64/size)
-	skip := int(-uintptr(unsafe.Pointer(&buf[0]))&63) / size
-	return buf[skip : skip+n]
+// testBraid runs a braid kernel on planes of all lengths to 24 cache lines, in any
+// order, next to each other or not, as many to clear as there may be, whatever
+// src's misalignment, in place and out of place.
+func testBraid[T number](t *testing.T, k id) {
+	c := catalogue[k]
+	r := rand.New(rand.NewPCG(3, uint64(k)))
+	size := 1 << c.elem.shift()
+	lanes := 64 / size
+	const longest, strands, reps = 24, 9, 2 // one of the nine is neither multiplied nor cleared
+	most := strands * (longest + 2) * lanes
+	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most+lanes)
+	loose := make([]bool, most)
+	for _, inPlace := range []bool{false, true} {
+		if c.stream && inPlace {
+			continue
+		}
+		draw := hard[T]
+		if inPlace {
+			draw = plain[T] // whether a factor of 1 is left out is for the callers to decide
+		}
+		e := expect(r, draw, c.op, 2*longest*lanes, inPlace, false)
+		everyTier(t, func(t *testing.T) {
+			for lines := 1; lines <= longest; lines++ {
+				for rep := range 5 * reps * lanes {
+					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5
+					channels, factors, _ := e.draw(r, strands)
+					b := braid{fills: fills}
+					places, begins := make([]int, strands), make([]int, strands)
+					all := 0
+					for _, s := range r.Perm(strands) {
+						all += r.IntN(3) * lanes
+						places[s], begins[s] = all, r.IntN(longest*lanes)
+						all += length
+					}
+					room, want, loose := room[:all], want[:all], loose[:all]
+					for from := 0; from < all; from += len(e.y) {
+						copy(room[from:], e.y)
+					}
+					copy(want, room)
+					clear(loose)
+					src := from[shift:][:all]
+					if inPlace {
+						src = room
+					}
+					for s, place := range places {
+						begin := begins[s]
+						switch {
+						case s < 4:
+							b.at[s], b.factor[s] = place*size, s*size
+							copy(room[place:], e.y[begin:][:length])
+							copy(src[place:], e.x[begin:][:length])
+							copy(want[place:], e.want[channels[s]][begin:][:length])
+							copy(loose[place:], e.loose[channels[s]][begin:][:length])
+						case s < 8:
+							// Those that are too many must not matter.
+							b.fill[s-4] = place * size
+							if s-4 < fills {
+								clear(want[place:][:length])
+							}
+						}
+					}
+					// Factors need not come in the order of their planes.
+					i, j := r.IntN(4), r.IntN(4)
+					b.factor[i], b.factor[j] = b.factor[j], b.factor[i]
+					factors[i], factors[j] = factors[j], factors[i]
+
+					dispatch(k, unsafe.Pointer(&room[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&b), 4, length)
+					if i := differ(room, want, loose); i >= 0 {
+						t.Fatalf("%v of %d elements, planes at %d, %d to clear, src shifted by %d, in place %v: element %d is %#x, want %#x", k, length, places[:8], fills, shift, inPlace, i, bitsOf(room[i]), bitsOf(want[i]))
+					}
+					for s, place := range places[:4] {
+						if !inPlace && !bytes.Equal(bytesOf(src[place:][:length]), bytesOf(e.x[begins[s]:][:length])) {
+							t.Fatalf("%v of %d elements wrote to src", k, length)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func testEitherKernel[T number](t *testing.T, k id) {
+	if catalogue[k].braid {
+		testBraid[T](t, k)
+	} else {
+		testKernel[T](t, k)
+	}
 }
 
 func TestKernelsMeanTheirReferenceLoop(t *testing.T) {
-	everyTier(t, func(t *testing.T) {
-		for k := range catalogue {
-			k := id(k)
-			t.Run(fmt.Sprint(k), func(t *testing.T) {
-				switch k.elem() {
-				case f32:
-					testKernel[float32](t, k)
-				case f64:
-					testKernel[float64](t, k)
-				}
-			})
-		}
-	})
+	for k := range catalogue {
+		k := id(k)
+		t.Run(k.String(), func(t *testing.T) {
+			switch k.elem() {
+			case f32:
+				testEitherKernel[float32](t, k)
+			case f64:
+				testEitherKernel[float64](t, k)
+			case f16:
+				testEitherKernel[float16](t, k)
+			case bf16:
+				testEitherKernel[bfloat16](t, k)
+			}
+		})
+	}
 }
 
 func TestCatalogueIsWhatKernelOfComputes(t *testing.T) {
 	for k, c := range catalogue {
-		if got := kernelOf(c.op, c.stream, c.pixels, c.elem); got != id(k) {
-			t.Errorf("kernelOf of %s is %v", c.name, got)
+		got := kernelOf(c.op, c.stream, c.pixels, c.elem)
+		if c.braid {
+			got = braidOf(c.stream, c.elem)
 		}
+		if got != id(k) {
+			t.Errorf("%s is computed as %v", c.name, got)
+		}
+	}
+	if want := 2*elems*(int(AffineMultiply)+1+2) + 2*elems; len(catalogue) != want {
+		t.Errorf("the catalogue has %d kernels, want %d: two shapes of six operations, two of them streaming as well, and braids", len(catalogue), want)
 	}
 }

@@ -13,8 +13,11 @@ const (
 	tileMaxBytes = 8 << 10
 )
 
-// tile holds factors repeated to a longer row. It is kept for the next call.
-type tile [tileMaxBytes / 8]uint64
+// tile holds factors, and shifts, repeated to a longer row. It is kept for the
+// next call.
+type tile struct {
+	factors, shifts [tileMaxBytes / 8]uint64
+}
 
 var tiles = sync.Pool{New: func() any { return new(tile) }}
 
@@ -30,7 +33,7 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 	row := n.length << shift
 	line := lineMultiple(row)
 	head := 0
-	if n.stream {
+	if n.stream() {
 		head = ((-int(uintptr(n.dst)) - (at+from)<<shift) & (streamAlign - 1)) >> shift
 	}
 	if row >= tileBytes && line == row && head == 0 || line > tileMaxBytes {
@@ -48,12 +51,12 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 	}
 
 	t := tiles.Get().(*tile)
-	long := unsafe.Slice((*byte)(unsafe.Pointer(t)), bytes)
-	factors := unsafe.Slice((*byte)(unsafe.Add(n.factors, factor<<shift)), row)
-	filled := copy(long, factors[(from%n.length)<<shift:])
-	filled += copy(long[filled:], factors[:row-filled])
-	for filled < bytes {
-		filled += copy(long[filled:], long[:filled])
+	channel := (from % n.length) << shift
+	repeat(&t.factors, bytes, unsafe.Add(n.factors, factor<<shift), row, channel)
+	var shifts unsafe.Pointer
+	if n.shifts != nil {
+		repeat(&t.shifts, bytes, unsafe.Add(n.shifts, factor<<shift), row, channel)
+		shifts = unsafe.Pointer(&t.shifts)
 	}
 
 	length := bytes >> shift
@@ -64,11 +67,23 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 		if count == 0 {
 			count, length = 1, to-from
 		}
-		n.exec(true, unsafe.Add(n.dst, (at+from)<<shift), unsafe.Add(n.src, (at+from)<<shift), unsafe.Pointer(t), count, length)
+		n.exec(true, unsafe.Add(n.dst, (at+from)<<shift), unsafe.Add(n.src, (at+from)<<shift), unsafe.Pointer(&t.factors), shifts, count, length)
 		from += count * length
 	}
 	tiles.Put(t)
 	return true
+}
+
+// repeat fills long, as far as bytes, with the row that begins with the given one
+// of its bytes.
+func repeat(long *[tileMaxBytes / 8]uint64, bytes int, first unsafe.Pointer, row, from int) {
+	to := unsafe.Slice((*byte)(unsafe.Pointer(long)), bytes)
+	channels := unsafe.Slice((*byte)(first), row)
+	filled := copy(to, channels[from:])
+	filled += copy(to[filled:], channels[:row-filled])
+	for filled < bytes {
+		filled += copy(to[filled:], to[:filled])
+	}
 }
 
 // lineMultiple returns the least common multiple of bytes and a cache line.

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Registers of floats: values, factors and second operands of the vectors of a
+// turn.
+const (
+	regValue  = 0
+	regFactor = 4
+	regOther  = 8
+)
+
+// floats returns the arithmetic of float32 and float64.
+func (p *program) floats() arithmetic {
+	set := instructions[p.elem.name]
+	return arithmetic{
+		constants: func() {},
+		plane: func(factor, shift operand.Mem, to int) {
+			set.broadcast(p.Context, factor, p.vec(to, p.whole()))
+			if p.affine {
+				set.broadcast(p.Context, shift, p.vec(regShift, p.whole()))
+			}
+		},
+		choices: func(_ operand.Mem, touch bool) {
+			factor, zero, one := p.vec(regPlane, p.whole()), p.vec(regZero, p.whole()), p.vec(regOne, p.whole())
+			keep, touched := p.vec(regKeep, p.whole()), p.vec(regTouch, p.whole())
+			if p.tier.masks {
+				keep, touched = maskKeep, maskTouch
+			}
+			if p.choose {
+				set.cmp(p.Context, notEqual, zero, factor, keep)
+			}
+			if touch {
+				set.cmp(p.Context, notEqual, one, factor, touched)
+			}
+		},
+		unit: func() {
+			one := p.GP64()
+			p.MOVQ(operand.U64(p.elem.one), one)
+			p.VMOVQ(one, reg.X14)
+			set.broadcast(p.Context, reg.X14, p.vec(regOne, p.whole()))
+		},
+		lanes: func(u int, factor, shift operand.Mem, w piece) {
+			p.load(factor, p.vec(regFactor+u, w), w)
+			if p.affine {
+				p.load(shift, p.vec(regOther+u, w), w)
+			}
+			if p.choose && p.tier.masks {
+				set.cmp(p.Context, notEqual, p.vec(regZero, w), p.vec(regFactor+u, w), maskOf(u))
+			}
+		},
+		mixed: func(from int) {
+			set.mov(p.Context, p.vec(from, p.whole()), p.vec(regFactor, p.whole()))
+		},
+		product: func(u int, dst, src operand.Mem, h how, w piece) { p.floatProduct(set, u, dst, src, h, w) },
+	}
+}
+
+// floatProduct stores the operation on src to dst.
+func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, h how, w piece) {
+	value, other := p.vec(regValue+u, w), p.vec(regOther+u, w)
+	factor, keep := p.vec(h.plane, w), p.vec(regKeep, w)
+	if p.tier.masks {
+		keep = maskKeep
+	}
+	if h.row {
+		factor = p.vec(regFactor+u, w)
+		if p.tier.masks {
+			keep = maskOf(u)
+		} else if h.choose {
+			keep = p.vec(regOther+u, w)
+			if p.affine { // the shifts are there
+				keep = factor
+			}
+		}
+	}
+	var from operand.Op = src
+	if !w.vector() || h.touch {
+		p.load(src, value, w)
+		from = value
+	}
+	switch {
+	case h.touch && p.tier.masks:
+		set.mul(p.Context, factor, value, maskTouch, value)
+		if h.choose {
+			set.movZ(p.Context, value, maskKeep, value)
+		}
+	case h.touch:
+		set.mul(p.Context, factor, value, other)
+		if h.choose {
+			set.and(p.Context, keep, other, other)
+		}
+		set.blend(p.Context, p.vec(regTouch, w), other, value, value)
+	case h.choose && !p.sum() && p.tier.masks:
+		set.mulZ(p.Context, from, factor, keep, value)
+	default:
+		set.mul(p.Context, from, factor, value)
+		switch {
+		case h.choose && p.sum():
+			// Where the factor is 0, what is added to takes the place of the sum.
+			if p.add {
+				p.load(dst, other, w)
+			} else if !h.row {
+				set.mov(p.Context, p.vec(regShift, w), other)
+			}
+			if p.tier.masks {
+				set.add(p.Context, value, other, keep, other)
+				value = other
+				break
+			}
+			if h.row {
+				keep = factor
+				set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, keep)
+			}
+			set.add(p.Context, value, other, value)
+			set.blend(p.Context, keep, value, other, value)
+		case h.choose:
+			if h.row {
+				set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, keep)
+			}
+			set.and(p.Context, keep, value, value)
+		case p.affine && h.row:
+			set.add(p.Context, other, value, value)
+		case p.affine:
+			set.add(p.Context, p.vec(regShift, w), value, value)
+		case p.add && w.vector():
+			set.add(p.Context, dst, value, value)
+		case p.add:
+			p.load(dst, other, w)
+			set.add(p.Context, other, value, value)
+		}
+	}
+	p.store(value, dst, w)
+}
+
+func (p *program) load(from operand.Mem, to reg.Register, w piece) {
+	switch {
+	case w.mask != nil && p.half:
+		p.VMOVDQU16_Z(from, w.mask, to)
+	case w.mask != nil:
+		instructions[p.elem.name].movZ(p.Context, from, w.mask, to)
+	case w.bytes == 2:
+		p.VPINSRW(operand.U8(0), from, reg.X13, to) // X13 is zero
+	case w.bytes == 4:
+		p.VMOVSS(from, to)
+	case w.bytes == 8:
+		p.VMOVSD(from, to)
+	default:
+		p.VMOVUPS(from, to)
+	}
+}
+
+func (p *program) store(from reg.Register, to operand.Mem, w piece) {
+	switch {
+	case w.mask != nil && p.half:
+		p.VMOVDQU16(from, w.mask, to)
+	case w.mask != nil:
+		instructions[p.elem.name].mov(p.Context, from, w.mask, to)
+	case w.bytes == 2:
+		p.VPEXTRW(operand.U8(0), from, to)
+	case w.bytes == 4:
+		p.VMOVSS(from, to)
+	case w.bytes == 8:
+		p.VMOVSD(from, to)
+	case p.stream && w.bytes == p.tier.width && !w.cached:
+		p.VMOVNTPS(from, to)
+	default:
+		p.VMOVUPS(from, to)
+	}
+}
+
+// vector reports whether the piece is a whole register, which may be an operand
+// in memory.
+func (w piece) vector() bool { return w.mask == nil && w.bytes >= 16 }
+
+// instructionSet is what floats of a size need of AVX2 and AVX-512.
+type instructionSet struct {
+	mov, mul, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
+
+	movZ  func(c *build.Context, from, mask, to operand.Op)
+	mulZ  func(c *build.Context, x, y, mask, to operand.Op)
+	blend func(c *build.Context, choice, yes, no, to operand.Op)
+}
+
+var instructions = map[string]instructionSet{
+	"F32": {
+		mov:       (*build.Context).VMOVUPS,
+		mul:       (*build.Context).VMULPS,
+		add:       (*build.Context).VADDPS,
+		and:       (*build.Context).VANDPS,
+		cmp:       (*build.Context).VCMPPS,
+		broadcast: (*build.Context).VBROADCASTSS,
+		movZ:      (*build.Context).VMOVUPS_Z,
+		mulZ:      (*build.Context).VMULPS_Z,
+		blend:     (*build.Context).VBLENDVPS,
+	},
+	"F64": {
+		mov:       (*build.Context).VMOVUPD,
+		mul:       (*build.Context).VMULPD,
+		add:       (*build.Context).VADDPD,
+		and:       (*build.Context).VANDPD,
+		cmp:       (*build.Context).VCMPPD,
+		broadcast: (*build.Context).VBROADCASTSD,
+		movZ:      (*build.Context).VMOVUPD_Z,
+		mulZ:      (*build.Context).VMULPD_Z,
+		blend:     (*build.Context).VBLENDVPD,
+	},
+}

@@ -1,0 +1,459 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sort"
+	"testing"
+	"unsafe"
+)
+
+// The tests take every type of data as a type of its own; to the kernels both of
+// these are [Half].
+type (
+	float16  uint16
+	bfloat16 uint16
+)
+
+type number interface {
+	float32 | float64 | float16 | bfloat16
+}
+
+// format is how the numbers of a type are built: a sign, an exponent and a
+// fraction. The oracles compute with bits, so that one text serves all types and
+// no NaN is lost on the way.
+type format struct {
+	name           string
+	elem           elem
+	bits, fraction int
+
+	hard []uint64 // values that a kernel may get wrong
+
+	// For halves: what the bits stand for, by a formula, and the numbers from 0
+	// to the one that would follow the largest, in order.
+	decoded []float32
+	ascend  []float64
+}
+
+var formats = [elems]*format{
+	f32:  newFormat("float32", f32, 32, 23),
+	f64:  newFormat("float64", f64, 64, 52),
+	f16:  newFormat("float16", f16, 16, 10),
+	bf16: newFormat("bfloat16", bf16, 16, 7),
+}
+
+func formatOf[T number]() *format {
+	var x T
+	switch any(x).(type) {
+	case float32:
+		return formats[f32]
+	case float64:
+		return formats[f64]
+	case float16:
+		return formats[f16]
+	}
+	return formats[bf16]
+}
+
+func newFormat(name string, e elem, bits, fraction int) *format {
+	f := &format{name: name, elem: e, bits: bits, fraction: fraction}
+	if bits == 16 {
+		for bits := range uint64(1 << 16) {
+			f.decoded = append(f.decoded, float32(f.decode(bits)))
+		}
+		for bits := range f.inf() {
+			f.ascend = append(f.ascend, f.decode(bits))
+		}
+		f.ascend = append(f.ascend, math.Ldexp(1, f.bias()+1))
+	}
+	// Zero, subnormals, the extremes, infinity, quiet and signalling NaNs with a
+	// payload, and numbers whose product with a factor needs rounding.
+	for _, b := range []uint64{
+		0, 1, 1<<fraction - 1, 1 << fraction, f.quiet() + 1, f.one(), f.one() + 1, f.inf() - 1, f.inf(),
+		f.inf() | f.quiet(), f.inf() | f.quiet() | f.quiet()>>2 | 3, f.inf() | 1, f.inf() | f.quiet()>>1,
+		f.of(3), f.of(1.0 / 3), f.of(0.1),
+	} {
+		f.hard = append(f.hard, b, b|f.sign())
+	}
+	return f
+}
+
+func (f *format) sign() uint64  { return 1 << (f.bits - 1) }
+func (f *format) inf() uint64   { return f.sign() - 1<<f.fraction }
+func (f *format) quiet() uint64 { return 1 << (f.fraction - 1) }
+func (f *format) bias() int     { return 1<<(f.bits-2-f.fraction) - 1 }
+func (f *format) one() uint64   { return uint64(f.bias()) << f.fraction }
+
+func (f *format) zero(bits uint64) bool { return bits&^f.sign() == 0 }
+func (f *format) nan(bits uint64) bool  { return bits&^f.sign() > f.inf() }
+
+// decode returns what the bits of a half stand for: ±fraction·2^exponent. A NaN
+// keeps its payload and gets quiet.
+func (f *format) decode(bits uint64) float64 {
+	exponent := int(bits &^ f.sign() >> f.fraction)
+	fraction := bits & (1<<f.fraction - 1)
+	var x float64
+	switch {
+	case f.nan(bits):
+		x = math.Float64frombits(math.Float64bits(math.Inf(1)) | (fraction|f.quiet())<<(52-f.fraction))
+	case bits&^f.sign() == f.inf():
+		x = math.Inf(1)
+	case exponent == 0:
+		x = math.Ldexp(float64(fraction), 1-f.bias()-f.fraction)
+	default:
+		x = math.Ldexp(float64(fraction+1<<f.fraction), exponent-f.bias()-f.fraction)
+	}
+	if bits&f.sign() != 0 {
+		x = math.Copysign(x, -1)
+	}
+	return x
+}
+
+// encode returns the bits of the half that is nearest to x, the even one of two:
+// it looks x up among all halves. A NaN loses the end of its payload.
+func (f *format) encode(x float64) uint64 {
+	var sign uint64
+	if math.Signbit(x) {
+		sign = f.sign()
+		x = -x
+	}
+	if x != x {
+		payload := math.Float64bits(x) >> (52 - f.fraction) & (1<<f.fraction - 1)
+		return sign | f.inf() | f.quiet() | payload
+	}
+	above := sort.SearchFloat64s(f.ascend, x)
+	switch {
+	case above == 0:
+		return sign
+	case above == len(f.ascend):
+		return sign | f.inf()
+	}
+	below := above - 1
+	up, down := f.ascend[above]-x, x-f.ascend[below]
+	if up < down || up == down && above%2 == 0 {
+		return sign | uint64(above) // behind the largest number follows infinity
+	}
+	return sign | uint64(below)
+}
+
+// of returns the bits of the number nearest to x.
+func (f *format) of(x float64) uint64 {
+	switch f.elem {
+	case f32:
+		return uint64(math.Float32bits(float32(x)))
+	case f64:
+		return math.Float64bits(x)
+	}
+	return f.encode(x)
+}
+
+// times returns the product in the words of the documentation: that of halves is
+// computed in float32 and rounded once more.
+func (f *format) times(a, b uint64) uint64 {
+	switch f.elem {
+	case f32:
+		return uint64(math.Float32bits(math.Float32frombits(uint32(a)) * math.Float32frombits(uint32(b))))
+	case f64:
+		return math.Float64bits(math.Float64frombits(a) * math.Float64frombits(b))
+	}
+	return f.encode(float64(f.decoded[a] * f.decoded[b]))
+}
+
+// plus returns the sum likewise.
+func (f *format) plus(a, b uint64) uint64 {
+	switch f.elem {
+	case f32:
+		return uint64(math.Float32bits(math.Float32frombits(uint32(a)) + math.Float32frombits(uint32(b))))
+	case f64:
+		return math.Float64bits(math.Float64frombits(a) + math.Float64frombits(b))
+	}
+	return f.encode(float64(f.decoded[a] + f.decoded[b]))
+}
+
+// oracle does op on one element, in the words of the documentation. untouched
+// says that a factor of 1 leaves the element alone: its plane is in place. Where
+// two NaNs meet, which one survives is the processor's choice and NaN is all
+// that is promised: such a result is loose.
+func (f *format) oracle(op Op, y, x, factor, shift uint64, untouched bool) (want uint64, loose bool) {
+	if f.zero(factor) {
+		switch op {
+		case Scale:
+			return 0, false
+		case Add:
+			return y, false
+		case Affine:
+			return shift, false
+		}
+	}
+	if untouched && factor == f.one() && (op == Scale || op == Multiply) {
+		return y, false
+	}
+	if op == Copy {
+		return x, false
+	}
+	product := f.times(x, factor)
+	loose = f.nan(x) && f.nan(factor)
+	addend := y
+	switch op {
+	case Scale, Multiply:
+		return product, loose
+	case Affine, AffineMultiply:
+		addend = shift
+	}
+	return f.plus(addend, product), loose || f.nan(addend) && f.nan(product)
+}
+
+// same compares a result with the oracle's.
+func (f *format) same(got, want uint64, loose bool) bool {
+	return got == want || loose && f.nan(got)
+}
+
+// hard returns one of those values, or one as data has them.
+func hard[T number](r *rand.Rand) T {
+	f := formatOf[T]()
+	if r.IntN(3) > 0 {
+		return fromBits[T](f.hard[r.IntN(len(f.hard))])
+	}
+	return fromBits[T](f.of(r.NormFloat64()))
+}
+
+// plain are values without signalling NaNs, which a product with 1 that is left
+// out would keep.
+func plain[T number](r *rand.Rand) T {
+	f := formatOf[T]()
+	for {
+		if x := hard[T](r); !f.nan(bitsOf(x)) || bitsOf(x)&f.quiet() != 0 {
+			return x
+		}
+	}
+}
+
+// bitsOf returns the bits of x.
+func bitsOf[T number](x T) uint64 {
+	switch unsafe.Sizeof(x) {
+	case 2:
+		return uint64(*(*uint16)(unsafe.Pointer(&x)))
+	case 4:
+		return uint64(*(*uint32)(unsafe.Pointer(&x)))
+	}
+	return *(*uint64)(unsafe.Pointer(&x))
+}
+
+// fromBits returns the number that has these bits.
+func fromBits[T number](bits uint64) (x T) {
+	switch unsafe.Sizeof(x) {
+	case 2:
+		*(*uint16)(unsafe.Pointer(&x)) = uint16(bits)
+	case 4:
+		*(*uint32)(unsafe.Pointer(&x)) = uint32(bits)
+	default:
+		*(*uint64)(unsafe.Pointer(&x)) = bits
+	}
+	return x
+}
+
+// num returns the number nearest to x.
+func num[T number](x float64) T { return fromBits[T](formatOf[T]().of(x)) }
+
+// bytesOf returns the memory of s.
+func bytesOf[T number](s []T) []byte {
+	var x T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(x)))
+}
+
+// aligned returns n elements that begin on a cache line.
+func aligned[T number](n int) []T {
+	var x T
+	size := int(unsafe.Sizeof(x))
+	buf := make([]T, n+64/size)
+	skip := int(-uintptr(unsafe.Pointer(&buf[0]))&63) / size
+	return buf[skip : skip+n]
+}
+
+// The oracle of halves gives what their formats' definitions say.
+func TestFormatsAreTheStandards(t *testing.T) {
+	for _, c := range []struct {
+		elem elem
+		bits uint64
+		want float64
+	}{
+		{f16, 0x0001, 0x1p-24}, {f16, 0x03ff, 0x3ffp-24}, {f16, 0x0400, 0x1p-14}, {f16, 0x3555, 0x1.554p-2}, {f16, 0x3c00, 1}, {f16, 0xc000, -2}, {f16, 0x7bff, 65504}, {f16, 0xfc00, math.Inf(-1)},
+		{bf16, 0x0001, 0x1p-133}, {bf16, 0x007f, 0x7fp-133}, {bf16, 0x0080, 0x1p-126}, {bf16, 0x3eab, 0x1.56p-2}, {bf16, 0x3f80, 1}, {bf16, 0xc000, -2}, {bf16, 0x7f7f, 0x1.fep127}, {bf16, 0xff80, math.Inf(-1)},
+	} {
+		f := formats[c.elem]
+		if got := f.decode(c.bits); got != c.want {
+			t.Errorf("%s %#x is %v, want %v", f.name, c.bits, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		elem elem
+		x    float64
+		want uint64
+	}{
+		{f16, 1 + 0x1p-11, 0x3c00}, {f16, 1 + 3*0x1p-11, 0x3c02}, {f16, 1 + 0x1p-11 + 0x1p-40, 0x3c01}, {f16, 65519, 0x7bff}, {f16, 65520, 0x7c00}, {f16, -1e9, 0xfc00}, {f16, 0x1p-25, 0}, {f16, 0x1.8p-25, 1}, {f16, -0x1p-30, 0x8000}, {f16, 0x3ff.8p-24, 0x400},
+		{bf16, 1 + 0x1p-8, 0x3f80}, {bf16, 1 + 3*0x1p-8, 0x3f82}, {bf16, 0x1.ffp127, 0x7f80}, {bf16, 0x1.fefp127, 0x7f7f}, {bf16, 0x1p-134, 0}, {bf16, 0x1.8p-134, 1}, {bf16, -0x1p-149, 0x8000},
+	} {
+		f := formats[c.elem]
+		if got := f.encode(c.x); got != c.want {
+			t.Errorf("%v is %s %#x, want %#x", c.x, f.name, got, c.want)
+		}
+	}
+	for _, f := range formats {
+		one, _ := f.oracle(Multiply, 0, f.one(), f.one(), 0, false)
+		if two := f.plus(one, one); one != f.elem.one() || one != f.of(1) || two != f.of(2) || f.bits != 8<<f.elem.shift() {
+			t.Errorf("%s: 1 is %#x, and with it another 1 %#x", f.name, one, two)
+		}
+		for _, x := range f.hard {
+			if nan := f.times(x, f.one()); f.nan(x) && nan != x|f.quiet() {
+				t.Errorf("%s: NaN %#x times 1 is %#x", f.name, x, nan)
+			}
+		}
+	}
+	for _, f := range formats[f16:] {
+		for bits := range uint64(1 << 16) {
+			want := bits
+			if f.nan(bits) {
+				want |= f.quiet()
+			}
+			if got := f.encode(f.decode(bits)); got != want {
+				t.Fatalf("%s %#x decoded and encoded is %#x, want %#x", f.name, bits, got, want)
+			}
+		}
+	}
+}
+
+func TestWidenIsExact(t *testing.T) {
+	for _, f := range formats[f16:] {
+		for bits := range uint64(1 << 16) {
+			got, want := f.elem.widen(uint16(bits)), f.decoded[bits]
+			if f.nan(bits) {
+				// Whether a signalling NaN gets quiet here or in the product that
+				// follows makes no difference.
+				got = math.Float32frombits(math.Float32bits(got) | 1<<22)
+			}
+			if math.Float32bits(got) != math.Float32bits(want) {
+				t.Fatalf("%s %#x widened is %#x, want %#x", f.name, bits, math.Float32bits(got), math.Float32bits(want))
+			}
+		}
+	}
+}
+
+// Rounding turns over half way between two neighbours: these borders and the
+// floats next to them are tried, and some bits anyhow.
+func TestNarrowIsTheNearestHalf(t *testing.T) {
+	for _, f := range formats[f16:] {
+		check := func(bits uint32) {
+			for _, bits := range [...]uint32{bits, bits | 1<<31} {
+				x := math.Float32frombits(bits)
+				if got, want := uint64(f.elem.narrow(x)), f.encode(float64(x)); got != want {
+					t.Fatalf("%#x (%v) narrowed to %s is %#x, want %#x", bits, x, f.name, got, want)
+				}
+			}
+		}
+		around := func(x float64) {
+			bits := math.Float32bits(float32(x))
+			if float64(math.Float32frombits(bits)) != x && x < math.MaxFloat32 {
+				t.Fatalf("%v, a border of %s, is no float32", x, f.name)
+			}
+			for off := uint32(0); off < 3; off++ {
+				check((bits + off) & math.MaxInt32)
+				check((bits - off) & math.MaxInt32)
+			}
+		}
+		for i, x := range f.ascend[:len(f.ascend)-1] {
+			around(x)
+			around((x + f.ascend[i+1]) / 2)
+		}
+		for _, bits := range []uint32{0x7f800000, 0x7f800001, 0x7f801fff, 0x7f802000, 0x7f80ffff, 0x7f810000, 0x7fbfffff, 0x7fc00000, 0x7fffffff, 0x7f7fffff, 0x7f7f8000} {
+			check(bits)
+		}
+		r := rand.New(rand.NewPCG(2, uint64(f.elem)))
+		for range 300000 {
+			check(r.Uint32())
+		}
+	}
+}
+
+// everyHalf runs op on all 65536 halves with each of the factors.
+func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
+	f, call := formatOf[T](), callsOf[T]()
+	const halves = 1 << 16
+	if len(factors)%2 == 0 || len(shifts) != len(factors) {
+		t.Fatalf("%d factors and %d shifts do not meet every half", len(factors), len(shifts))
+	}
+	// In pixels of so many channels, every half meets every factor.
+	n := halves * len(factors)
+	src, start, want, loose := make([]T, n), make([]T, n), make([]T, n), make([]bool, n)
+	factor, shift := make([]T, len(factors)), make([]T, len(factors))
+	for c := range factors {
+		factor[c], shift[c] = fromBits[T](factors[c]), fromBits[T](shifts[c])
+	}
+	for i := range src {
+		// y is 1/4 of x or four times it, so that sums round, or anything.
+		x := uint64(i % halves)
+		y := [...]uint64{x + 2<<f.fraction, x - 2<<f.fraction, x * 40503 >> 2, x ^ f.sign()}[i/halves%4] % halves
+		src[i], start[i] = fromBits[T](x), fromBits[T](y)
+		w, l := f.oracle(op, y, x, factors[i%len(factors)], shifts[i%len(factors)], false)
+		want[i], loose[i] = fromBits[T](w), l
+	}
+	plane := func(s []T, c int) []T {
+		p := make([]T, 0, halves)
+		for i := c; i < n; i += len(factors) {
+			p = append(p, s[i])
+		}
+		return p
+	}
+	var planes [3][]T
+	for c := range factors {
+		for k, s := range [][]T{src, start, want} {
+			planes[k] = append(planes[k], plane(s, c)...)
+		}
+	}
+	dst := make([]T, n)
+	check := func(what string, want []T, element func(i int) int) {
+		t.Helper()
+		for i := range dst {
+			if e := element(i); !f.same(bitsOf(dst[i]), bitsOf(want[i]), loose[e]) {
+				t.Fatalf("%v %s of %s: y %#x, x %#x, factor %#x, shift %#x gave %#x, want %#x", op, what, f.name, bitsOf(start[e]), bitsOf(src[e]), factors[e%len(factors)], shifts[e%len(factors)], bitsOf(dst[i]), bitsOf(want[i]))
+			}
+		}
+	}
+	everyTier(t, func(t *testing.T) {
+		copy(dst, start)
+		call.CallPixels(op, dst, src, factor, shift)
+		check("pixels", want, func(i int) int { return i })
+		copy(dst, planes[1])
+		call.CallPlanes(op, dst, planes[0], factor, shift, halves)
+		check("planes", planes[2], func(i int) int { return i/halves + i%halves*len(factors) })
+	})
+}
+
+// hardFactors are those that dropout has and those that are hard to compute
+// with.
+func (f *format) hardFactors() []uint64 {
+	all := append(append([]uint64(nil), f.hard...), f.of(1.25), f.of(1.5), f.of(2), f.of(10), f.of(1/0.9), f.of(1/0.7), f.of(0.75), f.of(0x1p-10), f.inf()-2<<f.fraction)
+	return all[:len(all)-1+len(all)%2]
+}
+
+func testEveryHalf[T number](t *testing.T) {
+	f := formatOf[T]()
+	factors := f.hardFactors()
+	for op := Scale; op <= AffineMultiply; op++ {
+		some := factors
+		if op > Multiply {
+			// The products are those of Multiply, their sums need no such number.
+			some = []uint64{0, f.sign(), f.one(), f.of(1.25), f.of(-1.0 / 3), f.inf(), f.inf() | f.quiet() | 1, f.inf() - 1, 1, f.of(0x1p-10), f.of(3)}
+		}
+		shifts := make([]uint64, len(some))
+		for c := range shifts {
+			shifts[c] = [...]uint64{f.inf() | 1, f.sign(), f.of(0.1), 1, f.of(-3), f.inf() | f.sign(), 0}[c%7]
+		}
+		t.Run(fmt.Sprint(op), func(t *testing.T) { everyHalf[T](t, op, some, shifts) })
+	}
+}
+
+func TestEveryHalfTimesHardFactors(t *testing.T) {
+	t.Run("float16", testEveryHalf[float16])
+	t.Run("bfloat16", testEveryHalf[bfloat16])
+}

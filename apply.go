@@ -14,6 +14,10 @@ import (
 // Float is the data that dropout takes: float32, float64 and types made of them.
 type Float = kernel.Float
 
+// Half is the data that the functions with F16 and BF16 in their names take: any
+// 16-bit type that holds float16 or bfloat16, as the name says.
+type Half = kernel.Half
+
 // Apply writes src with dropout to dst: elements of a dropped channel become +0
 // (with [mask.Multiply], their product with 0), those of a kept channel are
 // multiplied by 1/(1−rate), rounded once. Applied to a gradient it is the
@@ -35,14 +39,39 @@ type Float = kernel.Float
 // From 16 MiB on Apply uses up to GOMAXPROCS goroutines; at most one argument of
 // type [Workers] sets another number. Apply does not allocate after warm-up.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, dst, src, m, &g, workers)
+	return apply(kernel.Scale, typeOf[T](), of(dst), of(src), m, &g, workers)
 }
 
 // AddTo adds to dst what [Apply] would write: for tapes that accumulate
 // gradients. Product and sum are rounded separately. With [mask.Select] the
 // dropped channels of dst stay as they are, and so does padding.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, dst, src, m, &g, workers)
+	return apply(kernel.Add, typeOf[T](), of(dst), of(src), m, &g, workers)
+}
+
+// ApplyF16 is [Apply] of float16. The factor is rounded to float16, which makes
+// it infinite at rates above 0.99998; a product is computed in float32 and
+// rounded once, to the nearest float16, ties to even.
+func ApplyF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
+	return apply(kernel.Scale, float16, of(dst), of(src), m, &g, workers)
+}
+
+// AddToF16 is [AddTo] of float16: the product is rounded as [ApplyF16] does, the
+// sum likewise.
+func AddToF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
+	return apply(kernel.Add, float16, of(dst), of(src), m, &g, workers)
+}
+
+// ApplyBF16 is [Apply] of bfloat16. The factor is rounded to bfloat16; a product
+// is computed in float32 and rounded once, to the nearest bfloat16, ties to even.
+func ApplyBF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
+	return apply(kernel.Scale, bfloat16, of(dst), of(src), m, &g, workers)
+}
+
+// AddToBF16 is [AddTo] of bfloat16: the product is rounded as [ApplyBF16] does,
+// the sum likewise.
+func AddToBF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
+	return apply(kernel.Add, bfloat16, of(dst), of(src), m, &g, workers)
 }
 
 // Workers is the greatest number of goroutines that share a call, the calling
@@ -63,10 +92,53 @@ func only(workers []Workers) (Workers, error) {
 	return w, nil
 }
 
-func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry, workers []Workers) error {
-	w, err := only(workers)
-	if err != nil {
-		return err
+// elements is the type of a tensor's elements.
+type elements uint8
+
+const (
+	float32s elements = iota
+	float64s
+	float16
+	bfloat16
+)
+
+// typeOf returns the elements of a T.
+func typeOf[T Float]() elements {
+	var x T
+	if unsafe.Sizeof(x) == 4 {
+		return float32s
+	}
+	return float64s
+}
+
+// size returns the bytes of an element.
+func (e elements) size() int {
+	switch e {
+	case float32s:
+		return 4
+	case float64s:
+		return 8
+	}
+	return 2
+}
+
+// vector is a slice whose type goes its own way, as elements.
+type vector struct {
+	data unsafe.Pointer
+	len  int
+}
+
+func of[T Float | Half](s []T) vector { return vector{unsafe.Pointer(unsafe.SliceData(s)), len(s)} }
+
+func slice[T any](v vector) []T { return unsafe.Slice((*T)(v.data), v.len) }
+
+func apply(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Geometry, workers []Workers) error {
+	var w Workers
+	if len(workers) > 0 {
+		var err error
+		if w, err = only(workers); err != nil {
+			return err
+		}
 	}
 	if err := check(dst, src, g); err != nil {
 		return err
@@ -80,38 +152,68 @@ func apply[T Float](op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry
 	if g.Len() == 0 {
 		return nil
 	}
-	if op == kernel.Scale && m.Factor() == 1 && m.CountKept() == g.Samples()*g.PaddedChannels() {
-		return run(kernel.Copy, dst, src, nil, g, w)
+	n := g.Samples() * g.PaddedChannels()
+	if op == kernel.Scale && m.Factor() == 1 && m.CountKept() == n {
+		return run(kernel.Copy, e, dst, src, vector{}, g, w)
 	}
 	if m.Policy() == mask.Multiply {
 		op += kernel.Multiply - kernel.Scale
 	}
-	n := g.Samples() * g.PaddedChannels()
-	buf := scratchOf[T](n)
-	factors := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(*buf))), n)
-	mask.Factors(factors, m, g.PaddedChannels())
-	err = run(op, dst, src, factors, g, w)
+	if bytes := n * e.size(); bytes <= fewBytes && g.Len() <= fewElements {
+		var room [fewBytes / 8]uint64
+		factors := vector{unsafe.Pointer(&room), n}
+		fill(e, factors, m, g)
+		return alone(op, e, dst, src, factors, g)
+	}
+	buf := scratchOf(n * e.size())
+	factors := vector{unsafe.Pointer(unsafe.SliceData(*buf)), n}
+	fill(e, factors, m, g)
+	err := run(op, e, dst, src, factors, g, w)
 	scratch.Put(buf)
 	return err
 }
 
+// A call of so few factors for so few elements is all overhead: its factors are
+// on the stack and no other goroutine is asked.
+const (
+	fewBytes    = 128
+	fewElements = 1 << 12
+)
+
+// fill writes the factors of a mask.
+func fill(e elements, factors vector, m *mask.Mask, g *layout.Geometry) {
+	switch pitch := g.PaddedChannels(); e {
+	case float32s:
+		mask.Factors(slice[float32](factors), m, pitch)
+	case float64s:
+		mask.Factors(slice[float64](factors), m, pitch)
+	case float16:
+		mask.FactorsF16(slice[uint16](factors), m, pitch)
+	case bfloat16:
+		mask.FactorsBF16(slice[uint16](factors), m, pitch)
+	}
+}
+
 // identity copies a tensor of geometry g, gaps of a view left out.
-func identity[T Float](dst, src []T, g layout.Geometry, w Workers) error {
-	if err := check(dst, src, &g); err != nil {
+func identity(e elements, dst, src vector, g *layout.Geometry, w Workers) error {
+	if err := check(dst, src, g); err != nil {
 		return err
 	}
 	if g.Len() == 0 {
 		return nil
 	}
-	return run(kernel.Copy, dst, src, nil, &g, w)
+	return run(kernel.Copy, e, dst, src, vector{}, g, w)
 }
 
 // check returns an error unless dst and src hold a tensor of geometry g.
-func check[T Float](dst, src []T, g *layout.Geometry) error {
+func check(dst, src vector, g *layout.Geometry) error {
+	if n := g.Len(); dst.len == n && src.len == n {
+		return nil
+	}
 	for _, b := range [...]struct {
 		name string
 		len  int
-	}{{"dst", len(dst)}, {"src", len(src)}} {
+	}{{"dst", dst.len}, {"src", src.len}} {
 		if b.len < g.Len() || b.len > g.Len() && !g.View() {
 			more := ""
 			if g.View() {
@@ -123,23 +225,54 @@ func check[T Float](dst, src []T, g *layout.Geometry) error {
 	return nil
 }
 
-// run does op on every element of g.
-func run[T Float](op kernel.Op, dst, src, factors []T, g *layout.Geometry, w Workers) error {
-	var loops [kernel.MaxLoops]kernel.Loop
+// nest holds the loops of a geometry for a call.
+type nest [kernel.MaxLoops]kernel.Loop
+
+// of returns the loops of g.
+func (n *nest) of(g *layout.Geometry) []kernel.Loop {
 	depth := g.Depth()
 	for i := range depth {
-		loops[i] = kernel.Loop(g.Axis(i))
+		n[i] = kernel.Loop(g.Axis(i))
 	}
-	return kernel.Run(op, dst, src, factors, loops[:depth], int(w))
+	return n[:depth]
+}
+
+// run does op on every element of g.
+func run(op kernel.Op, e elements, dst, src, factors vector, g *layout.Geometry, w Workers) error {
+	var room nest
+	loops := room.of(g)
+	switch e {
+	case float32s:
+		return kernel.Run(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops, int(w))
+	case float64s:
+		return kernel.Run(op, slice[float64](dst), slice[float64](src), slice[float64](factors), loops, int(w))
+	case float16:
+		return kernel.RunF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops, int(w))
+	}
+	return kernel.RunBF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops, int(w))
+}
+
+// alone is run on the calling goroutine, which leaves factors on its stack.
+func alone(op kernel.Op, e elements, dst, src, factors vector, g *layout.Geometry) error {
+	var room nest
+	loops := room.of(g)
+	switch e {
+	case float32s:
+		return kernel.RunAlone(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops)
+	case float64s:
+		return kernel.RunAlone(op, slice[float64](dst), slice[float64](src), slice[float64](factors), loops)
+	case float16:
+		return kernel.RunAloneF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops)
+	}
+	return kernel.RunAloneBF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops)
 }
 
 // scratch holds the factors of a call for the next one.
 var scratch = sync.Pool{New: func() any { return new([]uint64) }}
 
-// scratchOf returns memory for n elements of T.
-func scratchOf[T Float](n int) *[]uint64 {
-	var x T
-	words := (n*int(unsafe.Sizeof(x)) + 7) / 8
+// scratchOf returns memory of so many bytes.
+func scratchOf(bytes int) *[]uint64 {
+	words := (bytes + 7) / 8
 	buf := scratch.Get().(*[]uint64)
 	if cap(*buf) < words {
 		*buf = make([]uint64, words)

@@ -3,6 +3,7 @@ package spatialdropout
 import (
 	"errors"
 
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -10,13 +11,14 @@ import (
 // Layer is dropout with a memory: Forward draws a mask and keeps it, Backward
 // uses it again. It starts in training. [NewLayer] makes one; a Layer serves one
 // goroutine at a time.
-type Layer[T Float] struct {
-	drop    *Dropout
-	mask    *mask.Mask // of the last Forward
-	spare   *mask.Mask // for the next one
-	workers Workers
-	eval    bool
-	last    pass
+type Layer[T Float | Half] struct {
+	elements elements
+	drop     *Dropout
+	mask     *mask.Mask // of the last Forward
+	spare    *mask.Mask // for the next one
+	workers  Workers
+	eval     bool
+	last     pass
 }
 
 // pass is what the last Forward did.
@@ -31,6 +33,20 @@ const (
 // NewLayer returns a layer in training. Its errors are those of [New]. Give each
 // layer of a network a seed of its own, see [WithSeed].
 func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
+	return newLayer[T](typeOf[T](), rate, opts)
+}
+
+// NewLayerF16 is [NewLayer] for float16, see [ApplyF16].
+func NewLayerF16[T Half](rate float64, opts ...Option) (*Layer[T], error) {
+	return newLayer[T](float16, rate, opts)
+}
+
+// NewLayerBF16 is [NewLayer] for bfloat16, see [ApplyBF16].
+func NewLayerBF16[T Half](rate float64, opts ...Option) (*Layer[T], error) {
+	return newLayer[T](bfloat16, rate, opts)
+}
+
+func newLayer[T Float | Half](e elements, rate float64, opts []Option) (*Layer[T], error) {
 	c, err := configOf(opts)
 	if err != nil {
 		return nil, err
@@ -39,7 +55,7 @@ func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Layer[T]{drop: d, mask: new(mask.Mask), spare: new(mask.Mask), workers: c.workers}, nil
+	return &Layer[T]{elements: e, drop: d, mask: new(mask.Mask), spare: new(mask.Mask), workers: c.workers}, nil
 }
 
 // SetTraining switches between training and evaluation, from the next Forward
@@ -68,19 +84,19 @@ func (l *Layer[T]) Mask() *mask.Mask {
 // before.
 func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 	if l.eval {
-		if err := identity(dst, src, g, l.workers); err != nil {
+		if err := identity(l.elements, of(dst), of(src), &g, l.workers); err != nil {
 			return err
 		}
 		l.last = evaluated
 		return nil
 	}
 	// Before a mask is drawn for a tensor that may not exist.
-	if err := check(dst, src, &g); err != nil {
+	if err := check(of(dst), of(src), &g); err != nil {
 		return err
 	}
 	step := l.drop.Step()
 	l.drop.drawAt(l.spare, g, step)
-	if err := Apply(dst, src, l.spare, g, l.workers); err != nil {
+	if err := l.apply(kernel.Scale, dst, src, l.spare, &g); err != nil {
 		return err
 	}
 	l.drop.step.Store(step + 1)
@@ -96,9 +112,9 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:
-		return Apply(dst, src, l.mask, g, l.workers)
+		return l.apply(kernel.Scale, dst, src, l.mask, &g)
 	case evaluated:
-		return identity(dst, src, g, l.workers)
+		return identity(l.elements, of(dst), of(src), &g, l.workers)
 	}
 	return errBackward
 }
@@ -108,17 +124,21 @@ func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 func (l *Layer[T]) BackwardAddTo(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:
-		return AddTo(dst, src, l.mask, g, l.workers)
+		return l.apply(kernel.Add, dst, src, l.mask, &g)
 	case evaluated:
-		if err := check(dst, src, &g); err != nil {
+		if err := check(of(dst), of(src), &g); err != nil {
 			return err
 		}
 		if err := l.spare.Reset(g.Samples(), g.Channels(), 0, mask.Select); err != nil {
 			return err
 		}
-		return AddTo(dst, src, l.spare, g, l.workers)
+		return l.apply(kernel.Add, dst, src, l.spare, &g)
 	}
 	return errBackward
+}
+
+func (l *Layer[T]) apply(op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry) error {
+	return apply(op, l.elements, of(dst), of(src), m, g, []Workers{l.workers})
 }
 
 var errBackward = errors.New("spatialdropout: Backward without a Forward before")

@@ -53,6 +53,7 @@ type Mask struct {
 	samples  int
 	channels int
 	rate     float64
+	factor   float64 // of a kept channel
 	policy   Policy
 }
 
@@ -91,6 +92,9 @@ func (m *Mask) Reset(samples, channels int, rate float64, policy Policy) error {
 	}
 	m.bits = m.bits[:words]
 	m.samples, m.channels, m.rate, m.policy = samples, channels, rate, policy
+	if m.factor = 0; rate < 1 {
+		m.factor = 1 / (1 - rate)
+	}
 	m.fill()
 	return nil
 }
@@ -160,10 +164,10 @@ func (m *Mask) CountKept() int {
 // so that the expected value of every element stays what it was (inverted
 // dropout). At rate 1, where nothing is kept, it is 0.
 func (m *Mask) Factor() float64 {
-	if m.rate == 1 {
-		return 0
+	if m.rate == 0 {
+		return 1 // also of the zero Mask
 	}
-	return 1 / (1 - m.rate)
+	return m.factor
 }
 
 // Factors writes the factor of every channel to dst: 0 if it is dropped,
@@ -172,16 +176,48 @@ func (m *Mask) Factor() float64 {
 // where channels are padded. It panics unless pitch ≥ m.Channels() and
 // len(dst) = m.Samples()·pitch.
 func Factors[T ~float32 | ~float64](dst []T, m *Mask, pitch int) {
+	factors(dst, m, pitch, T(m.Factor()))
+}
+
+// FactorsF16 is [Factors] for float16 numbers in any 16-bit type. The factor is
+// rounded once, from float64; above rates of 0.99998 it is infinite.
+func FactorsF16[T ~uint16](dst []T, m *Mask, pitch int) {
+	factors(dst, m, pitch, T(half(m.Factor(), 10, 5)))
+}
+
+// FactorsBF16 is [Factors] for bfloat16 numbers in any 16-bit type.
+func FactorsBF16[T ~uint16](dst []T, m *Mask, pitch int) {
+	factors(dst, m, pitch, T(half(m.Factor(), 7, 8)))
+}
+
+// half returns the bits of f, which is 0 or at least 1, rounded to the nearest
+// number with so many bits of fraction and exponent, ties to even.
+func half(f float64, fraction, exponent int) uint16 {
+	if f == 0 {
+		return 0
+	}
+	cut := 52 - fraction
+	bits := math.Float64bits(f)
+	bits += 1<<(cut-1) - 1 + bits>>cut&1
+	infinity := uint16(1<<exponent-1) << fraction
+	e := int(bits>>52) - 1023 + 1<<(exponent-1) - 1
+	if e >= 1<<exponent-1 {
+		return infinity
+	}
+	return uint16(e)<<fraction | uint16(bits<<12>>12>>cut)
+}
+
+func factors[T ~float32 | ~float64 | ~uint16](dst []T, m *Mask, pitch int, f T) {
 	if pitch < m.channels || len(dst) != m.samples*pitch {
 		panic(fmt.Sprintf("mask: %d factors in rows of %d for a mask of %d×%d, want samples·pitch factors and a pitch of channels or more", len(dst), pitch, m.samples, m.channels))
 	}
 	if pitch == m.channels {
-		expand(dst, m.bits, 0, T(m.Factor()))
+		expand(dst, m.bits, 0, f)
 		return
 	}
 	for n := range m.samples {
 		row := dst[n*pitch : (n+1)*pitch]
-		expand(row[:m.channels], m.bits, n*m.channels, T(m.Factor()))
+		expand(row[:m.channels], m.bits, n*m.channels, f)
 		clear(row[m.channels:])
 	}
 }
@@ -189,7 +225,7 @@ func Factors[T ~float32 | ~float64](dst []T, m *Mask, pitch int) {
 // expand writes f for every bit that is set, from the given bit on, else 0. A
 // table instead of a branch: the bits are random, every second branch would be
 // mispredicted.
-func expand[T ~float32 | ~float64](dst []T, bits []uint64, from int, f T) {
+func expand[T ~float32 | ~float64 | ~uint16](dst []T, bits []uint64, from int, f T) {
 	choice := [2]T{0, f}
 	for len(dst) > 0 {
 		word := bits[from/64] >> (from % 64)

@@ -16,7 +16,9 @@ import (
 // options are the command's flags.
 type options struct {
 	input, output, png string
-	json               bool
+	sweep              string
+	suite              string
+	json, benchstat    bool
 	rounds             int
 
 	order   layout.Order
@@ -26,7 +28,14 @@ type options struct {
 	offset  int
 	policy  mask.Policy
 	workers int
+	kind    string // of numbers in the input; empty: as the array says
 }
+
+// The suites that can be measured.
+const (
+	suiteMaps = "maps"
+	suiteFull = "full"
+)
 
 // usageError is an error of the one who typed the command.
 type usageError struct{ error }
@@ -35,14 +44,23 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // flagSet returns the flags, bound to o and at their defaults.
 func (o *options) flagSet() *flag.FlagSet {
-	*o = options{rounds: 10, order: layout.NCHW, rate: 0.5, seed: 42}
+	*o = options{suite: suiteMaps, rounds: 10, order: layout.NCHW, rate: 0.5, seed: 42}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run reports errors
 	f.Usage = func() {}
-	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE`, a .npy of float32 or float64, instead of running the benchmark")
+	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE`, a .npy of float16, float32 or float64 (or, with -type, of bfloat16), instead of running the benchmark")
 	f.StringVar(&o.output, "output", "", "write the result for -input to `FILE`, as .npy")
 	f.StringVar(&o.png, "png", "", "draw the feature maps before and after to `FILE`")
+	f.Func("suite", "measure the suite called `NAME`: maps is the feature maps, full the cases that the library is judged by, with what is aimed at (default maps)", func(s string) error {
+		if s != suiteMaps && s != suiteFull {
+			return errors.New("want maps or full")
+		}
+		o.suite = s
+		return nil
+	})
+	f.StringVar(&o.sweep, "sweep", "", "measure tensors from 8 KiB to 256 MiB instead of a suite and plot their throughput to `FILE`, as .svg")
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
+	f.BoolVar(&o.benchstat, "benchstat", false, "print every sample in Go's benchmark format, for benchstat, instead of text")
 	f.Func("rounds", "measure `N` times and take medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
 	f.Func("layout", "`NAME` of the order in which the axes lie: "+orders()+"; for the feature maps NCHW by default", func(s string) (err error) {
 		o.order, err = layout.Parse(s)
@@ -60,6 +78,15 @@ func (o *options) flagSet() *flag.FlagSet {
 			}
 		}
 		return errors.New("want select or multiply")
+	})
+	f.Func("type", "take the elements of -input for `NAME`: bfloat16, which NumPy does not have, for an array of uint16; or float16, float32 or float64, which is an error unless the array is of that type", func(s string) error {
+		for _, name := range []string{float16s.name, bfloat16s.name, float32s.name, float64s.name} {
+			if strings.EqualFold(name, s) {
+				o.kind = name
+				return nil
+			}
+		}
+		return errors.New("want float16, bfloat16, float32 or float64")
 	})
 	f.Func("workers", "use at most `N` goroutines for -input; 0 decides by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
 	return f
@@ -114,7 +141,7 @@ func parse(args []string) (o options, err error) {
 	}
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for _, name := range []string{"input", "output", "png"} {
+	for _, name := range []string{"input", "output", "png", "sweep"} {
 		if given[name] && f.Lookup(name).Value.String() == "" {
 			return o, usagef("-%s is empty, want the name of a file", name)
 		}
@@ -125,15 +152,17 @@ func parse(args []string) (o options, err error) {
 			// A guess would be wrong without a sign of it.
 			return o, usagef("-input without -layout, want the order of the tensor's axes: %s", orders())
 		}
-		if given["rounds"] {
-			return o, usagef("-rounds is for the benchmark, which -input replaces")
+		for _, name := range []string{"rounds", "suite", "sweep", "benchstat"} {
+			if given[name] {
+				return o, usagef("-%s is for the benchmark, which -input replaces", name)
+			}
 		}
 		if o.output == "" && o.png == "" && !o.json {
 			return o, usagef("-input without a use for the result, want -output, -png or -json as well")
 		}
 		return o, nil
 	}
-	for _, name := range []string{"output", "workers"} {
+	for _, name := range []string{"output", "workers", "type"} {
 		if given[name] {
 			return o, usagef("-%s without -input, want the tensor to apply dropout to", name)
 		}
@@ -141,6 +170,17 @@ func parse(args []string) (o options, err error) {
 	for _, name := range []string{"layout", "rate", "seed", "step", "sample-offset", "policy"} {
 		if given[name] && o.png == "" {
 			return o, usagef("-%s without -input or -png, want one of them", name)
+		}
+	}
+	if given["sweep"] && given["suite"] {
+		return o, usagef("-sweep and -suite, want one of them: a sweep is measured instead of a suite")
+	}
+	if o.json && o.benchstat {
+		return o, usagef("-json and -benchstat, want one of them: each is printed instead of text")
+	}
+	for _, name := range []string{"suite", "sweep", "benchstat"} {
+		if given[name] && o.rounds == 0 {
+			return o, usagef("-%s with -rounds 0, want 1 or more: without rounds nothing is measured", name)
 		}
 	}
 	order := dense4(o.order)
@@ -180,7 +220,10 @@ plain loop, and measures. With -input it applies dropout to a tensor of yours.
   go run ./bench                       verify and measure
   go run ./bench -rounds 0             verify only
   go run ./bench -png maps.png         draw the feature maps as well
+  go run ./bench -suite full           measure all that the library is judged by
+  go run ./bench -sweep sweep.svg      plot throughput from the caches to memory
   go run ./bench -json > report.json   the same for a script
+  go run ./bench -benchstat > new.txt  the same for benchstat old.txt new.txt
   go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
 
 Throughput is in GB/s and counts each element once. A case is done by every
@@ -199,9 +242,17 @@ Copy bandwidth is the best that the machine shows on this tensor, in this run,
 of copy and of one long multiplication with ordinary or streaming stores. Fill
 bandwidth is the same of clear and of a fill with ordinary or streaming stores.
 In place a kept element costs the best of reading, multiplying and writing back,
-and a dropped one that or a fill, whichever is faster. A figure somewhat above 1
-is noise, or a tensor of which, with half of the reads left out, more stays in
-the cache.
+and a dropped one that or a fill, whichever is faster. AddTo reads both tensors
+and writes one where an element is kept, and nothing where it is dropped. A
+figure somewhat above 1 is noise, or a tensor of which, with half of the reads
+left out, more stays in the cache.
+
+The full suite compares ratios of medians, rounded to two digits, with what is
+aimed at. The verdict is on the best tier; AVX2 is measured beside AVX-512. It
+takes one to two minutes and 2 GB of memory, as a sweep does.
+
+NumPy has no bfloat16. To apply dropout to such data save their bits as uint16
+and give -type bfloat16; the output is uint16 again.
 
 Exit status: 0 if all went well, 1 if something failed or a result is wrong, 2
 if the flags are wrong.

@@ -23,28 +23,47 @@ func (b *Bandwidth) offer(gbs float64, by string) {
 type Bandwidths struct {
 	Case   string    `json:"case"`
 	Bytes  int       `json:"bytes"`
-	Copy   Bandwidth `json:"copy"`   // read here, write there
-	Fill   Bandwidth `json:"fill"`   // write
-	Update Bandwidth `json:"update"` // read and write back
+	Copy   Bandwidth `json:"copy"`         // read here, write there
+	Fill   Bandwidth `json:"fill"`         // write
+	Update Bandwidth `json:"update"`       // read and write back
+	Add    Bandwidth `json:"add,omitzero"` // read both, write one back
 }
 
 // work is what a call has to do at least.
 type work struct {
-	order   layout.Order
-	dropped float64 // share of the elements
-	inPlace bool
+	order        layout.Order
+	dropped      float64 // share of the elements
+	inPlace, add bool
+}
+
+// op names the function that does the work.
+func (w work) op() string {
+	if w.add {
+		return "AddTo"
+	}
+	return "Apply"
+}
+
+// of returns the bandwidth that a kept element is subject to.
+func (b *Bandwidths) of(w work) *Bandwidth {
+	switch {
+	case w.add:
+		return &b.Add
+	case w.inPlace:
+		return &b.Update
+	}
+	return &b.Copy
 }
 
 // limit returns the throughput of the work where memory is all that takes time.
 func (b Bandwidths) limit(w work) float64 {
-	kept := b.Copy.GBs
-	if w.inPlace {
-		kept = b.Update.GBs
+	kept := b.of(w).GBs
+	switch {
+	case w.order == layout.NHWC: // on a cache line are channels of both kinds
+		return kept
+	case w.add: // a dropped plane stays as it is
+		return kept / (1 - w.dropped)
 	}
-	dropped := kept // on a cache line of channels-last data are channels of both kinds
-	if w.order != layout.NHWC {
-		// A dropped plane need not be read, but may be if that is no slower.
-		dropped = max(kept, b.Fill.GBs)
-	}
-	return 1 / ((1-w.dropped)/kept + w.dropped/dropped)
+	// A dropped plane need not be read, but may be if that is no slower.
+	return 1 / ((1-w.dropped)/kept + w.dropped/max(kept, b.Fill.GBs))
 }

@@ -59,7 +59,7 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 	}
 	report := newReport()
 	text := stdout
-	if o.json {
+	if o.json || o.benchstat {
 		text = io.Discard
 	}
 	if err := report.Machine.print(text); err != nil {
@@ -91,22 +91,56 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 	}
 
 	if o.rounds > 0 {
-		if err := report.measure(workloads, all, o.rounds, progress(stderr)); err != nil {
-			return err
-		}
-		if err := report.printTable(text); err != nil {
+		report.Rounds = o.rounds
+		if err := report.run(o, all, progressOn(stderr), text); err != nil {
 			return err
 		}
 	}
-	if o.json {
+	switch {
+	case o.json:
 		return writeJSON(stdout, report)
+	case o.benchstat:
+		return report.printSamples(stdout)
 	}
 	return nil
 }
 
-// progress returns what begins a progress bar of so many steps. It returns a
-// function to call after every step, which draws only where w is a terminal.
-func progress(w io.Writer) func(what string, steps int) (step func()) {
+// run measures what the flags ask for and prints it.
+func (r *Report) run(o options, all []featureMap, begin progress, text io.Writer) error {
+	if o.sweep != "" {
+		return r.runSweep(o.sweep, all, begin, text)
+	}
+	r.Suite = o.suite
+	if o.suite == suiteFull {
+		if err := r.measureFull(sizes, all, begin); err != nil {
+			return err
+		}
+		return r.printFigures(text)
+	}
+	if err := r.measureMaps(workloads, all, begin); err != nil {
+		return err
+	}
+	return r.printTable(text)
+}
+
+func (r *Report) runSweep(path string, all []featureMap, begin progress, text io.Writer) error {
+	if err := r.measureSweep(sweepFrom, sweepTo, all, begin); err != nil {
+		return err
+	}
+	if err := r.printTable(text); err != nil {
+		return err
+	}
+	if err := r.drawSweep(path); err != nil {
+		return err
+	}
+	r.Sweep = path
+	_, err := fmt.Fprintf(text, "wrote %s\n", path)
+	return err
+}
+
+// progressOn returns what begins a progress bar on w, which is drawn only where
+// that is a terminal.
+func progressOn(w io.Writer) progress {
 	return func(what string, steps int) func() {
 		f, ok := w.(*os.File)
 		if !ok || !term.IsTerminal(int(f.Fd())) {

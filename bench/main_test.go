@@ -65,7 +65,19 @@ func TestBadUsage(t *testing.T) {
 		{"-input x.npy -output y.npy", "-input without -layout, want the order of the tensor's axes: NCHW, NHWC"},
 		{"-input x.npy -layout NCHW", "want -output, -png or -json"},
 		{"-input x.npy -layout NCHW -output y.npy -rounds 3", "-rounds is for the benchmark"},
+		{"-input x.npy -layout NCHW -output y.npy -suite full", "-suite is for the benchmark"},
+		{"-input x.npy -layout NCHW -output y.npy -sweep x.svg", "-sweep is for the benchmark"},
+		{"-input x.npy -layout NCHW -output y.npy -benchstat", "-benchstat is for the benchmark"},
+		{"-input x.npy -layout NCHW -output y.npy -type half", "want float16, bfloat16, float32 or float64"},
+		{"-type bfloat16", "-type without -input"},
+		{"-suite all", "want maps or full"},
+		{"-suite full -rounds 0", "-suite with -rounds 0, want 1 or more"},
+		{"-sweep x.svg -rounds 0", "-sweep with -rounds 0"},
+		{"-benchstat -rounds 0", "-benchstat with -rounds 0"},
+		{"-suite maps -sweep x.svg", "-sweep and -suite, want one of them"},
+		{"-json -benchstat", "-json and -benchstat, want one of them"},
 		{"-input=", "-input is empty"},
+		{"-sweep=", "-sweep is empty"},
 	} {
 		status, stdout, stderr := bench(strings.Fields(c.args)...)
 		if status != 2 || stdout != "" || !strings.Contains(stderr, c.want) {
@@ -77,6 +89,10 @@ func TestBadUsage(t *testing.T) {
 func TestFailures(t *testing.T) {
 	x := save(t, 2, 3, 4, 4)
 	dir := filepath.Dir(x)
+	words := filepath.Join(t.TempDir(), "words.npy")
+	if err := npy.Of(make([]uint16, 6), 1, 2, 3).WriteFile(words); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
@@ -86,6 +102,9 @@ func TestFailures(t *testing.T) {
 		{[]string{"-input", x, "-layout", "NCHW8c", "-json"}, "want the 5 dims N, C/8, H, W, 8"},
 		{[]string{"-input", x, "-layout", "NCHW", "-output", dir + "/none/y.npy"}, "y.npy"},
 		{[]string{"-input", x, "-layout", "NCHW", "-png", dir + "/none/y.png"}, "y.png"},
+		{[]string{"-input", words, "-layout", "NCW", "-json"}, "(1, 2, 3) of <u2, want an array of floats, or -type bfloat16"},
+		{[]string{"-input", words, "-layout", "NCW", "-type", "float16", "-json"}, "<u2, want an array of float16 for -type float16"},
+		{[]string{"-input", x, "-layout", "NCHW", "-type", "bfloat16", "-json"}, "<f4, want an array of uint16 for -type bfloat16"},
 		{[]string{"-input", save(t, 0, 3, 4, 4), "-layout", "NCHW", "-png", dir + "/y.png"}, "no elements"},
 	} {
 		status, _, stderr := bench(c.args...)
@@ -180,6 +199,146 @@ func TestInputBlockedAndFloat64(t *testing.T) {
 	}
 }
 
+func TestInputHalves(t *testing.T) {
+	src := make([]uint16, 3*4*5)
+	for i := range src {
+		src[i] = 0x3c00 + 13*uint16(i) // of either type between 0.007 and 2
+	}
+	g, err := layout.NCW.Of(3, 4, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := spatialdropout.New(0.3, spatialdropout.WithSeed(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := d.Draw(g)
+	if kept := m.CountKept(); kept == 0 || kept == 12 {
+		t.Fatalf("%d of 12 kept, want some of each", kept)
+	}
+	halves := make([]npy.Float16, len(src))
+	for i, x := range src {
+		halves[i] = npy.Float16(x)
+	}
+	for _, c := range []struct {
+		in    *npy.Array
+		apply func(dst, src []uint16, m *mask.Mask, g layout.Geometry, w ...spatialdropout.Workers) error
+		kind  []string
+		says  string
+	}{
+		{npy.Of(halves, 3, 4, 5), spatialdropout.ApplyF16[uint16], nil, "(3, 4, 5) of <f2 in NCW"},
+		{npy.Of(halves, 3, 4, 5), spatialdropout.ApplyF16[uint16], []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
+		{npy.Of(src, 3, 4, 5), spatialdropout.ApplyBF16[uint16], []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, taken for bfloat16, in NCW"},
+	} {
+		x := filepath.Join(t.TempDir(), "x.npy")
+		if err := c.in.WriteFile(x); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := bench(append(c.kind, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out", "-png", x+".png")...)
+		if status != 0 || !strings.Contains(stdout, c.says) {
+			t.Fatalf("status %d, stdout %q, stderr %q, want %q", status, stdout, stderr, c.says)
+		}
+		want := make([]uint16, len(src))
+		if err := c.apply(want, src, m, g); err != nil {
+			t.Fatal(err)
+		}
+		out, err := npy.ReadFile(x + ".out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want {
+			var got uint16
+			switch data := out.Data.(type) {
+			case []npy.Float16:
+				got = uint16(data[i])
+			case []uint16:
+				got = data[i]
+			}
+			if got != w {
+				t.Errorf("%s: element %d is %04x, want %04x", c.says, i, got, w)
+			}
+		}
+	}
+}
+
+func TestFormatsByHand(t *testing.T) {
+	for _, c := range []struct {
+		f    format
+		bits uint16
+		x    float64
+	}{
+		{binary16, 0x3c00, 1}, {binary16, 0xc000, -2}, {binary16, 0x3555, 0x1.554p-2},
+		{binary16, 0x7bff, 65504}, {binary16, 0x0400, 0x1p-14}, {binary16, 0x03ff, 0x1.ff8p-15}, {binary16, 0x8001, -0x1p-24},
+		{brain16, 0x3f80, 1}, {brain16, 0xc000, -2}, {brain16, 0x3eab, 0x1.56p-2},
+		{brain16, 0x7f7f, 0x1.fep127}, {brain16, 0x0080, 0x1p-126}, {brain16, 0x0001, 0x1p-133},
+	} {
+		if x := c.f.value(c.bits); x != c.x {
+			t.Errorf("%v: %04x has the value %v, want %v", c.f, c.bits, x, c.x)
+		}
+		if bits := c.f.round(c.x); bits != c.bits {
+			t.Errorf("%v: %v has the bits %04x, want %04x", c.f, c.x, bits, c.bits)
+		}
+	}
+}
+
+func TestFormatsRoundToNearestEven(t *testing.T) {
+	for _, f := range []format{binary16, brain16} {
+		infinity := f.infinity()
+		if !math.IsInf(f.value(infinity), 1) || f.round(math.Inf(-1)) != 1<<15|infinity || !math.IsNaN(f.value(f.round(math.NaN()))) {
+			t.Errorf("%v: infinity and NaN do not come back", f)
+		}
+		for bits := range infinity {
+			x, next := f.value(bits), f.value(bits+1)
+			if bits+1 == infinity { // it is rounded to as if the exponents went on
+				next = 2*x - f.value(bits-1)
+			}
+			even := bits + bits&1
+			between := (x + next) / 2 // a float64 has it to the bit
+			for _, c := range []struct {
+				x    float64
+				want uint16
+			}{{x, bits}, {between, even}, {math.Nextafter(between, 0), bits}, {math.Nextafter(between, next), bits + 1}} {
+				if got := f.round(c.x); got != c.want {
+					t.Fatalf("%v: %v is rounded to %04x, want %04x", f, c.x, got, c.want)
+				}
+				if got := f.round(-c.x); got != 1<<15|c.want {
+					t.Fatalf("%v: %v is rounded to %04x, want %04x", f, -c.x, got, 1<<15|c.want)
+				}
+			}
+		}
+	}
+}
+
+func TestHalvesByHand(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		mul, add           func(x, y uint16) uint16
+		x, y, product, sum uint16
+	}{
+		// 3·(1+2⁻¹⁰) lies between two numbers, the even one is above.
+		{name: "float16", mul: float16Words(float16s.mul), add: float16Words(float16s.add), x: 0x4200, y: 0x3c01, product: 0x4202, sum: 0x4400},
+		// 3·(1+2⁻⁷) likewise.
+		{name: "bfloat16", mul: bfloat16s.mul, add: bfloat16s.add, x: 0x4040, y: 0x3f81, product: 0x4042, sum: 0x4080},
+	} {
+		if got := c.mul(c.x, c.y); got != c.product {
+			t.Errorf("%s: product %04x, want %04x", c.name, got, c.product)
+		}
+		if got := c.add(c.x, c.y); got != c.sum {
+			t.Errorf("%s: sum %04x, want %04x", c.name, got, c.sum)
+		}
+	}
+	if of := float16s.of(1 / (1 - float16s.barely)); of != 0x3c01 {
+		t.Errorf("float16: the factor just above 1 is %04x", of)
+	}
+	if of := bfloat16s.of(1 / (1 - bfloat16s.barely)); of != 0x3f81 {
+		t.Errorf("bfloat16: the factor just above 1 is %04x", of)
+	}
+}
+
+func float16Words(f func(x, y npy.Float16) npy.Float16) func(x, y uint16) uint16 {
+	return func(x, y uint16) uint16 { return uint16(f(npy.Float16(x), npy.Float16(y))) }
+}
+
 func TestReferenceByHand(t *testing.T) {
 	m, err := mask.New(1, 2, 0.5, mask.Select)
 	if err != nil {
@@ -197,7 +356,7 @@ func TestReferenceByHand(t *testing.T) {
 		{layout.NHWC, false, []float32{1, nan, 3, 4}, make([]float32, 4), []float32{2, 0, 6, 0}},
 		{layout.NHWC, true, []float32{1, nan, 3, 4}, []float32{10, 20, 30, 40}, []float32{12, 20, 36, 40}},
 	} {
-		reference(c.dst, c.src, shape{1, 2, 1, 2}, c.order, m, c.add)
+		float32s.reference(c.dst, c.src, shape{1, 2, 1, 2}, c.order, m, c.add)
 		if err := compare(c.dst, c.want, shape{1, 2, 1, 2}, c.order); err != nil {
 			t.Errorf("%v, add %v: got %v, want %v", c.order, c.add, c.dst, c.want)
 		}
@@ -210,7 +369,7 @@ func TestVerifyFindsAPlantedMismatch(t *testing.T) {
 	for i := range data {
 		data[i] = float32(i) - 17.3
 	}
-	good := library[float32]()
+	good := float32s
 	v := Verified{Map: "small", Shape: s}
 	if err := verifyAs(&v, data, kernel.Tiers(), good); err != nil {
 		t.Fatal(err)
@@ -245,7 +404,8 @@ func TestJSON(t *testing.T) {
 	r := newReport()
 	steps := 0
 	progress := func(_ string, n int) func() { steps += n; return func() { steps-- } }
-	if err := r.measure([]workload{{"tiny", "deep", shape{3, 8, 7, 7}}}, all, 2, progress); err != nil {
+	r.Rounds = 2
+	if err := r.measureMaps([]workload{{"tiny", "deep", shape{3, 8, 7, 7}}}, all, progress); err != nil {
 		t.Fatal(err)
 	}
 	if steps != 0 {
@@ -282,24 +442,27 @@ func TestJSON(t *testing.T) {
 }
 
 func TestLimit(t *testing.T) {
-	b := Bandwidths{Copy: Bandwidth{GBs: 10}, Fill: Bandwidth{GBs: 30}, Update: Bandwidth{GBs: 20}}
+	b := Bandwidths{Copy: Bandwidth{GBs: 10}, Fill: Bandwidth{GBs: 30}, Update: Bandwidth{GBs: 20}, Add: Bandwidth{GBs: 8}}
 	for _, c := range []struct {
 		w    work
 		want float64
 	}{
-		{work{layout.NCHW, 0, false}, 10},
-		{work{layout.NCHW, 1, false}, 30},
-		{work{layout.NCHW, 0.5, false}, 15}, // 1 / (0.5/10 + 0.5/30)
-		{work{layout.NCHW, 0.5, true}, 24},  // 1 / (0.5/20 + 0.5/30)
-		{work{layout.NHWC, 0.5, false}, 10},
-		{work{layout.NHWC, 0.5, true}, 20},
+		{work{order: layout.NCHW}, 10},
+		{work{order: layout.NCHW, dropped: 1}, 30},
+		{work{order: layout.NCHW, dropped: 0.5}, 15},                // 1 / (0.5/10 + 0.5/30)
+		{work{order: layout.NCHW, dropped: 0.5, inPlace: true}, 24}, // 1 / (0.5/20 + 0.5/30)
+		{work{order: layout.NHWC, dropped: 0.5}, 10},
+		{work{order: layout.NHWC, dropped: 0.5, inPlace: true}, 20},
+		{work{order: layout.NCHW, add: true}, 8},
+		{work{order: layout.NCHW, dropped: 0.75, add: true}, 32},
+		{work{order: layout.NHWC, dropped: 0.75, add: true}, 8},
 	} {
 		if got := b.limit(c.w); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%+v: limit %v, want %v", c.w, got, c.want)
 		}
 	}
 	b.Fill.GBs = 5 // a slow fill is not worth it: reading costs less
-	if got := b.limit(work{layout.NCHW, 0.5, true}); got != 20 {
+	if got := b.limit(work{order: layout.NCHW, dropped: 0.5, inPlace: true}); got != 20 {
 		t.Errorf("limit %v with a slow fill, want 20", got)
 	}
 	b.Copy.offer(9, "slower")

@@ -23,7 +23,6 @@ import (
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/bench/npy"
-	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -45,7 +44,7 @@ const (
 
 // panelOf returns the panel of an array of the given shape, which lies in memory
 // as g says.
-func panelOf[T kernel.Float](o options, name string, dst, src []T, m *mask.Mask, g layout.Geometry, shape []int) (panel, error) {
+func panelOf[T element](o options, k kind[T], name string, dst, src []T, m *mask.Mask, g layout.Geometry, shape []int) (panel, error) {
 	if g.Len() == 0 {
 		return panel{}, fmt.Errorf("%s: %s has no elements, want some to draw", name, dims(shape))
 	}
@@ -53,8 +52,8 @@ func panelOf[T kernel.Float](o options, name string, dst, src []T, m *mask.Mask,
 	channels := min(g.Channels(), maxTiles, max(1, maxPixels/g.Spatial()))
 	p := panel{
 		title:  fmt.Sprintf("%s   %s in %v   rate %v, seed %d", name, dims(shape), o.order, o.rate, o.seed),
-		before: planesOf(src, g, channels),
-		after:  planesOf(dst, g, channels),
+		before: planesOf(k.value, src, g, channels),
+		after:  planesOf(k.value, dst, g, channels),
 		height: g.Spatial() / w, width: w,
 	}
 	if o.step > 0 {
@@ -94,7 +93,7 @@ func planeWidth(o layout.Order, shape []int, g layout.Geometry) int {
 }
 
 // planesOf returns the planes of the first channels.
-func planesOf[T kernel.Float](data []T, g layout.Geometry, channels int) [][]float64 {
+func planesOf[T element](value func(T) float64, data []T, g layout.Geometry, channels int) [][]float64 {
 	planes := make([][]float64, channels)
 	var visit func(k, at, trial int)
 	visit = func(k, at, trial int) {
@@ -102,7 +101,7 @@ func planesOf[T kernel.Float](data []T, g layout.Geometry, channels int) [][]flo
 			return
 		}
 		if k == g.Depth() {
-			planes[trial] = append(planes[trial], float64(data[at]))
+			planes[trial] = append(planes[trial], value(data[at]))
 			return
 		}
 		axis := g.Axis(k)
@@ -128,7 +127,7 @@ func drawMaps(o options, all []featureMap) error {
 		if err := spatialdropout.Apply(dst, src, mk, g); err != nil {
 			return err
 		}
-		p, err := panelOf(o, m.name, dst, src, mk, g, m.shape.dims(o.order))
+		p, err := panelOf(o, float32s, m.name, dst, src, mk, g, m.shape.dims(o.order))
 		if err != nil {
 			return err
 		}

@@ -15,11 +15,16 @@ type Report struct {
 	Machine    Machine      `json:"machine"`
 	Verified   []Verified   `json:"verification"`
 	Timed      int          `json:"timed_results_verified"` // calls to time that were verified first
+	Suite      string       `json:"suite,omitempty"`
 	Rounds     int          `json:"rounds"`
 	Draw       *Draw        `json:"draw,omitempty"`
 	Bandwidths []Bandwidths `json:"bandwidths"`
 	Results    []Result     `json:"results"` // throughput in GB/s
+	Figures    []Figure     `json:"figures,omitempty"`
 	PNG        string       `json:"png,omitempty"`
+	Sweep      string       `json:"sweep,omitempty"`
+
+	timed []*contender
 }
 
 // Machine is what a run took place on.

@@ -16,6 +16,7 @@ import (
 type Applied struct {
 	Input        string  `json:"input"`
 	Array        string  `json:"array"` // as NumPy writes shape and type
+	Type         string  `json:"type"`
 	Shape        []int   `json:"shape"`
 	Layout       string  `json:"layout"`
 	Rate         float64 `json:"rate"`
@@ -33,8 +34,12 @@ type Applied struct {
 }
 
 func (a Applied) print(w io.Writer) error {
+	array := a.Array
+	if a.Type == bfloat16s.name {
+		array += ", taken for bfloat16," // the array does not say so
+	}
 	line := fmt.Sprintf("%s: %s in %s, rate %v, seed %d, step %d: kept %d of %d×%d channels, dropped %d",
-		a.Input, a.Array, a.Layout, a.Rate, a.Seed, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
+		a.Input, array, a.Layout, a.Rate, a.Seed, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
 	switch {
 	case a.Output != "" && a.PNG != "":
 		line += ", wrote " + a.Output + " and " + a.PNG
@@ -51,6 +56,10 @@ func benchTensor(o options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	name, err := o.kindOf(in)
+	if err != nil {
+		return err
+	}
 	g, err := geometryOf(o.order, in.Shape)
 	if err != nil {
 		return fmt.Errorf("%s: %v in %v: %w", o.input, in, o.order, err)
@@ -61,17 +70,19 @@ func benchTensor(o options, stdout io.Writer) error {
 	}
 	done := outcomeOf(m)
 	a := Applied{
-		Input: o.input, Array: in.String(), Shape: in.Shape, Layout: o.order.String(),
+		Input: o.input, Array: in.String(), Type: name, Shape: in.Shape, Layout: o.order.String(),
 		Rate: o.rate, Seed: o.seed, Step: o.step, SampleOffset: o.offset, Policy: m.Policy().String(),
 		Samples: m.Samples(), Channels: m.Channels(), Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
 	}
 	switch x := in.Data.(type) {
+	case []npy.Float16:
+		err = applyTo(o, in, x, float16s, m, g)
 	case []float32:
-		err = applyTo(o, in, x, m, g)
+		err = applyTo(o, in, x, float32s, m, g)
 	case []float64:
-		err = applyTo(o, in, x, m, g)
-	default:
-		err = fmt.Errorf("%s: %v, want float32 or float64", o.input, in)
+		err = applyTo(o, in, x, float64s, m, g)
+	case []uint16:
+		err = applyTo(o, in, x, bfloat16s, m, g)
 	}
 	if err != nil {
 		return err
@@ -82,10 +93,35 @@ func benchTensor(o options, stdout io.Writer) error {
 	return a.print(stdout)
 }
 
+// kindOf returns the name of the kind of numbers in an array.
+func (o options) kindOf(in *npy.Array) (string, error) {
+	var name string
+	switch in.Data.(type) {
+	case []npy.Float16:
+		name = float16s.name
+	case []float32:
+		name = float32s.name
+	case []float64:
+		name = float64s.name
+	case []uint16:
+		if name = bfloat16s.name; o.kind == "" {
+			return "", fmt.Errorf("%s: %v, want an array of floats, or -type bfloat16 if that is what it holds", o.input, in)
+		}
+	}
+	if o.kind != "" && o.kind != name {
+		want := o.kind
+		if want == bfloat16s.name {
+			want = "uint16"
+		}
+		return "", fmt.Errorf("%s: %v, want an array of %s for -type %s", o.input, in, want, o.kind)
+	}
+	return name, nil
+}
+
 // applyTo writes src, the data of in, with dropout to the files that o names.
-func applyTo[T npy.Element](o options, in *npy.Array, src []T, m *mask.Mask, g layout.Geometry) error {
+func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Mask, g layout.Geometry) error {
 	dst := make([]T, len(src))
-	if err := spatialdropout.Apply(dst, src, m, g, spatialdropout.Workers(o.workers)); err != nil {
+	if err := k.apply(dst, src, m, g, spatialdropout.Workers(o.workers)); err != nil {
 		return err
 	}
 	if o.output != "" {
@@ -96,7 +132,7 @@ func applyTo[T npy.Element](o options, in *npy.Array, src []T, m *mask.Mask, g l
 	if o.png == "" {
 		return nil
 	}
-	p, err := panelOf(o, filepath.Base(o.input), dst, src, m, g, in.Shape)
+	p, err := panelOf(o, k, filepath.Base(o.input), dst, src, m, g, in.Shape)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -15,8 +14,9 @@ import (
 )
 
 const verifyText = `Every result is compared with a plain loop: Apply and AddTo, forward and
-backward, in place and not, in NCHW and NHWC (one mask for both), float32 and
-float64, select and multiply, 1 and 3 workers, on every tier.
+backward, in place and not, in NCHW and NHWC (one mask for both), float32,
+float64, float16 and bfloat16, select and multiply, 1 and 3 workers, on every
+tier.
 
 `
 
@@ -51,16 +51,6 @@ func (v Verified) print(w io.Writer, tiers []string) error {
 	return err
 }
 
-// operator is Apply or AddTo.
-type operator[T kernel.Float] func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error
-
-// operators are what is verified.
-type operators[T kernel.Float] struct{ apply, addTo operator[T] }
-
-func library[T kernel.Float]() operators[T] {
-	return operators[T]{spatialdropout.Apply[T], spatialdropout.AddTo[T]}
-}
-
 const verifySeed = 42
 
 var (
@@ -70,22 +60,29 @@ var (
 )
 
 // verifyMap compares Apply and AddTo with the reference on every tier, forward
-// and backward, in NCHW and NHWC, as float32 and float64, in place and not.
+// and backward, in NCHW and NHWC, as each kind of numbers, in place and not.
 func verifyMap(m featureMap, tiers []string) (Verified, error) {
 	defer useTier(kernel.Tier())
 	v := Verified{Map: m.name, Shape: m.shape}
 	for _, rate := range verifyRates {
 		v.Kept = append(v.Kept, outcomeOf(drawFor(m.shape, layout.NCHW, rate, mask.Select)))
 	}
-	if err := verifyAs(&v, m.data, tiers, library[float32]()); err != nil {
-		return v, err
+	err := verifyAs(&v, m.data, tiers, float32s)
+	if err == nil {
+		wide := make([]float64, len(m.data))
+		for i, x := range m.data {
+			// The last bits are set too, so that products need rounding.
+			wide[i] = float64(x) * (1 + 0x1p-30)
+		}
+		err = verifyAs(&v, wide, tiers, float64s)
 	}
-	wide := make([]float64, len(m.data))
-	for i, x := range m.data {
-		// The last bits are set too, so that products need rounding.
-		wide[i] = float64(x) * (1 + 0x1p-30)
+	if err == nil {
+		err = verifyAs(&v, as(float16s, m.data), tiers, float16s)
 	}
-	return v, verifyAs(&v, wide, tiers, library[float64]())
+	if err == nil {
+		err = verifyAs(&v, as(bfloat16s, m.data), tiers, bfloat16s)
+	}
+	return v, err
 }
 
 // drawFor returns the mask for a tensor in the given order.
@@ -96,7 +93,7 @@ func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Ma
 }
 
 // verifyAs verifies the operators on data, which lies in NCHW, and counts in v.
-func verifyAs[T kernel.Float](v *Verified, data []T, tiers []string, ops operators[T]) error {
+func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error {
 	gradient := slices.Clone(data)
 	slices.Reverse(gradient)
 	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
@@ -113,14 +110,14 @@ func verifyAs[T kernel.Float](v *Verified, data []T, tiers []string, ops operato
 					}
 				}
 				for _, c := range []check[T]{
-					{"Apply forward", ops.apply, false, false, dy, x},
-					{"Apply forward in place", ops.apply, false, true, x, x},
-					{"Apply backward", ops.apply, false, false, x, dy},
-					{"Apply backward in place", ops.apply, false, true, dy, dy},
-					{"AddTo", ops.addTo, true, false, x, dy},
-					{"AddTo in place", ops.addTo, true, true, dy, dy},
+					{"Apply forward", k.apply, false, false, dy, x},
+					{"Apply forward in place", k.apply, false, true, x, x},
+					{"Apply backward", k.apply, false, false, x, dy},
+					{"Apply backward in place", k.apply, false, true, dy, dy},
+					{"AddTo", k.addTo, true, false, x, dy},
+					{"AddTo in place", k.addTo, true, true, dy, dy},
 				} {
-					if err := c.run(v, m, o, tiers); err != nil {
+					if err := c.run(v, k, m, o, tiers); err != nil {
 						return err
 					}
 				}
@@ -131,16 +128,16 @@ func verifyAs[T kernel.Float](v *Verified, data []T, tiers []string, ops operato
 }
 
 // check is one call that is compared with the reference.
-type check[T kernel.Float] struct {
+type check[T element] struct {
 	name         string
 	op           operator[T]
 	add, inPlace bool
 	old, src     []T // dst before the call, and src
 }
 
-func (c check[T]) run(v *Verified, m *mask.Mask, o layout.Order, tiers []string) error {
+func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tiers []string) error {
 	want := slices.Clone(c.old)
-	reference(want, c.src, v.Shape, o, m, c.add)
+	k.reference(want, c.src, v.Shape, o, m, c.add)
 	dst := make([]T, len(want))
 	for _, tier := range tiers {
 		useTier(tier)
@@ -150,7 +147,7 @@ func (c check[T]) run(v *Verified, m *mask.Mask, o layout.Order, tiers []string)
 			if c.inPlace {
 				src = dst
 			}
-			where := fmt.Sprintf("%s, %v %T, %s, %s, rate %v, %v, %d workers", v.Map, o, dst[0], tier, c.name, m.Rate(), m.Policy(), workers)
+			where := fmt.Sprintf("%s, %v %s, %s, %s, rate %v, %v, %d workers", v.Map, o, k.name, tier, c.name, m.Rate(), m.Policy(), workers)
 			if err := c.op(dst, src, m, v.Shape.geometry(o), workers); err != nil {
 				return fmt.Errorf("%s: %w", where, err)
 			}
@@ -166,8 +163,8 @@ func (c check[T]) run(v *Verified, m *mask.Mask, o layout.Order, tiers []string)
 
 // reference does to dst what Apply and AddTo document, one logical index after
 // the other. Of the library it uses the mask's decisions alone.
-func reference[T kernel.Float](dst, src []T, s shape, o layout.Order, m *mask.Mask, add bool) {
-	kept := T(1 / (1 - m.Rate()))
+func (k kind[T]) reference(dst, src []T, s shape, o layout.Order, m *mask.Mask, add bool) {
+	kept := k.of(1 / (1 - m.Rate()))
 	for n := range s.samples() {
 		for c := range s.channels() {
 			factor, skip := kept, false
@@ -176,14 +173,14 @@ func reference[T kernel.Float](dst, src []T, s shape, o layout.Order, m *mask.Ma
 			}
 			for p := range s.spatial() {
 				i := s.at(o, n, c, p)
-				product := T(src[i] * factor)
+				product := k.mul(src[i], factor)
 				switch {
 				case !add && skip:
 					dst[i] = 0
 				case !add:
 					dst[i] = product
 				case !skip:
-					dst[i] += product
+					dst[i] = k.add(dst[i], product)
 				}
 			}
 		}
@@ -192,7 +189,7 @@ func reference[T kernel.Float](dst, src []T, s shape, o layout.Order, m *mask.Ma
 
 // compare returns an error that says where got, in memory, first differs from
 // want in a bit.
-func compare[T kernel.Float](got, want []T, s shape, o layout.Order) error {
+func compare[T element](got, want []T, s shape, o layout.Order) error {
 	i := 0
 	for i < len(want) && bitsOf(got[i]) == bitsOf(want[i]) {
 		i++
@@ -207,11 +204,4 @@ func compare[T kernel.Float](got, want []T, s shape, o layout.Order) error {
 	}
 	digits := 2 * int(unsafe.Sizeof(got[i]))
 	return fmt.Errorf("element %d (sample %d, channel %d, position %d) has bits %0*x, want %0*x", i, n, c, p, digits, bitsOf(got[i]), digits, bitsOf(want[i]))
-}
-
-func bitsOf[T kernel.Float](x T) uint64 {
-	if unsafe.Sizeof(x) == 4 {
-		return uint64(math.Float32bits(float32(x)))
-	}
-	return math.Float64bits(float64(x))
 }

@@ -2,6 +2,10 @@ package main
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/kernel"
@@ -29,102 +33,185 @@ var workloads = []workload{
 // parallelFrom is the size in bytes from which two workers are measured too.
 const parallelFrom = 16 << 20
 
-// tensor is a workload in memory.
-type tensor struct {
-	name  string
-	shape shape
-	dst   []float32
-	src   map[layout.Order][]float32
-	masks []*mask.Mask // nothing dropped, and as drawn at rate 0.5
-}
-
-// barely is a rate whose factor, in float32, is the next number but one after
-// 1: scaled in place over and over, data stay what they are. factor is that.
-const (
-	barely         = 0x1p-22
-	factor float32 = 1 + 0x1p-22
-)
-
-// load brings a workload to memory.
-func (w workload) load(m featureMap) *tensor {
-	t := &tensor{name: w.name, shape: w.shape}
-	if t.shape == (shape{}) {
-		t.shape = m.shape
+// contest brings a workload to memory, to be done in both orders, in place and
+// not, with nothing dropped and with half of the channels.
+func (w workload) contest(m featureMap, tiers []string) contest {
+	s := w.shape
+	if s == (shape{}) {
+		s = m.shape
 	}
-	first := make([]float32, t.shape.len())
-	for at := 0; at < len(first); {
-		at += copy(first[at:], m.data)
-	}
-	t.dst = make([]float32, len(first))
-	t.src = map[layout.Order][]float32{layout.NCHW: first, layout.NHWC: inOrder(first, t.shape, layout.NHWC)}
-
-	whole, err := mask.New(t.shape.samples(), t.shape.channels(), barely, mask.Select)
-	must(err)
-	part, err := mask.New(t.shape.samples(), t.shape.channels(), barely, mask.Select)
-	must(err)
-	drawn := drawFor(t.shape, layout.NCHW, 0.5, mask.Select)
-	for n := range part.Samples() {
-		for c := range part.Channels() {
-			part.Set(n, c, drawn.Kept(n, c))
-		}
-	}
-	t.masks = []*mask.Mask{whole, part}
-	return t
-}
-
-func (t *tensor) bytes() int { return 4 * t.shape.len() }
-
-// row is a Result in the making.
-type row struct {
-	work
-	mask   *mask.Mask
-	kernel map[string]*contender
-	plain  *contender
-	two    *contender
-}
-
-// rows returns the rows of a tensor, with their contenders.
-func (t *tensor) rows(tiers []string) []*row {
-	var all []*row
+	first := repeated(m.data, s.len())
+	t := &tensor[float32]{float32s, make([]float32, len(first)), map[layout.Order][]float32{
+		layout.NCHW: first, layout.NHWC: inOrder(first, s, layout.NHWC),
+	}}
+	c := contest{name: w.name, bytes: 4 * s.len(), tiers: tiers, probes: probes(t, s, tiers[0])}
 	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
 		for _, inPlace := range []bool{false, true} {
-			for _, m := range t.masks {
-				r := &row{mask: m, kernel: map[string]*contender{}}
-				r.work = work{o, 1 - float64(m.CountKept())/float64(m.Samples()*m.Channels()), inPlace}
-				g, dst, src := t.shape.geometry(o), t.dst, t.src[o]
-				if inPlace {
-					src = dst
+			for _, m := range masks(s, barely, drawFor(s, layout.NCHW, 0.5, mask.Select)) {
+				work := work{order: o, inPlace: inPlace}
+				r := t.row(work, s, m, tiers)
+				r.plain = plain(t, work, s, m, tiers[0])
+				if c.bytes >= parallelFrom {
+					r.two = t.calls(work, s, m, 2, tiers[:1])
 				}
-				apply := func(tier string, workers spatialdropout.Workers) *contender {
-					return &contender{tier: tier, run: func() { must(spatialdropout.Apply(dst, src, m, g, workers)) }}
-				}
-				for _, tier := range tiers {
-					r.kernel[tier] = apply(tier, 1)
-				}
-				if t.bytes() >= parallelFrom {
-					r.two = apply(tiers[0], 2)
-				}
-				r.plain = &contender{tier: tiers[0], run: plain(o, dst, src, m, t.shape)}
-				all = append(all, r)
+				c.rows = append(c.rows, r)
 			}
 		}
+	}
+	return c
+}
+
+// measureMaps verifies and times workloads.
+func (r *Report) measureMaps(loads []workload, all []featureMap, begin progress) error {
+	for _, w := range loads {
+		i := slices.IndexFunc(all, func(m featureMap) bool { return m.name == w.source })
+		if err := r.measure(w.contest(all[i], r.Machine.Tiers), begin); err != nil {
+			return err
+		}
+		runtime.GC() // before the next tensor there should be no other
+	}
+	r.measureDraw()
+	return nil
+}
+
+// repeated returns n elements, data again and again.
+func repeated[T any](data []T, n int) []T {
+	all := make([]T, n)
+	for at := 0; at < n; {
+		at += copy(all[at:], data)
 	}
 	return all
 }
 
+// drawn is a mask for measuring. Its kept channels have a factor just above 1,
+// see kind.barely, whatever rate they were drawn at.
+type drawn struct {
+	*mask.Mask
+	rate float64
+}
+
+func (d drawn) dropped() float64 {
+	return 1 - float64(d.CountKept())/float64(d.Samples()*d.Channels())
+}
+
+// masks returns one mask in which nothing is dropped and one that decides as
+// half does.
+func masks(s shape, barely float64, half *mask.Mask) []drawn {
+	whole, err := mask.New(s.samples(), s.channels(), barely, mask.Select)
+	must(err)
+	part, err := mask.New(s.samples(), s.channels(), barely, mask.Select)
+	must(err)
+	for n := range part.Samples() {
+		for c := range part.Channels() {
+			part.Set(n, c, half.Kept(n, c))
+		}
+	}
+	return []drawn{{whole, 0}, {part, 0.5}}
+}
+
+// tensor is memory to measure in.
+type tensor[T element] struct {
+	kind[T]
+	dst []T
+	src map[layout.Order][]T
+}
+
+// operands returns the slices that a call works on.
+func (t *tensor[T]) operands(w work, s shape) (dst, src []T) {
+	dst, src = t.dst[:s.len()], t.src[w.order][:s.len()]
+	if w.inPlace {
+		src = dst
+	}
+	return dst, src
+}
+
+// calls returns calls of the library, by tier.
+func (t *tensor[T]) calls(w work, s shape, m drawn, workers spatialdropout.Workers, tiers []string) map[string]*contender {
+	dst, src := t.operands(w, s)
+	g, op := s.geometry(w.order), t.apply
+	if w.add {
+		op = t.addTo
+	}
+	by := map[string]*contender{}
+	only := []spatialdropout.Workers{workers} // op is not known to leave it on the stack
+	for _, tier := range tiers {
+		by[tier] = &contender{
+			name:  fmt.Sprintf("%s/%s/workers=%d/tier=%s", w.op(), t.describe(w, s, m), workers, tier),
+			bytes: t.bytes(s), tier: tier,
+			run: func() { must(op(dst, src, m.Mask, g, only...)) },
+		}
+	}
+	return by
+}
+
+func (t *tensor[T]) bytes(s shape) int { return s.len() * int(unsafe.Sizeof(t.dst[0])) }
+
+// named returns a contender of a name that is none of a call.
+func (t *tensor[T]) named(name string, s shape, tier string, run func()) *contender {
+	return &contender{name: fmt.Sprintf("%s/size=%s/type=%s", name, s.ascii(), t.name), bytes: t.bytes(s), tier: tier, run: run}
+}
+
+// describe says what is done in the keys of Go's benchmark format.
+func (t *tensor[T]) describe(w work, s shape, m drawn) string {
+	place := "out"
+	if w.inPlace {
+		place = "in"
+	}
+	if m.Factor() == 1 {
+		place += "/factor=1"
+	}
+	return fmt.Sprintf("layout=%v/size=%s/type=%s/rate=%v/place=%s", w.order, s.ascii(), t.name, m.rate, place)
+}
+
+func (s shape) ascii() string { return strings.ReplaceAll(s.String(), "×", "x") }
+
+// row returns a row without a plain loop and without a second worker.
+func (t *tensor[T]) row(w work, s shape, m drawn, tiers []string) *row {
+	w.dropped = m.dropped()
+	return &row{
+		work: w, shape: s, kernel: t.calls(w, s, m, 1, tiers),
+		verify: func(calls []*contender) error { return t.verify(w, s, m, calls) },
+	}
+}
+
+func (t *tensor[T]) verify(w work, s shape, m drawn, calls []*contender) error {
+	defer useTier(kernel.Tier())
+	dst, src := t.dst[:s.len()], t.src[w.order][:s.len()]
+	want := make([]T, len(src))
+	if w.add {
+		copy(want, src)
+	}
+	t.reference(want, src, s, w.order, m.Mask, w.add)
+	for _, c := range calls {
+		clear(dst)
+		if w.inPlace || w.add {
+			copy(dst, src)
+		}
+		useTier(c.tier)
+		c.run()
+		if err := compare(dst, want, s, w.order); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
 // plain returns the loop that one writes without a library.
-func plain(o layout.Order, dst, src []float32, m *mask.Mask, s shape) func() {
+func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender {
+	dst, src := t.operands(w, s)
 	factors := make([]float32, m.Samples()*m.Channels())
-	mask.Factors(factors, m, m.Channels())
-	if o == layout.NHWC {
-		return func() {
-			each := s.spatial() * s.channels()
+	mask.Factors(factors, m.Mask, m.Channels())
+	c := &contender{name: "Plain/" + t.describe(w, s, m), bytes: t.bytes(s), tier: tier}
+	c.run = func() { plainPlanes(dst, src, factors, s.spatial()) }
+	if w.order == layout.NHWC {
+		each := s.spatial() * s.channels()
+		c.run = func() {
 			for n := range s.samples() {
 				plainPixels(dst[n*each:][:each], src[n*each:][:each], factors[n*s.channels():][:s.channels()])
 			}
 		}
 	}
-	return func() { plainPlanes(dst, src, factors, s.spatial()) }
+	return c
 }
 
 // The plain loops are functions of their own, so that what surrounds them does
@@ -151,60 +238,60 @@ func plainPixels(dst, src, factors []float32) {
 	}
 }
 
+//go:noinline
+func plainAdd(dst, src []float32, f float32) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] += float32(src[i] * f)
+	}
+}
+
 // ordinaryChunk is well below the size from which kernels use streaming stores.
 const ordinaryChunk = 1 << 20
 
 // probe is a contender that only a bandwidth is taken from.
 type probe struct {
-	name string
+	what string
 	to   func(*Bandwidths) *Bandwidth
 	*contender
 }
 
 // probes returns the strategies that rows do not have among them. To the
 // kernels the tensor is a single plane.
-func (t *tensor) probes(tier string) []probe {
-	dst, src := t.dst, t.src[layout.NCHW]
+func probes(t *tensor[float32], s shape, tier string) []probe {
+	dst, src := t.dst[:s.len()], t.src[layout.NCHW][:s.len()]
 	toCopy := func(b *Bandwidths) *Bandwidth { return &b.Copy }
 	toFill := func(b *Bandwidths) *Bandwidth { return &b.Fill }
 	toUpdate := func(b *Bandwidths) *Bandwidth { return &b.Update }
-	planes := func(dst, src []float32, f float32, chunk int) *contender {
+	named := func(name string, run func()) *contender { return t.named(name, s, tier, run) }
+	planes := func(name string, dst, src []float32, f float32, chunk int) *contender {
 		factors := []float32{f}
-		return &contender{tier: tier, run: func() {
+		return named(name, func() {
 			for at := 0; at < len(dst); at += chunk {
 				to := min(at+chunk, len(dst))
 				kernel.Planes(dst[at:to], src[at:to], factors, to-at)
 			}
-		}}
+		})
 	}
 	return []probe{
-		{"copy", toCopy, &contender{tier: tier, run: func() { copy(dst, src) }}},
-		{"clear", toFill, &contender{tier: tier, run: func() { clear(dst) }}},
-		{"one plane scaled", toCopy, planes(dst, src, factor, len(dst))},
-		{"one plane scaled, ordinary stores", toCopy, planes(dst, src, factor, ordinaryChunk)},
-		{"one plane filled", toFill, planes(dst, src, 0, len(dst))},
-		{"one plane filled, ordinary stores", toFill, planes(dst, dst, 0, len(dst))},
-		{"one plane scaled in place", toUpdate, planes(dst, dst, factor, len(dst))},
+		{"copy", toCopy, named("Copy", func() { copy(dst, src) })},
+		{"clear", toFill, named("Clear", func() { clear(dst) })},
+		{"one plane scaled", toCopy, planes("Scale", dst, src, factor, len(dst))},
+		{"one plane scaled, ordinary stores", toCopy, planes("ScaleOrdinary", dst, src, factor, ordinaryChunk)},
+		{"one plane filled", toFill, planes("Fill", dst, src, 0, len(dst))},
+		{"one plane filled, ordinary stores", toFill, planes("FillOrdinary", dst, dst, 0, len(dst))},
+		{"one plane scaled in place", toUpdate, planes("Update", dst, dst, factor, len(dst))},
 	}
 }
 
-// verify compares the calls of a row with the reference before they are timed:
-// large tensors take paths that small ones do not.
-func (t *tensor) verify(r *row, calls []*contender) error {
-	defer useTier(kernel.Tier())
-	src := t.src[r.order]
-	want := make([]float32, len(src))
-	reference(want, src, t.shape, r.order, r.mask, false)
-	for _, c := range calls {
-		clear(t.dst)
-		if r.inPlace {
-			copy(t.dst, src)
-		}
-		useTier(c.tier)
-		c.run()
-		if err := compare(t.dst, want, t.shape, r.order); err != nil {
-			return fmt.Errorf("%s, %v float32, %s, Apply, in place %v, %.0f %% dropped, two workers %v: %w", t.name, r.order, c.tier, r.inPlace, 100*r.dropped, c == r.two, err)
-		}
+// addProbes are the probes of AddTo.
+func addProbes(t *tensor[float32], s shape, tier string) []probe {
+	dst, src := t.dst[:s.len()], t.src[layout.NCHW][:s.len()]
+	toAdd := func(b *Bandwidths) *Bandwidth { return &b.Add }
+	named := func(name string, run func()) *contender { return t.named(name, s, tier, run) }
+	factors := []float32{factor}
+	return []probe{
+		{"one plane added", toAdd, named("AddOnePlane", func() { kernel.AddPlanes(dst, src, factors, len(dst)) })},
+		{"plain Go", toAdd, named("PlainAdd", func() { plainAdd(dst, src, factor) })},
 	}
-	return nil
 }

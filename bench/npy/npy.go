@@ -1,4 +1,5 @@
-// Package npy reads and writes NumPy .npy files that hold one array of 32-bit or 64-bit floats.
+// Package npy reads and writes NumPy .npy files that hold one array of floats of 16, 32 or 64 bits, or
+// of unsigned integers of 16 bits, in which types that NumPy does not have are kept.
 //
 // Reading takes versions 1.0, 2.0 and 3.0 of the format, little-endian and in C order. Writing
 // gives version 1.0, byte for byte what numpy.save makes of the same array (NumPy 1.24 or newer).
@@ -20,11 +21,16 @@ import (
 // Array is an n-dimensional array in C order: the last index runs fastest.
 type Array struct {
 	Shape []int // one length per dimension; empty for a single number (0-d)
-	Data  any   // []float32 or []float64, with as many elements as the product of Shape
+	Data  any   // a slice of an Element, with as many elements as the product of Shape
 }
 
+// Float16 is the bits of a 16-bit float of IEEE 754.
+type Float16 uint16
+
 // Element lists the types whose slices an Array may hold, one for each row of dtypes.
-type Element interface{ float32 | float64 }
+type Element interface {
+	Float16 | float32 | float64 | uint16
+}
 
 // dtype pairs the name of an element type in the header with the type of its slices. Reading and
 // writing see an element as so many bytes, so a type whose bits mean nothing to Go will do as well.
@@ -34,8 +40,10 @@ type dtype struct {
 }
 
 var dtypes = []dtype{
+	{"<f2", reflect.TypeFor[[]Float16]()},
 	{"<f4", reflect.TypeFor[[]float32]()},
 	{"<f8", reflect.TypeFor[[]float64]()},
+	{"<u2", reflect.TypeFor[[]uint16]()},
 }
 
 func (dt dtype) size() int { return int(dt.slice.Elem().Size()) }
@@ -101,18 +109,32 @@ func read(r io.Reader) (*Array, error) {
 }
 
 func lookup(descr string) (dtype, error) {
-	known := make([]string, len(dtypes))
-	for i, dt := range dtypes {
+	for _, dt := range dtypes {
 		if dt.descr == descr {
 			return dt, nil
 		}
-		known[i] = "'" + dt.descr + "'"
 	}
 	order := ""
 	if strings.HasPrefix(descr, ">") {
 		order = " (big-endian)"
 	}
-	return dtype{}, fmt.Errorf("descr %.40q%s, expected %s: convert with numpy's astype", descr, order, strings.Join(known, " or "))
+	return dtype{}, fmt.Errorf("descr %.40q%s, expected %s: convert with numpy's astype", descr, order, oneOf(func(dt dtype) string { return "'" + dt.descr + "'" }))
+}
+
+// oneOf names all dtypes.
+func oneOf(name func(dtype) string) string {
+	var b strings.Builder
+	for i, dt := range dtypes {
+		switch i {
+		case 0:
+		case len(dtypes) - 1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(name(dt))
+	}
+	return b.String()
 }
 
 // chunk is how many bytes are taken on trust; every element size divides it.
@@ -191,7 +213,7 @@ func (a *Array) encode() (encoded, error) {
 		}
 		return encoded{formatHeader(dt.descr, a.Shape), raw, dt.size()}, err
 	}
-	return encoded{}, fmt.Errorf("got data of type %T, expected []float32 or []float64", a.Data)
+	return encoded{}, fmt.Errorf("got data of type %T, expected %s", a.Data, oneOf(func(dt dtype) string { return dt.slice.String() }))
 }
 
 func (e encoded) write(w io.Writer) error {

@@ -27,9 +27,35 @@ func count[T Element](shape ...int) *Array {
 	}
 	data := make([]T, n)
 	for i := range data {
-		data[i] = T(i)*0.5 - 1.5
+		x := float64(i)*0.5 - 1.5
+		switch p := any(&data[i]).(type) {
+		case *Float16:
+			*p = half(x)
+		case *float32:
+			*p = float32(x)
+		case *float64:
+			*p = x
+		}
 	}
 	return Of(data, shape...)
+}
+
+// half returns x, a normal number that needs no rounding or 0, as float16.
+func half(x float64) Float16 {
+	if x == 0 {
+		return 0
+	}
+	fraction, exponent := math.Frexp(math.Abs(x))
+	bits := Float16(exponent+14)<<10 | Float16((2*fraction-1)*1024)
+	if x < 0 {
+		bits |= 1 << 15
+	}
+	return bits
+}
+
+// specials16 are the bits of 16-bit floats in testdata/make_golden.py.
+func specials16[T Float16 | uint16]() []T {
+	return []T{0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0x7C00, 0xFC00, 0x7E00, 0xFE00, 0x7C01, 0xFDA5}
 }
 
 func fromBits32(list ...uint32) []float32 {
@@ -53,13 +79,15 @@ func ones(n int) []int { return slices.Repeat([]int{1}, n) }
 // saved holds the arrays of testdata/saved.
 func saved() map[string]*Array {
 	m := map[string]*Array{
-		"f4_0d": count[float32](), "f8_0d": count[float64](),
-		"f4_empty_1d": count[float32](0), "f8_empty_1d": count[float64](0),
-		"f4_empty_3d": count[float32](2, 0, 3), "f8_empty_3d": count[float64](2, 0, 3),
-		"f4_1d": count[float32](5), "f8_1d": count[float64](5),
-		"f4_3d": count[float32](1, 3, 4), "f8_3d": count[float64](1, 3, 4),
-		"f4_5d": count[float32](2, 1, 3, 2, 2), "f8_5d": count[float64](2, 1, 3, 2, 2),
-		"f4_32d": count[float32](ones(32)...),
+		"f2_0d": count[Float16](), "f4_0d": count[float32](), "f8_0d": count[float64](),
+		"f2_empty_1d": count[Float16](0), "f4_empty_1d": count[float32](0), "f8_empty_1d": count[float64](0),
+		"f2_empty_3d": count[Float16](2, 0, 3), "f4_empty_3d": count[float32](2, 0, 3), "f8_empty_3d": count[float64](2, 0, 3),
+		"f2_1d": count[Float16](5), "f4_1d": count[float32](5), "f8_1d": count[float64](5),
+		"f2_3d": count[Float16](1, 3, 4), "f4_3d": count[float32](1, 3, 4), "f8_3d": count[float64](1, 3, 4),
+		"f2_5d": count[Float16](2, 1, 3, 2, 2), "f4_5d": count[float32](2, 1, 3, 2, 2), "f8_5d": count[float64](2, 1, 3, 2, 2),
+		"f4_32d":     count[float32](ones(32)...),
+		"f2_special": Of(specials16[Float16](), 6, 2),
+		"u2_special": Of(specials16[uint16](), 6, 2),
 		"f4_special": Of(fromBits32(
 			0x00000000, 0x80000000, 0x00000001, 0x807FFFFF, 0x00800000, 0x7F7FFFFF,
 			0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFBABE55), 6, 2),
@@ -91,6 +119,14 @@ func sameBits(t *testing.T, got, want *Array) {
 func bitsOf(t *testing.T, a *Array) (out []uint64) {
 	t.Helper()
 	switch data := a.Data.(type) {
+	case []Float16:
+		for _, x := range data {
+			out = append(out, uint64(x))
+		}
+	case []uint16:
+		for _, x := range data {
+			out = append(out, uint64(x))
+		}
 	case []float32:
 		for _, x := range data {
 			out = append(out, uint64(math.Float32bits(x)))
@@ -250,6 +286,12 @@ func TestReadTakesTheLongestHeader(t *testing.T) {
 	}
 }
 
+// allDtypes and allSlices are how errors name what the package holds.
+const (
+	allDtypes = "'<f2', '<f4', '<f8' or '<u2'"
+	allSlices = "[]npy.Float16, []float32, []float64 or []uint16"
+)
+
 func TestReadRefuses(t *testing.T) {
 	four := []byte{1, 2, 3, 4}
 	good := file(1, dict("'<f4'", "False", "(2,)"), 1, 2, 3, 4, 5, 6, 7, 8)
@@ -277,11 +319,13 @@ func TestReadRefuses(t *testing.T) {
 		{"a header of 64 KiB", file(2, strings.Repeat(" ", 1<<16)), []string{"header length 65536", "at most 65535"}},
 		{"a header of 4 GiB", []byte("\x93NUMPY\x02\x00\xff\xff\xff\xff{}"), []string{"header length 4294967295", "at most 65535"}},
 
-		{"big-endian floats", header(dict("'>f4'", "False", "(1,)")), []string{`">f4"`, "big-endian", "'<f4' or '<f8'", "astype"}},
-		{"integers", header(dict("'<i4'", "False", "(1,)")), []string{`"<i4"`, "'<f4' or '<f8'"}},
-		{"half floats", header(dict("'<f2'", "False", "(1,)")), []string{`"<f2"`, "'<f4' or '<f8'"}},
-		{"objects", header(dict("'|O'", "False", "(1,)")), []string{`"|O"`, "'<f4' or '<f8'"}},
-		{"native order", header(dict("'f4'", "False", "(1,)")), []string{`"f4"`, "'<f4' or '<f8'"}},
+		{"big-endian floats", header(dict("'>f4'", "False", "(1,)")), []string{`">f4"`, "big-endian", allDtypes, "astype"}},
+		{"integers", header(dict("'<i4'", "False", "(1,)")), []string{`"<i4"`, allDtypes}},
+		{"big-endian half floats", header(dict("'>f2'", "False", "(1,)")), []string{`">f2"`, "big-endian", allDtypes, "astype"}},
+		{"signed integers of 16 bits", header(dict("'<i2'", "False", "(1,)")), []string{`"<i2"`, allDtypes}},
+		{"long doubles", header(dict("'<f16'", "False", "(1,)")), []string{`"<f16"`, allDtypes}},
+		{"objects", header(dict("'|O'", "False", "(1,)")), []string{`"|O"`, allDtypes}},
+		{"native order", header(dict("'f4'", "False", "(1,)")), []string{`"f4"`, allDtypes}},
 		{"an endless descr", header(dict("'"+strings.Repeat("x", 9000)+"'", "False", "(1,)")), []string{"descr", "xxx"}},
 		{"a structured dtype", header(dict("[('x', '<f4')]", "False", "(1,)")), []string{"descr", `"["`, "quoted string"}},
 		{"Fortran order", file(1, dict("'<f4'", "True", "(2, 1, 2)")), []string{"(2, 1, 2)", "Fortran order", "C order", "numpy.ascontiguousarray"}},
@@ -356,10 +400,11 @@ func TestReadRefuses(t *testing.T) {
 
 func TestReadFileRefusesWhatNumPySavesInOtherForms(t *testing.T) {
 	for name, words := range map[string][]string{
-		"big_endian": {">f4", "big-endian", "'<f4' or '<f8'"},
-		"fortran":    {"(3, 4)", "Fortran order", "numpy.ascontiguousarray"},
-		"int32":      {"<i4", "'<f4' or '<f8'"},
-		"structured": {"descr", "quoted string"},
+		"big_endian":      {">f4", "big-endian", allDtypes},
+		"big_endian_half": {">f2", "big-endian", allDtypes},
+		"fortran":         {"(3, 4)", "Fortran order", "numpy.ascontiguousarray"},
+		"int32":           {"<i4", allDtypes},
+		"structured":      {"descr", "quoted string"},
 	} {
 		path := filepath.Join("testdata", "refused", name+".npy")
 		_, err := ReadFile(path)
@@ -487,6 +532,8 @@ func TestStringNamesShapeAndDtype(t *testing.T) {
 	for want, a := range map[string]*Array{
 		"(1, 3, 4) of <f4": Of([]float32(nil), 1, 3, 4),
 		"(3,) of <f8":      Of([]float64(nil), 3),
+		"(3, 1) of <f2":    Of([]Float16(nil), 3, 1),
+		"(1,) of <u2":      Of([]uint16(nil), 1),
 		"() of []int":      {Data: []int{1}},
 		"(2,) of <nil>":    {Shape: []int{2}},
 	} {

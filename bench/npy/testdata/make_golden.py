@@ -41,7 +41,16 @@ F8_BITS = [
     0x7FF0000000000001, 0xFFF7BADBABE55555,
 ]
 
-for dtype in ("<f4", "<f8"):
+F2_BITS = [
+    0x0000, 0x8000,
+    0x0001, 0x83FF,
+    0x0400, 0x7BFF,
+    0x7C00, 0xFC00,
+    0x7E00, 0xFE00,
+    0x7C01, 0xFDA5,
+]
+
+for dtype in ("<f2", "<f4", "<f8"):
     kind = dtype[1:]
     np.save(path("saved", kind + "_0d"), count(dtype))
     np.save(path("saved", kind + "_empty_1d"), count(dtype, 0))
@@ -49,6 +58,8 @@ for dtype in ("<f4", "<f8"):
     np.save(path("saved", kind + "_1d"), count(dtype, 5))
     np.save(path("saved", kind + "_3d"), count(dtype, 1, 3, 4))
     np.save(path("saved", kind + "_5d"), count(dtype, 2, 1, 3, 2, 2))
+np.save(path("saved", "f2_special"), np.array(F2_BITS, "<u2").view("<f2").reshape(6, 2))
+np.save(path("saved", "u2_special"), np.array(F2_BITS, "<u2").reshape(6, 2))
 np.save(path("saved", "f4_special"), np.array(F4_BITS, "<u4").view("<f4").reshape(6, 2))
 np.save(path("saved", "f8_special"), np.array(F8_BITS, "<u8").view("<f8").reshape(6, 2))
 np.save(path("saved", "f4_32d"), count("<f4", *[1] * 32))
@@ -66,6 +77,7 @@ for version in ((2, 0), (3, 0)):
         np.lib.format.write_array(f, count("<f4", 3, 4), version=version)
 
 np.save(path("refused", "big_endian"), count(">f4", 3, 4))
+np.save(path("refused", "big_endian_half"), count(">f2", 3, 4))
 np.save(path("refused", "fortran"), np.asfortranarray(count("<f4", 3, 4)))
 np.save(path("refused", "int32"), count("<i4", 3, 4))
 np.save(path("refused", "structured"), np.zeros(3, [("x", "<f4"), ("y", "<f4")]))

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// contest is what is measured in turn because its figures are to be compared.
+type contest struct {
+	name   string
+	bytes  int
+	tiers  []string
+	rows   []*row
+	probes []probe
+	others []*contender
+}
+
+// row is a piece of work, done by the library on every tier and beside it.
+type row struct {
+	work
+	shape  shape
+	kernel map[string]*contender
+	plain  *contender            // or nil
+	two    map[string]*contender // with two workers, or nil
+	// verify compares calls with the reference before they are timed: large tensors
+	// take paths that small ones do not.
+	verify func(calls []*contender) error
+}
+
+// calls returns what the library does, in the order of tiers.
+func (r *row) calls(tiers []string) []*contender {
+	var all []*contender
+	for _, by := range []map[string]*contender{r.kernel, r.two} {
+		for _, tier := range tiers {
+			if by[tier] != nil {
+				all = append(all, by[tier])
+			}
+		}
+	}
+	return all
+}
+
+// progress begins a progress bar of so many steps. It returns a function to call
+// after every step.
+type progress func(what string, steps int) (step func())
+
+// hold verifies and times a contest. It returns what memory allowed.
+func (r *Report) hold(c contest, begin progress) (Bandwidths, error) {
+	all := append([]*contender{}, c.others...)
+	for _, p := range c.probes {
+		all = append(all, p.contender)
+	}
+	for _, row := range c.rows {
+		calls := row.calls(c.tiers)
+		if err := row.verify(calls); err != nil {
+			return Bandwidths{}, fmt.Errorf("%s: %w", c.name, err)
+		}
+		r.Timed += len(calls)
+		all = append(all, calls...)
+		if row.plain != nil {
+			all = append(all, row.plain)
+		}
+	}
+	runtime.GC()
+	interleave(all, r.Rounds, begin(c.name, len(all)*r.Rounds))
+	for _, contender := range all {
+		contender.run = nil // and with it the tensor
+	}
+	r.timed = append(r.timed, all...)
+	b := c.bandwidths()
+	if len(c.probes) > 0 {
+		r.Bandwidths = append(r.Bandwidths, b)
+	}
+	return b, nil
+}
+
+// bandwidths returns the best that was measured of each.
+func (c contest) bandwidths() Bandwidths {
+	b := Bandwidths{Case: c.name, Bytes: c.bytes}
+	for _, p := range c.probes {
+		p.to(&b).offer(p.throughput().Median, p.what)
+	}
+	for _, row := range c.rows {
+		if row.dropped > 0 {
+			continue
+		}
+		best := b.of(row.work)
+		for _, tier := range c.tiers {
+			best.offer(row.kernel[tier].throughput().Median, fmt.Sprintf("%s %v, %s", row.op(), row.order, tier))
+		}
+		if row.plain != nil {
+			best.offer(row.plain.throughput().Median, fmt.Sprintf("plain Go %v", row.order))
+		}
+	}
+	return b
+}
+
+// Result is one row of the table.
+type Result struct {
+	Case     string               `json:"case"`
+	Shape    shape                `json:"shape"`
+	Bytes    int                  `json:"bytes"`
+	Layout   string               `json:"layout"`
+	Dropped  float64              `json:"dropped"`
+	InPlace  bool                 `json:"in_place"`
+	Kernel   map[string]Quartiles `json:"kernel"`
+	Two      *Quartiles           `json:"two_workers,omitempty"`
+	Plain    *Quartiles           `json:"plain_go,omitempty"`
+	Copy     Quartiles            `json:"copy"`
+	Clear    Quartiles            `json:"clear"`
+	Limit    float64              `json:"limit"`
+	Fraction float64              `json:"fraction_of_limit"`
+}
+
+// measure holds a contest and makes a Result of every row.
+func (r *Report) measure(c contest, begin progress) error {
+	b, err := r.hold(c, begin)
+	if err != nil {
+		return err
+	}
+	best := c.tiers[0]
+	for _, row := range c.rows {
+		res := Result{
+			Case: c.name, Shape: row.shape, Bytes: row.kernel[best].bytes, Layout: row.order.String(), Dropped: row.dropped, InPlace: row.inPlace,
+			Kernel: map[string]Quartiles{},
+			Copy:   c.probes[0].throughput(), Clear: c.probes[1].throughput(), Limit: b.limit(row.work),
+		}
+		for _, tier := range c.tiers {
+			res.Kernel[tier] = row.kernel[tier].throughput()
+		}
+		res.Fraction = res.Kernel[best].Median / res.Limit
+		if row.plain != nil {
+			q := row.plain.throughput()
+			res.Plain = &q
+		}
+		if row.two != nil {
+			q := row.two[best].throughput()
+			res.Two = &q
+		}
+		r.Results = append(r.Results, res)
+	}
+	return nil
+}
+
+// Draw is the time that drawing a mask takes.
+type Draw struct {
+	Channels  int       `json:"channels"`
+	NsPerEach Quartiles `json:"ns_per_channel"`
+}
+
+func (r *Report) measureDraw() {
+	d, err := spatialdropout.New(0.5, spatialdropout.WithSeed(verifySeed))
+	must(err)
+	g := shape{32, 256, 1, 1}.geometry(layout.NCHW)
+	m := new(mask.Mask)
+	c := &contender{name: "Draw/channels=8192", tier: kernel.Tier(), run: func() { d.DrawInto(m, g) }}
+	interleave([]*contender{c}, r.Rounds, func() {})
+	r.timed = append(r.timed, c)
+	n := m.Samples() * m.Channels()
+	each := make([]float64, len(c.seconds))
+	for i, s := range c.seconds {
+		each[i] = s * 1e9 / float64(n)
+	}
+	r.Draw = &Draw{n, quartilesOf(each)}
+}

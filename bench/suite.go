@@ -1,0 +1,325 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// suite measures the cases that the library is judged by.
+type suite struct {
+	*Report
+	begin progress
+	tiers []string
+	data  []float32 // is repeated in every tensor
+}
+
+// size is how many times 64 planes of 56×56 a tensor is.
+type size struct {
+	name string
+	n    int
+}
+
+// sizes of the full suite: two tensors of the first fit into 2 MiB, of the
+// second one has 206 MB.
+var sizes = []size{{"L2", 1}, {"DRAM", 256}}
+
+// measureFull verifies and times the full suite.
+func (r *Report) measureFull(sizes []size, all []featureMap, begin progress) error {
+	s := &suite{r, begin, figureTiers(r.Machine.Tiers), all[0].data}
+	small, large := sizes[0], sizes[len(sizes)-1]
+	for _, c := range []struct {
+		measure func(size) error
+		size    size
+	}{
+		{s.planes, large}, {s.planes, small}, {s.tiny, small},
+		{s.pixels, small}, {s.pixels, large},
+		{s.halves, large},
+		{s.adds, small}, {s.adds, large},
+		{s.factorOne, small}, {s.factorOne, large},
+		{s.overhead, small},
+	} {
+		if err := c.measure(c.size); err != nil {
+			return err
+		}
+		runtime.GC() // before the next tensor there should be no other
+	}
+	return nil
+}
+
+func (z size) shape() shape { return shape{z.n, 64, 56, 56} }
+func (z size) large() bool  { return z.n > 1 }
+
+// tensorOf returns a tensor of n elements. In either order it holds the same: what
+// the values are does not matter.
+func tensorOf[T element](k kind[T], data []float32, n int) *tensor[T] {
+	src := repeated(as(k, data), n)
+	return &tensor[T]{k, make([]T, n), map[layout.Order][]T{layout.NCHW: src, layout.NHWC: src}}
+}
+
+// halfOf returns the first draw at rate 0.5 that drops half of the channels, to
+// within 1 %.
+func halfOf(s shape) *mask.Mask {
+	d, err := spatialdropout.New(0.5, spatialdropout.WithSeed(verifySeed))
+	must(err)
+	m, g := new(mask.Mask), s.geometry(layout.NCHW)
+	for n := s.samples() * s.channels(); ; {
+		d.DrawInto(m, g)
+		if excess := 2*m.CountKept() - n; max(excess, -excess) <= max(1, n/100) {
+			return m
+		}
+	}
+}
+
+// judge adds the ratio of a and b to the figures; more is printed beside it.
+func (s *suite) judge(name, figure string, aim Aim, a, b Quantity, more ...Quantity) {
+	f := over(a, b, s.tiers)
+	f.Medians = append(f.Medians, more...)
+	s.Figures = append(s.Figures, f.judge(name, figure, aim, s.tiers[0]))
+}
+
+// planes measures channels-first data, out of place and in place, with nothing
+// dropped and with half; of large data with two workers, too.
+func (s *suite) planes(z size) error {
+	sh := z.shape()
+	t := tensorOf(float32s, s.data, sh.len())
+	c := contest{name: "NCHW, " + z.name, bytes: t.bytes(sh), tiers: s.tiers, probes: probes(t, sh, s.tiers[0])}
+	for _, inPlace := range []bool{false, true} {
+		for _, m := range masks(sh, barely, halfOf(sh)) {
+			w := work{order: layout.NCHW, inPlace: inPlace}
+			r := t.row(w, sh, m, s.tiers)
+			if m.rate == 0 {
+				r.plain = plain(t, w, sh, m, s.tiers[0])
+			}
+			if z.large() && m.rate > 0 && !inPlace {
+				r.two = t.calls(w, sh, m, 2, s.tiers)
+			}
+			c.rows = append(c.rows, r)
+		}
+	}
+	both := t.named("CopyTwo", sh, s.tiers[0], copyByTwo(t.operands(work{order: layout.NCHW}, sh)))
+	if z.large() {
+		c.others = []*contender{both}
+	}
+	b, err := s.hold(c, s.begin)
+	if err != nil {
+		return err
+	}
+
+	names := []string{"out of place, %s, rate 0", "out of place, %s, rate 0.5", "in place, %s, rate 0", "in place, %s, rate 0.5"}
+	var rates, limits []Quantity
+	for i, r := range c.rows {
+		names[i] = "NCHW " + fmt.Sprintf(names[i], z.name)
+		rates = append(rates, throughput("kernel", r.kernel))
+		limits = append(limits, single("limit", b.limit(r.work)))
+	}
+	if !z.large() {
+		for i, name := range names {
+			s.judge(name, "of limit", atLeast(0.9), rates[i], limits[i])
+		}
+		return nil
+	}
+	copied := single("copy", c.probes[0].throughput().Median)
+	s.judge(names[1], "× copy", atLeast(1.7), rates[1], copied)
+	s.judge(names[1], "of limit", atLeast(0.95), rates[1], limits[1])
+	s.judge(names[0], "× copy", atLeast(1.2), rates[0], copied)
+	s.judge(names[3], "of limit", atLeast(0.9), rates[3], limits[3])
+	s.judge(names[3], "× rate 0", atLeast(1), rates[3], Quantity{"rate 0", rates[2].By})
+	s.judge(names[1]+", two workers", "× one worker", atLeast(1.8), throughput("two", c.rows[1].two), Quantity{"one", rates[1].By},
+		single("copy by two", both.throughput().Median), copied)
+	return nil
+}
+
+// copyByTwo returns a copy by two goroutines: what a second core is good for.
+func copyByTwo(dst, src []float32) func() {
+	half := len(dst) / 2
+	return func() {
+		var wg sync.WaitGroup
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			copy(dst[half:], src[half:])
+		}()
+		copy(dst[:half], src[:half])
+		wg.Wait()
+	}
+}
+
+// tiny measures planes that are next to nothing.
+func (s *suite) tiny(size) error {
+	sh := shape{8, 512, 7, 7}
+	t := tensorOf(float32s, s.data, sh.len())
+	c := contest{name: "planes of 7×7", bytes: t.bytes(sh), tiers: s.tiers, probes: probes(t, sh, s.tiers[0])}
+	for _, m := range masks(sh, barely, halfOf(sh)) {
+		c.rows = append(c.rows, t.row(work{order: layout.NCHW}, sh, m, s.tiers))
+	}
+	if _, err := s.hold(c, s.begin); err != nil {
+		return err
+	}
+	const name = "NCHW, 4096 planes of 7×7, rate 0.5"
+	rate := throughput("kernel", c.rows[1].kernel)
+	s.judge(name, "× copy", atLeast(0.8), rate, single("copy", c.probes[0].throughput().Median))
+	s.judge(name, "× rate 0", atLeast(1), rate, throughput("rate 0", c.rows[0].kernel))
+	return nil
+}
+
+// pixels measures channels-last data with many and with few channels.
+func (s *suite) pixels(z size) error {
+	all := z.shape().len()
+	t := tensorOf(float32s, s.data, all)
+	c := contest{name: "NHWC, " + z.name, bytes: 4 * all, tiers: s.tiers, probes: probes(t, z.shape(), s.tiers[0])}
+	channels := []int{64, 256, 2048, 1, 3, 5, 8}
+	for i, n := range channels {
+		side := []int{56, 28, 7, 56, 56, 56, 56}[i]
+		sh := shape{all / (n * side * side), n, side, side}
+		m := masks(sh, barely, halfOf(sh))[1]
+		c.rows = append(c.rows, t.row(work{order: layout.NHWC}, sh, m, s.tiers))
+	}
+	whole := masks(z.shape(), barely, halfOf(z.shape()))[0]
+	c.rows = append(c.rows, t.row(work{order: layout.NHWC}, z.shape(), whole, s.tiers)) // for the limit
+	b, err := s.hold(c, s.begin)
+	if err != nil {
+		return err
+	}
+	copied, aim := single("copy", c.probes[0].throughput().Median), atLeast(0.95)
+	if z.large() {
+		aim = atLeast(1.15)
+	}
+	for i, n := range channels {
+		name, rate := fmt.Sprintf("NHWC, C = %d, %s, rate 0.5", n, z.name), throughput("kernel", c.rows[i].kernel)
+		if n < 64 {
+			s.judge(name, "× C = 64", atLeast(0.9), rate, throughput("C = 64", c.rows[0].kernel))
+			continue
+		}
+		s.judge(name, "× copy", aim, rate, copied, single("limit", b.limit(c.rows[i].work)))
+	}
+	return nil
+}
+
+// halves measures the kinds of 16 bits beside float32.
+func (s *suite) halves(z size) error {
+	sh := z.shape()
+	half := halfOf(sh)
+	c := contest{name: "halves, " + z.name, bytes: 4 * sh.len(), tiers: s.tiers}
+	c.rows = append(outOfPlace(s, float32s, sh, half), append(outOfPlace(s, float16s, sh, half), outOfPlace(s, bfloat16s, sh, half)...)...)
+	if _, err := s.hold(c, s.begin); err != nil {
+		return err
+	}
+	elements := func(of string, i, size int) Quantity {
+		q := throughput(of, c.rows[i].kernel)
+		for tier := range q.By {
+			q.By[tier] /= float64(size)
+		}
+		return q
+	}
+	for i, name := range []string{"float16", "bfloat16"} {
+		for k, rate := range []string{"0", "0.5"} {
+			s.judge(fmt.Sprintf("%s, NCHW out of place, %s, rate %s", name, z.name, rate), "× float32", atLeast(1.8),
+				elements(name, 2*i+2+k, 2), elements("float32", k, 4))
+			s.Figures[len(s.Figures)-1].Unit = "G elements/s"
+		}
+	}
+	return nil
+}
+
+// outOfPlace returns the rows of a tensor of its own, with nothing dropped and
+// with half.
+func outOfPlace[T element](s *suite, k kind[T], sh shape, half *mask.Mask) []*row {
+	t := tensorOf(k, s.data, sh.len())
+	var rows []*row
+	for _, m := range masks(sh, k.barely, half) {
+		rows = append(rows, t.row(work{order: layout.NCHW}, sh, m, s.tiers))
+	}
+	return rows
+}
+
+// adds measures AddTo.
+func (s *suite) adds(z size) error {
+	sh := z.shape()
+	t := tensorOf(float32s, s.data, sh.len())
+	c := contest{name: "AddTo, " + z.name, bytes: t.bytes(sh), tiers: s.tiers, probes: append(probes(t, sh, s.tiers[0]), addProbes(t, sh, s.tiers[0])...)}
+	for _, m := range masks(sh, barely, halfOf(sh)) {
+		c.rows = append(c.rows, t.row(work{order: layout.NCHW, add: true}, sh, m, s.tiers))
+	}
+	b, err := s.hold(c, s.begin)
+	if err != nil {
+		return err
+	}
+	for i, rate := range []string{"0", "0.5"} {
+		r := c.rows[i]
+		s.judge(fmt.Sprintf("AddTo, NCHW, %s, rate %s", z.name, rate), "of limit", atLeast(0.9),
+			throughput("kernel", r.kernel), single("limit", b.limit(r.work)), single("copy", c.probes[0].throughput().Median))
+	}
+	return nil
+}
+
+// factorOne measures what happens in place to channels kept with a factor of 1:
+// nothing, so that the dropped ones are all there is to do.
+func (s *suite) factorOne(z size) error {
+	sh := z.shape()
+	t := tensorOf(float32s, s.data, sh.len())
+	m := masks(sh, 0, halfOf(sh))[1]
+	c := contest{name: "factor 1, " + z.name, bytes: t.bytes(sh), tiers: s.tiers, probes: probes(t, sh, s.tiers[0])}
+	r := t.row(work{order: layout.NCHW, inPlace: true}, sh, m, s.tiers)
+	c.rows = []*row{r}
+
+	var dropped [][]float32
+	for i := range sh.samples() * sh.channels() {
+		if !m.Kept(i/sh.channels(), i%sh.channels()) {
+			dropped = append(dropped, t.dst[i*sh.spatial():][:sh.spatial()])
+		}
+	}
+	fill := t.named("ClearDropped", sh, s.tiers[0], func() {
+		for _, plane := range dropped {
+			clear(plane)
+		}
+	})
+	c.others = []*contender{fill}
+	for _, one := range append(r.calls(s.tiers), fill) {
+		one.bytes = 4 * len(dropped) * sh.spatial()
+	}
+	if _, err := s.hold(c, s.begin); err != nil {
+		return err
+	}
+	// What takes longer has the lower throughput.
+	s.judge(fmt.Sprintf("NCHW in place, %s, factor 1, dropped 0.5", z.name), "× time of clear", atMost(1.05),
+		single("clear of the dropped", fill.throughput().Median), throughput("kernel", r.kernel), single("clear of all", c.probes[1].throughput().Median))
+	return nil
+}
+
+// overhead measures a call that has next to nothing to do.
+func (s *suite) overhead(size) error {
+	sh := shape{1, 1, 4, 4}
+	t := tensorOf(float32s, s.data, sh.len())
+	m := masks(sh, barely, halfOf(sh))[0]
+	r := t.row(work{order: layout.NCHW}, sh, m, s.tiers)
+	r.kernel = t.calls(r.work, sh, m, 0, s.tiers)
+	g := sh.geometry(layout.NCHW)
+	dst, src := t.operands(r.work, sh)
+	// As a user calls it: what is known to the compiler costs less.
+	call := func() { must(spatialdropout.Apply(dst, src, m.Mask, g)) }
+	for _, one := range r.kernel {
+		one.run = call
+	}
+	c := contest{name: "one plane of 16", bytes: t.bytes(sh), tiers: s.tiers, rows: []*row{r}}
+	if _, err := s.hold(c, s.begin); err != nil {
+		return err
+	}
+	ns := Figure{Values: map[string]float64{}, Medians: []Quantity{}}
+	allocated := Figure{Values: map[string]float64{}, Medians: []Quantity{}}
+	defer useTier(kernel.Tier())
+	for _, tier := range s.tiers {
+		ns.Values[tier] = 1e9 * quartilesOf(r.kernel[tier].seconds).Median
+		useTier(tier)
+		allocated.Values[tier] = testing.AllocsPerRun(1000, call)
+	}
+	const name = "Apply to one plane of 16 elements"
+	s.Figures = append(s.Figures, ns.judge(name, "ns", atMost(25), s.tiers[0]), allocated.judge(name, "allocations", atMost(0), s.tiers[0]))
+	return nil
+}

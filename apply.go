@@ -112,15 +112,7 @@ func typeOf[T Float]() elements {
 }
 
 // size returns the bytes of an element.
-func (e elements) size() int {
-	switch e {
-	case float32s:
-		return 4
-	case float64s:
-		return 8
-	}
-	return 2
-}
+func (e elements) size() int { return int(0x2284 >> (4 * e) & 0xf) }
 
 // vector is a slice whose type goes its own way, as elements.
 type vector struct {
@@ -140,8 +132,10 @@ func apply(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Ge
 			return err
 		}
 	}
-	if err := check(dst, src, g); err != nil {
-		return err
+	if dst.len != g.Len() || src.len != g.Len() {
+		if err := check(dst, src, g); err != nil {
+			return err
+		}
 	}
 	if m == nil {
 		return errors.New("spatialdropout: no mask, want one of Draw")
@@ -159,11 +153,8 @@ func apply(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Ge
 	if m.Policy() == mask.Multiply {
 		op += kernel.Multiply - kernel.Scale
 	}
-	if bytes := n * e.size(); bytes <= fewBytes && g.Len() <= fewElements {
-		var room [fewBytes / 8]uint64
-		factors := vector{unsafe.Pointer(&room), n}
-		fill(e, factors, m, g)
-		return alone(op, e, dst, src, factors, g)
+	if n*e.size() <= fewBytes && g.Len() <= fewElements && len(g.Axes()) <= 2 {
+		return alone(op, e, dst, src, m, g)
 	}
 	buf := scratchOf(n * e.size())
 	factors := vector{unsafe.Pointer(unsafe.SliceData(*buf)), n}
@@ -173,8 +164,8 @@ func apply(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Ge
 	return err
 }
 
-// A call of so few factors for so few elements is all overhead: its factors are
-// on the stack and no other goroutine is asked.
+// A call with so few factors, for so few elements, is all overhead: its factors
+// are on the stack and no other goroutine is asked.
 const (
 	fewBytes    = 128
 	fewElements = 1 << 12
@@ -207,9 +198,6 @@ func identity(e elements, dst, src vector, g *layout.Geometry, w Workers) error 
 
 // check returns an error unless dst and src hold a tensor of geometry g.
 func check(dst, src vector, g *layout.Geometry) error {
-	if n := g.Len(); dst.len == n && src.len == n {
-		return nil
-	}
 	for _, b := range [...]struct {
 		name string
 		len  int
@@ -225,22 +213,15 @@ func check(dst, src vector, g *layout.Geometry) error {
 	return nil
 }
 
-// nest holds the loops of a geometry for a call.
-type nest [kernel.MaxLoops]kernel.Loop
-
-// of returns the loops of g.
-func (n *nest) of(g *layout.Geometry) []kernel.Loop {
-	depth := g.Depth()
-	for i := range depth {
-		n[i] = kernel.Loop(g.Axis(i))
-	}
-	return n[:depth]
+// loopsOf returns the axes of g: a loop is the same as an axis.
+func loopsOf(g *layout.Geometry) []kernel.Loop {
+	axes := g.Axes()
+	return unsafe.Slice((*kernel.Loop)(unsafe.SliceData(axes)), len(axes))
 }
 
 // run does op on every element of g.
 func run(op kernel.Op, e elements, dst, src, factors vector, g *layout.Geometry, w Workers) error {
-	var room nest
-	loops := room.of(g)
+	loops := loopsOf(g)
 	switch e {
 	case float32s:
 		return kernel.Run(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops, int(w))
@@ -252,19 +233,29 @@ func run(op kernel.Op, e elements, dst, src, factors vector, g *layout.Geometry,
 	return kernel.RunBF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops, int(w))
 }
 
-// alone is run on the calling goroutine, which leaves factors on its stack.
-func alone(op kernel.Op, e elements, dst, src, factors vector, g *layout.Geometry) error {
-	var room nest
-	loops := room.of(g)
+// alone does op on planes or pixels with few factors, on the calling goroutine.
+func alone(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Geometry) error {
+	loops := loopsOf(g)
+	var room [fewBytes / 8]uint64
+	pitch := g.PaddedChannels()
+	factors := vector{unsafe.Pointer(&room), g.Samples() * pitch}
 	switch e {
 	case float32s:
-		return kernel.RunAlone(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops)
+		f := slice[float32](factors)
+		mask.Factors(f, m, pitch)
+		return kernel.RunAlone(op, slice[float32](dst), slice[float32](src), f, loops)
 	case float64s:
-		return kernel.RunAlone(op, slice[float64](dst), slice[float64](src), slice[float64](factors), loops)
-	case float16:
-		return kernel.RunAloneF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops)
+		f := slice[float64](factors)
+		mask.Factors(f, m, pitch)
+		return kernel.RunAlone(op, slice[float64](dst), slice[float64](src), f, loops)
 	}
-	return kernel.RunAloneBF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops)
+	f := slice[uint16](factors)
+	if e == float16 {
+		mask.FactorsF16(f, m, pitch)
+		return kernel.RunAloneF16(op, slice[uint16](dst), slice[uint16](src), f, loops)
+	}
+	mask.FactorsBF16(f, m, pitch)
+	return kernel.RunAloneBF16(op, slice[uint16](dst), slice[uint16](src), f, loops)
 }
 
 // scratch holds the factors of a call for the next one.

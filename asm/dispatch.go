@@ -34,41 +34,35 @@ func catalogueFile() ([]byte, error) {
 func dispatchFile(tiers []string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
-	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tswitch {\n")
-	for _, t := range tiers {
-		fmt.Fprintf(&b, "\tcase use%s:\n\t\tdispatch%s(k, dst, src, factors, extra, count, length)\n", t, t)
-	}
-	fmt.Fprintf(&b, "\tdefault:\n\t\tgeneric(k, dst, src, factors, extra, count, length)\n\t}\n}\n")
-	for _, t := range tiers {
-		fmt.Fprintf(&b, "\nfunc dispatch%s(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tswitch k {\n", t)
-		all := true
-		for _, k := range kernels() {
-			symbol := k.symbol(t)
-			if symbol == "" {
-				all = false
-				continue
+	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tswitch k {\n")
+	for _, k := range kernels() {
+		extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
+		fmt.Fprintf(&b, "\tcase %s:\n\t\tswitch {\n", k.name())
+		for _, t := range tiers {
+			if symbol := k.symbol(t); symbol != "" {
+				fmt.Fprintf(&b, "\t\tcase use%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t, symbol, k.typ, k.typ, k.typ, extra)
 			}
-			extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
-			fmt.Fprintf(&b, "\tcase %s:\n\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n", k.name(), symbol, k.typ, k.typ, k.typ, extra)
 		}
-		if !all {
-			fmt.Fprintf(&b, "\tdefault:\n\t\tgeneric(k, dst, src, factors, extra, count, length)\n")
-		}
-		fmt.Fprintf(&b, "\t}\n}\n")
+		fmt.Fprintf(&b, "\t\t}\n")
 	}
+	fmt.Fprintf(&b, "\t}\n\tgeneric(k, dst, src, factors, extra, count, length)\n}\n")
 	return format.Source(b.Bytes())
 }
 
 // symbol returns the assembly function that does k's work on a tier, "" if there
 // is none.
 func (k kernel) symbol(tier string) string {
+	arm := tier == arm64Tier || tier == arm64FP16Tier
 	switch {
-	case tier == arm64Tier && k.braid:
+	case arm && k.braid:
 		return ""
-	case tier == arm64Tier && k.stream:
+	case arm && k.stream:
 		k.op = plain(k.op)
-	case tier != arm64Tier && (k.stream || k.braid) && !k.half:
+	case !arm && (k.stream || k.braid) && !k.half:
 		tier = amd64Streaming
+	}
+	if tier == arm64FP16Tier && k.elem.name != "F16" {
+		tier = arm64Tier
 	}
 	return k.name() + tier
 }

@@ -100,11 +100,11 @@ func planesOf[T element](value func(T) float64, data []T, g layout.Geometry, cha
 		if trial >= channels {
 			return
 		}
-		if k == g.Depth() {
+		if k == len(g.Axes()) {
 			planes[trial] = append(planes[trial], value(data[at]))
 			return
 		}
-		axis := g.Axis(k)
+		axis := g.Axes()[k]
 		for i := range axis.Size {
 			visit(k+1, at+i*axis.Stride, trial+i*axis.Factor)
 		}

@@ -8,310 +8,655 @@ import "unsafe"
 
 // dispatch runs kernel k on the best tier in use.
 func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	switch {
-	case useAVX512:
-		dispatchAVX512(k, dst, src, factors, extra, count, length)
-	case useAVX2:
-		dispatchAVX2(k, dst, src, factors, extra, count, length)
-	default:
-		generic(k, dst, src, factors, extra, count, length)
-	}
-}
-
-func dispatchAVX512(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch k {
 	case scalePlanesF32:
-		scalePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case scalePlanesF64:
-		scalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case scalePlanesF16:
-		scalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case scalePlanesBF16:
-		scalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case scalePixelsF32:
-		scalePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case scalePixelsF64:
-		scalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case scalePixelsF16:
-		scalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case scalePixelsBF16:
-		scalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			scalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPlanesF32:
-		multiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case multiplyPlanesF64:
-		multiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case multiplyPlanesF16:
-		multiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPlanesBF16:
-		multiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPixelsF32:
-		multiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case multiplyPixelsF64:
-		multiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case multiplyPixelsF16:
-		multiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPixelsBF16:
-		multiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			multiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPlanesF32:
-		addPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addPlanesF64:
-		addPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addPlanesF16:
-		addPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPlanesBF16:
-		addPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPixelsF32:
-		addPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addPixelsF64:
-		addPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addPixelsF16:
-		addPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPixelsBF16:
-		addPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesF32:
-		addMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesF64:
-		addMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesF16:
-		addMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesBF16:
-		addMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsF32:
-		addMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsF64:
-		addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsF16:
-		addMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsBF16:
-		addMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			addMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case affinePlanesF32:
-		affinePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affinePlanesF64:
-		affinePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affinePlanesF16:
-		affinePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affinePlanesBF16:
-		affinePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affinePixelsF32:
-		affinePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affinePixelsF64:
-		affinePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affinePixelsF16:
-		affinePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affinePixelsBF16:
-		affinePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affinePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesF32:
-		affineMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesF64:
-		affineMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesF16:
-		affineMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesBF16:
-		affineMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsF32:
-		affineMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsF64:
-		affineMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsF16:
-		affineMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsBF16:
-		affineMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF32:
-		streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamScalePlanesF64:
-		streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamScalePlanesF16:
-		streamScalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamScalePlanesBF16:
-		streamScalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamScalePixelsF32:
-		streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamScalePixelsF64:
-		streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamScalePixelsF16:
-		streamScalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamScalePixelsBF16:
-		streamScalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamScalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesF32:
-		streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesF64:
-		streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesF16:
-		streamMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesBF16:
-		streamMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsF32:
-		streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsF64:
-		streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsF16:
-		streamMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsBF16:
-		streamMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyBraidF32:
-		multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case multiplyBraidF64:
-		multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case multiplyBraidF16:
-		multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case multiplyBraidBF16:
-		multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case streamMultiplyBraidF32:
-		streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case streamMultiplyBraidF64:
-		streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case streamMultiplyBraidF16:
-		streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case streamMultiplyBraidBF16:
-		streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+		switch {
+		case useAVX512:
+			streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	}
-}
-
-func dispatchAVX2(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	switch k {
-	case scalePlanesF32:
-		scalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case scalePlanesF64:
-		scalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case scalePlanesF16:
-		scalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case scalePlanesBF16:
-		scalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case scalePixelsF32:
-		scalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case scalePixelsF64:
-		scalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case scalePixelsF16:
-		scalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case scalePixelsBF16:
-		scalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case multiplyPlanesF32:
-		multiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case multiplyPlanesF64:
-		multiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case multiplyPlanesF16:
-		multiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case multiplyPlanesBF16:
-		multiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case multiplyPixelsF32:
-		multiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case multiplyPixelsF64:
-		multiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case multiplyPixelsF16:
-		multiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case multiplyPixelsBF16:
-		multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addPlanesF32:
-		addPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case addPlanesF64:
-		addPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case addPlanesF16:
-		addPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addPlanesBF16:
-		addPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addPixelsF32:
-		addPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case addPixelsF64:
-		addPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case addPixelsF16:
-		addPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addPixelsBF16:
-		addPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addMultiplyPlanesF32:
-		addMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case addMultiplyPlanesF64:
-		addMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case addMultiplyPlanesF16:
-		addMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addMultiplyPlanesBF16:
-		addMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addMultiplyPixelsF32:
-		addMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case addMultiplyPixelsF64:
-		addMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case addMultiplyPixelsF16:
-		addMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case addMultiplyPixelsBF16:
-		addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case affinePlanesF32:
-		affinePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-	case affinePlanesF64:
-		affinePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-	case affinePlanesF16:
-		affinePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affinePlanesBF16:
-		affinePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affinePixelsF32:
-		affinePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-	case affinePixelsF64:
-		affinePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-	case affinePixelsF16:
-		affinePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affinePixelsBF16:
-		affinePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affineMultiplyPlanesF32:
-		affineMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-	case affineMultiplyPlanesF64:
-		affineMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-	case affineMultiplyPlanesF16:
-		affineMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affineMultiplyPlanesBF16:
-		affineMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affineMultiplyPixelsF32:
-		affineMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-	case affineMultiplyPixelsF64:
-		affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-	case affineMultiplyPixelsF16:
-		affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case affineMultiplyPixelsBF16:
-		affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-	case streamScalePlanesF32:
-		streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case streamScalePlanesF64:
-		streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case streamScalePlanesF16:
-		streamScalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamScalePlanesBF16:
-		streamScalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamScalePixelsF32:
-		streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case streamScalePixelsF64:
-		streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case streamScalePixelsF16:
-		streamScalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamScalePixelsBF16:
-		streamScalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamMultiplyPlanesF32:
-		streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case streamMultiplyPlanesF64:
-		streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case streamMultiplyPlanesF16:
-		streamMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamMultiplyPlanesBF16:
-		streamMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamMultiplyPixelsF32:
-		streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-	case streamMultiplyPixelsF64:
-		streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-	case streamMultiplyPixelsF16:
-		streamMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case streamMultiplyPixelsBF16:
-		streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	case multiplyBraidF32:
-		multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
-	case multiplyBraidF64:
-		multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-	case multiplyBraidF16:
-		multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-	case multiplyBraidBF16:
-		multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-	case streamMultiplyBraidF32:
-		streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
-	case streamMultiplyBraidF64:
-		streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-	case streamMultiplyBraidF16:
-		streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-	case streamMultiplyBraidBF16:
-		streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-	}
+	generic(k, dst, src, factors, extra, count, length)
 }

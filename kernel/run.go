@@ -65,13 +65,22 @@ func RunAloneBF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
 	return alone(bf16, op, of(dst), of(src), of(factors), loops)
 }
 
-// alone runs a nest on the calling goroutine.
+// alone runs a nest on the calling goroutine. A single call of a kernel is all
+// overhead, so that one or two loops which are no more are found out first.
 func alone(e elem, op Op, dst, src, factors vector, loops []Loop) error {
-	if b, ok := dense(op, loops); ok && b.small(e) {
-		n, entries := b.count*b.length, b.entries()
-		if dst.len >= n && src.len >= n && factors.len >= entries && overlap(dst.data, src.data, n<<e.shift()) == 0 {
-			b.once(op, e, dst.data, src.data, factors.data, nil)
-			return nil
+	if op <= AddMultiply && uint(len(loops)-1) < 2 {
+		last, around := loops[len(loops)-1], loops[0]
+		if len(loops) == 1 {
+			around = Loop{Size: 1, Stride: last.Size, Factor: 1 - last.Factor}
+		}
+		const most = 1 << 15 // the product of two fits an int
+		if last.Stride == 1 && last.Factor>>1 == 0 && around.Stride == last.Size && around.Factor == 1-last.Factor && uint(around.Size-1) < most && uint(last.Size-1) < most {
+			b := block{pixels: last.Factor == 1, count: around.Size, length: last.Size}
+			n := b.count * b.length
+			if b.small(e) && dst.len >= n && src.len >= n && factors.len >= b.entries() && overlap(dst.data, src.data, n<<e.shift()) == 0 {
+				b.once(op, e, dst.data, src.data, factors.data, nil)
+				return nil
+			}
 		}
 	}
 	var n nest
@@ -82,24 +91,6 @@ func alone(e elem, op Op, dst, src, factors vector, loops []Loop) error {
 	n.operands = operandsOf(e, op, dst.data, src.data, factors, span)
 	n.walk(0, n.total())
 	return nil
-}
-
-// dense returns the block that one or two loops are, if they are not long.
-func dense(op Op, loops []Loop) (block, bool) {
-	const most = 1 << 15 // the product of two fits an int
-	if op > AddMultiply || len(loops) == 0 || len(loops) > 2 {
-		return block{}, false
-	}
-	inner := loops[len(loops)-1]
-	b := block{pixels: inner.Factor == 1, count: 1, length: inner.Size}
-	if len(loops) == 2 {
-		outer := loops[0]
-		if outer.Stride != inner.Size || outer.Factor != 1-inner.Factor {
-			return block{}, false
-		}
-		b.count = outer.Size
-	}
-	return b, inner.Stride == 1 && inner.Factor>>1 == 0 && uint(b.count-1) < most && uint(b.length-1) < most
 }
 
 // entries returns how many factors a block has.
@@ -114,6 +105,9 @@ func (b block) entries() int {
 func shared(e elem, op Op, dst, src, factors vector, loops []Loop, workers int) error {
 	if workers < 0 {
 		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
+	}
+	if workers <= 1 && (workers == 1 || dst.len<<e.shift() < parallelBytes) {
+		return alone(e, op, dst, src, factors, loops)
 	}
 	var n nest
 	span, err := n.set(e, op, dst, src, factors, loops)

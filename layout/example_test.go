@@ -63,13 +63,13 @@ func ExampleOrders() {
 	// Output: NCHW NHWC NCW NWC
 }
 
-func ExampleGeometry_Axis() {
+func ExampleGeometry_Axes() {
 	geom, err := layout.NHWC.Of(2, 5, 5, 3)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for i := range geom.Depth() { // samples, pixels, channels
-		fmt.Printf("%+v\n", geom.Axis(i))
+	for _, axis := range geom.Axes() { // samples, pixels, channels
+		fmt.Printf("%+v\n", axis)
 	}
 	// Output:
 	// {Size:2 Stride:75 Factor:3}

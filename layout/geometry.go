@@ -29,10 +29,10 @@ const maxAxes = 6
 // belongs to. The zero Geometry is an empty tensor.
 type Geometry struct {
 	samples, channels, spatial int
-	padded                     int // channels of a sample in memory: ≥ channels in blocked orders
 	length                     int
+	padding                    uint8 // channels of a sample that are only in memory, in blocked orders
+	depth                      uint8
 	view                       bool
-	depth                      int
 	axes                       [maxAxes]Axis // outermost first; strides nest
 }
 
@@ -67,7 +67,7 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 			g.channels = d
 		}
 	}
-	g.padded = g.channels
+	padded := g.channels
 	block := orders[o].block
 	if block > 0 {
 		blocks := g.channels / block
@@ -77,7 +77,8 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 		if blocks > maxInt/block {
 			return Geometry{}, overflow(o, dims)
 		}
-		g.padded = blocks * block
+		padded = blocks * block
+		g.padding = uint8(padded - g.channels)
 	}
 
 	// From the innermost axis outwards every stride is the product of the
@@ -95,9 +96,9 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 	for i := rank - 1; i >= 0; i-- {
 		switch o.axis(i, rank) {
 		case 'N':
-			put(dims[i], g.padded)
+			put(dims[i], padded)
 		case 'C':
-			put(g.padded/max(block, 1), max(block, 1))
+			put(padded/max(block, 1), max(block, 1))
 		default:
 			put(dims[i], 0)
 			g.spatial *= dims[i] // wraps only where the product of all dims overflows, too
@@ -139,7 +140,7 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 	if sampleAxis == channelAxis {
 		return Geometry{}, fmt.Errorf("layout: axis %d is given as sample axis and as channel axis", channelAxis)
 	}
-	g := Geometry{samples: 1, channels: shape[channelAxis], spatial: 1, padded: shape[channelAxis], view: true}
+	g := Geometry{samples: 1, channels: shape[channelAxis], spatial: 1, view: true}
 	axes := make([]Axis, rank)
 	elements, ok := 1, true
 	for i, d := range shape {
@@ -197,8 +198,8 @@ func (g Geometry) with(axes []Axis) (Geometry, error) {
 	if len(merged) > maxAxes {
 		return Geometry{}, fmt.Errorf("layout: %d axes do not lie seamlessly in memory, at most %d may", len(merged), maxAxes)
 	}
-	g.depth = copy(g.axes[:], merged)
-	for i := g.depth - 1; i >= 0; i-- {
+	g.depth = uint8(copy(g.axes[:], merged))
+	for i := len(merged) - 1; i >= 0; i-- {
 		a := g.axes[i]
 		if a.Stride < g.length {
 			return Geometry{}, fmt.Errorf("layout: %d steps of stride %d overlap what lies inside them, %d elements long", a.Size, a.Stride, g.length)
@@ -213,39 +214,36 @@ func (g Geometry) with(axes []Axis) (Geometry, error) {
 }
 
 // Samples returns N; 1 for an unbatched tensor.
-func (g Geometry) Samples() int { return g.samples }
+func (g *Geometry) Samples() int { return g.samples }
 
 // Channels returns C.
-func (g Geometry) Channels() int { return g.channels }
+func (g *Geometry) Channels() int { return g.channels }
 
 // Spatial returns the number of positions of a feature map: the product of the
 // spatial dims, 1 where there are none.
-func (g Geometry) Spatial() int { return g.spatial }
+func (g *Geometry) Spatial() int { return g.spatial }
 
 // Len returns the number of elements that a buffer must hold, from the first to
 // the last: N·C·spatial for the dense orders, with C rounded up to a full group
 // in the blocked ones, and with the gaps for a view.
-func (g Geometry) Len() int { return g.length }
+func (g *Geometry) Len() int { return g.length }
 
 // View reports whether the geometry comes from [Strided], so that a buffer may
 // be longer than [Geometry.Len].
-func (g Geometry) View() bool { return g.view }
+func (g *Geometry) View() bool { return g.view }
 
 // PaddedChannels returns the channels that a sample has in memory: C, rounded
 // up to a full group in the blocked orders.
-func (g Geometry) PaddedChannels() int { return g.padded }
+func (g *Geometry) PaddedChannels() int { return g.channels + int(g.padding) }
 
-// Depth returns the number of loops that visit every element once, see
-// [Geometry.Axis]. It is at most 6.
-func (g Geometry) Depth() int { return g.depth }
-
-// Axis returns loop i of those that visit every element once, 0 being the
-// outermost. An element's place in the buffer is the sum of index·Stride; the
-// sum of index·Factor is n·PaddedChannels+c. Strides nest: each is at least as
-// long as all that lies inside it. Axes of a single step are left out, and axes
-// that lie seamlessly in memory are one. The loops of an empty tensor mean
-// nothing.
-func (g Geometry) Axis(i int) Axis { return g.axes[:g.depth][i] }
+// Axes returns the loops that visit every element once, the outermost first; at
+// most 6. An element's place in the buffer is the sum of index·Stride; the sum of
+// index·Factor is n·PaddedChannels+c. Strides nest: each is at least as long as
+// all that lies inside it. Axes of a single step are left out, and axes that lie
+// seamlessly in memory are one. The loops of an empty tensor mean nothing.
+//
+// The slice is g's own memory and is only to be read.
+func (g *Geometry) Axes() []Axis { return g.axes[:g.depth] }
 
 // String describes the geometry for messages.
 func (g Geometry) String() string {

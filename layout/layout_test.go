@@ -308,10 +308,7 @@ func elements(shape, strides []int, f func(index []int, offset int)) {
 func walked(t *testing.T, g layout.Geometry) map[int]int {
 	t.Helper()
 	all := make(map[int]int)
-	var axes []layout.Axis
-	for i := range g.Depth() {
-		axes = append(axes, g.Axis(i))
-	}
+	axes := g.Axes()
 	var loop func(axis, offset, factor int)
 	loop = func(axis, offset, factor int) {
 		if axis == len(axes) {

@@ -36,6 +36,18 @@ func ExampleFactors() {
 	// Output: [1.25 0 1.25 0]
 }
 
+func ExampleFactorsF16() {
+	m, err := mask.New(1, 3, 0.2, mask.Select)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Set(0, 1, false)
+	factors := make([]uint16, 3)
+	mask.FactorsF16(factors, m, 3)
+	fmt.Printf("%#04x\n", factors) // 1.25 in float16 is 0x3d00
+	// Output: [0x3d00 0x0000 0x3d00]
+}
+
 func ExampleMask_Set() {
 	m, err := mask.New(1, 4, 0.5, mask.Select)
 	if err != nil {

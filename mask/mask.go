@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"unsafe"
 )
 
 // Policy says what becomes of an element of a dropped channel.
@@ -53,8 +54,14 @@ type Mask struct {
 	samples  int
 	channels int
 	rate     float64
-	factor   float64 // of a kept channel
 	policy   Policy
+
+	// What a kept channel is multiplied by, and its bits as float64, float32,
+	// float16 and bfloat16.
+	factor    float64
+	f64       uint64
+	f32       uint32
+	f16, bf16 uint16
 }
 
 // New returns a mask of samples×channels in which every channel is kept, unless
@@ -95,6 +102,8 @@ func (m *Mask) Reset(samples, channels int, rate float64, policy Policy) error {
 	if m.factor = 0; rate < 1 {
 		m.factor = 1 / (1 - rate)
 	}
+	m.f64, m.f32 = math.Float64bits(m.factor), math.Float32bits(float32(m.factor))
+	m.f16, m.bf16 = half(m.factor, 10, 5), half(m.factor, 7, 8)
 	m.fill()
 	return nil
 }
@@ -176,18 +185,22 @@ func (m *Mask) Factor() float64 {
 // where channels are padded. It panics unless pitch ≥ m.Channels() and
 // len(dst) = m.Samples()·pitch.
 func Factors[T ~float32 | ~float64](dst []T, m *Mask, pitch int) {
-	factors(dst, m, pitch, T(m.Factor()))
+	if unsafe.Sizeof(T(0)) == 4 {
+		factors(unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)), m, pitch, m.f32)
+	} else {
+		factors(unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(dst))), len(dst)), m, pitch, m.f64)
+	}
 }
 
 // FactorsF16 is [Factors] for float16 numbers in any 16-bit type. The factor is
 // rounded once, from float64; above rates of 0.99998 it is infinite.
 func FactorsF16[T ~uint16](dst []T, m *Mask, pitch int) {
-	factors(dst, m, pitch, T(half(m.Factor(), 10, 5)))
+	factors(dst, m, pitch, T(m.f16))
 }
 
 // FactorsBF16 is [Factors] for bfloat16 numbers in any 16-bit type.
 func FactorsBF16[T ~uint16](dst []T, m *Mask, pitch int) {
-	factors(dst, m, pitch, T(half(m.Factor(), 7, 8)))
+	factors(dst, m, pitch, T(m.bf16))
 }
 
 // half returns the bits of f, which is 0 or at least 1, rounded to the nearest
@@ -207,9 +220,10 @@ func half(f float64, fraction, exponent int) uint16 {
 	return uint16(e)<<fraction | uint16(bits<<12>>12>>cut)
 }
 
-func factors[T ~float32 | ~float64 | ~uint16](dst []T, m *Mask, pitch int, f T) {
+// factors writes the bits of a factor, or of +0.
+func factors[T ~uint16 | ~uint32 | ~uint64](dst []T, m *Mask, pitch int, f T) {
 	if pitch < m.channels || len(dst) != m.samples*pitch {
-		panic(fmt.Sprintf("mask: %d factors in rows of %d for a mask of %d×%d, want samples·pitch factors and a pitch of channels or more", len(dst), pitch, m.samples, m.channels))
+		refuse(len(dst), m, pitch)
 	}
 	if pitch == m.channels {
 		expand(dst, m.bits, 0, f)
@@ -217,21 +231,24 @@ func factors[T ~float32 | ~float64 | ~uint16](dst []T, m *Mask, pitch int, f T) 
 	}
 	for n := range m.samples {
 		row := dst[n*pitch : (n+1)*pitch]
-		expand(row[:m.channels], m.bits, n*m.channels, f)
+		expand(row[:m.channels], m.bits, uint(n*m.channels), f)
 		clear(row[m.channels:])
 	}
 }
 
-// expand writes f for every bit that is set, from the given bit on, else 0. A
-// table instead of a branch: the bits are random, every second branch would be
+func refuse(factors int, m *Mask, pitch int) {
+	panic(fmt.Sprintf("mask: %d factors in rows of %d for a mask of %d×%d, want samples·pitch factors and a pitch of channels or more", factors, pitch, m.samples, m.channels))
+}
+
+// expand writes f for every bit that is set, from the given bit on, else 0. It
+// does not branch on them: they are random, every second branch would be
 // mispredicted.
-func expand[T ~float32 | ~float64 | ~uint16](dst []T, bits []uint64, from int, f T) {
-	choice := [2]T{0, f}
+func expand[T ~uint16 | ~uint32 | ~uint64](dst []T, bits []uint64, from uint, f T) {
 	for len(dst) > 0 {
 		word := bits[from/64] >> (from % 64)
-		k := min(64-from%64, len(dst))
+		k := min(64-from%64, uint(len(dst)))
 		for i := range dst[:k] {
-			dst[i] = choice[word&1]
+			dst[i] = f & -T(word&1)
 			word >>= 1
 		}
 		dst = dst[k:]

@@ -3,9 +3,11 @@ package mask_test
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -337,13 +339,51 @@ func TestFactorIsComputedInFloat64(t *testing.T) {
 	}
 }
 
+// The tests take every kind of factors as a type of its own.
 type (
-	named32 float32
-	named64 float64
+	named32  float32
+	named64  float64
+	float16  uint16
+	bfloat16 uint16
 )
 
-func testFactors[T ~float32 | ~float64](t *testing.T) {
-	for _, rate := range rates {
+type number interface {
+	~float32 | ~float64 | ~uint16
+}
+
+// factors is what Factors is.
+type factors[T number] func(dst []T, m *mask.Mask, pitch int)
+
+// bits returns the bits of x.
+func bits[T number](x T) uint64 {
+	switch unsafe.Sizeof(x) {
+	case 2:
+		return uint64(*(*uint16)(unsafe.Pointer(&x)))
+	case 4:
+		return uint64(*(*uint32)(unsafe.Pointer(&x)))
+	}
+	return *(*uint64)(unsafe.Pointer(&x))
+}
+
+// rounded returns the half nearest to x, which is 1 or more, the even one of two,
+// in numbers of so many bits of fraction and exponent.
+func rounded(x float64, fraction, exponent int) uint16 {
+	var units big.Float
+	units.SetPrec(uint(fraction) + 1).SetMode(big.ToNearestEven).SetFloat64(x)
+	e := units.MantExp(nil) // in binary, x is 0.1… · 2^e
+	bias := 1<<(exponent-1) - 1
+	if units.IsInf() || e-1 > bias {
+		return uint16(1<<exponent-1) << fraction
+	}
+	n, _ := units.SetMantExp(&units, fraction+1-e).Uint64()
+	return uint16(e-1+bias)<<fraction | uint16(n-1<<fraction)
+}
+
+func toF16(x float64) float16   { return float16(rounded(x, 10, 5)) }
+func toBF16(x float64) bfloat16 { return bfloat16(rounded(x, 7, 8)) }
+
+func testFactors[T number](t *testing.T, factors factors[T], of func(float64) T) {
+	for _, rate := range append(rates, 0.3, 0.99998, 0.99999) {
 		for _, channels := range []int{0, 1, 3, 8, 31, 63, 64, 65, 127, 128, 130} {
 			for _, samples := range []int{0, 1, 2, 5} {
 				for _, padding := range []int{0, 1, 7, 64} {
@@ -351,15 +391,15 @@ func testFactors[T ~float32 | ~float64](t *testing.T) {
 					pitch := channels + padding
 					dst := make([]T, samples*pitch)
 					for i := range dst {
-						dst[i] = -9
+						dst[i] = of(9)
 					}
-					mask.Factors(dst, m, pitch)
+					factors(dst, m, pitch)
 					for i, f := range dst {
 						var want T
 						if n, c := i/pitch, i%pitch; c < channels && m.Kept(n, c) {
-							want = T(1 / (1 - rate)) // rounded once
+							want = of(1 / (1 - rate)) // rounded once
 						}
-						if f != want || math.Signbit(float64(f)) {
+						if bits(f) != bits(want) {
 							t.Fatalf("rate %v, %d×%d, pitch %d: factor %d is %v, want %v", rate, samples, channels, pitch, i, f, want)
 						}
 					}
@@ -370,29 +410,144 @@ func testFactors[T ~float32 | ~float64](t *testing.T) {
 }
 
 func TestFactorsFollowTheMask(t *testing.T) {
-	t.Run("float32", testFactors[float32])
-	t.Run("float64", testFactors[float64])
-	t.Run("named float32", testFactors[named32])
-	t.Run("named float64", testFactors[named64])
+	t.Run("float32", func(t *testing.T) {
+		testFactors(t, mask.Factors[float32], func(x float64) float32 { return float32(x) })
+	})
+	t.Run("float64", func(t *testing.T) { testFactors(t, mask.Factors[float64], func(x float64) float64 { return x }) })
+	t.Run("named float32", func(t *testing.T) {
+		testFactors(t, mask.Factors[named32], func(x float64) named32 { return named32(x) })
+	})
+	t.Run("named float64", func(t *testing.T) {
+		testFactors(t, mask.Factors[named64], func(x float64) named64 { return named64(x) })
+	})
+	t.Run("float16", func(t *testing.T) { testFactors(t, mask.FactorsF16[float16], toF16) })
+	t.Run("bfloat16", func(t *testing.T) { testFactors(t, mask.FactorsBF16[bfloat16], toBF16) })
 }
 
-func TestFactorsThatDoNotFitPanicAndWriteNothing(t *testing.T) {
+func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of func(float64) T, fraction, maxExponent int) {
+	var ties, above, below, twice, infinite int
+	m := new(mask.Mask)
+	check := func(rate float64) {
+		if err := m.Reset(1, 1, rate, mask.Select); err != nil {
+			t.Fatal(err)
+		}
+		var got [1]T
+		factors(got[:], m, 1)
+		exact := 1 / (1 - rate)
+		want := of(exact)
+		if got[0] != want {
+			t.Fatalf("rate %v: factor %v is %#04x, want %#04x", rate, exact, got[0], want)
+		}
+		if of(float64(float32(exact))) != want {
+			twice++
+		}
+		if want == of(math.Inf(1)) {
+			infinite++
+		}
+	}
+	// Around every number in the middle between two halves, as far as a float64
+	// next to 1 can tell: the factors of a dozen rates.
+	for e := 0; e <= min(maxExponent, 52); e++ {
+		for n := range 1 << fraction {
+			middle := math.Ldexp(float64(1<<fraction+n)+0.5, e-fraction)
+			rate := 1 - 1/middle
+			for range 6 {
+				rate = math.Nextafter(rate, 0)
+			}
+			for range 12 {
+				if rate = math.Nextafter(rate, 1); rate == 1 {
+					break
+				}
+				switch exact := 1 / (1 - rate); {
+				case exact == middle:
+					ties++
+				case exact > middle:
+					above++
+				default:
+					below++
+				}
+				check(rate)
+			}
+		}
+	}
+	// No factor is above 2⁵³.
+	if ties < 100 || above < 1000 || below < 1000 || twice < 1000 || infinite == 0 && maxExponent < 53 {
+		t.Errorf("%d ties, %d above, %d below, %d rounded otherwise by way of float32, %d infinite: too few", ties, above, below, twice, infinite)
+	}
+	for i := range 10000 {
+		check(float64(i) / 10000)
+	}
+}
+
+// A factor in the middle between two halves becomes the even one, and one next to
+// it does not pass through float32, which would move it to the middle.
+func TestFactorsOfHalvesAreRoundedOnceToNearestEven(t *testing.T) {
+	t.Run("float16", func(t *testing.T) { testRounding(t, mask.FactorsF16[float16], toF16, 10, 15) })
+	t.Run("bfloat16", func(t *testing.T) { testRounding(t, mask.FactorsBF16[bfloat16], toBF16, 7, 127) })
+}
+
+// Numbers that a reader can check by hand.
+func TestFactorsOfHalvesAtKnownRates(t *testing.T) {
+	for _, c := range []struct {
+		rate float64
+		f16  uint16
+		bf16 uint16
+	}{
+		{0, 0x3c00, 0x3f80},
+		{0.5, 0x4000, 0x4000},
+		{0.75, 0x4400, 0x4080},
+		{0.2, 0x3d00, 0x3fa0},
+		{0.1, 0x3c72, 0x3f8e},                         // 1.1111
+		{1.0 / 3, 0x3e00, 0x3fc0},                     // 1.5
+		{1 - 1/65519.9, 0x7bff, 0x4780},               // 65504, the largest float16, and 65536
+		{1 - 1/65520.1, 0x7c00, 0x4780},               // nearer to 65536, which float16 has not
+		{1 - 0x1p-16, 0x7c00, 0x4780},                 // 65536
+		{1 - 0x1p-53, 0x7c00, (127 + 53) << 7},        // the last rate
+		{math.SmallestNonzeroFloat64, 0x3c00, 0x3f80}, // a factor of 1
+		{1, 0, 0},
+		{math.Copysign(0, -1), 0x3c00, 0x3f80},
+	} {
+		m, err := mask.New(1, 2, c.rate, mask.Multiply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Set(0, 1, false)
+		f16, bf16 := []uint16{9, 9, 9}, []uint16{9, 9, 9}
+		mask.FactorsF16(f16, m, 3)
+		mask.FactorsBF16(bf16, m, 3)
+		if want := fmt.Sprint([]uint16{c.f16, 0, 0}, []uint16{c.bf16, 0, 0}); fmt.Sprint(f16, bf16) != want {
+			t.Errorf("rate %v: %v and %v, want %s", c.rate, f16, bf16, want)
+		}
+	}
+	var zero mask.Mask
+	mask.FactorsF16([]float16{}, &zero, 0)
+	mask.FactorsBF16([]bfloat16{}, &zero, 5)
+}
+
+func testMisfits[T number](t *testing.T, factors factors[T]) {
 	m := drawn(t, 2, 3, 0.5, 0, 0, 0)
 	for _, c := range []struct{ len, pitch int }{{6, 2}, {5, 3}, {7, 3}, {6, 4}, {0, 3}, {0, 0}, {6, -3}, {8, 3}} {
-		dst := make([]float32, c.len)
+		dst := make([]T, c.len)
 		for i := range dst {
-			dst[i] = -9
+			dst[i] = 9
 		}
-		got := panics(t, fmt.Sprint(c), func() { mask.Factors(dst, m, c.pitch) })
-		for _, w := range []string{fmt.Sprintf("%d factors", c.len), fmt.Sprintf("rows of %d", c.pitch), "2×3"} {
+		got := panics(t, fmt.Sprint(c), func() { factors(dst, m, c.pitch) })
+		for _, w := range []string{fmt.Sprintf("%d factors", c.len), fmt.Sprintf("rows of %d", c.pitch), "2×3", "want samples·pitch factors"} {
 			if !strings.Contains(got, w) {
 				t.Errorf("%d factors in rows of %d panic with %q, which does not say %q", c.len, c.pitch, got, w)
 			}
 		}
 		for i, f := range dst {
-			if f != -9 {
+			if f != 9 {
 				t.Errorf("%d factors in rows of %d: factor %d was written", c.len, c.pitch, i)
 			}
 		}
 	}
+}
+
+func TestFactorsThatDoNotFitPanicAndWriteNothing(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testMisfits(t, mask.Factors[float32]) })
+	t.Run("float64", func(t *testing.T) { testMisfits(t, mask.Factors[float64]) })
+	t.Run("float16", func(t *testing.T) { testMisfits(t, mask.FactorsF16[float16]) })
+	t.Run("bfloat16", func(t *testing.T) { testMisfits(t, mask.FactorsBF16[bfloat16]) })
 }

@@ -56,6 +56,10 @@ func (p *program) braids() {
 		}
 		for i := range to {
 			for v := range line {
+				if p.add {
+					value := p.vec(values[i*line+v], p.whole())
+					set.add(p.Context, mem(to[i], v*p.tier.width), value, value)
+				}
 				p.store(p.vec(values[i*line+v], p.whole()), mem(to[i], v*p.tier.width), p.whole())
 			}
 		}

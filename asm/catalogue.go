@@ -52,10 +52,11 @@ var (
 		{name: "F16", typ: "uint16", id: "f16", size: 2, one: 0x3c00, half: true},
 		{name: "BF16", typ: "uint16", id: "bf16", size: 2, one: 0x3f80, half: true},
 	}
-	// braids have one operation: the planes to clear are not among the four.
+	// braids choose nothing: the planes to clear or to leave are not among the four.
 	braids = []op{
 		{name: "multiply", op: "Multiply"},
 		{name: "streamMultiply", op: "Multiply", stream: true},
+		{name: "addMultiply", op: "AddMultiply", add: true},
 	}
 	braidShape = shape{name: "Braid", braid: true}
 )
@@ -112,6 +113,9 @@ func (k kernel) doc(tier string) []string {
 	name := k.name() + tier
 	if k.braid {
 		lines := []string{name + " multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
+		if k.add {
+			lines = append(lines, "The products are added to dst, rounded separately.")
+		}
 		if k.stream {
 			lines = append(lines, "The products, too, are written past the cache.")
 		}

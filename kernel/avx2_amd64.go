@@ -935,3 +935,27 @@ func streamMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, place
 //
 //go:noescape
 func streamMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// addMultiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products are added to dst, rounded separately.
+//
+//go:noescape
+func addMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+
+// addMultiplyBraidF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products are added to dst, rounded separately.
+//
+//go:noescape
+func addMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+
+// addMultiplyBraidF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products are added to dst, rounded separately.
+//
+//go:noescape
+func addMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// addMultiplyBraidBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products are added to dst, rounded separately.
+//
+//go:noescape
+func addMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

@@ -21053,3 +21053,656 @@ filled:
 	JNZ  turn
 	VZEROUPPER
 	RET
+
+// func addMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·addMultiplyBraidF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSS (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSS (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSS (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSS (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMULPS  (DI)(CX*1), Y12, Y0
+	VMULPS  32(DI)(CX*1), Y12, Y1
+	VMULPS  (R8)(CX*1), Y14, Y2
+	VMULPS  32(R8)(CX*1), Y14, Y3
+	VMULPS  (R9)(CX*1), Y15, Y4
+	VMULPS  32(R9)(CX*1), Y15, Y5
+	VMULPS  (R10)(CX*1), Y7, Y6
+	VMULPS  32(R10)(CX*1), Y7, Y8
+	VADDPS  (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPS  32(DI), Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPS  (R8), Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  32(R8), Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	VADDPS  (R9), Y4, Y4
+	VMOVUPS Y4, (R9)
+	VADDPS  32(R9), Y5, Y5
+	VMOVUPS Y5, 32(R9)
+	VADDPS  (R10), Y6, Y6
+	VMOVUPS Y6, (R10)
+	VADDPS  32(R10), Y8, Y8
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+16, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·addMultiplyBraidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSD (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSD (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSD (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSD (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMULPD  (DI)(CX*1), Y12, Y0
+	VMULPD  32(DI)(CX*1), Y12, Y1
+	VMULPD  (R8)(CX*1), Y14, Y2
+	VMULPD  32(R8)(CX*1), Y14, Y3
+	VMULPD  (R9)(CX*1), Y15, Y4
+	VMULPD  32(R9)(CX*1), Y15, Y5
+	VMULPD  (R10)(CX*1), Y7, Y6
+	VMULPD  32(R10)(CX*1), Y7, Y8
+	VADDPD  (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPD  32(DI), Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPD  (R8), Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPD  32(R8), Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	VADDPD  (R9), Y4, Y4
+	VMOVUPS Y4, (R9)
+	VADDPD  32(R9), Y5, Y5
+	VMOVUPS Y5, 32(R9)
+	VADDPD  (R10), Y6, Y6
+	VMOVUPS Y6, (R10)
+	VADDPD  32(R10), Y8, Y8
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+8, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), X15
+	VCVTPH2PS    X15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), X7
+	VCVTPH2PS    X7, Y7
+	SUBQ         AX, CX
+
+turn:
+	VCVTPH2PS    (DI)(CX*1), Y0
+	VCVTPH2PS    16(DI)(CX*1), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      (DI), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VCVTPH2PS    32(DI)(CX*1), Y0
+	VCVTPH2PS    48(DI)(CX*1), Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      32(DI), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCVTPH2PS    (R8)(CX*1), Y0
+	VCVTPH2PS    16(R8)(CX*1), Y1
+	VMULPS       Y14, Y0, Y0
+	VMULPS       Y14, Y1, Y1
+	VMOVUPS      (R8), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (R8)
+	VCVTPH2PS    32(R8)(CX*1), Y0
+	VCVTPH2PS    48(R8)(CX*1), Y1
+	VMULPS       Y14, Y0, Y0
+	VMULPS       Y14, Y1, Y1
+	VMOVUPS      32(R8), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(R8)
+	VCVTPH2PS    (R9)(CX*1), Y0
+	VCVTPH2PS    16(R9)(CX*1), Y1
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      (R9), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (R9)
+	VCVTPH2PS    32(R9)(CX*1), Y0
+	VCVTPH2PS    48(R9)(CX*1), Y1
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y15, Y1, Y1
+	VMOVUPS      32(R9), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(R9)
+	VCVTPH2PS    (R10)(CX*1), Y0
+	VCVTPH2PS    16(R10)(CX*1), Y1
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y7, Y1, Y1
+	VMOVUPS      (R10), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (R10)
+	VCVTPH2PS    32(R10)(CX*1), Y0
+	VCVTPH2PS    48(R10)(CX*1), Y1
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y7, Y1, Y1
+	VMOVUPS      32(R10), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	MOVQ         96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VPSLLD       $0x10, Y15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VPSLLD       $0x10, Y7, Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS  (DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  (DI), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (DI)
+	VMOVUPS  32(DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VMOVUPS  32(DI), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(DI)
+	VMOVUPS  (R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y14, Y0, Y0
+	VMULPS   Y14, Y1, Y1
+	VMOVUPS  (R8), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R8)
+	VMOVUPS  32(R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y14, Y0, Y0
+	VMULPS   Y14, Y1, Y1
+	VMOVUPS  32(R8), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R8)
+	VMOVUPS  (R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y15, Y0, Y0
+	VMULPS   Y15, Y1, Y1
+	VMOVUPS  (R9), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R9)
+	VMOVUPS  32(R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y15, Y0, Y0
+	VMULPS   Y15, Y1, Y1
+	VMOVUPS  32(R9), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R9)
+	VMOVUPS  (R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y7, Y0, Y0
+	VMULPS   Y7, Y1, Y1
+	VMOVUPS  (R10), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R10)
+	VMOVUPS  32(R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y7, Y0, Y0
+	VMULPS   Y7, Y1, Y1
+	VMOVUPS  32(R10), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET

@@ -801,3 +801,15 @@ func streamMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, pla
 //
 //go:noescape
 func streamMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// addMultiplyBraidF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products are added to dst, rounded separately.
+//
+//go:noescape
+func addMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// addMultiplyBraidBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The products are added to dst, rounded separately.
+//
+//go:noescape
+func addMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

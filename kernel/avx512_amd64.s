@@ -18552,3 +18552,312 @@ filled:
 	JNZ  turn
 	VZEROUPPER
 	RET
+
+// func addMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, AVX512F
+TEXT ·addMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VCVTPH2PS    Y15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VCVTPH2PS    Y7, Z7
+	SUBQ         AX, CX
+
+turn:
+	VCVTPH2PS     (DI)(CX*1), Z0
+	VCVTPH2PS     32(DI)(CX*1), Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VMOVUPS       (DI), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (DI)
+	VCVTPH2PS     (R8)(CX*1), Z0
+	VCVTPH2PS     32(R8)(CX*1), Z1
+	VMULPS        Z14, Z0, Z0
+	VMULPS        Z14, Z1, Z1
+	VMOVUPS       (R8), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (R8)
+	VCVTPH2PS     (R9)(CX*1), Z0
+	VCVTPH2PS     32(R9)(CX*1), Z1
+	VMULPS        Z15, Z0, Z0
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       (R9), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (R9)
+	VCVTPH2PS     (R10)(CX*1), Z0
+	VCVTPH2PS     32(R10)(CX*1), Z1
+	VMULPS        Z7, Z0, Z0
+	VMULPS        Z7, Z1, Z1
+	VMOVUPS       (R10), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (R10)
+	MOVQ          96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS    (DI)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMOVUPS    (DI), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVUPS    (R8)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z14, Z0, Z0
+	VMULPS     Z14, Z1, Z1
+	VMOVUPS    (R8), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R8)
+	VMOVUPS    (R9)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z15, Z0, Z0
+	VMULPS     Z15, Z1, Z1
+	VMOVUPS    (R9), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R9)
+	VMOVUPS    (R10)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z7, Z0, Z0
+	VMULPS     Z7, Z1, Z1
+	VMOVUPS    (R10), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R10)
+	MOVQ       96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET

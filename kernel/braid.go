@@ -29,6 +29,7 @@ func (n *nest) braids(at, factor, from, to int) {
 	b.part(from, first*n.length)
 	for p := first; p < last; p++ {
 		switch value := n.bits(factor + p); {
+		case value<<1 == 0 && n.op == Add:
 		case value<<1 == 0 && n.op == Scale:
 			if b.drops == len(b.dropped) {
 				b.clear(b.dropped[:strands])
@@ -36,7 +37,7 @@ func (n *nest) braids(at, factor, from, to int) {
 			}
 			b.dropped[b.drops] = p
 			b.drops++
-		case value == n.elem.one()<<(64-8<<n.elem.shift()) && n.dst == n.src:
+		case value == n.elem.one()<<(64-8<<n.elem.shift()) && n.dst == n.src && !n.op.adds():
 		default:
 			b.kept[b.keeps] = p
 			if b.keeps++; b.keeps == len(b.kept) {
@@ -105,7 +106,7 @@ func (b *braider) braid(kept [strands]int, dropped []int) {
 			braid.factor[i] = (b.factor + kept[i]) << shift
 			braid.fill[i] = at[strands+i] + head[strands+i] + done
 		}
-		dispatch(braidOf(b.stream(), b.elem), b.dst, b.src, b.factors, unsafe.Pointer(&braid), strands, min(limit, body-done)>>shift)
+		dispatch(braidOf(b.op, b.stream(), b.elem), b.dst, b.src, b.factors, unsafe.Pointer(&braid), strands, min(limit, body-done)>>shift)
 	}
 	if body == bytes {
 		return

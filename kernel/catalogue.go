@@ -78,6 +78,10 @@ const (
 	streamMultiplyBraidF64
 	streamMultiplyBraidF16
 	streamMultiplyBraidBF16
+	addMultiplyBraidF32
+	addMultiplyBraidF64
+	addMultiplyBraidF16
+	addMultiplyBraidBF16
 )
 
 // catalogue says of each kernel what it does.
@@ -159,4 +163,8 @@ var catalogue = [...]struct {
 	streamMultiplyBraidF64:   {"streamMultiplyBraidF64", Multiply, true, false, true, f64},
 	streamMultiplyBraidF16:   {"streamMultiplyBraidF16", Multiply, true, false, true, f16},
 	streamMultiplyBraidBF16:  {"streamMultiplyBraidBF16", Multiply, true, false, true, bf16},
+	addMultiplyBraidF32:      {"addMultiplyBraidF32", AddMultiply, false, false, true, f32},
+	addMultiplyBraidF64:      {"addMultiplyBraidF64", AddMultiply, false, false, true, f64},
+	addMultiplyBraidF16:      {"addMultiplyBraidF16", AddMultiply, false, false, true, f16},
+	addMultiplyBraidBF16:     {"addMultiplyBraidBF16", AddMultiply, false, false, true, bf16},
 }

@@ -657,6 +657,42 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
+	case addMultiplyBraidF32:
+		switch {
+		case useAVX512:
+			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addMultiplyBraidF64:
+		switch {
+		case useAVX512:
+			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addMultiplyBraidF16:
+		switch {
+		case useAVX512:
+			addMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addMultiplyBraidBF16:
+		switch {
+		case useAVX512:
+			addMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	}
 	generic(k, dst, src, factors, extra, count, length)
 }

@@ -24,15 +24,23 @@ func braidGeneric(k id, dst, src, factors unsafe.Pointer, b *braid, length int) 
 		d, s, f := unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, b.factor[i])
 		switch e := k.elem(); e {
 		case f32:
-			multiplyPlane(unsafe.Slice((*float32)(d), length), unsafe.Slice((*float32)(s), length), *(*float32)(f))
+			braidPlane(k.op(), unsafe.Slice((*float32)(d), length), unsafe.Slice((*float32)(s), length), *(*float32)(f))
 		case f64:
-			multiplyPlane(unsafe.Slice((*float64)(d), length), unsafe.Slice((*float64)(s), length), *(*float64)(f))
+			braidPlane(k.op(), unsafe.Slice((*float64)(d), length), unsafe.Slice((*float64)(s), length), *(*float64)(f))
 		default:
-			halves(e, Multiply, unsafe.Slice((*uint16)(d), length), unsafe.Slice((*uint16)(s), length), *(*uint16)(f), 0)
+			halves(e, k.op(), unsafe.Slice((*uint16)(d), length), unsafe.Slice((*uint16)(s), length), *(*uint16)(f), 0)
 		}
 	}
 	for _, at := range b.fill[:b.fills] {
 		clear(unsafe.Slice((*byte)(unsafe.Add(dst, at)), length<<k.elem().shift()))
+	}
+}
+
+func braidPlane[T float32 | float64](op Op, dst, src []T, f T) {
+	if op.adds() {
+		addPlane(dst, src, f)
+	} else {
+		multiplyPlane(dst, src, f)
 	}
 }
 

@@ -16,10 +16,13 @@ func kernelOf(op Op, stream, pixels bool, e elem) id {
 // streamed is how far behind its plain twin a streaming operation lies.
 const streamed = int(AffineMultiply) + 1
 
-// braidOf returns the kernel that multiplies four planes at once.
-func braidOf(stream bool, e elem) id {
+// braidOf returns the kernel that does op on four planes at once.
+func braidOf(op Op, stream bool, e elem) id {
 	k := multiplyBraidF32
-	if stream {
+	switch {
+	case op.adds():
+		k = addMultiplyBraidF32
+	case stream:
 		k = streamMultiplyBraidF32
 	}
 	return k + id(e)

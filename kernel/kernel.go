@@ -260,10 +260,10 @@ func operandsOf(e elem, op Op, dst, src unsafe.Pointer, factors vector, span int
 		o.shifts = unsafe.Add(factors.data, factors.len/2<<e.shift())
 	}
 	size := 1 << e.shift()
-	o.far = span*size >= streamBytes && streams() && op <= Multiply && uintptr(dst)%uintptr(size) == 0
+	o.far = span*size >= streamBytes && streams() && op <= AddMultiply && uintptr(dst)%uintptr(size) == 0
 	return o
 }
 
-// stream reports whether what is kept is written past the cache. In place it is
-// in the cache already.
-func (o *operands) stream() bool { return o.far && o.dst != o.src }
+// stream reports whether what is kept is written past the cache. Where dst was
+// read, in place or to add to it, it is in the cache already.
+func (o *operands) stream() bool { return o.far && o.dst != o.src && !o.op.adds() }

@@ -379,11 +379,28 @@ func (n *nest) rows(at, factor, from, to int) {
 	if n.tiled(at, factor, from, to) {
 		return
 	}
+	most := rowsOf(n.length << n.elem.shift())
 	for from < to {
-		count := min(to-from, limit) / n.length
+		count := min((to-from)/n.length, most)
 		n.call(at+from, factor, count, n.length)
 		from += count * n.length
 	}
+}
+
+// rowsOf returns how many rows of so many bytes one call takes. The kernels walk
+// through four quarters of them at once, and a load waits for a store that went to
+// the same place of another page just before: quarters are whole pages apart if
+// they can be.
+func rowsOf(bytes int) int {
+	most := callBytes / bytes
+	unit := strands * (lineMultiple(bytes) / bytes) // rows of whole lines in each quarter
+	for unit*bytes%(strands*pageBytes) != 0 {
+		unit *= 2
+	}
+	if most >= unit {
+		most -= most % unit
+	}
+	return most
 }
 
 // call runs the kernel on one block at offset at.
@@ -417,6 +434,9 @@ const (
 	callBytes = 256 << 10
 	// streamAlign is the cache line that streaming stores fill whole.
 	streamAlign = 64
+	// pageBytes is a page of memory, and how many bits of two addresses a processor
+	// compares before it lets a load pass a store.
+	pageBytes = 4 << 10
 	// parallelBytes is the size of dst from which Run uses several goroutines
 	// unasked, and grainBytes what each should have at least.
 	parallelBytes = 16 << 20

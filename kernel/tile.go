@@ -60,10 +60,10 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 	}
 
 	length := bytes >> shift
-	limit := callBytes >> shift
+	most := rowsOf(bytes)
 	for from < to {
 		// The last pixels are one row of the tile's beginning.
-		count, length := min(to-from, limit)/length, length
+		count, length := min((to-from)/length, most), length
 		if count == 0 {
 			count, length = 1, to-from
 		}

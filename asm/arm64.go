@@ -13,14 +13,19 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 )
 
-// arm64Tier is the suffix of the kernels for arm64. Streaming stores (STNP) are
-// only a hint there, so that streaming kernels are the plain ones.
-const arm64Tier = "NEON"
+// The suffixes of the kernels for arm64. Streaming stores (STNP) are only a hint
+// there, so that streaming kernels are the plain ones. The second tier computes in
+// float16 what is float16; all else it takes from the first.
+const (
+	arm64Tier     = "NEON"
+	arm64FP16Tier = "NEONFP16"
+)
 
-// arm64Program returns the NEON kernels. avo knows no arm64 instruction, but its
-// intermediate form and its printers take any: registers are fixed here, and of
-// avo's passes none is needed but the one that includes textflag.h.
-func arm64Program() (*ir.File, error) {
+// arm64Program returns the kernels that are a tier's own. avo knows no arm64
+// instruction, but its intermediate form and its printers take any: registers are
+// fixed here, and of avo's passes none is needed but the one that includes
+// textflag.h.
+func arm64Program(tier string) (*ir.File, error) {
 	f := ir.NewFile()
 	constraint, err := buildtags.ParseConstraint("!purego")
 	if err != nil {
@@ -28,10 +33,17 @@ func arm64Program() (*ir.File, error) {
 	}
 	f.Constraints = buildtags.Constraints{constraint}
 	for _, k := range kernels() {
-		if k.stream || k.symbol(arm64Tier) == "" {
+		if k.symbol(tier) != k.name()+tier {
 			continue
 		}
-		p := &neon{Function: ir.NewFunction(k.name() + arm64Tier), kernel: k}
+		p := &neon{Function: ir.NewFunction(k.name() + tier), kernel: k}
+		p.Doc = p.doc(tier)
+		if tier == arm64FP16Tier {
+			// float32 has more than twice as many digits: to round to it first, as others
+			// do, changes no product and no sum.
+			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
+			p.half = false
+		}
 		if err := p.emit(); err != nil {
 			return nil, err
 		}
@@ -58,8 +70,8 @@ const (
 	xConstant  // bits on their way to a vector register
 )
 
-// Vector registers. Up to vMask each name stands for the vectors of a turn, four
-// of floats or two of halves; the latter make four of float32.
+// Vector registers. Up to vMask each name stands for the vectors of a turn, four,
+// or two of halves that make four of float32.
 const (
 	vValue  = 0
 	vFactor = 4  // in rows
@@ -81,7 +93,8 @@ const (
 	vMagnitude = 31 // all bits of an element but the sign
 )
 
-// neon writes one kernel.
+// neon writes one kernel. Its elements are called halves where they are computed
+// as float32.
 type neon struct {
 	*ir.Function
 	kernel
@@ -95,7 +108,6 @@ func (p *neon) emit() error {
 	p.SetSignature(signature)
 	p.Attributes = attr.NOSPLIT
 	p.AddPragma("noescape")
-	p.Doc = p.doc(arm64Tier)
 	names := []string{"dst", "src", "factors", "count", "length"} // in the order of their registers
 	if p.affine {
 		names = append(names, "shifts")
@@ -505,7 +517,11 @@ func (w width) move() string {
 
 // word adds an instruction that Go's assembler lacks.
 func (p *neon) word(e encoding, registers ...int) {
-	word, text := e.encode(p.size, registers...)
+	lane := p.size
+	if p.half {
+		lane = 4
+	}
+	word, text := e.encode(lane, registers...)
 	p.ins("WORD", raw(fmt.Sprintf("$%#08x // %s", word, text)))
 }
 

@@ -14,11 +14,12 @@ type encoding struct {
 	word uint32 // all fields 0
 	text string // in the manual's syntax, %d for each register
 	wide uint32 // bit that makes lanes of 4 bytes lanes of 8, 0 where there is no such choice
+	fp16 uint32 // the word for lanes of 2 bytes, from the class "SIMD three same (FP16)", 0 likewise
 }
 
 var (
-	fmul = encoding{word: 0x6e20dc00, text: "fmul v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22}
-	fadd = encoding{word: 0x4e20d400, text: "fadd v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22}
+	fmul = encoding{word: 0x6e20dc00, text: "fmul v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6e401c00}
+	fadd = encoding{word: 0x4e20d400, text: "fadd v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x4e401400}
 
 	// float16 to float32 and back, low and high half of a vector.
 	fcvtl  = encoding{word: 0x0e217800, text: "fcvtl v%d.4s, v%d.4h"}
@@ -43,9 +44,13 @@ func (e encoding) encode(size int, registers ...int) (word uint32, text string) 
 		panic(fmt.Sprintf("%s: got registers %v", e.text, registers))
 	}
 	word, text = e.word, e.text
-	if e.wide != 0 && size == 8 {
+	switch {
+	case e.wide != 0 && size == 8:
 		word |= e.wide
 		text = strings.ReplaceAll(text, "4s", "2d")
+	case e.fp16 != 0 && size == 2:
+		word = e.fp16
+		text = strings.ReplaceAll(text, "4s", "8h")
 	}
 	operands := make([]any, len(registers))
 	for i, r := range registers {

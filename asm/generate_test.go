@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,6 +29,60 @@ func TestGeneratedFilesAreWhatTheGeneratorWrites(t *testing.T) {
 	}
 }
 
+// armFP16 is what binutils make of the words that arm64asm does not know:
+//
+//	sed -n 's/.*WORD *\$\(0x.e[45][0-9a-f]*\) .*/.inst \1/p' kernel/neonfp16_arm64.s | sort -u |
+//		aarch64-linux-gnu-as -o /tmp/words.o - && aarch64-linux-gnu-objdump -d /tmp/words.o
+const armFP16 = `
+   0:	4e401600 	fadd	v0.8h, v16.8h, v0.8h
+   4:	4e411621 	fadd	v1.8h, v17.8h, v1.8h
+   8:	4e421642 	fadd	v2.8h, v18.8h, v2.8h
+   c:	4e431663 	fadd	v3.8h, v19.8h, v3.8h
+  10:	4e501400 	fadd	v0.8h, v0.8h, v16.8h
+  14:	4e511421 	fadd	v1.8h, v1.8h, v17.8h
+  18:	4e521442 	fadd	v2.8h, v2.8h, v18.8h
+  1c:	4e531463 	fadd	v3.8h, v3.8h, v19.8h
+  20:	4e5a1400 	fadd	v0.8h, v0.8h, v26.8h
+  24:	4e5a1421 	fadd	v1.8h, v1.8h, v26.8h
+  28:	4e5a1442 	fadd	v2.8h, v2.8h, v26.8h
+  2c:	4e5a1463 	fadd	v3.8h, v3.8h, v26.8h
+  30:	6e441c00 	fmul	v0.8h, v0.8h, v4.8h
+  34:	6e451c21 	fmul	v1.8h, v1.8h, v5.8h
+  38:	6e461c42 	fmul	v2.8h, v2.8h, v6.8h
+  3c:	6e471c63 	fmul	v3.8h, v3.8h, v7.8h
+  40:	6e581c00 	fmul	v0.8h, v0.8h, v24.8h
+  44:	6e581c21 	fmul	v1.8h, v1.8h, v24.8h
+  48:	6e581c42 	fmul	v2.8h, v2.8h, v24.8h
+  4c:	6e581c63 	fmul	v3.8h, v3.8h, v24.8h
+  50:	6e581e00 	fmul	v0.8h, v16.8h, v24.8h
+  54:	6e581e21 	fmul	v1.8h, v17.8h, v24.8h
+  58:	6e581e42 	fmul	v2.8h, v18.8h, v24.8h
+  5c:	6e581e63 	fmul	v3.8h, v19.8h, v24.8h
+`
+
+// arm64Words returns the hand-encoded instructions of an assembly file and what
+// their comments say.
+func arm64Words(t *testing.T, file []byte) map[uint32]string {
+	t.Helper()
+	all := map[uint32]string{}
+	lines := regexp.MustCompile(`WORD +\$0x([0-9a-f]{8}) // (.+)`).FindAllSubmatch(file, -1)
+	if n := bytes.Count(file, []byte("WORD")); len(lines) != n || n == 0 {
+		t.Fatalf("%d of %d words have a comment", len(lines), n)
+	}
+	for _, l := range lines {
+		word, err := strconv.ParseUint(string(l[1]), 16, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(l[2])
+		if before, ok := all[uint32(word)]; ok && before != text {
+			t.Fatalf("%#08x is said to be %s and %s", word, before, text)
+		}
+		all[uint32(word)] = text
+	}
+	return all
+}
+
 // TestWordsAreWhatTheirCommentsSay decodes every hand-encoded instruction with
 // an independent decoder.
 func TestWordsAreWhatTheirCommentsSay(t *testing.T) {
@@ -35,24 +90,68 @@ func TestWordsAreWhatTheirCommentsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := regexp.MustCompile(`WORD +\$0x([0-9a-f]{8}) // (.+)`).FindAllSubmatch(files["neon_arm64.s"], -1)
-	if all := bytes.Count(files["neon_arm64.s"], []byte("WORD")); len(words) != all || all == 0 {
-		t.Fatalf("%d of %d words have a comment", len(words), all)
-	}
-	for _, w := range words {
-		word, err := strconv.ParseUint(string(w[1]), 16, 32)
+	dump := map[uint32]string{}
+	for _, l := range regexp.MustCompile(`:\t([0-9a-f]{8}) \t(.+)`).FindAllStringSubmatch(armFP16, -1) {
+		word, err := strconv.ParseUint(l[1], 16, 32)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var code [4]byte
-		binary.LittleEndian.PutUint32(code[:], uint32(word))
-		inst, err := arm64asm.Decode(code[:])
-		if err != nil {
-			t.Fatalf("%#08x, %s: %v", word, w[2], err)
+		dump[uint32(word)] = l[2]
+	}
+	if n := strings.Count(armFP16, "\n") - 1; len(dump) != n {
+		t.Fatalf("read %d words of %d lines", len(dump), n)
+	}
+	spaces := strings.NewReplacer(", ", ",", "\t", " ")
+	for name, file := range files {
+		if !strings.HasSuffix(name, "_arm64.s") {
+			continue
 		}
-		blanks := strings.NewReplacer(", ", ",")
-		if got := arm64asm.GNUSyntax(inst); blanks.Replace(got) != blanks.Replace(string(w[2])) {
-			t.Errorf("%#08x is %s, its comment says %s", word, got, w[2])
+		for word, text := range arm64Words(t, file) {
+			var code [4]byte
+			binary.LittleEndian.PutUint32(code[:], word)
+			got := ""
+			if inst, err := arm64asm.Decode(code[:]); err == nil {
+				got = arm64asm.GNUSyntax(inst)
+			} else if got = dump[word]; got == "" {
+				t.Errorf("%s: %#08x, %s: %v, and binutils were not asked", name, word, text, err)
+				continue
+			}
+			if spaces.Replace(got) != spaces.Replace(text) {
+				t.Errorf("%s: %#08x is %s, its comment says %s", name, word, got, text)
+			}
+		}
+	}
+}
+
+// TestOnlyNEONFP16ComputesInFloat16 looks for arithmetic that not every arm64
+// has: the first tier has none of it, the second no other, and no more kernels
+// than need it.
+func TestOnlyNEONFP16ComputesInFloat16(t *testing.T) {
+	files, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tier := range []string{arm64Tier, arm64FP16Tier} {
+		name := strings.ToLower(tier) + "_arm64.s"
+		for word, text := range arm64Words(t, files[name]) {
+			// The class "SIMD three same (FP16)" of the Arm Architecture Reference Manual.
+			fp16 := word&0x9f60c400 == 0x0e400400
+			if want := tier == arm64FP16Tier && strings.HasPrefix(text, "f"); fp16 != want {
+				t.Errorf("%s: %#08x, %s: needs FEAT_FP16 %v, want %v", name, word, text, fp16, want)
+			}
+		}
+		var want []string
+		for _, k := range kernels() {
+			if !k.stream && !k.braid && (tier == arm64Tier || k.elem.name == "F16") {
+				want = append(want, k.name()+tier)
+			}
+		}
+		var got []string
+		for _, m := range regexp.MustCompile(`(?m)^TEXT ·(\w+)`).FindAllSubmatch(files[name], -1) {
+			got = append(got, string(m[1]))
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s has functions %v, want %v", name, got, want)
 		}
 	}
 }

@@ -61,9 +61,12 @@ func generate() (map[string][]byte, error) {
 	content, e = dispatchFile(tiers)
 	add("dispatch_amd64.go", content, e)
 
-	f, e = arm64Program()
-	printed(add, strings.ToLower(arm64Tier)+"_arm64", f, e)
-	content, e = dispatchFile([]string{arm64Tier})
+	tiers = []string{arm64FP16Tier, arm64Tier}
+	for _, t := range tiers {
+		f, e := arm64Program(t)
+		printed(add, strings.ToLower(t)+"_arm64", f, e)
+	}
+	content, e = dispatchFile(tiers)
 	add("dispatch_arm64.go", content, e)
 	return files, err
 }

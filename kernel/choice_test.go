@@ -50,6 +50,9 @@ func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 		{all[1:], "avx512", "avx2 generic", nil},
 		{all[2:], "avx2", "generic", nil},
 		{[]string{tierNEON, tierGeneric}, "neon", "generic", nil},
+		{[]string{tierNEON, tierGeneric}, "neonfp16", "neon generic", nil},
+		{[]string{tierNEONFP16, tierNEON, tierGeneric}, "neonfp16", "neon generic", nil},
+		{[]string{tierNEONFP16, tierNEON, tierGeneric}, "neon", "generic", nil},
 		{[]string{tierNEON, tierGeneric}, "avx2", "neon generic", nil},
 	} {
 		left, warning := warned(t, c.tiers, c.disable)
@@ -60,7 +63,7 @@ func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 			t.Errorf("%q warns %d times, want %d: %s", c.disable, got, len(c.unknown), warning)
 		}
 		for _, w := range c.unknown {
-			if !strings.Contains(warning, w) || !strings.Contains(warning, disableVariable) || !strings.Contains(warning, "avx512, avx2 or neon") {
+			if !strings.Contains(warning, w) || !strings.Contains(warning, disableVariable) || !strings.Contains(warning, "avx512, avx2, neonfp16 or neon") {
 				t.Errorf("%q warns %q, which does not say %s", c.disable, warning, w)
 			}
 		}

@@ -8,145 +8,619 @@ import "unsafe"
 
 // dispatch runs kernel k on the best tier in use.
 func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	switch {
-	case useNEON:
-		dispatchNEON(k, dst, src, factors, extra, count, length)
-	default:
-		generic(k, dst, src, factors, extra, count, length)
-	}
-}
-
-func dispatchNEON(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	switch k {
 	case scalePlanesF32:
-		scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case scalePlanesF64:
-		scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case scalePlanesF16:
-		scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case scalePlanesBF16:
-		scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case scalePixelsF32:
-		scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case scalePixelsF64:
-		scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case scalePixelsF16:
-		scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case scalePixelsBF16:
-		scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPlanesF32:
-		multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case multiplyPlanesF64:
-		multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case multiplyPlanesF16:
-		multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPlanesBF16:
-		multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPixelsF32:
-		multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case multiplyPixelsF64:
-		multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case multiplyPixelsF16:
-		multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyPixelsBF16:
-		multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPlanesF32:
-		addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addPlanesF64:
-		addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addPlanesF16:
-		addPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPlanesBF16:
-		addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPixelsF32:
-		addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addPixelsF64:
-		addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addPixelsF16:
-		addPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPixelsBF16:
-		addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesF32:
-		addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesF64:
-		addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesF16:
-		addMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPlanesBF16:
-		addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsF32:
-		addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsF64:
-		addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsF16:
-		addMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addMultiplyPixelsBF16:
-		addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case affinePlanesF32:
-		affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affinePlanesF64:
-		affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affinePlanesF16:
-		affinePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affinePlanesBF16:
-		affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affinePixelsF32:
-		affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affinePixelsF64:
-		affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affinePixelsF16:
-		affinePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affinePixelsBF16:
-		affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesF32:
-		affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesF64:
-		affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesF16:
-		affineMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPlanesBF16:
-		affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsF32:
-		affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsF64:
-		affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsF16:
-		affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case affineMultiplyPixelsBF16:
-		affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF32:
-		scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamScalePlanesF64:
-		scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamScalePlanesF16:
-		scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamScalePlanesBF16:
-		scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamScalePixelsF32:
-		scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamScalePixelsF64:
-		scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamScalePixelsF16:
-		scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamScalePixelsBF16:
-		scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesF32:
-		multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesF64:
-		multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesF16:
-		multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPlanesBF16:
-		multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsF32:
-		multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsF64:
-		multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsF16:
-		multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamMultiplyPixelsBF16:
-		multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-	default:
-		generic(k, dst, src, factors, extra, count, length)
+		switch {
+		case useNEONFP16:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyBraidF32:
+		switch {
+		}
+	case multiplyBraidF64:
+		switch {
+		}
+	case multiplyBraidF16:
+		switch {
+		}
+	case multiplyBraidBF16:
+		switch {
+		}
+	case streamMultiplyBraidF32:
+		switch {
+		}
+	case streamMultiplyBraidF64:
+		switch {
+		}
+	case streamMultiplyBraidF16:
+		switch {
+		}
+	case streamMultiplyBraidBF16:
+		switch {
+		}
+	case addMultiplyBraidF32:
+		switch {
+		}
+	case addMultiplyBraidF64:
+		switch {
+		}
+	case addMultiplyBraidF16:
+		switch {
+		}
+	case addMultiplyBraidBF16:
+		switch {
+		}
 	}
+	generic(k, dst, src, factors, extra, count, length)
 }

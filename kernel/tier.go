@@ -11,10 +11,11 @@ const disableVariable = "SPATIALDROPOUT_DISABLE"
 
 // names of the tiers, as in Tier and SetTier.
 const (
-	tierAVX512  = "avx512"
-	tierAVX2    = "avx2"
-	tierNEON    = "neon"
-	tierGeneric = "generic"
+	tierAVX512   = "avx512"
+	tierAVX2     = "avx2"
+	tierNEONFP16 = "neonfp16"
+	tierNEON     = "neon"
+	tierGeneric  = "generic"
 )
 
 // available are the tiers of this machine, best first. Each one needs those
@@ -23,8 +24,8 @@ var available = enabled(detect(), os.Getenv(disableVariable))
 
 func init() { use(available[0]) }
 
-// Tier returns the name of the tier in use: "avx512", "avx2", "neon" or
-// "generic", which is plain Go.
+// Tier returns the name of the tier in use: "avx512", "avx2", "neonfp16", "neon"
+// or "generic", which is plain Go.
 //
 // The best one that the CPU and the operating system support is chosen when the
 // program starts. SPATIALDROPOUT_DISABLE=avx512,avx2 in the environment
@@ -58,9 +59,9 @@ func enabled(tiers []string, disable string) []string {
 		switch name = strings.ToLower(strings.TrimSpace(name)); name {
 		case "":
 			continue
-		case tierAVX512, tierAVX2, tierNEON:
+		case tierAVX512, tierAVX2, tierNEONFP16, tierNEON:
 		default:
-			fmt.Fprintf(os.Stderr, "%s: %q is no tier that can be switched off, want %s, %s or %s\n", disableVariable, name, tierAVX512, tierAVX2, tierNEON)
+			fmt.Fprintf(os.Stderr, "%s: %q is no tier that can be switched off, want %s, %s, %s or %s\n", disableVariable, name, tierAVX512, tierAVX2, tierNEONFP16, tierNEON)
 			continue
 		}
 		for i, t := range tiers {

@@ -2,22 +2,39 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"runtime"
 
-var useNEON bool
+	"github.com/klauspost/cpuid/v2"
+	"golang.org/x/sys/cpu"
+)
 
-// detect returns the tiers of this CPU, best first.
+var useNEONFP16, useNEON bool
+
+// detect returns the tiers of this CPU, best first. Of macOS x/sys knows only
+// what every arm64 has; cpuid asks the system.
 func detect() []string {
-	if cpu.ARM64.HasASIMD {
-		return []string{tierNEON, tierGeneric}
+	tiers := []string{tierGeneric}
+	if !cpu.ARM64.HasASIMD {
+		return tiers
 	}
-	return []string{tierGeneric}
+	tiers = append([]string{tierNEON}, tiers...)
+	if cpu.ARM64.HasASIMDHP && cpu.ARM64.HasFPHP || runtime.GOOS == "darwin" && cpuid.CPU.Supports(cpuid.ASIMDHP, cpuid.FPHP) {
+		tiers = append([]string{tierNEONFP16}, tiers...)
+	}
+	return tiers
 }
 
-func use(tier string) { useNEON = tier == tierNEON }
+func use(tier string) {
+	useNEONFP16 = tier == tierNEONFP16
+	useNEON = tier == tierNEON
+}
 
 func inUse() string {
-	if useNEON {
+	switch {
+	case useNEONFP16:
+		return tierNEONFP16
+	case useNEON:
 		return tierNEON
 	}
 	return tierGeneric

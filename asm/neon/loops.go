@@ -16,7 +16,7 @@ type function struct {
 
 type instruction struct {
 	address uint64
-	line    int // in the source
+	source  place
 	text    string
 }
 
@@ -48,19 +48,23 @@ func (p *program) disassemble() ([]*function, error) {
 
 var (
 	symbolLine = regexp.MustCompile(`^[0-9a-f]+ <main\.(\w+)\.abi0>:$`)
-	sourceLine = regexp.MustCompile(`^; .*\.s:(\d+)$`)
+	sourceLine = regexp.MustCompile(`^; (?:.*/)?([^/]+\.s):(\d+)$`)
 	codeLine   = regexp.MustCompile(`^\s*([0-9a-f]+):\s+(\S.*)$`)
 )
 
 // parse reads a disassembly.
 func parse(text string) ([]*function, error) {
 	var functions []*function
-	line := 0
+	var source place
 	for _, s := range strings.Split(text, "\n") {
 		if m := symbolLine.FindStringSubmatch(s); m != nil {
-			functions = append(functions, &function{name: strings.TrimSuffix(m[1], "NEON")})
+			functions = append(functions, &function{name: m[1]})
 		} else if m := sourceLine.FindStringSubmatch(s); m != nil {
-			line, _ = strconv.Atoi(m[1])
+			line, err := strconv.Atoi(m[2])
+			if err != nil {
+				return nil, err
+			}
+			source = place{m[1], line}
 		} else if m := codeLine.FindStringSubmatch(s); m != nil && len(functions) > 0 {
 			address, err := strconv.ParseUint(m[1], 16, 64)
 			if err != nil {
@@ -68,7 +72,7 @@ func parse(text string) ([]*function, error) {
 			}
 			code, _, _ := strings.Cut(m[2], "//")
 			f := functions[len(functions)-1]
-			f.code = append(f.code, instruction{address, line, strings.Join(strings.Fields(code), " ")})
+			f.code = append(f.code, instruction{address, source, strings.Join(strings.Fields(code), " ")})
 		}
 	}
 	return functions, nil
@@ -103,7 +107,7 @@ func (l *loop) last() instruction { return l.body[len(l.body)-1] }
 
 // mainLoops returns the innermost loops that write, without those that begin
 // where a longer one ends: they take what that one has left.
-func mainLoops(functions []*function, labels map[int]string) ([]*loop, error) {
+func mainLoops(functions []*function, labels map[place]string) ([]*loop, error) {
 	var all []*loop
 	for _, f := range functions {
 		var before *loop
@@ -116,7 +120,7 @@ func mainLoops(functions []*function, labels map[int]string) ([]*loop, error) {
 				l.loaded += loaded
 				l.stored += stored
 			}
-			l.name = labels[l.body[0].line]
+			l.name = labels[l.body[0].source]
 			rest := before != nil && before.last().address+4 == l.body[0].address && before.stored > l.stored
 			if !rest && l.stored > 0 {
 				all = append(all, l)

@@ -49,7 +49,7 @@ single:
 func disassembled(t *testing.T) []*function {
 	t.Helper()
 	functions, err := parse(disassembly)
-	if err != nil || len(functions) != 1 || functions[0].name != "scaleF32" {
+	if err != nil || len(functions) != 1 || functions[0].name != "scaleF32NEON" {
 		t.Fatalf("parsed %v, %v", functions, err)
 	}
 	return functions
@@ -59,6 +59,9 @@ func TestLoopsAreFound(t *testing.T) {
 	functions := disassembled(t)
 	if n := len(functions[0].code); n != 9 {
 		t.Errorf("%d instructions", n)
+	}
+	if source := functions[0].code[7].source; source != (place{"neon_arm64.s", 14}) {
+		t.Errorf("an instruction is of %v", source)
 	}
 	if text := functions[0].code[7].text; text != "mov x9, #0x3f800000" {
 		t.Errorf("an instruction reads %q", text)
@@ -70,7 +73,7 @@ func TestLoopsAreFound(t *testing.T) {
 	if want := []string{"10004-1000c", "10010-10014", "10018-10020"}; !reflect.DeepEqual(found, want) {
 		t.Errorf("loops %v, want %v", found, want)
 	}
-	main, err := mainLoops(functions, labels(source))
+	main, err := mainLoops(functions, labels("neon_arm64.s", source))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,24 +185,28 @@ func TestTrace(t *testing.T) {
 
 func TestProgramCallsEveryKernel(t *testing.T) {
 	var p program
-	text, err := p.write([]byte(`package kernel
+	text, err := p.write(`package kernel
 
 func scaleF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
 func affineF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-`))
+`, `package kernel
+
+func scaleF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"var dst, factors, shifts, src memory",
 		"fill[float32](c)\n\t\tscaleF32NEON(pointer[float32](&dst), pointer[float32](from), pointer[float32](&factors), c.count, c.length)",
+		"scaleF16NEONFP16(pointer[uint16](&dst), pointer[uint16](from), pointer[uint16](&factors), c.count, c.length)",
 		"affineF16NEON(pointer[uint16](&dst), pointer[uint16](from), pointer[uint16](&factors), pointer[uint16](&shifts), c.count, c.length)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the program lacks %q:\n%s", want, text)
 		}
 	}
-	if !reflect.DeepEqual(p.kernels, []string{"scaleF32NEON", "affineF16NEON"}) {
+	if !reflect.DeepEqual(p.kernels, []string{"scaleF32NEON", "affineF16NEON", "scaleF16NEONFP16"}) {
 		t.Errorf("kernels %v", p.kernels)
 	}
 	for _, stubs := range []string{
@@ -207,7 +214,7 @@ func affineF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, co
 		"package kernel\n\nfunc braidF32NEON(dst *float32, places *[13]int)\n",
 		"package kernel\n\nfunc narrowNEON(dst *uint16, src *float32)\n",
 	} {
-		if _, err := new(program).write([]byte(stubs)); err == nil {
+		if _, err := new(program).write(stubs); err == nil {
 			t.Errorf("there is a program for %q", stubs)
 		}
 	}

@@ -14,7 +14,9 @@ import (
 	"strings"
 )
 
-const stem = "neon_arm64"
+// stems are the names of the files with kernels, up to what tells assembly from
+// declarations.
+var stems = []string{"neon_arm64", "neonfp16_arm64"}
 
 //go:embed calls.go
 var callsFile []byte
@@ -57,32 +59,43 @@ func main() {
 type program struct {
 	file    string
 	kernels []string
-	labels  map[int]string // by the line before which they stand in the source
+	labels  map[place]string // by what they stand before
+}
+
+// place is a line of a source.
+type place struct {
+	file string
+	line int
 }
 
 // build builds a program of the kernels in directory kernel and of calls of
 // each, in a module of its own.
 func build(kernel, dir string) (*program, error) {
-	source, err := os.ReadFile(filepath.Join(kernel, stem+".s"))
-	if err != nil {
+	p := &program{file: filepath.Join(dir, "program"), labels: map[place]string{}}
+	files := map[string]string{
+		"go.mod":   "module neon\n\ngo 1.23\n",
+		"calls.go": string(callsFile),
+	}
+	var declarations []string
+	for _, stem := range stems {
+		source, err := os.ReadFile(filepath.Join(kernel, stem+".s"))
+		if err != nil {
+			return nil, err
+		}
+		stubs, err := os.ReadFile(filepath.Join(kernel, stem+".go"))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(p.labels, labels(stem+".s", string(source)))
+		declarations = append(declarations, string(stubs))
+		files[stem+".s"] = string(source)
+		files[stem+".go"] = strings.Replace(string(stubs), "\npackage kernel\n", "\npackage main\n", 1)
+	}
+	var err error
+	if files["main.go"], err = p.write(declarations...); err != nil {
 		return nil, err
 	}
-	stubs, err := os.ReadFile(filepath.Join(kernel, stem+".go"))
-	if err != nil {
-		return nil, err
-	}
-	p := &program{file: filepath.Join(dir, "program"), labels: labels(string(source))}
-	text, err := p.write(stubs)
-	if err != nil {
-		return nil, err
-	}
-	for name, content := range map[string]string{
-		"go.mod":     "module neon\n\ngo 1.23\n",
-		"calls.go":   string(callsFile),
-		"main.go":    text,
-		stem + ".s":  string(source),
-		stem + ".go": strings.Replace(string(stubs), "\npackage kernel\n", "\npackage main\n", 1),
-	} {
+	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return nil, err
 		}
@@ -97,27 +110,30 @@ func build(kernel, dir string) (*program, error) {
 }
 
 // write returns the main file for kernels with these declarations.
-func (p *program) write(stubs []byte) (string, error) {
-	f, err := parser.ParseFile(token.NewFileSet(), stem+".go", stubs, 0)
-	if err != nil {
-		return "", err
-	}
+func (p *program) write(stubs ...string) (string, error) {
 	operands := map[string]bool{}
 	var body strings.Builder
-	for _, d := range f.Decls {
-		fn, ok := d.(*ast.FuncDecl)
-		if !ok {
-			continue
-		}
-		typ, args, err := arguments(fn, operands)
+	for _, file := range stubs {
+		f, err := parser.ParseFile(token.NewFileSet(), "", file, 0)
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&body, "\t\tfill[%s](c)\n\t\t%s(%s)\n", typ, fn.Name, strings.Join(args, ", "))
-		p.kernels = append(p.kernels, fn.Name.Name)
-	}
-	if len(p.kernels) == 0 {
-		return "", fmt.Errorf("%s.go declares no kernel", stem)
+		before := len(p.kernels)
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			typ, args, err := arguments(fn, operands)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(&body, "\t\tfill[%s](c)\n\t\t%s(%s)\n", typ, fn.Name, strings.Join(args, ", "))
+			p.kernels = append(p.kernels, fn.Name.Name)
+		}
+		if len(p.kernels) == before {
+			return "", fmt.Errorf("no kernel is declared by\n%s", file)
+		}
 	}
 	return fmt.Sprintf(mainFile, strings.Join(slices.Sorted(maps.Keys(operands)), ", "), body.String()), nil
 }
@@ -148,10 +164,10 @@ func arguments(fn *ast.FuncDecl, operands map[string]bool) (typ string, args []s
 	return typ, args, nil
 }
 
-// labels returns the labels of a source by the line of the instruction behind
-// them, the first of several.
-func labels(source string) map[int]string {
-	all := map[int]string{}
+// labels returns the labels of a source file by the place of the instruction
+// behind them, the first of several.
+func labels(file, source string) map[place]string {
+	all := map[place]string{}
 	pending := ""
 	for i, line := range strings.Split(source, "\n") {
 		name, isLabel := strings.CutSuffix(line, ":")
@@ -159,7 +175,7 @@ func labels(source string) map[int]string {
 		case isLabel && pending == "":
 			pending = name
 		case strings.HasPrefix(line, "\t") && pending != "":
-			all[i+1] = pending
+			all[place{file, i + 1}] = pending
 			pending = ""
 		}
 	}

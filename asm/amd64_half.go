@@ -106,6 +106,11 @@ func (p *program) factorLanes(w piece) {
 
 // halfProduct stores the operation on src to dst.
 func (p *program) halfProduct(_ int, dst, src operand.Mem, h how, w piece) {
+	p.store(p.halfValue(dst, src, h, w), dst, w)
+}
+
+// halfValue returns a register with the operation on src, to be stored to dst.
+func (p *program) halfValue(dst, src operand.Mem, h how, w piece) reg.Register {
 	raw, old := p.vec(regRaw, w), p.vec(regOld, w)
 	if h.touch {
 		p.load(src, old, w)
@@ -166,7 +171,18 @@ func (p *program) halfProduct(_ int, dst, src operand.Mem, h how, w piece) {
 	case h.touch:
 		p.VPBLENDVB(p.vec(regTouch, w), old, raw, raw)
 	}
-	p.store(raw, dst, w)
+	return raw
+}
+
+// halfValues does the operation on several places with the same or with different
+// factors, all loads ahead of all stores. It needs a register for each.
+func (p *program) halfValues(dst, src []operand.Mem, h func(i int) how, hold []int, w piece) {
+	for i := range dst {
+		p.VMOVUPS(p.halfValue(dst[i], src[i], h(i), w), p.vec(hold[i], w))
+	}
+	for i := range dst {
+		p.store(p.vec(hold[i], w), dst[i], w)
+	}
 }
 
 // wides returns how many vectors of float32 a piece becomes.

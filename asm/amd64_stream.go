@@ -40,11 +40,20 @@ func (p *program) braids() {
 	p.Label("turn")
 	line := lineBytes / p.tier.width
 	if p.half {
-		for i := range to {
-			for v := range line {
-				at := v * p.tier.width
-				p.product(0, mem(to[i], at), operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: at}, how{plane: planes[i]}, p.whole())
+		for at := 0; at < lineBytes; at += p.tier.width {
+			var dst, src []operand.Mem
+			for _, r := range to {
+				dst = append(dst, mem(r, at))
+				src = append(src, operand.Mem{Base: r, Index: p.src, Scale: 1, Disp: at})
 			}
+			with := func(i int) how { return how{plane: planes[i]} }
+			if p.add { // the registers are needed for what is added to
+				for i := range dst {
+					p.product(0, dst[i], src[i], with(i), p.whole())
+				}
+				continue
+			}
+			p.halfValues(dst, src, with, []int{regFactorLow, regFactorHigh, regOld, regDropped}, p.whole())
 		}
 	} else {
 		set := instructions[p.elem.name]
@@ -143,9 +152,12 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 	if p.half {
 		for at := 0; at < lineBytes; at += p.tier.width {
 			p.lanes(0, mem(f, at), operand.Mem{}, whole)
+			var dst, src []operand.Mem
 			for z := range zones {
-				p.product(0, zone(p.dst, z, at), zone(p.src, z, at), how{row: true, choose: p.choose}, whole)
+				dst, src = append(dst, zone(p.dst, z, at)), append(src, zone(p.src, z, at))
 			}
+			with := func(int) how { return how{row: true, choose: p.choose} }
+			p.halfValues(dst, src, with, []int{regOld, regPlane, regOne, regKeep}, whole)
 		}
 		return
 	}

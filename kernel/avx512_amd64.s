@@ -2654,7 +2654,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVUPS       Z4, (AX)
+	VMOVUPS       Z4, Z5
 	VCVTPH2PS     (DX)(R9*1), Z0
 	VCVTPH2PS     32(DX)(R9*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -2663,7 +2663,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVUPS       Z4, (AX)(R9*1)
+	VMOVUPS       Z4, Z12
 	VCVTPH2PS     (DX)(R9*2), Z0
 	VCVTPH2PS     32(DX)(R9*2), Z1
 	VMULPS        Z2, Z0, Z0
@@ -2672,7 +2672,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVUPS       Z4, (AX)(R9*2)
+	VMOVUPS       Z4, Z14
 	VCVTPH2PS     (DX)(CX*1), Z0
 	VCVTPH2PS     32(DX)(CX*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -2681,7 +2681,11 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVUPS       Z4, (AX)(CX*1)
+	VMOVUPS       Z4, Z15
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       Z12, (AX)(R9*1)
+	VMOVUPS       Z14, (AX)(R9*2)
+	VMOVUPS       Z15, (AX)(CX*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
 	ADDQ          $+64, R11
@@ -2716,7 +2720,8 @@ singleLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVUPS       Z4, (AX)
+	VMOVUPS       Z4, Z5
+	VMOVUPS       Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
 	ADDQ          $+64, R8
@@ -2968,7 +2973,7 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z4, Z5
 	VMOVUPS     (DX)(R9*1), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -2985,7 +2990,7 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)(R9*1)
+	VMOVUPS     Z4, Z12
 	VMOVUPS     (DX)(R9*2), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -3002,7 +3007,7 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)(R9*2)
+	VMOVUPS     Z4, Z14
 	VMOVUPS     (DX)(CX*1), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -3019,7 +3024,11 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z4, Z15
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z12, (AX)(R9*1)
+	VMOVUPS     Z14, (AX)(R9*2)
+	VMOVUPS     Z15, (AX)(CX*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
@@ -3061,7 +3070,8 @@ singleLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z4, Z5
+	VMOVUPS     Z5, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R8
@@ -5590,7 +5600,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVUPS       Z4, (AX)
+	VMOVUPS       Z4, Z5
 	VCVTPH2PS     (DX)(R9*1), Z0
 	VCVTPH2PS     32(DX)(R9*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -5598,7 +5608,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVUPS       Z4, (AX)(R9*1)
+	VMOVUPS       Z4, Z12
 	VCVTPH2PS     (DX)(R9*2), Z0
 	VCVTPH2PS     32(DX)(R9*2), Z1
 	VMULPS        Z2, Z0, Z0
@@ -5606,7 +5616,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVUPS       Z4, (AX)(R9*2)
+	VMOVUPS       Z4, Z14
 	VCVTPH2PS     (DX)(CX*1), Z0
 	VCVTPH2PS     32(DX)(CX*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -5614,7 +5624,11 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVUPS       Z4, (AX)(CX*1)
+	VMOVUPS       Z4, Z15
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       Z12, (AX)(R9*1)
+	VMOVUPS       Z14, (AX)(R9*2)
+	VMOVUPS       Z15, (AX)(CX*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
 	ADDQ          $+64, R11
@@ -5646,7 +5660,8 @@ singleLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVUPS       Z4, (AX)
+	VMOVUPS       Z4, Z5
+	VMOVUPS       Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
 	ADDQ          $+64, R8
@@ -5871,7 +5886,7 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z5
 	VMOVUPS    (DX)(R9*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -5887,7 +5902,7 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)(R9*1)
+	VMOVUPS    Z4, Z12
 	VMOVUPS    (DX)(R9*2), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -5903,7 +5918,7 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)(R9*2)
+	VMOVUPS    Z4, Z14
 	VMOVUPS    (DX)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -5919,7 +5934,11 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)(CX*1)
+	VMOVUPS    Z4, Z15
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    Z12, (AX)(R9*1)
+	VMOVUPS    Z14, (AX)(R9*2)
+	VMOVUPS    Z15, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
@@ -5958,7 +5977,8 @@ singleLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z5
+	VMOVUPS    Z5, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
 	ADDQ       $+64, R8
@@ -16570,7 +16590,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVNTPS      Z4, (AX)
+	VMOVUPS       Z4, Z5
 	VCVTPH2PS     (CX)(R9*1), Z0
 	VCVTPH2PS     32(CX)(R9*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -16579,7 +16599,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVNTPS      Z4, (AX)(R9*1)
+	VMOVUPS       Z4, Z12
 	VCVTPH2PS     (CX)(R9*2), Z0
 	VCVTPH2PS     32(CX)(R9*2), Z1
 	VMULPS        Z2, Z0, Z0
@@ -16588,7 +16608,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVNTPS      Z4, (AX)(R9*2)
+	VMOVUPS       Z4, Z14
 	VCVTPH2PS     (CX)(DI*1), Z0
 	VCVTPH2PS     32(CX)(DI*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -16597,7 +16617,11 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVNTPS      Z4, (AX)(DI*1)
+	VMOVUPS       Z4, Z15
+	VMOVNTPS      Z5, (AX)
+	VMOVNTPS      Z12, (AX)(R9*1)
+	VMOVNTPS      Z14, (AX)(R9*2)
+	VMOVNTPS      Z15, (AX)(DI*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R11
@@ -16631,7 +16655,8 @@ singleLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVNTPS      Z4, (AX)
+	VMOVUPS       Z4, Z5
+	VMOVNTPS      Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R8
@@ -16697,7 +16722,7 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VMOVUPS     Z4, Z5
 	VMOVUPS     (CX)(R9*1), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -16714,7 +16739,7 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)(R9*1)
+	VMOVUPS     Z4, Z12
 	VMOVUPS     (CX)(R9*2), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -16731,7 +16756,7 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)(R9*2)
+	VMOVUPS     Z4, Z14
 	VMOVUPS     (CX)(DI*1), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -16748,7 +16773,11 @@ zonesLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)(DI*1)
+	VMOVUPS     Z4, Z15
+	VMOVNTPS    Z5, (AX)
+	VMOVNTPS    Z12, (AX)(R9*1)
+	VMOVNTPS    Z14, (AX)(R9*2)
+	VMOVNTPS    Z15, (AX)(DI*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R11
@@ -16789,7 +16818,8 @@ singleLine:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VMOVUPS     Z4, Z5
+	VMOVNTPS    Z5, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
@@ -17918,7 +17948,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVNTPS      Z4, (AX)
+	VMOVUPS       Z4, Z5
 	VCVTPH2PS     (CX)(R9*1), Z0
 	VCVTPH2PS     32(CX)(R9*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -17926,7 +17956,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVNTPS      Z4, (AX)(R9*1)
+	VMOVUPS       Z4, Z12
 	VCVTPH2PS     (CX)(R9*2), Z0
 	VCVTPH2PS     32(CX)(R9*2), Z1
 	VMULPS        Z2, Z0, Z0
@@ -17934,7 +17964,7 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVNTPS      Z4, (AX)(R9*2)
+	VMOVUPS       Z4, Z14
 	VCVTPH2PS     (CX)(DI*1), Z0
 	VCVTPH2PS     32(CX)(DI*1), Z1
 	VMULPS        Z2, Z0, Z0
@@ -17942,7 +17972,11 @@ zonesLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVNTPS      Z4, (AX)(DI*1)
+	VMOVUPS       Z4, Z15
+	VMOVNTPS      Z5, (AX)
+	VMOVNTPS      Z12, (AX)(R9*1)
+	VMOVNTPS      Z14, (AX)(R9*2)
+	VMOVNTPS      Z15, (AX)(DI*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R11
@@ -17973,7 +18007,8 @@ singleLine:
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVNTPS      Z4, (AX)
+	VMOVUPS       Z4, Z5
+	VMOVNTPS      Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R8
@@ -18036,7 +18071,7 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z5
 	VMOVUPS    (CX)(R9*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18052,7 +18087,7 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)(R9*1)
+	VMOVUPS    Z4, Z12
 	VMOVUPS    (CX)(R9*2), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18068,7 +18103,7 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)(R9*2)
+	VMOVUPS    Z4, Z14
 	VMOVUPS    (CX)(DI*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18084,7 +18119,11 @@ zonesLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)(DI*1)
+	VMOVUPS    Z4, Z15
+	VMOVNTPS   Z5, (AX)
+	VMOVNTPS   Z12, (AX)(R9*1)
+	VMOVNTPS   Z14, (AX)(R9*2)
+	VMOVNTPS   Z15, (AX)(DI*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
@@ -18122,7 +18161,8 @@ singleLine:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z5
+	VMOVNTPS   Z5, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
@@ -18174,7 +18214,7 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (DI)
+	VMOVUPS      Z4, Z2
 	VCVTPH2PS    (R8)(CX*1), Z0
 	VCVTPH2PS    32(R8)(CX*1), Z1
 	VMULPS       Z14, Z0, Z0
@@ -18182,7 +18222,7 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z4, Z3
 	VCVTPH2PS    (R9)(CX*1), Z0
 	VCVTPH2PS    32(R9)(CX*1), Z1
 	VMULPS       Z15, Z0, Z0
@@ -18190,7 +18230,7 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z4, Z5
 	VCVTPH2PS    (R10)(CX*1), Z0
 	VCVTPH2PS    32(R10)(CX*1), Z1
 	VMULPS       Z7, Z0, Z0
@@ -18198,7 +18238,11 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (R10)
+	VMOVUPS      Z4, Z8
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z3, (R8)
+	VMOVUPS      Z5, (R9)
+	VMOVUPS      Z8, (R10)
 	MOVQ         96(SI), DX
 
 fill:
@@ -18275,7 +18319,7 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (DI)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    (R8)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18291,7 +18335,7 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (R8)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    (R9)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18307,7 +18351,7 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (R9)
+	VMOVUPS    Z4, Z5
 	VMOVUPS    (R10)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18323,7 +18367,11 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (R10)
+	VMOVUPS    Z4, Z8
+	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z3, (R8)
+	VMOVUPS    Z5, (R9)
+	VMOVUPS    Z8, (R10)
 	MOVQ       96(SI), DX
 
 fill:
@@ -18383,7 +18431,7 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (DI)
+	VMOVUPS      Z4, Z2
 	VCVTPH2PS    (R8)(CX*1), Z0
 	VCVTPH2PS    32(R8)(CX*1), Z1
 	VMULPS       Z14, Z0, Z0
@@ -18391,7 +18439,7 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (R8)
+	VMOVUPS      Z4, Z3
 	VCVTPH2PS    (R9)(CX*1), Z0
 	VCVTPH2PS    32(R9)(CX*1), Z1
 	VMULPS       Z15, Z0, Z0
@@ -18399,7 +18447,7 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (R9)
+	VMOVUPS      Z4, Z5
 	VCVTPH2PS    (R10)(CX*1), Z0
 	VCVTPH2PS    32(R10)(CX*1), Z1
 	VMULPS       Z7, Z0, Z0
@@ -18407,7 +18455,11 @@ turn:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (R10)
+	VMOVUPS      Z4, Z8
+	VMOVNTPS     Z2, (DI)
+	VMOVNTPS     Z3, (R8)
+	VMOVNTPS     Z5, (R9)
+	VMOVNTPS     Z8, (R10)
 	MOVQ         96(SI), DX
 
 fill:
@@ -18484,7 +18536,7 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (DI)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    (R8)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18500,7 +18552,7 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (R8)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    (R9)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18516,7 +18568,7 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (R9)
+	VMOVUPS    Z4, Z5
 	VMOVUPS    (R10)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18532,7 +18584,11 @@ turn:
 	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (R10)
+	VMOVUPS    Z4, Z8
+	VMOVNTPS   Z2, (DI)
+	VMOVNTPS   Z3, (R8)
+	VMOVNTPS   Z5, (R9)
+	VMOVNTPS   Z8, (R10)
 	MOVQ       96(SI), DX
 
 fill:

@@ -7,14 +7,17 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
 // calls are the ways to call that every tensor must stand.
-func calls() []call {
+func calls() []call { return callsAt(0, 0.1, 0.5, 1) }
+
+func callsAt(rates ...float64) []call {
 	var all []call
-	for _, rate := range []float64{0, 0.1, 0.5, 1} {
+	for _, rate := range rates {
 		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
 			for k := range 4 {
 				all = append(all, call{add: k&1 > 0, inPlace: k&2 > 0, rate: rate, policy: policy, seed: uint64(3 + k)})
@@ -24,7 +27,7 @@ func calls() []call {
 	return all
 }
 
-func testOracle[T spatialdropout.Float](t *testing.T) {
+func testOracle[T number](t *testing.T) {
 	all := tensors(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, c := range calls() {
@@ -44,6 +47,121 @@ func TestEveryBitIsTheOracles(t *testing.T) {
 	t.Run("float64", testOracle[float64])
 	t.Run("named float32", testOracle[named32])
 	t.Run("named float64", testOracle[named64])
+	t.Run("float16", testOracle[float16])
+	t.Run("bfloat16", testOracle[bfloat16])
+}
+
+// streamFrom lets dst be written past the cache from so many bytes on until the
+// test ends.
+func streamFrom(t testing.TB, bytes int) {
+	before := kernel.StreamBytes()
+	t.Cleanup(func() { kernel.SetStreamBytes(before) })
+	kernel.SetStreamBytes(bytes)
+}
+
+func testStreaming[T number](t *testing.T) {
+	streamFrom(t, 0)
+	all := append(tensors(t),
+		// Planes that are done four at once, on a cache line and not, and rows
+		// shorter and longer than one.
+		dense(t, layout.NCW, 1, 19, 2048), dense(t, layout.NCW, 3, 7, 1117), dense(t, layout.NWC, 2, 601, 5), dense(t, layout.NWC, 1, 9, 1024),
+	)
+	r := rand.New(rand.NewPCG(1, 9))
+	for _, c := range callsAt(0.3) {
+		for _, x := range all {
+			dst, src := operands[T](r, x)
+			onTiers(t, func(string) {
+				if err := checkCall(x, c, dst, src, 1, 3); err != nil {
+					t.Errorf("%s: %v", x.name, err)
+				}
+			})
+		}
+	}
+}
+
+// Where the result lands, in the cache or past it, does not show in its bits.
+func TestStreamedIsTheOracles(t *testing.T) {
+	t.Run("float32", testStreaming[float32])
+	t.Run("float64", testStreaming[float64])
+	t.Run("float16", testStreaming[float16])
+	t.Run("bfloat16", testStreaming[bfloat16])
+}
+
+// few is how many factors a call does without memory of its own: 128 bytes.
+func few[T number]() int { return 128 / sizeOf[T]() }
+
+func testBorder[T number](t *testing.T) {
+	var all []tensor
+	for _, n := range []int{7, 8, 9, few[T]() - 1, few[T](), few[T]() + 1} {
+		all = append(all,
+			dense(t, layout.NC, 1, n), dense(t, layout.NC, n, 1), dense(t, layout.NCW, 1, n, 3), dense(t, layout.NWC, 1, 7, n), dense(t, layout.NCW, n, 1, 5),
+			strided(t, []int{n, 3}, []int{4, 1}, layout.Unbatched, 0), strided(t, []int{3, n}, []int{n + 1, 1}, layout.Unbatched, 1),
+			strided(t, []int{n, 2, 3}, []int{10, 4, 1}, layout.Unbatched, 0), // three loops
+		)
+	}
+	// Padding takes factors, too.
+	all = append(all, dense(t, layout.NCHW8c, 1, 7, 2, 2), dense(t, layout.NCHW8c, 2, 7, 1, 2), dense(t, layout.NCHW8c, 1, 30, 1, 1), dense(t, layout.NCHW8c, 1, 63, 1, 1), dense(t, layout.NCHW16c, 2, 20, 2, 1))
+	for n := 4095; n <= 4097; n++ {
+		some := map[int]int{4095: 5, 4096: 4, 4097: 17}[n] // a divisor
+		all = append(all,
+			dense(t, layout.NCW, 1, 1, n), dense(t, layout.NWC, 1, n, 1), dense(t, layout.NCW, 1, some, n/some), dense(t, layout.NWC, 1, n/some, some),
+			strided(t, []int{5, n / 5}, []int{n/5 + n%5, 1}, layout.Unbatched, 0),
+		)
+	}
+	r := rand.New(rand.NewPCG(1, 8))
+	for _, c := range callsAt(0, 0.3) {
+		for _, x := range all {
+			dst, src := operands[T](r, x)
+			onTiers(t, func(string) {
+				if err := checkCall(x, c, dst, src, 0, 2); err != nil {
+					t.Errorf("%s: %v", x.name, err)
+				}
+			})
+		}
+	}
+}
+
+// Calls of few factors for few elements go a shorter way.
+func TestBorderOfSmallCallsIsTheOracles(t *testing.T) {
+	t.Run("float32", testBorder[float32])
+	t.Run("float64", testBorder[float64])
+	t.Run("float16", testBorder[float16])
+	t.Run("bfloat16", testBorder[bfloat16])
+}
+
+func testEveryHalf[T float16 | bfloat16](t *testing.T) {
+	const n = 1 << 16
+	for _, x := range []tensor{dense(t, layout.CW, 2, n), dense(t, layout.WC, n, 2)} {
+		dst, src := make([]T, x.length), make([]T, x.length)
+		count := make([]int, 2)
+		for _, p := range x.places {
+			src[p.at] = T(count[p.c])
+			dst[p.at] = T(count[p.c]*40503 + 12345) // some other half, each once
+			count[p.c]++
+		}
+		for _, c := range []call{
+			{rate: 0}, {rate: 0.1}, {rate: 1.0 / 3, policy: mask.Multiply}, {rate: 0.75}, {rate: 0.99999}, {rate: 1 - 0x1p-53},
+			{add: true, rate: 0.1, policy: mask.Multiply}, {add: true, rate: 1.0 / 3}, {add: true, rate: 0.99999},
+		} {
+			m, err := mask.New(1, 2, c.rate, c.policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Set(0, 1, false)
+			onTiers(t, func(string) {
+				if err := checkMask(x, c, m, dst, src, 1); err != nil {
+					t.Errorf("%s: %v", x.name, err)
+				}
+			})
+		}
+	}
+}
+
+// Halves are few enough to try them all: with factors whose products are rounded,
+// with one to which float16 has nothing but infinity, and at a rate next to 1.
+func TestEveryHalfIsTheOracles(t *testing.T) {
+	t.Run("float16", testEveryHalf[float16])
+	t.Run("bfloat16", testEveryHalf[bfloat16])
 }
 
 // The oracle's tensors cover their buffers: a mistake in them would make every
@@ -64,10 +182,15 @@ func TestOracleTensorsAreSound(t *testing.T) {
 	}
 }
 
-// The default number of workers and streaming stores begin at sizes that the
-// small tensors do not reach.
-func TestLargeTensorsAreTheOracles(t *testing.T) {
+func testLarge[T number](t *testing.T) {
 	const n = 34 << 20 / 4 // over 32 MiB in float32
+	k := kindOf[T]()
+	streamFrom(t, kernel.StreamBytes()/4*sizeOf[T]())
+	numbers, twice := make([]T, 8191), make([]T, 8191)
+	for i := range numbers {
+		numbers[i] = k.of(float64(i) - 4000.5)
+		twice[i] = k.times(numbers[i], k.of(2))
+	}
 	for _, x := range []struct {
 		order layout.Order
 		dims  []int
@@ -83,66 +206,75 @@ func TestLargeTensorsAreTheOracles(t *testing.T) {
 		if x.dims[0] == 2 && g.Len() < n {
 			t.Fatalf("%v: %d elements are too few to stream", g, g.Len())
 		}
-		src, dst := make([]float32, g.Len()), make([]float32, g.Len())
-		for i := range src {
-			src[i] = float32(i%8191) - 4000
-		}
+		src, dst, want := make([]T, g.Len()), make([]T, g.Len()), make([]T, g.Len())
 		drop := newDropout(t, 0.5, spatialdropout.WithSeed(5))
 		m := drop.Draw(g)
+		// Channels first, the inner loop is over the elements of a channel,
+		// channels last over the channels.
 		first := x.order == layout.NCHW
-		onTiers(t, func(tier string) {
-			for i := range dst {
-				dst[i] = -1
+		outers, inners := g.Spatial(), g.Channels()
+		if first {
+			outers, inners = inners, outers
+		}
+		i := 0
+		for n := range g.Samples() {
+			for outer := range outers {
+				for inner := range inners {
+					c := inner
+					if first {
+						c = outer
+					}
+					src[i] = numbers[i%len(numbers)]
+					if m.Kept(n, c) {
+						want[i] = twice[i%len(numbers)]
+					}
+					i++
+				}
 			}
-			if err := spatialdropout.Apply(dst, src, m, g); err != nil {
+		}
+		onTiers(t, func(tier string) {
+			copy(dst, src) // which is nowhere right
+			if err := k.apply(dst, src, m, g); err != nil {
 				t.Fatal(err)
 			}
-			for i, y := range dst {
-				channel, sample := i%g.Channels(), i/(g.Len()/g.Samples())
-				if first {
-					channel = i / g.Spatial() % g.Channels()
-				}
-				var want float32
-				if m.Kept(sample, channel) {
-					want = 2 * src[i]
-				}
-				if math.Float32bits(y) != math.Float32bits(want) {
-					t.Fatalf("%v%v, tier %s: element %d is %v, want %v", x.order, x.dims, tier, i, y, want)
-				}
+			if err := differ(dst, want, want); err != nil {
+				t.Fatalf("%v%v, tier %s: %v", x.order, x.dims, tier, err)
 			}
 		})
 	}
 }
 
-// signalling is a signalling NaN with a payload: any arithmetic makes it quiet.
-const signalling = 0x7f8abcde
+// The default number of workers and streaming stores begin at sizes that the
+// small tensors do not reach.
+func TestLargeTensorsAreTheOracles(t *testing.T) {
+	t.Run("float32", testLarge[float32])
+	t.Run("float16", testLarge[float16])
+	t.Run("bfloat16", testLarge[bfloat16])
+}
 
-func TestInPlaceFactorOneLeavesPlanesAloneForAnyWorkers(t *testing.T) {
-	// A worker's part or the bound on one call may leave a rest of one element.
-	for _, plane := range []int{2, 3, 15, 16, 17, 33, 65536, 65537, 65551} {
+func testFactorOne[T number](t *testing.T) {
+	k := kindOf[T]()
+	// A worker's part or the bound on one call, 256 KiB, may leave a rest of one
+	// element.
+	bound := 256 << 10 / sizeOf[T]()
+	for _, plane := range []int{2, 3, 15, 16, 17, 33, bound, bound + 1, bound + 15} {
 		x := dense(t, layout.NCW, 2, 3, plane)
 		m := newDropout(t, 0).Draw(x.geom)
 		m.Set(1, 1, false) // or all would be a copy
-		dropped := 4 * plane
-		buf := make([]float32, x.length+16)
+		before := filled(x.length, fromBits[T](k.signalling))
+		want := append([]T(nil), before...)
+		clear(want[4*plane : 5*plane])
+		buf := make([]T, x.length+16)
 		for shift := range 16 {
 			data := buf[shift:][:x.length]
 			onTiers(t, func(tier string) {
 				for _, w := range []spatialdropout.Workers{1, 2, 3, 7, 16, 51} {
-					for i := range data {
-						data[i] = fromBits[float32](signalling)
-					}
-					if err := spatialdropout.Apply(data, data, m, x.geom, w); err != nil {
+					copy(data, before)
+					if err := k.apply(data, data, m, x.geom, w); err != nil {
 						t.Fatal(err)
 					}
-					for i := range data {
-						want := uint64(signalling)
-						if i >= dropped && i < dropped+plane {
-							want = 0
-						}
-						if bitsOf(data[i]) != want {
-							t.Fatalf("%s, tier %s, %d workers, shift %d: element %d became %#x", x.name, tier, w, shift, i, bitsOf(data[i]))
-						}
+					if err := differ(data, want, want); err != nil {
+						t.Fatalf("%s, tier %s, %d workers, shift %d: %v", x.name, tier, w, shift, err)
 					}
 				}
 			})
@@ -153,53 +285,77 @@ func TestInPlaceFactorOneLeavesPlanesAloneForAnyWorkers(t *testing.T) {
 	}
 }
 
-func TestRateZeroIsTheIdentityToTheBit(t *testing.T) {
+func TestInPlaceFactorOneLeavesPlanesAloneForAnyWorkers(t *testing.T) {
+	t.Run("float32", testFactorOne[float32])
+	t.Run("float64", testFactorOne[float64])
+	t.Run("float16", testFactorOne[float16])
+	t.Run("bfloat16", testFactorOne[bfloat16])
+}
+
+func testRateZero[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	drop := newDropout(t, 0)
-	for _, x := range []tensor{dense(t, layout.NCHW, 2, 3, 9, 15), dense(t, layout.NHWC, 2, 9, 15, 3), dense(t, layout.NC, 3, 5)} {
-		src := values[float32](r, x.length)
-		m := drop.Draw(x.geom)
-		onTiers(t, func(tier string) {
-			for _, inPlace := range []bool{false, true} {
-				from := append([]float32(nil), src...)
-				dst := make([]float32, x.length)
-				if inPlace {
-					dst = from
+	for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+		drop := newDropout(t, 0, spatialdropout.WithPolicy(policy))
+		for _, x := range []tensor{dense(t, layout.NCHW, 2, 3, 9, 15), dense(t, layout.NHWC, 2, 9, 15, 3), dense(t, layout.NC, 3, 5), dense(t, layout.NC, 3, 50), dense(t, layout.NCHW8c, 1, 16, 3, 3)} {
+			src := values[T](r, x.length)
+			src[0] = fromBits[T](kindOf[T]().signalling)
+			m := drop.Draw(x.geom)
+			onTiers(t, func(tier string) {
+				for _, inPlace := range []bool{false, true} {
+					from := append([]T(nil), src...)
+					dst := make([]T, x.length)
+					if inPlace {
+						dst = from
+					}
+					if err := kindOf[T]().apply(dst, from, m, x.geom); err != nil {
+						t.Fatal(err)
+					}
+					if err := differ(dst, src, src); err != nil {
+						t.Errorf("%s, %v, tier %s, in place %v: %v", x.name, policy, tier, inPlace, err)
+					}
 				}
-				if err := spatialdropout.Apply(dst, from, m, x.geom); err != nil {
-					t.Fatal(err)
-				}
-				if err := differ(dst, src, src); err != nil {
-					t.Errorf("%s, tier %s, in place %v: %v", x.name, tier, inPlace, err)
-				}
-			}
-		})
+			})
+		}
 	}
 }
 
-func TestDroppedMapSwallowsNaN(t *testing.T) {
+func TestRateZeroIsTheIdentityToTheBit(t *testing.T) {
+	t.Run("float32", testRateZero[float32])
+	t.Run("float64", testRateZero[float64])
+	t.Run("float16", testRateZero[float16])
+	t.Run("bfloat16", testRateZero[bfloat16])
+}
+
+func testSwallow[T number](t *testing.T) {
+	k := kindOf[T]()
 	x := dense(t, layout.NHWC, 1, 3, 3, 2)
 	m, err := mask.New(1, 2, 0.5, mask.Select)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Set(0, 1, false)
-	src, dst := make([]float64, x.length), make([]float64, x.length)
+	src, dst := make([]T, x.length), make([]T, x.length)
 	for _, p := range x.places {
 		if p.c == 1 {
-			src[p.at] = [...]float64{math.NaN(), math.Inf(1), math.Inf(-1), -1}[p.at/2%4]
+			src[p.at] = k.of([...]float64{math.NaN(), math.Inf(1), math.Inf(-1), -1}[p.at/2%4])
 		} else {
-			src[p.at] = 3
+			src[p.at] = k.of(3)
 		}
 	}
-	if err := spatialdropout.Apply(dst, src, m, x.geom); err != nil {
+	if err := k.apply(dst, src, m, x.geom); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range x.places {
-		if want := [...]uint64{math.Float64bits(6), 0}[p.c]; bitsOf(dst[p.at]) != want {
-			t.Errorf("element %d of channel %d is %v", p.at, p.c, dst[p.at])
+		if want := [...]T{k.of(6), 0}[p.c]; bitsOf(dst[p.at]) != bitsOf(want) {
+			t.Errorf("element %d of channel %d is %v", p.at, p.c, k.float(dst[p.at]))
 		}
 	}
+}
+
+func TestDroppedMapSwallowsNaN(t *testing.T) {
+	t.Run("float64", testSwallow[float64])
+	t.Run("float16", testSwallow[float16])
+	t.Run("bfloat16", testSwallow[bfloat16])
 }
 
 // integers returns n small integers, on which all sums here are exact.
@@ -295,36 +451,42 @@ func TestOrdersAgreeAfterTransposition(t *testing.T) {
 	}
 }
 
-func TestAddToIsApplyThenAdd(t *testing.T) {
+func testAddIsApply[T number](t *testing.T) {
+	k := kindOf[T]()
 	r := rand.New(rand.NewPCG(11, 12))
 	drop := newDropout(t, 0.3, spatialdropout.WithSeed(4))
 	for _, x := range tensors(t) {
 		m := drop.Draw(x.geom)
-		src, dst := make([]float32, x.length), make([]float32, x.length)
+		src, dst := make([]T, x.length), make([]T, x.length)
 		for i := range src {
-			src[i], dst[i] = float32(r.NormFloat64()), float32(r.NormFloat64())
+			src[i], dst[i] = k.of(r.NormFloat64()), k.of(r.NormFloat64())
 		}
-		dropped := append([]float32(nil), dst...)
-		if err := spatialdropout.Apply(dropped, src, m, x.geom); err != nil {
+		dropped := append([]T(nil), dst...)
+		if err := k.apply(dropped, src, m, x.geom); err != nil {
 			t.Fatal(err)
 		}
 		onTiers(t, func(tier string) {
-			sum := append([]float32(nil), dst...)
-			if err := spatialdropout.AddTo(sum, src, m, x.geom); err != nil {
+			sum := append([]T(nil), dst...)
+			if err := k.addTo(sum, src, m, x.geom); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range x.places {
-				if want := dst[p.at] + dropped[p.at]; bitsOf(sum[p.at]) != bitsOf(want) {
-					t.Fatalf("%s, tier %s: element %d is %v, want %v + %v = %v", x.name, tier, p.at, sum[p.at], dst[p.at], dropped[p.at], want)
+				if want := k.plus(dst[p.at], dropped[p.at]); bitsOf(sum[p.at]) != bitsOf(want) {
+					t.Fatalf("%s, tier %s: element %d is %v, want %v + %v = %v", x.name, tier, p.at, k.float(sum[p.at]), k.float(dst[p.at]), k.float(dropped[p.at]), k.float(want))
 				}
 			}
 		})
 	}
 }
 
-// A product of two numbers whose low halves matter: fused with the sum it gives
-// another result.
-func TestAddToNeverFuses(t *testing.T) {
+func TestAddToIsApplyThenAdd(t *testing.T) {
+	t.Run("float32", testAddIsApply[float32])
+	t.Run("float16", testAddIsApply[float16])
+	t.Run("bfloat16", testAddIsApply[bfloat16])
+}
+
+func testNeverFuses[T number](t *testing.T) {
+	k := kindOf[T]()
 	const n = 67
 	x := dense(t, layout.NCW, 1, 1, n)
 	pixels := dense(t, layout.NWC, 1, 1, n)
@@ -333,13 +495,13 @@ func TestAddToNeverFuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := 1 / (1 - 0.1)
-		src, dst := make([]float64, n), make([]float64, n)
+		f := k.of(1 / (1 - 0.1))
+		src, dst := make([]T, n), make([]T, n)
 		fused := 0
 		for i := range src {
-			src[i] = 1 + float64(i)/101
-			dst[i] = -float64(src[i] * f)
-			if math.FMA(src[i], f, dst[i]) != 0 {
+			src[i] = k.of(1 + float64(i)/101)
+			dst[i] = k.times(k.times(src[i], f), k.of(-1))
+			if math.FMA(k.float(src[i]), k.float(f), k.float(dst[i])) != 0 {
 				fused++
 			}
 		}
@@ -347,21 +509,30 @@ func TestAddToNeverFuses(t *testing.T) {
 			t.Fatalf("only %d of %d products tell a fused sum", fused, n)
 		}
 		onTiers(t, func(tier string) {
-			sum := append([]float64(nil), dst...)
-			if err := spatialdropout.AddTo(sum, src, m, x.geom); err != nil {
+			sum := append([]T(nil), dst...)
+			if err := k.addTo(sum, src, m, x.geom); err != nil {
 				t.Fatal(err)
 			}
 			for i := range sum {
 				if bitsOf(sum[i]) != 0 {
-					t.Fatalf("%s, tier %s: element %d is %v, want +0", x.name, tier, i, sum[i])
+					t.Fatalf("%s, tier %s: element %d is %v, want +0", x.name, tier, i, k.float(sum[i]))
 				}
 			}
 		})
 	}
 }
 
-// Two channel slices of one wide tensor share a range of memory and no element.
-func TestInterleavedViewsAreNoOverlap(t *testing.T) {
+// A product of two numbers whose low halves matter: fused with the sum, or not
+// rounded to a half before it, it gives another result.
+func TestAddToNeverFuses(t *testing.T) {
+	t.Run("float32", testNeverFuses[float32])
+	t.Run("float64", testNeverFuses[float64])
+	t.Run("float16", testNeverFuses[float16])
+	t.Run("bfloat16", testNeverFuses[bfloat16])
+}
+
+func testInterleaved[T number](t *testing.T) {
+	k := kindOf[T]()
 	r := rand.New(rand.NewPCG(13, 14))
 	const wide = 7
 	for _, v := range []struct {
@@ -371,20 +542,20 @@ func TestInterleavedViewsAreNoOverlap(t *testing.T) {
 		{strided(t, []int{2, 3, 4, 5}, []int{wide * 20, 20, 5, 1}, 0, 1), 20},
 		{strided(t, []int{2, 4, 5, 3}, []int{wide * 20, wide * 5, wide, 1}, 0, 3), 1},
 	} {
-		all := values[float32](r, 2*wide*20)
+		all := values[T](r, 2*wide*20)
 		for _, from := range [][2]int{{0, 3}, {3, 0}, {0, 4}, {4, 0}, {1, 4}} {
 			for _, c := range calls() {
 				c.inPlace = false
-				buf := append([]float32(nil), all...)
+				buf := append([]T(nil), all...)
 				dst, src := buf[from[0]*v.step:], buf[from[1]*v.step:]
 				drop := newDropout(t, c.rate, spatialdropout.WithSeed(c.seed), spatialdropout.WithPolicy(c.policy))
 				m := drop.Draw(v.x.geom)
 				want, or := expect(v.x, c, m, dst, src)
 				var err error
 				if c.add {
-					err = spatialdropout.AddTo(dst, src, m, v.x.geom)
+					err = k.addTo(dst, src, m, v.x.geom)
 				} else {
-					err = spatialdropout.Apply(dst, src, m, v.x.geom)
+					err = k.apply(dst, src, m, v.x.geom)
 				}
 				if err == nil {
 					err = differ(dst, want, or)
@@ -401,38 +572,56 @@ func TestInterleavedViewsAreNoOverlap(t *testing.T) {
 	}
 }
 
-func TestFactorIsRoundedOnceFromFloat64(t *testing.T) {
-	for _, rate := range []float64{1e-20, 0.1, 0.15, 0.2, 0.3, 1.0 / 3, 0.7, 0.9, 0.999, 1 - 0x1p-53} {
-		for _, x := range []tensor{dense(t, layout.NCW, 1, 1, 40), dense(t, layout.NWC, 1, 1, 40)} {
+// Two channel slices of one wide tensor share a range of memory and no element.
+func TestInterleavedViewsAreNoOverlap(t *testing.T) {
+	t.Run("float32", testInterleaved[float32])
+	t.Run("float16", testInterleaved[float16])
+	t.Run("bfloat16", testInterleaved[bfloat16])
+}
+
+func testFactor[T number](t *testing.T) {
+	k := kindOf[T]()
+	for _, rate := range []float64{1e-20, 0.1, 0.15, 0.2, 0.3, 1.0 / 3, 0.7, 0.9, 0.999, 0.99998, 0.99999, 1 - 0x1p-53} {
+		for _, x := range []tensor{dense(t, layout.NCW, 1, 1, 40), dense(t, layout.NWC, 1, 1, 40), dense(t, layout.NWC, 1, 1, 400)} {
 			m, err := mask.New(x.samples, x.channels, rate, mask.Select)
 			if err != nil {
 				t.Fatal(err)
 			}
-			ones, y := make([]float32, 40), make([]float32, 40)
-			for i := range ones {
-				ones[i] = 1
-			}
-			if err := spatialdropout.Apply(y, ones, m, x.geom); err != nil {
+			y := make([]T, x.length)
+			if err := k.apply(y, filled(x.length, k.of(1)), m, x.geom); err != nil {
 				t.Fatal(err)
 			}
-			want := float32(1 / (1 - rate))
+			want := k.of(1 / (1 - rate))
 			for i := range y {
-				if y[i] != want {
-					t.Fatalf("%s, rate %v: element %d is %v, want %v", x.name, rate, i, y[i], want)
+				if bitsOf(y[i]) != bitsOf(want) {
+					t.Fatalf("%s, rate %v: element %d is %v, want %v", x.name, rate, i, k.float(y[i]), k.float(want))
 				}
 			}
 		}
 	}
 }
 
-func TestHighWorkerCountsDoNotMatter(t *testing.T) {
+func TestFactorIsRoundedOnceFromFloat64(t *testing.T) {
+	t.Run("float32", testFactor[float32])
+	t.Run("float64", testFactor[float64])
+	t.Run("float16", testFactor[float16])
+	t.Run("bfloat16", testFactor[bfloat16])
+}
+
+func testHighWorkerCounts[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
-	for _, x := range []tensor{dense(t, layout.NCHW, 3, 5, 9, 11), dense(t, layout.NHWC, 3, 9, 11, 5), dense(t, layout.NC, 2, 3), dense(t, layout.NC, 1, 1)} {
+	for _, x := range []tensor{dense(t, layout.NCHW, 3, 5, 9, 11), dense(t, layout.NHWC, 3, 9, 11, 5), dense(t, layout.NC, 2, 3), dense(t, layout.NC, 1, 1), dense(t, layout.NC, 3, 51)} {
 		for _, c := range calls() {
-			dst, src := operands[float32](r, x)
+			dst, src := operands[T](r, x)
 			if err := checkCall(x, c, dst, src, 0, 64, 1000, 4096); err != nil {
 				t.Error(fmt.Errorf("%s: %w", x.name, err))
 			}
 		}
 	}
+}
+
+func TestHighWorkerCountsDoNotMatter(t *testing.T) {
+	t.Run("float32", testHighWorkerCounts[float32])
+	t.Run("float16", testHighWorkerCounts[float16])
+	t.Run("bfloat16", testHighWorkerCounts[bfloat16])
 }

@@ -37,7 +37,11 @@ func TestNewRefusesWhatIsNoRate(t *testing.T) {
 		wantError(t, fmt.Sprintf("New(%v)", rate), err, word, "0 to 1")
 		l, lerr := spatialdropout.NewLayer[float32](rate)
 		wantError(t, fmt.Sprintf("NewLayer(%v)", rate), lerr, word, "0 to 1")
-		if d != nil || l != nil {
+		h, herr := spatialdropout.NewLayerF16[float16](rate)
+		wantError(t, fmt.Sprintf("NewLayerF16(%v)", rate), herr, word, "0 to 1")
+		b, berr := spatialdropout.NewLayerBF16[bfloat16](rate)
+		wantError(t, fmt.Sprintf("NewLayerBF16(%v)", rate), berr, word, "0 to 1")
+		if d != nil || l != nil || h != nil || b != nil {
 			t.Errorf("rate %v: a result besides the error", rate)
 		}
 	}
@@ -59,17 +63,20 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 		wantError(t, "New "+o.what, err, o.words...)
 		_, err = spatialdropout.NewLayer[float64](0.5, spatialdropout.WithSeed(1), o.option, spatialdropout.WithStep(2))
 		wantError(t, "NewLayer "+o.what, err, o.words...)
+		_, err = spatialdropout.NewLayerF16[float16](0.5, o.option)
+		wantError(t, "NewLayerF16 "+o.what, err, o.words...)
+		_, err = spatialdropout.NewLayerBF16[bfloat16](0.5, o.option)
+		wantError(t, "NewLayerBF16 "+o.what, err, o.words...)
 	}
 }
 
 // refuses makes a call of Apply and of AddTo that must fail and leave every bit
 // of buf, in which dst and src lie, as it is.
-func refuses[T spatialdropout.Float](t *testing.T, what string, buf, dst, src []T, m *mask.Mask, g layout.Geometry, workers []spatialdropout.Workers, words ...string) {
+func refuses[T number](t *testing.T, what string, buf, dst, src []T, m *mask.Mask, g layout.Geometry, workers []spatialdropout.Workers, words ...string) {
 	t.Helper()
 	before := append([]T(nil), buf...)
-	for name, do := range map[string]func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error{
-		"Apply": spatialdropout.Apply[T], "AddTo": spatialdropout.AddTo[T],
-	} {
+	k := kindOf[T]()
+	for name, do := range map[string]apply[T]{"Apply": k.apply, "AddTo": k.addTo} {
 		err := do(dst, src, m, g, workers...)
 		wantError(t, name+" "+what, err, words...)
 		if err := differ(buf, before, before); err != nil {
@@ -78,14 +85,14 @@ func refuses[T spatialdropout.Float](t *testing.T, what string, buf, dst, src []
 	}
 }
 
-func TestApplyRefusesWhatDoesNotFit(t *testing.T) {
+func testRefuses[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	x := dense(t, layout.NCHW, 2, 3, 4, 5)
 	view := strided(t, []int{2, 3, 4}, []int{30, 8, 2}, 0, 1)
 	padded := dense(t, layout.NCHW8c, 2, 3, 2, 2)
 	drop := newDropout(t, 0.5)
 	m := drop.Draw(x.geom)
-	buf := values[float64](r, 300)
+	buf := values[T](r, 300)
 	dst, src := buf[:120], buf[150:270]
 
 	refuses(t, "with negative workers", buf, dst, src, m, x.geom, []spatialdropout.Workers{-2}, "-2", "0 or more")
@@ -116,12 +123,22 @@ func TestApplyRefusesWhatDoesNotFit(t *testing.T) {
 	refuses(t, "with a mask of another empty tensor", buf, nil, nil, drop.Draw(dense(t, layout.NC, 4, 3).geom), empty.geom, nil, "4×3", "2×3")
 }
 
-func TestApplyRefusesPartialOverlap(t *testing.T) {
+func TestApplyRefusesWhatDoesNotFit(t *testing.T) {
+	t.Run("float32", testRefuses[float32])
+	t.Run("float64", testRefuses[float64])
+	t.Run("float16", testRefuses[float16])
+	t.Run("bfloat16", testRefuses[bfloat16])
+}
+
+func testOverlap[T number](t *testing.T) {
+	k := kindOf[T]()
+	size := sizeOf[T]()
 	r := rand.New(rand.NewPCG(2, 2))
 	drop := newDropout(t, 0.5)
 	for _, x := range []tensor{
 		dense(t, layout.NCHW, 2, 3, 4, 5), dense(t, layout.NHWC, 2, 4, 5, 3), dense(t, layout.NCHW8c, 2, 3, 2, 2),
 		strided(t, []int{2, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1), strided(t, []int{2, 4, 5, 3}, []int{140, 35, 7, 1}, 0, 3),
+		dense(t, layout.NC, 3, 51), // more factors than a small call has
 	} {
 		taken := make(map[int]bool)
 		for _, p := range x.places {
@@ -131,7 +148,7 @@ func TestApplyRefusesPartialOverlap(t *testing.T) {
 			taken[at] = true
 		}
 		m := drop.Draw(x.geom)
-		buf := values[float32](r, 2*x.length+2)
+		buf := values[T](r, 2*x.length+2)
 		overlaps := 0
 		for distance := 1; distance <= x.length; distance++ {
 			shared := false
@@ -140,19 +157,19 @@ func TestApplyRefusesPartialOverlap(t *testing.T) {
 			}
 			low, high := buf[:x.length], buf[distance:][:x.length]
 			for _, c := range []struct {
-				dst, src []float32
+				dst, src []T
 				bytes    int
-			}{{high, low, 4 * distance}, {low, high, -4 * distance}} {
-				before := append([]float32(nil), buf...)
+			}{{high, low, size * distance}, {low, high, -size * distance}} {
+				before := append([]T(nil), buf...)
 				if !shared {
-					if err := spatialdropout.Apply(c.dst, c.src, m, x.geom); err != nil {
+					if err := k.apply(c.dst, c.src, m, x.geom); err != nil {
 						t.Fatalf("%s: %d elements apart share nothing: %v", x.name, distance, err)
 					}
 					copy(buf, before)
 					continue
 				}
 				overlaps++
-				err := spatialdropout.Apply(c.dst, c.src, m, x.geom)
+				err := k.apply(c.dst, c.src, m, x.geom)
 				var overlap *kernel.OverlapError
 				if !errors.As(err, &overlap) {
 					t.Fatalf("%s: %d elements apart: %v, want a *kernel.OverlapError", x.name, distance, err)
@@ -173,17 +190,29 @@ func TestApplyRefusesPartialOverlap(t *testing.T) {
 	}
 }
 
-func TestApplyTakesExactAliasingAndNeighbours(t *testing.T) {
+func TestApplyRefusesPartialOverlap(t *testing.T) {
+	t.Run("float32", testOverlap[float32])
+	t.Run("float16", testOverlap[float16])
+	t.Run("bfloat16", testOverlap[bfloat16])
+}
+
+func testAliasing[T number](t *testing.T) {
 	x := dense(t, layout.NCHW, 2, 3, 4, 5)
 	m := newDropout(t, 0.5).Draw(x.geom)
-	buf := make([]float32, 2*x.length)
-	for _, s := range [][2][]float32{
+	buf := make([]T, 2*x.length)
+	for _, s := range [][2][]T{
 		{buf[:x.length], buf[:x.length]}, {buf[:x.length], buf[x.length:]}, {buf[x.length:], buf[:x.length]},
 	} {
-		if err := spatialdropout.Apply(s[0], s[1], m, x.geom); err != nil {
+		if err := kindOf[T]().apply(s[0], s[1], m, x.geom); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+func TestApplyTakesExactAliasingAndNeighbours(t *testing.T) {
+	t.Run("float32", testAliasing[float32])
+	t.Run("float16", testAliasing[float16])
+	t.Run("bfloat16", testAliasing[bfloat16])
 }
 
 func TestEmptyTensorsAreFine(t *testing.T) {
@@ -200,6 +229,12 @@ func TestEmptyTensorsAreFine(t *testing.T) {
 			t.Errorf("%s: %v", x.name, err)
 		}
 		if err := spatialdropout.AddTo([]float64{}, nil, m, x.geom, 2); err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+		if err := spatialdropout.ApplyF16([]float16{}, nil, m, x.geom); err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+		if err := spatialdropout.AddToBF16(nil, []bfloat16{}, m, x.geom, 2); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
 	}

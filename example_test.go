@@ -3,6 +3,7 @@ package spatialdropout_test
 import (
 	"fmt"
 	"log"
+	"math"
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -123,6 +124,28 @@ func ExampleApply() {
 	// spatialdropout: dst holds 5 elements, want 6 for 1×2 channels of 3
 }
 
+func ExampleApplyF16() {
+	geom, err := layout.CHW.Of(2, 1, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := mask.New(1, 2, 0.5, mask.Select)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Set(0, 1, false)
+
+	// Float16 is what packages of such numbers have: their slices are taken as
+	// they are.
+	type Float16 uint16
+	x := []Float16{0x3c00, 0x4000, 0x4200, 0x4400, 0x4500, 0x4600} // 1 to 6
+	if err := spatialdropout.ApplyF16(x, x, m, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%#04x\n", x) // 2, 4, 6 and nothing
+	// Output: [0x4000 0x4400 0x4600 0x0000 0x0000 0x0000]
+}
+
 func ExampleAddTo() {
 	geom, err := layout.CHW.Of(2, 1, 3)
 	if err != nil {
@@ -142,6 +165,47 @@ func ExampleAddTo() {
 	fmt.Println(dx)
 	// Output:
 	// [1 1 1 9 11 13]
+}
+
+func ExampleAddToBF16() {
+	geom, err := layout.CHW.Of(2, 1, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := mask.New(1, 2, 0.5, mask.Select)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Set(0, 0, false)
+
+	// A bfloat16 is the upper half of a float32.
+	dx := []uint16{0x3f80, 0x3f80, 0x3f80, 0x3f80, 0x3f80, 0x3f80} // 1
+	dy := []uint16{0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0} // 1 to 6
+	if err := spatialdropout.AddToBF16(dx, dy, m, geom); err != nil {
+		log.Fatal(err)
+	}
+	for _, h := range dx {
+		fmt.Print(math.Float32frombits(uint32(h)<<16), " ")
+	}
+	// Output: 1 1 1 9 11 13
+}
+
+func ExampleNewLayerBF16() {
+	layer, err := spatialdropout.NewLayerBF16[uint16](0.5, spatialdropout.WithSeed(7))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(1, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []uint16{0x3f80, 0x4000, 0x4040} // 1, 2 and 3 in bfloat16
+	y := make([]uint16, 3)
+	if err := layer.Forward(y, x, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%#04x\n", y) // the third is kept, and doubled
+	// Output: [0x0000 0x0000 0x40c0]
 }
 
 func ExampleWithSampleOffset() {

@@ -10,7 +10,7 @@ import (
 )
 
 // rawOf returns n elements whose bits are raw, over and over.
-func rawOf[T spatialdropout.Float](raw []byte, n, from int) []T {
+func rawOf[T number](raw []byte, n, from int) []T {
 	all := make([]T, n)
 	var bits [8]byte
 	for i := range all {
@@ -59,7 +59,7 @@ func fuzzedTensor(t *testing.T, order uint8, shape []byte) (x tensor, ok bool) {
 	}
 }
 
-func fuzzApply[T spatialdropout.Float](t *testing.T, x tensor, c call, workers spatialdropout.Workers, raw []byte) {
+func fuzzApply[T number](t *testing.T, x tensor, c call, workers spatialdropout.Workers, raw []byte) {
 	n := x.length
 	if x.view {
 		n += int(c.seed % 7)
@@ -89,15 +89,19 @@ func FuzzApply(f *testing.F) {
 			wantError(t, "New", err, "0 to 1")
 			return
 		}
-		switch choice >> 3 % 4 {
+		switch choice >> 3 % 6 {
 		case 0:
 			fuzzApply[float32](t, x, c, spatialdropout.Workers(workers), raw)
 		case 1:
 			fuzzApply[float64](t, x, c, spatialdropout.Workers(workers), raw)
 		case 2:
 			fuzzApply[named32](t, x, c, spatialdropout.Workers(workers), raw)
-		default:
+		case 3:
 			fuzzApply[named64](t, x, c, spatialdropout.Workers(workers), raw)
+		case 4:
+			fuzzApply[float16](t, x, c, spatialdropout.Workers(workers), raw)
+		default:
+			fuzzApply[bfloat16](t, x, c, spatialdropout.Workers(workers), raw)
 		}
 	})
 }

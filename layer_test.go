@@ -14,9 +14,9 @@ import (
 )
 
 // newLayer returns a Layer that must exist.
-func newLayer[T spatialdropout.Float](t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Layer[T] {
+func newLayer[T number](t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Layer[T] {
 	t.Helper()
-	l, err := spatialdropout.NewLayer[T](rate, opts...)
+	l, err := kindOf[T]().layer(rate, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func newLayer[T spatialdropout.Float](t testing.TB, rate float64, opts ...spatia
 }
 
 // forward returns the layer's output for src.
-func forward[T spatialdropout.Float](t testing.TB, l *spatialdropout.Layer[T], src []T, g layout.Geometry) []T {
+func forward[T number](t testing.TB, l *spatialdropout.Layer[T], src []T, g layout.Geometry) []T {
 	t.Helper()
 	dst := make([]T, len(src))
 	if err := l.Forward(dst, src, g); err != nil {
@@ -34,7 +34,7 @@ func forward[T spatialdropout.Float](t testing.TB, l *spatialdropout.Layer[T], s
 }
 
 // backward returns the layer's gradient for src.
-func backward[T spatialdropout.Float](t testing.TB, l *spatialdropout.Layer[T], src []T, g layout.Geometry) []T {
+func backward[T number](t testing.TB, l *spatialdropout.Layer[T], src []T, g layout.Geometry) []T {
 	t.Helper()
 	dst := make([]T, len(src))
 	if err := l.Backward(dst, src, g); err != nil {
@@ -43,19 +43,19 @@ func backward[T spatialdropout.Float](t testing.TB, l *spatialdropout.Layer[T], 
 	return dst
 }
 
-func same[T spatialdropout.Float](a, b []T) bool {
+func same[T number](a, b []T) bool {
 	return len(a) == len(b) && differ(a, b, b) == nil
 }
 
-func TestLayerIsDrawAndApply(t *testing.T) {
+func testLayer[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 3))
 	for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
-		l := newLayer[float32](t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3), spatialdropout.WithWorkers(2))
+		l := newLayer[T](t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3), spatialdropout.WithWorkers(2))
 		d := newDropout(t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3))
 		for _, x := range tensors(t) {
 			m := d.Draw(x.geom)
-			src, want := values[float32](r, x.length), make([]float32, x.length)
-			if err := spatialdropout.Apply(want, src, m, x.geom); err != nil {
+			src, want := values[T](r, x.length), make([]T, x.length)
+			if err := kindOf[T]().apply(want, src, m, x.geom); err != nil {
 				t.Fatal(err)
 			}
 			if got := forward(t, l, src, x.geom); !same(got, want) {
@@ -64,9 +64,9 @@ func TestLayerIsDrawAndApply(t *testing.T) {
 			if !equal(rows(l.Mask()), rows(m)) {
 				t.Fatalf("%s: Mask is not the one drawn", x.name)
 			}
-			dy := values[float32](r, x.length)
+			dy := values[T](r, x.length)
 			clear(want)
-			if err := spatialdropout.Apply(want, dy, m, x.geom); err != nil {
+			if err := kindOf[T]().apply(want, dy, m, x.geom); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // Backward may run again
@@ -79,6 +79,12 @@ func TestLayerIsDrawAndApply(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestLayerIsDrawAndApply(t *testing.T) {
+	t.Run("float32", testLayer[float32])
+	t.Run("float16", testLayer[float16])
+	t.Run("bfloat16", testLayer[bfloat16])
 }
 
 func TestLayersOfOneSeedAgree(t *testing.T) {
@@ -110,9 +116,11 @@ func TestLayersOfOneSeedAgree(t *testing.T) {
 func TestEvaluationIsTheIdentityToTheBit(t *testing.T) {
 	t.Run("float32", testEvaluation[float32])
 	t.Run("float64", testEvaluation[named64])
+	t.Run("float16", testEvaluation[float16])
+	t.Run("bfloat16", testEvaluation[bfloat16])
 }
 
-func testEvaluation[T spatialdropout.Float](t *testing.T) {
+func testEvaluation[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 5))
 	for _, workers := range []spatialdropout.Workers{0, 1, 2, 7} {
 		l := newLayer[T](t, 0.5, spatialdropout.WithWorkers(workers), spatialdropout.WithPolicy(mask.Multiply))
@@ -147,13 +155,13 @@ func testEvaluation[T spatialdropout.Float](t *testing.T) {
 	}
 }
 
-func TestEvaluationRefusesWhatTrainingRefuses(t *testing.T) {
+func testEvaluationRefuses[T number](t *testing.T) {
 	x := dense(t, layout.NCHW, 2, 3, 4, 5)
-	l := newLayer[float32](t, 0.5)
+	l := newLayer[T](t, 0.5)
 	l.SetTraining(false)
 	r := rand.New(rand.NewPCG(1, 6))
-	buf := values[float32](r, 200)
-	before := append([]float32(nil), buf...)
+	buf := values[T](r, 200)
+	before := append([]T(nil), buf...)
 	wantError(t, "short dst", l.Forward(buf[:119], buf[:120], x.geom), "dst", "119", "120")
 	wantError(t, "long src", l.Forward(buf[:120], buf[:121], x.geom), "src", "121", "120")
 	err := l.Forward(buf[1:121], buf[:120], x.geom)
@@ -167,13 +175,16 @@ func TestEvaluationRefusesWhatTrainingRefuses(t *testing.T) {
 	wantError(t, "Backward after failed Forwards", l.Backward(buf[:120], buf[:120], x.geom), "Forward")
 }
 
-func TestTrainingSwitchCountsFromTheNextForward(t *testing.T) {
+func TestEvaluationRefusesWhatTrainingRefuses(t *testing.T) {
+	t.Run("float32", testEvaluationRefuses[float32])
+	t.Run("float16", testEvaluationRefuses[float16])
+	t.Run("bfloat16", testEvaluationRefuses[bfloat16])
+}
+
+func testTrainingSwitch[T number](t *testing.T) {
 	x := dense(t, layout.NC, 3, 40)
-	src := make([]float32, x.length)
-	for i := range src {
-		src[i] = 1
-	}
-	l := newLayer[float32](t, 0.5)
+	src := filled(x.length, kindOf[T]().of(1))
+	l := newLayer[T](t, 0.5)
 	if !l.Training() || l.Mask() != nil {
 		t.Error("a new layer is not in training or has a mask")
 	}
@@ -200,12 +211,18 @@ func TestTrainingSwitchCountsFromTheNextForward(t *testing.T) {
 	}
 }
 
-func TestInPlaceLayerIsTheLayer(t *testing.T) {
+func TestTrainingSwitchCountsFromTheNextForward(t *testing.T) {
+	t.Run("float32", testTrainingSwitch[float32])
+	t.Run("float16", testTrainingSwitch[float16])
+	t.Run("bfloat16", testTrainingSwitch[bfloat16])
+}
+
+func testInPlaceLayer[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 7))
 	for _, x := range []tensor{dense(t, layout.NCHW, 2, 9, 3, 5), dense(t, layout.NHWC, 2, 3, 5, 9)} {
-		a, b := newLayer[float32](t, 0.4), newLayer[float32](t, 0.4)
-		src := values[float32](r, x.length)
-		data := append([]float32(nil), src...)
+		a, b := newLayer[T](t, 0.4), newLayer[T](t, 0.4)
+		src := values[T](r, x.length)
+		data := append([]T(nil), src...)
 		if err := a.Forward(data, data, x.geom); err != nil {
 			t.Fatal(err)
 		}
@@ -222,22 +239,32 @@ func TestInPlaceLayerIsTheLayer(t *testing.T) {
 	}
 }
 
-func TestBackwardMayLieOtherwiseInMemory(t *testing.T) {
+func TestInPlaceLayerIsTheLayer(t *testing.T) {
+	t.Run("float32", testInPlaceLayer[float32])
+	t.Run("float16", testInPlaceLayer[float16])
+	t.Run("bfloat16", testInPlaceLayer[bfloat16])
+}
+
+func testBackwardElsewhere[T number](t *testing.T) {
+	k := kindOf[T]()
 	first, last := dense(t, layout.NCHW, 3, 5, 2, 4), dense(t, layout.NHWC, 3, 2, 4, 5)
-	ones := make([]float32, first.length)
-	for i := range ones {
-		ones[i] = 1
-	}
-	l := newLayer[float32](t, 0.5)
+	ones := filled(first.length, k.of(1))
+	l := newLayer[T](t, 0.5)
 	forward(t, l, ones, first.geom)
 	m := l.Mask()
 	dx := backward(t, l, ones, last.geom)
 	for _, p := range last.places {
-		if kept := dx[p.at] == 2; kept != m.Kept(p.n, p.c) {
-			t.Fatalf("channel %d of sample %d is %v", p.c, p.n, dx[p.at])
+		if kept := dx[p.at] == k.of(2); kept != m.Kept(p.n, p.c) {
+			t.Fatalf("channel %d of sample %d is %v", p.c, p.n, k.float(dx[p.at]))
 		}
 	}
 	wantError(t, "Backward of other samples", l.Backward(ones, ones, dense(t, layout.NCHW, 5, 3, 2, 4).geom), "3×5", "5×3")
+}
+
+func TestBackwardMayLieOtherwiseInMemory(t *testing.T) {
+	t.Run("float32", testBackwardElsewhere[float32])
+	t.Run("float16", testBackwardElsewhere[float16])
+	t.Run("bfloat16", testBackwardElsewhere[bfloat16])
 }
 
 func TestBackwardWithoutForwardIsAnError(t *testing.T) {
@@ -322,32 +349,39 @@ func TestForwardOfAnImpossibleTensorIsAnError(t *testing.T) {
 	}
 }
 
-// What Backward writes is what BackwardAddTo adds, in training and evaluation.
-func TestBackwardAddToAddsWhatBackwardWrites(t *testing.T) {
+func testBackwardAddTo[T number](t *testing.T) {
+	k := kindOf[T]()
 	x := dense(t, layout.NHWC, 2, 3, 3, 17)
-	l := newLayer[float32](t, 0.5)
-	if err := l.BackwardAddTo(make([]float32, x.length), make([]float32, x.length), x.geom); err == nil {
+	l := newLayer[T](t, 0.5)
+	if err := l.BackwardAddTo(make([]T, x.length), make([]T, x.length), x.geom); err == nil {
 		t.Error("BackwardAddTo without a Forward before is no error")
 	}
-	dy, sum := make([]float32, x.length), make([]float32, x.length)
+	dy, sum := make([]T, x.length), make([]T, x.length)
 	for i := range dy {
-		dy[i], sum[i] = float32(i%7)-3, float32(i%5)
+		dy[i], sum[i] = k.of(float64(i%7)-3), k.of(float64(i%5))
 	}
 	for _, training := range []bool{true, false} {
 		l.SetTraining(training)
 		forward(t, l, dy, x.geom)
 		dx := backward(t, l, dy, x.geom)
-		got := append([]float32(nil), sum...)
+		got := append([]T(nil), sum...)
 		if err := l.BackwardAddTo(got, dy, x.geom); err != nil {
 			t.Fatal(err)
 		}
 		for i := range got {
-			if want := sum[i] + dx[i]; math.Float32bits(got[i]) != math.Float32bits(want) {
-				t.Fatalf("training %v: element %d is %v, want %v", training, i, got[i], want)
+			if want := k.plus(sum[i], dx[i]); bitsOf(got[i]) != bitsOf(want) {
+				t.Fatalf("training %v: element %d is %v, want %v", training, i, k.float(got[i]), k.float(want))
 			}
 		}
 		if err := l.BackwardAddTo(got[1:], dy[1:], x.geom); err == nil {
 			t.Errorf("training %v: slices too short are no error", training)
 		}
 	}
+}
+
+// What Backward writes is what BackwardAddTo adds, in training and evaluation.
+func TestBackwardAddToAddsWhatBackwardWrites(t *testing.T) {
+	t.Run("float32", testBackwardAddTo[float32])
+	t.Run("float16", testBackwardAddTo[float16])
+	t.Run("bfloat16", testBackwardAddTo[bfloat16])
 }

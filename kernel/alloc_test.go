@@ -45,7 +45,7 @@ func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.
 }
 
 func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
-	if raceEnabled {
+	if kernel.RaceEnabled {
 		return // sync.Pool throws away at random then
 	}
 	// A collection would empty the pools.

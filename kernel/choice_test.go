@@ -2,30 +2,9 @@ package kernel
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
-
-// warned returns the tiers that enabled leaves and what it writes to standard
-// error.
-func warned(t *testing.T, tiers []string, disable string) (left []string, warning string) {
-	t.Helper()
-	file, err := os.CreateTemp(t.TempDir(), "stderr")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	before := os.Stderr
-	os.Stderr = file
-	left = enabled(tiers, disable)
-	os.Stderr = before
-	text, err := os.ReadFile(file.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return left, string(text)
-}
 
 func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 	all := []string{tierAVX512, tierAVX2, tierGeneric}
@@ -55,7 +34,8 @@ func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 		{[]string{tierNEONFP16, tierNEON, tierGeneric}, "neon", "generic", nil},
 		{[]string{tierNEON, tierGeneric}, "avx2", "neon generic", nil},
 	} {
-		left, warning := warned(t, c.tiers, c.disable)
+		var left []string
+		warning := reported(t, func() { left = enabled(c.tiers, c.disable) })
 		if got := strings.Join(left, " "); got != c.want {
 			t.Errorf("%q leaves %s of %v, want %s", c.disable, got, c.tiers, c.want)
 		}

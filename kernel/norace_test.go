@@ -1,5 +1,6 @@
 //go:build !race
 
-package kernel_test
+package kernel
 
-const raceEnabled = false
+// RaceEnabled says that the race detector watches, and how slow the tests are.
+const RaceEnabled = false

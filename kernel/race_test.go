@@ -1,5 +1,6 @@
 //go:build race
 
-package kernel_test
+package kernel
 
-const raceEnabled = true
+// RaceEnabled says that the race detector watches, and how slow the tests are.
+const RaceEnabled = true

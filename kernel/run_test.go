@@ -79,7 +79,7 @@ func far[T number](op Op, dst, src, factors []T, loops []Loop, workers int) erro
 		return err
 	}
 	n.operands = operandsOf(e, op, of(dst).data, of(src).data, of(factors), span)
-	n.far = op <= Multiply
+	n.far = op <= AddMultiply
 	total := n.total()
 	if workers = min(workers, total); workers > 1 {
 		parallel(&n, total, workers)
@@ -198,6 +198,11 @@ func TestFewChannelsAndManyRows(t *testing.T) {
 	for _, channels := range []int{1, 3, 16, 65} {
 		everyWay(t, pixelsOf(5001/channels, channels), allOps, []int{3}, []int{3})
 	}
+	// Images with factors of their own, and a gap between them.
+	for _, channels := range []int{3, 65} {
+		loops := append([]Loop{{2, 9001, channels + 1}}, pixelsOf(9000/channels, channels)...)
+		everyWay(t, loops, []Op{Scale, Add, AffineMultiply}, []int{1}, []int{1})
+	}
 }
 
 // Few channels are repeated to a tile where there are rows enough for four, and
@@ -283,7 +288,7 @@ func testSizes[T number](t *testing.T) {
 				continue
 			}
 			for skew := range lanes {
-				checkRun[T](t, r, planesOf(3, plane), way{op: Scale, shift: skew}, way{op: Multiply, shift: skew, workers: 2})
+				checkRun[T](t, r, planesOf(3, plane), way{op: Scale, shift: skew}, way{op: Multiply + Op(r.IntN(3)), shift: skew, workers: 2})
 			}
 		}
 	}
@@ -305,7 +310,7 @@ func testBraids[T number](t *testing.T) {
 	for _, count := range []int{1, 2, 3, 4, 5, 8, 9, 13, 30, 75} {
 		for _, plane := range []int{least, least + lanes, least + 1, least + lanes - 1, least + 5*lanes + 3} {
 			for _, workers := range []int{1, 2 + r.IntN(5)} {
-				op, skew := Op(r.IntN(2)), r.IntN(lanes)
+				op, skew := Op(r.IntN(4)), r.IntN(lanes)
 				checkRun[T](t, r, planesOf(count, plane), way{op: Scale, workers: workers}, way{op: op, shift: skew, workers: workers}, way{op: op, shift: r.IntN(lanes), inPlace: true, workers: workers})
 			}
 		}
@@ -315,13 +320,13 @@ func testBraids[T number](t *testing.T) {
 	for range 12 {
 		count, plane := 1+r.IntN(11), least+r.IntN(2*least)
 		loops := append([]Loop{{1 + r.IntN(3), count*plane + r.IntN(3*lanes), r.IntN(2) * (count + r.IntN(3))}}, planesOf(count, plane)...)
-		op, workers := Op(r.IntN(2)), 1+r.IntN(4)
+		op, workers := Op(r.IntN(4)), 1+r.IntN(4)
 		checkRun[T](t, r, loops, way{op, r.IntN(lanes), false, workers}, way{op, r.IntN(lanes), true, workers})
 	}
 	// Longer than a call takes of four planes, and of one.
 	limit := callBytes >> shift
 	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit + 7} {
-		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply, shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
+		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(2)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
 	}
 }
 

@@ -424,8 +424,8 @@ func TestFactorsFollowTheMask(t *testing.T) {
 	t.Run("bfloat16", func(t *testing.T) { testFactors(t, mask.FactorsBF16[bfloat16], toBF16) })
 }
 
-func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of func(float64) T, fraction, maxExponent int) {
-	var ties, above, below, twice, infinite int
+func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of func(float64) T, fraction int) {
+	var ties, above, below, twice int
 	m := new(mask.Mask)
 	check := func(rate float64) {
 		if err := m.Reset(1, 1, rate, mask.Select); err != nil {
@@ -441,13 +441,10 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 		if of(float64(float32(exact))) != want {
 			twice++
 		}
-		if want == of(math.Inf(1)) {
-			infinite++
-		}
 	}
 	// Around every number in the middle between two halves, as far as a float64
 	// next to 1 can tell: the factors of a dozen rates.
-	for e := 0; e <= min(maxExponent, 52); e++ {
+	for e := range 53 { // no factor is above 2⁵³
 		for n := range 1 << fraction {
 			middle := math.Ldexp(float64(1<<fraction+n)+0.5, e-fraction)
 			rate := 1 - 1/middle
@@ -470,9 +467,8 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 			}
 		}
 	}
-	// No factor is above 2⁵³.
-	if ties < 100 || above < 1000 || below < 1000 || twice < 1000 || infinite == 0 && maxExponent < 53 {
-		t.Errorf("%d ties, %d above, %d below, %d rounded otherwise by way of float32, %d infinite: too few", ties, above, below, twice, infinite)
+	if ties < 100 || above < 1000 || below < 1000 || twice < 1000 {
+		t.Errorf("%d ties, %d above, %d below, %d rounded otherwise by way of float32: too few", ties, above, below, twice)
 	}
 	for i := range 10000 {
 		check(float64(i) / 10000)
@@ -482,8 +478,8 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 // A factor in the middle between two halves becomes the even one, and one next to
 // it does not pass through float32, which would move it to the middle.
 func TestFactorsOfHalvesAreRoundedOnceToNearestEven(t *testing.T) {
-	t.Run("float16", func(t *testing.T) { testRounding(t, mask.FactorsF16[float16], toF16, 10, 15) })
-	t.Run("bfloat16", func(t *testing.T) { testRounding(t, mask.FactorsBF16[bfloat16], toBF16, 7, 127) })
+	t.Run("float16", func(t *testing.T) { testRounding(t, mask.FactorsF16[float16], toF16, 10) })
+	t.Run("bfloat16", func(t *testing.T) { testRounding(t, mask.FactorsBF16[bfloat16], toBF16, 7) })
 }
 
 // Numbers that a reader can check by hand.

@@ -1,0 +1,286 @@
+package spatialdropout_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// The tests take every kind of data as a type of its own, and what that means is
+// in its kind. The named types are what frameworks have: those of floats some, of
+// halves all.
+type (
+	named32  float32
+	named64  float64
+	float16  uint16
+	bfloat16 uint16
+)
+
+type number interface {
+	spatialdropout.Float | spatialdropout.Half
+}
+
+// apply is what Apply and AddTo are, makeLayer what NewLayer is.
+type (
+	apply[T number]     func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error
+	makeLayer[T number] func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error)
+)
+
+// kind is a kind of data: the functions for it and its arithmetic.
+type kind[T number] struct {
+	apply, addTo apply[T]
+	layer        makeLayer[T]
+
+	of          func(x float64) T // rounded once
+	float       func(x T) float64
+	times, plus func(x, y T) T
+
+	// Zeros, subnormals, the extremes, infinities, quiet and signalling NaNs with
+	// a payload of either sign.
+	hard []uint64
+	// A signalling NaN with a payload: any arithmetic makes it quiet.
+	signalling uint64
+}
+
+var kinds = [...]any{
+	floats[float32](hard32, 0x7f8abcde), floats[named32](hard32, 0xff8abcde),
+	floats[float64](hard64, 0x7ff0abcdef012345), floats[named64](hard64, 0xfff0abcdef012345),
+	halves(spatialdropout.ApplyF16[float16], spatialdropout.AddToF16[float16], spatialdropout.NewLayerF16[float16], hardF16, 0x7d55),
+	halves(spatialdropout.ApplyBF16[bfloat16], spatialdropout.AddToBF16[bfloat16], spatialdropout.NewLayerBF16[bfloat16], hardBF16, 0xffaa),
+}
+
+// kindOf returns the kind that T is.
+func kindOf[T number]() *kind[T] {
+	for _, k := range kinds {
+		if k, ok := k.(*kind[T]); ok {
+			return k
+		}
+	}
+	panic("no kind of data of the tests")
+}
+
+func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
+	return &kind[T]{
+		apply: spatialdropout.Apply[T], addTo: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
+		of:    func(x float64) T { return T(x) },
+		float: func(x T) float64 { return float64(x) },
+		times: func(x, y T) T { return T(x * y) }, // the conversion keeps it from being fused with a sum
+		plus:  func(x, y T) T { return x + y },
+		hard:  hard, signalling: signalling,
+	}
+}
+
+func halves[T float16 | bfloat16](apply, addTo apply[T], layer makeLayer[T], hard []uint64, signalling uint64) *kind[T] {
+	return &kind[T]{
+		apply: apply, addTo: addTo, layer: layer,
+		of: encode[T], float: decode[T], times: timesHalf[T], plus: plusHalf[T],
+		hard: hard, signalling: signalling,
+	}
+}
+
+var (
+	hard32 = []uint64{
+		0, 0x80000000, 1, 0x80000001, 0x007fffff, 0x00800000, 0x807fffff, 0x7f7fffff, 0xff7fffff,
+		0x7f800000, 0xff800000, 0x7fc00000, 0x7fc00123, 0xffc00456, 0x7f800001, 0xff800002, 0x7fa00789, 0xffbfffff,
+	}
+	hard64 = []uint64{
+		0, 1 << 63, 1, 1<<63 | 1, 1<<52 - 1, 1 << 52, 1<<63 | (1<<52 - 1), 0x7fefffffffffffff, 0xffefffffffffffff,
+		0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0x7ff8000000000123, 0xfff8000000000456, 0x7ff0000000000001, 0xfff0000000000002, 0x7ff4000000000789, 0xfff7ffffffffffff,
+	}
+	hardF16 = []uint64{
+		0, 0x8000, 1, 0x8001, 0x03ff, 0x0400, 0x83ff, 0x7bff, 0xfbff,
+		0x7c00, 0xfc00, 0x7e00, 0x7e23, 0xfe56, 0x7c01, 0xfc02, 0x7d89, 0xfdff,
+	}
+	hardBF16 = []uint64{
+		0, 0x8000, 1, 0x8001, 0x007f, 0x0080, 0x807f, 0x7f7f, 0xff7f,
+		0x7f80, 0xff80, 0x7fc0, 0x7fd3, 0xffe6, 0x7f81, 0xff82, 0x7fa9, 0xffbf,
+	}
+)
+
+// half is what the bits of T mean: the first is the sign, so many are the
+// exponent, the others the fraction.
+func half[T float16 | bfloat16]() (exponent, fraction, bias int) {
+	exponent = 8
+	if _, ok := any(T(0)).(float16); ok {
+		exponent = 5
+	}
+	return exponent, 15 - exponent, 1<<(exponent-1) - 1
+}
+
+// decode returns the number that h is. A NaN keeps its payload and becomes quiet,
+// as in any conversion.
+func decode[T float16 | bfloat16](h T) float64 {
+	exponent, fraction, bias := half[T]()
+	e, f := int(h)>>fraction&(1<<exponent-1), int(h)&(1<<fraction-1)
+	var x float64
+	switch {
+	case e == 1<<exponent-1 && f > 0:
+		x = math.Float64frombits(0x7ff8<<48 | uint64(f)<<(52-fraction))
+	case e == 1<<exponent-1:
+		x = math.Inf(1)
+	case e == 0:
+		x = math.Ldexp(float64(f), 1-bias-fraction)
+	default:
+		x = math.Ldexp(float64(1<<fraction+f), e-bias-fraction)
+	}
+	if h>>15 == 1 {
+		x = math.Copysign(x, -1)
+	}
+	return x
+}
+
+// encode returns the half nearest to x, the even one of two. It counts how many
+// of the last place x is. A NaN keeps as much of its payload as there is room for.
+func encode[T float16 | bfloat16](x float64) T {
+	exponent, fraction, bias := half[T]()
+	var sign T
+	if math.Signbit(x) {
+		sign = 1 << 15
+	}
+	infinity := T(1<<exponent-1) << fraction
+	if x != x {
+		return sign | infinity | 1<<(fraction-1) | T(math.Float64bits(x)<<12>>(64-fraction))
+	}
+	_, e := math.Frexp(x) // |x| is in [2^(e-1), 2^e)
+	switch {
+	case x == 0:
+		return sign
+	case math.IsInf(x, 0) || e-1 > bias:
+		return sign | infinity
+	}
+	e = max(e-1, 1-bias)
+	units := math.RoundToEven(math.Ldexp(math.Abs(x), fraction-e))
+	if e == bias && units == float64(int(2)<<fraction) {
+		return sign | infinity
+	}
+	// A subnormal number has less than 2^fraction units and no exponent, one that
+	// was rounded up to a power of two carries into its exponent.
+	return sign | T(e+bias-1)<<fraction + T(units)
+}
+
+// timesHalf returns the product, computed in float32 and rounded once more.
+func timesHalf[T float16 | bfloat16](x, y T) T {
+	return encode[T](float64(float32(decode(x)) * float32(decode(y))))
+}
+
+// plusHalf returns the sum likewise.
+func plusHalf[T float16 | bfloat16](x, y T) T {
+	return encode[T](float64(float32(decode(x)) + float32(decode(y))))
+}
+
+// The oracle's halves are right: known numbers, every half, and what lies
+// between two of them.
+func TestHalvesOfTheOracleAreSound(t *testing.T) {
+	for x, want := range map[float64][2]uint16{
+		0: {0, 0}, 1: {0x3c00, 0x3f80}, -2: {0xc000, 0xc000}, 0.333251953125: {0x3555, 0x3eab}, 0x1p-24: {1, 0x3380}, 0x1p-14: {0x0400, 0x3880},
+		65504: {0x7bff, 0x4780}, 65519.99: {0x7bff, 0x4780}, 65520: {0x7c00, 0x4780}, 0x1p-25: {0, 0x3300}, 0x1.8p-25: {1, 0x3340},
+		0x1p-133: {0, 1}, 0x1p-134: {0, 0}, 0x1.fep127: {0x7c00, 0x7f7f}, 0x1.fefp127: {0x7c00, 0x7f7f}, 0x1.ffp127: {0x7c00, 0x7f80}, -1e300: {0xfc00, 0xff80},
+	} {
+		if got := [2]uint16{uint16(encode[float16](x)), uint16(encode[bfloat16](x))}; got != want {
+			t.Errorf("%v is %#x, want %#x", x, got, want)
+		}
+	}
+	testHalves[float16](t)
+	testHalves[bfloat16](t)
+}
+
+func testHalves[T float16 | bfloat16](t *testing.T) {
+	exponent, fraction, bias := half[T]()
+	infinity := T(1<<exponent-1) << fraction
+	for i := range 1 << 16 {
+		h := T(i)
+		x := decode(h)
+		want := h
+		if x != x {
+			want |= 1 << (fraction - 1)
+		}
+		if got := encode[T](x); got != want {
+			t.Fatalf("%#x is %v and then %#x", h, x, got)
+		}
+		if h >= infinity {
+			continue
+		}
+		next := decode(h + 1)
+		if h+1 == infinity {
+			next = math.Ldexp(1, bias+1)
+		}
+		middle := (x + next) / 2
+		for y, want := range map[float64]T{math.Nextafter(middle, x): h, middle: h + h&1, math.Nextafter(middle, next): h + 1} {
+			if got := encode[T](y); got != want || encode[T](-y) != want|1<<15 {
+				t.Fatalf("%v between %v and %v is %#x, want %#x", y, x, next, got, want)
+			}
+		}
+	}
+}
+
+// sizeOf returns the bytes of a T.
+func sizeOf[T number]() int {
+	var x T
+	return int(unsafe.Sizeof(x))
+}
+
+// bitsOf returns the bits of x, also of a signalling NaN.
+func bitsOf[T number](x T) uint64 {
+	switch unsafe.Sizeof(x) {
+	case 2:
+		return uint64(*(*uint16)(unsafe.Pointer(&x)))
+	case 4:
+		return uint64(*(*uint32)(unsafe.Pointer(&x)))
+	}
+	return *(*uint64)(unsafe.Pointer(&x))
+}
+
+// fromBits is the inverse of bitsOf.
+func fromBits[T number](b uint64) T {
+	var x T
+	switch unsafe.Sizeof(x) {
+	case 2:
+		*(*uint16)(unsafe.Pointer(&x)) = uint16(b)
+	case 4:
+		*(*uint32)(unsafe.Pointer(&x)) = uint32(b)
+	default:
+		*(*uint64)(unsafe.Pointer(&x)) = b
+	}
+	return x
+}
+
+// bytesOf returns the memory of s.
+func bytesOf[T number](s []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*sizeOf[T]())
+}
+
+// filled returns n times x.
+func filled[T number](n int, x T) []T {
+	all := make([]T, n)
+	fill(all, x)
+	return all
+}
+
+func fill[T number](all []T, x T) {
+	for i := range all {
+		all[i] = x
+	}
+}
+
+// values returns n numbers: a third hard ones, a third of any bits, a third
+// ordinary.
+func values[T number](r *rand.Rand, n int) []T {
+	k := kindOf[T]()
+	all := make([]T, n)
+	for i := range all {
+		switch r.IntN(3) {
+		case 0:
+			all[i] = fromBits[T](k.hard[r.IntN(len(k.hard))])
+		case 1:
+			all[i] = fromBits[T](r.Uint64())
+		default:
+			all[i] = k.of(r.NormFloat64())
+		}
+	}
+	return all
+}

@@ -15770,7 +15770,7 @@ TEXT ·streamScalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
 	VXORPS       X13, X13, X13
-	CMPQ         BX, $+512
+	CMPQ         BX, $+768
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VBROADCASTSS (DX), Y12
@@ -16107,7 +16107,7 @@ TEXT ·streamScalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
 	VXORPS       X13, X13, X13
-	CMPQ         BX, $+256
+	CMPQ         BX, $+384
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VBROADCASTSD (DX), Y12
@@ -16381,7 +16381,7 @@ TEXT ·streamScalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
 	VXORPS       X13, X13, X13
-	CMPQ         BX, $+1024
+	CMPQ         BX, $+1536
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VPBROADCASTW (DX), X12
@@ -16876,7 +16876,7 @@ TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	CMPQ         BX, $+1024
+	CMPQ         BX, $+1536
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VPBROADCASTW (DX), Y12
@@ -18258,7 +18258,7 @@ TEXT ·streamMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
 	VXORPS       X13, X13, X13
-	CMPQ         BX, $+512
+	CMPQ         BX, $+768
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VBROADCASTSS (DX), Y12
@@ -18489,7 +18489,7 @@ TEXT ·streamMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
 	VXORPS       X13, X13, X13
-	CMPQ         BX, $+256
+	CMPQ         BX, $+384
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VBROADCASTSD (DX), Y12
@@ -18682,7 +18682,7 @@ TEXT ·streamMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
 	VXORPS       X13, X13, X13
-	CMPQ         BX, $+1024
+	CMPQ         BX, $+1536
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VPBROADCASTW (DX), X12
@@ -19064,7 +19064,7 @@ TEXT ·streamMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	CMPQ         BX, $+1024
+	CMPQ         BX, $+1536
 	JAE          long
 	LEAQ         border<>+0(SB), DI
 	VPBROADCASTW (DX), Y12
@@ -20391,7 +20391,7 @@ filled:
 	RET
 
 // func multiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·multiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -20422,6 +20422,14 @@ TEXT ·multiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VCVTPH2PS   (DI)(CX*1), Y0
 	VCVTPH2PS   16(DI)(CX*1), Y1
 	VMULPS      Y12, Y0, Y0
@@ -20516,7 +20524,7 @@ filled:
 	RET
 
 // func multiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·multiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -20556,6 +20564,14 @@ TEXT ·multiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VMOVUPS  (DI)(CX*1), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -20844,7 +20860,7 @@ filled:
 	RET
 
 // func streamMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -20875,6 +20891,14 @@ TEXT ·streamMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VCVTPH2PS   (DI)(CX*1), Y0
 	VCVTPH2PS   16(DI)(CX*1), Y1
 	VMULPS      Y12, Y0, Y0
@@ -20969,7 +20993,7 @@ filled:
 	RET
 
 // func streamMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -21009,6 +21033,14 @@ TEXT ·streamMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VMOVUPS  (DI)(CX*1), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -21313,7 +21345,7 @@ filled:
 	RET
 
 // func addMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·addMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -21344,6 +21376,14 @@ TEXT ·addMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VCVTPH2PS    (DI)(CX*1), Y0
 	VCVTPH2PS    16(DI)(CX*1), Y1
 	VMULPS       Y12, Y0, Y0
@@ -21510,7 +21550,7 @@ filled:
 	RET
 
 // func addMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·addMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -21550,6 +21590,14 @@ TEXT ·addMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VMOVUPS  (DI)(CX*1), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0

@@ -15240,7 +15240,7 @@ TEXT ·streamScalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
 	VXORPS       X13, X13, X13
-	CMPQ         SI, $+1024
+	CMPQ         SI, $+1536
 	JAE          long
 	VPBROADCASTW (BX), Y12
 	VCVTPH2PS    Y12, Z12
@@ -15754,7 +15754,7 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	CMPQ         SI, $+1024
+	CMPQ         SI, $+1536
 	JAE          long
 	VPBROADCASTW (BX), Z12
 	VPSLLD       $0x10, Z12, Z12
@@ -16841,7 +16841,7 @@ TEXT ·streamMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
 	VXORPS       X13, X13, X13
-	CMPQ         SI, $+1024
+	CMPQ         SI, $+1536
 	JAE          long
 	VPBROADCASTW (BX), Y12
 	VCVTPH2PS    Y12, Z12
@@ -17235,7 +17235,7 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	CMPQ         SI, $+1024
+	CMPQ         SI, $+1536
 	JAE          long
 	VPBROADCASTW (BX), Z12
 	VPSLLD       $0x10, Z12, Z12
@@ -18176,7 +18176,7 @@ done:
 	RET
 
 // func multiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·multiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -18207,6 +18207,14 @@ TEXT ·multiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VCVTPH2PS    (DI)(CX*1), Z0
 	VCVTPH2PS    32(DI)(CX*1), Z1
 	VMULPS       Z12, Z0, Z0
@@ -18264,7 +18272,7 @@ filled:
 	RET
 
 // func multiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·multiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -18304,6 +18312,14 @@ TEXT ·multiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VMOVUPS    (DI)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18393,7 +18409,7 @@ filled:
 	RET
 
 // func streamMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·streamMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -18424,6 +18440,14 @@ TEXT ·streamMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VCVTPH2PS    (DI)(CX*1), Z0
 	VCVTPH2PS    32(DI)(CX*1), Z1
 	VMULPS       Z12, Z0, Z0
@@ -18481,7 +18505,7 @@ filled:
 	RET
 
 // func streamMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -18521,6 +18545,14 @@ TEXT ·streamMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VMOVUPS    (DI)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -18610,7 +18642,7 @@ filled:
 	RET
 
 // func addMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·addMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -18641,6 +18673,14 @@ TEXT ·addMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VCVTPH2PS     (DI)(CX*1), Z0
 	VCVTPH2PS     32(DI)(CX*1), Z1
 	VMULPS        Z12, Z0, Z0
@@ -18734,7 +18774,7 @@ filled:
 	RET
 
 // func addMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·addMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -18774,6 +18814,14 @@ TEXT ·addMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	SUBQ         AX, CX
 
 turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
 	VMOVUPS    (DI)(CX*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0

@@ -344,7 +344,7 @@ func (n *nest) walk(lo, hi int) {
 // planes applies the kernel to elements from to to of the block of planes at
 // offset at, whose factors begin at entry factor.
 func (n *nest) planes(at, factor, from, to int) {
-	if n.far && n.length<<n.elem.shift() >= braidBytes {
+	if n.braided() {
 		n.braids(at, factor, from, to)
 		return
 	}

@@ -244,14 +244,43 @@ func refuse(factors int, m *Mask, pitch int) {
 // does not branch on them: they are random, every second branch would be
 // mispredicted.
 func expand[T ~uint16 | ~uint32 | ~uint64](dst []T, bits []uint64, from uint, f T) {
+	if len(dst) > 64 {
+		expandMany(dst, bits, from, f)
+		return
+	}
+	for len(dst) > 0 {
+		k := min(64-from%64, uint(len(dst)))
+		expandWord(dst[:k], bits[from/64]>>(from%64), f)
+		dst = dst[k:]
+		from += k
+	}
+}
+
+// expandMany is expand four at a time, from a table of the sixteen outcomes.
+func expandMany[T ~uint16 | ~uint32 | ~uint64](dst []T, bits []uint64, from uint, f T) {
+	var table [16][4]T
+	for outcome := range table {
+		expandWord(table[outcome][:], uint64(outcome), f)
+	}
 	for len(dst) > 0 {
 		word := bits[from/64] >> (from % 64)
 		k := min(64-from%64, uint(len(dst)))
-		for i := range dst[:k] {
-			dst[i] = f & -T(word&1)
-			word >>= 1
+		some := dst[:k]
+		for len(some) >= 4 {
+			*(*[4]T)(some) = table[word&15]
+			word >>= 4
+			some = some[4:]
 		}
+		expandWord(some, word, f)
 		dst = dst[k:]
 		from += k
+	}
+}
+
+// expandWord writes f for every bit of word that is set, else 0.
+func expandWord[T ~uint16 | ~uint32 | ~uint64](dst []T, word uint64, f T) {
+	for i := range dst {
+		dst[i] = f & -T(word&1)
+		word >>= 1
 	}
 }

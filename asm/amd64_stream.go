@@ -218,9 +218,9 @@ const runBytes = 3 << 10
 // runs streams planes of a vector or more as if they were one plane: only the
 // factor changes on the way, in the middle of a vector where a plane ends there.
 // Planes of 7×7 are written at 1.3 times the speed of copy so (67 MB, Sapphire
-// Rapids), with ordinary stores at 1.1 times. In the cache they are not streamed,
-// and runs with ordinary stores gained 2 % there over planes one by one on AVX2, 7
-// to 18 % on AVX-512.
+// Rapids), with ordinary stores at 1.1 times. In the cache, where they are not
+// streamed, runs with ordinary stores gained nothing over planes one by one, on
+// AVX2 and on AVX-512.
 func (p *program) runs() {
 	width, lanes := p.tier.width, p.tier.width/p.size
 	whole := p.whole()

@@ -92,52 +92,92 @@ func differ[T number](got, want []T, loose []bool) int {
 	return -1
 }
 
-// counts are how many planes or rows of a length a test takes. Streaming
-// kernels do several of them at once.
-func counts(r *rand.Rand, k id) []int {
-	switch c := catalogue[k]; {
-	case c.stream && c.pixels:
-		return []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+// dense is how long planes and rows are of which every length is tried at every
+// misalignment, and mostRows how many of them. Somewhere from 1 KiB to 4 KiB
+// kernels begin to do something else: from each of these sizes on so many lengths
+// are tried that whatever loop there is has every remainder.
+const dense, mostRows, remainders = 300, 13, 140
+
+// lengths are all lengths that a test takes.
+func lengths(e elem) (all []int) {
+	for length := 1; length <= dense; length++ {
+		all = append(all, length)
+	}
+	for kib := 1; kib <= 4; kib++ {
+		from := kib<<10>>e.shift() - 2
+		for length := max(from, all[len(all)-1]+1); length < from+remainders; length++ {
+			all = append(all, length)
+		}
+	}
+	return all
+}
+
+// counts are how many planes or rows of a length a test takes. Kernels do several
+// of them at once where they are short or whole cache lines.
+func counts(r *rand.Rand, k id, length int) []int {
+	c := catalogue[k]
+	switch lines := length<<c.elem.shift()%64 == 0; {
+	case length > dense:
+		return []int{1 + r.IntN(3)}
+	case c.pixels && lines:
+		return []int{1 + r.IntN(4), 5 + r.IntN(4), 9 + r.IntN(mostRows-8)}
 	case c.stream:
 		return []int{1, 2 + r.IntN(4), 6 + r.IntN(4)}
 	}
 	return []int{1 + r.IntN(3)}
 }
 
-// testKernel runs a kernel on all lengths to 300, some planes or rows of each, at
-// every misalignment of dst with one of src, in place and out of place, between
-// guards that must stay.
+// misalignments are by how many elements dst of a test is off a cache line.
+func misalignments(r *rand.Rand, k id, length int) []int {
+	c := catalogue[k]
+	all := make([]int, 64>>c.elem.shift())
+	if !(c.stream && c.pixels) { // those need a cache line; but src is anywhere
+		for i := range all {
+			all[i] = i
+		}
+	}
+	some := 2
+	switch plain := Tier() == tierGeneric; { // plain Go does not see how its data lies, and is slow
+	case plain && length > dense && length%9 > 0:
+		some = 0
+	case !plain && length <= dense:
+		return all
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:some]
+}
+
+// testKernel runs a kernel on planes or rows of all lengths, some of each, at every
+// misalignment of dst with one of src, in place and out of place, between guards
+// that must stay.
 func testKernel[T number](t *testing.T, k id) {
 	c := catalogue[k]
 	r := rand.New(rand.NewPCG(1, uint64(k)))
 	size := 1 << c.elem.shift()
 	lanes := 64 / size
 	guard := 2 * lanes
-	const longest = 300
-	most := longest*13 + lanes + 2*guard
+	lengths := lengths(c.elem)
+	most := max(dense*mostRows, lengths[len(lengths)-1]*3) + lanes + 2*guard
 	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most)
 	loose := make([]bool, most)
 	for _, inPlace := range []bool{false, true} {
 		if c.stream && inPlace {
 			continue
 		}
-		e := expect(r, hard[T], c.op, most+longest, inPlace, inPlace && !c.pixels)
+		e := expect(r, hard[T], c.op, most+dense, inPlace, inPlace && !c.pixels)
 		everyTier(t, func(t *testing.T) {
-			for length := 1; length <= longest; length++ {
+			for _, length := range lengths {
 				if RaceEnabled && length%7 > 1 {
 					continue // there is one goroutine: some lengths are enough for checks of pointers
 				}
 				if c.stream && (length < lanes || c.pixels && length%lanes != 0) {
 					continue
 				}
-				for shift := range lanes {
-					if c.stream && c.pixels {
-						shift = 0 // but src is anywhere
-					}
-					for _, count := range counts(r, k) {
+				for _, shift := range misalignments(r, k, length) {
+					for _, count := range counts(r, k, length) {
 						n := count * length
 						all := shift + n + 2*guard
-						at := r.IntN(longest)
+						at := r.IntN(dense)
 						copy(room[:all], e.y[at:])
 						copy(want[:all], e.y[at:])
 						clear(loose[:all])
@@ -207,6 +247,9 @@ func testBraid[T number](t *testing.T, k id) {
 		everyTier(t, func(t *testing.T) {
 			for lines := 1; lines <= longest; lines++ {
 				for rep := range 5 * reps * lanes {
+					if Tier() == tierGeneric && rep%3 > 0 || RaceEnabled && lines%5 > 0 {
+						continue // as in testKernel
+					}
 					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5
 					channels, factors, _ := e.draw(r, strands)
 					b := braid{fills: fills}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -99,6 +100,9 @@ func differ[T number](got, want []T, loose []bool) int {
 const dense, mostRows, remainders = 300, 13, 140
 
 // lengths are all lengths that a test takes.
+//
+// With -short, for emulators and the race detector, only every seventh is taken
+// where they are long.
 func lengths(e elem) (all []int) {
 	for length := 1; length <= dense; length++ {
 		all = append(all, length)
@@ -109,7 +113,10 @@ func lengths(e elem) (all []int) {
 			all = append(all, length)
 		}
 	}
-	return all
+	if !testing.Short() {
+		return all
+	}
+	return slices.DeleteFunc(all, func(length int) bool { return length > 140 && length%7 > 0 })
 }
 
 // counts are how many planes or rows of a length a test takes. Kernels do several
@@ -141,7 +148,20 @@ func misalignments(r *rand.Rand, k id, length int) []int {
 	case plain && length > dense && length%9 > 0:
 		some = 0
 	case !plain && length <= dense:
-		return all
+		// Every one where lengths are short, then in turn: an emulator, which is what
+		// -short is for, is a hundred times as slow.
+		step := 1
+		switch {
+		case testing.Short() && length > 16:
+			step = 8
+		case length > 64:
+			step = 4
+		}
+		var some []int
+		for i := length % step; i < len(all); i += step {
+			some = append(some, all[i])
+		}
+		return some
 	}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all[:some]
@@ -167,7 +187,7 @@ func testKernel[T number](t *testing.T, k id) {
 		e := expect(r, hard[T], c.op, most+dense, inPlace, inPlace && !c.pixels)
 		everyTier(t, func(t *testing.T) {
 			for _, length := range lengths {
-				if RaceEnabled && length%7 > 1 {
+				if RaceEnabled && length%29 > 0 {
 					continue // there is one goroutine: some lengths are enough for checks of pointers
 				}
 				if c.stream && (length < lanes || c.pixels && length%lanes != 0) {
@@ -247,7 +267,7 @@ func testBraid[T number](t *testing.T, k id) {
 		everyTier(t, func(t *testing.T) {
 			for lines := 1; lines <= longest; lines++ {
 				for rep := range 5 * reps * lanes {
-					if Tier() == tierGeneric && rep%3 > 0 || RaceEnabled && lines%5 > 0 {
+					if Tier() == tierGeneric && rep%3 > 0 || (RaceEnabled || testing.Short()) && lines%5 > 1 {
 						continue // as in testKernel
 					}
 					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5

@@ -82,7 +82,7 @@ func amd64Fence() (*ir.File, error) {
 // prefetchBytes is how far ahead of the stores their cache lines are asked for. A
 // store to a line that is not in the L1 cache waits for it, and the processor
 // fetches ahead for loads only: out of place in the L2 cache this makes 48 GB/s
-// of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids). PREFETCHW,
+// of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids class). PREFETCHW,
 // which Go's assembler lacks, does the same. Of the source nothing need be asked
 // for: 256 to 4096 bytes ahead brought nothing in the cache.
 const prefetchBytes = 512

@@ -5,7 +5,7 @@ import "unsafe"
 // braidBytes is the shortest plane that is done together with others if planes are
 // whole cache lines, raggedBytes if they are not: then what lies before the first
 // line and behind the last is done apart. Shorter ones are streamed as if they
-// were one plane. Measured in memory (float32 and halves, Sapphire Rapids):
+// were one plane. Measured in memory (float32 and halves, Sapphire Rapids class):
 // 1.5 KiB of whole lines 1.15 to 1.35 times as fast together, 1 KiB a tie; 2.1 and
 // 2.9 KiB ragged 0.9 times, 3.4 KiB 1.1 times.
 const (

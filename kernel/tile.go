@@ -8,7 +8,7 @@ import (
 // tileBytes is how long a row of repeated factors grows: long enough that the
 // start of a row costs little, short enough that filling it does, too, where a
 // sample is small. Samples of 3×56×56 are 1.03 to 1.07 times as fast with 512
-// bytes as with 2048 (float32, Sapphire Rapids).
+// bytes as with 2048 (float32, Sapphire Rapids class).
 const (
 	tileBytes    = 512
 	tileMaxBytes = 8 << 10

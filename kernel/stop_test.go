@@ -44,7 +44,9 @@ func BenchmarkStopTheWorld(b *testing.B) {
 					runtime.GC()
 				}
 			}
-			b.ReportMetric(longest(before, waits())*1e6, "µs-longest-wait")
+			after := waits()
+			b.ReportMetric(share(before, after, 0.99)*1e6, "µs-99%-wait")
+			b.ReportMetric(share(before, after, 1)*1e6, "µs-longest-wait")
 		})
 	}
 }
@@ -57,11 +59,17 @@ func waits() *metrics.Float64Histogram {
 	return s[0].Value.Float64Histogram()
 }
 
-// longest returns the upper bound, in seconds, of the longest wait between two
-// readings.
-func longest(before, after *metrics.Float64Histogram) float64 {
-	for i := len(after.Counts) - 1; i >= 0; i-- {
-		if after.Counts[i] > before.Counts[i] {
+// share returns what so large a share of the waits between two readings does not
+// exceed, in seconds.
+func share(before, after *metrics.Float64Histogram, part float64) float64 {
+	var counts []uint64
+	var all, some uint64
+	for i, n := range after.Counts {
+		counts = append(counts, n-before.Counts[i])
+		all += counts[i]
+	}
+	for i, n := range counts {
+		if some += n; n > 0 && float64(some) >= part*float64(all) {
 			if bound := after.Buckets[i+1]; !math.IsInf(bound, 1) {
 				return bound
 			}

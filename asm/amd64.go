@@ -43,12 +43,12 @@ const shortBytes = 1 << 10
 func amd64Program(t amd64Tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
-	table := new(operand.Mem)
+	table, nothing := new(operand.Mem), new(operand.Mem)
 	for _, k := range kernels() {
 		if k.symbol(t.name) != k.name()+t.name {
 			continue
 		}
-		p := &program{Context: c, kernel: k, tier: t, table: table}
+		p := &program{Context: c, kernel: k, tier: t, table: table, nothing: nothing}
 		p.arithmetic = p.floats()
 		if k.half {
 			p.arithmetic = p.halves()
@@ -147,8 +147,9 @@ type program struct {
 	*build.Context
 	kernel
 	arithmetic
-	tier  amd64Tier
-	table *operand.Mem // of runs, shared by the kernels of a file
+	tier amd64Tier
+	// What the kernels of a file share: the table of runs, and zeros.
+	table, nothing *operand.Mem
 
 	dst, src, factors, extra, count, length reg.GPVirtual
 
@@ -337,18 +338,49 @@ func (p *program) shortPlanes(label string, inPlace bool) {
 	if inPlace {
 		p.unit()
 	}
+	from, zeros, planeBytes := p.src, p.GP64(), p.GP64()
+	unread := p.choose && !p.sum() && !inPlace
+	if unread {
+		from = p.GP64()
+		p.LEAQ(p.zeros(), zeros)
+		p.MOVQ(p.length, planeBytes)
+		p.SHLQ(p.shift(), planeBytes)
+	}
 	p.Label(label)
 	p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
 	p.choices(mem(p.factors, 0), inPlace)
+	if unread {
+		// A dropped plane is read from where there is nothing but zeros, in the L1
+		// cache: planes of 7×7, half of them dropped, 1.1 to 1.2 times as fast in the
+		// L2 cache (Sapphire Rapids class).
+		bits := p.GP64()
+		p.loadBits(bits)
+		p.MOVQ(p.src, from)
+		p.shiftOutSign(bits)
+		p.CMOVQEQ(zeros, from)
+		p.ADDQ(planeBytes, p.src)
+	}
 	p.nextPlane()
 	p.MOVQ(p.length, n)
-	p.sweep(label, n, []reg.GPVirtual{p.dst, p.src}, !inPlace, func(u, at int, w piece) {
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane, choose: p.choose, touch: inPlace}, w)
+	p.sweep(label, n, []reg.GPVirtual{p.dst, from}, !inPlace, func(u, at int, w piece) {
+		p.product(u, mem(p.dst, at), mem(from, at), how{plane: regPlane, choose: p.choose, touch: inPlace}, w)
 	})
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef(label))
 	p.VZEROUPPER()
 	p.RET()
+}
+
+// zeros returns where there are as many zeros as a short plane has bytes.
+func (p *program) zeros() operand.Mem {
+	if *p.nothing == (operand.Mem{}) {
+		*p.nothing = p.StaticGlobal("zeros")
+		p.DataAttributes(attr.RODATA | attr.NOPTR)
+		for range shortBytes / 8 {
+			p.AppendDatum(operand.U64(0))
+		}
+	}
+	return *p.nothing
 }
 
 // sweep takes n elements in turns of unroll vectors, then half as many, then one,

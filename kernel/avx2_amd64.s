@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func scalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·scalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -17,10 +17,18 @@ TEXT ·scalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
 
 apart:
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
+	MOVL         (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
@@ -29,20 +37,20 @@ apart:
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
-	VMULPS     (CX), Y12, Y0
+	VMULPS     (R10), Y12, Y0
 	VANDPS     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
+	VMULPS     32(R10), Y12, Y1
 	VANDPS     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
+	VMULPS     64(R10), Y12, Y2
 	VANDPS     Y15, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
+	VMULPS     96(R10), Y12, Y3
 	VANDPS     Y15, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+	ADDQ       $+128, R10
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
 	JGE        apartTurn
@@ -51,52 +59,52 @@ apartHalf:
 	TESTQ      $+16, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
-	VMULPS     (CX), Y12, Y0
+	VMULPS     (R10), Y12, Y0
 	VANDPS     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
+	VMULPS     32(R10), Y12, Y1
 	VANDPS     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+	ADDQ       $+64, R10
 
 apartBelow64:
 	TESTQ   $+8, DI
 	JZ      apartBelow32
-	VMULPS  (CX), Y12, Y0
+	VMULPS  (R10), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, CX
+	ADDQ    $+32, R10
 
 apartBelow32:
 	TESTQ   $+4, DI
 	JZ      apartBelow16
-	VMULPS  (CX), X12, X0
+	VMULPS  (R10), X12, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, CX
+	ADDQ    $+16, R10
 
 apartBelow16:
 	TESTQ  $+2, DI
 	JZ     apartBelow8
-	VMOVSD (CX), X0
+	VMOVSD (R10), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, CX
+	ADDQ   $+8, R10
 
 apartBelow8:
 	TESTQ  $+1, DI
 	JZ     apartBelow4
-	VMOVSS (CX), X0
+	VMOVSS (R10), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, CX
+	ADDQ   $+4, R10
 
 apartBelow4:
 	DECQ SI
@@ -360,8 +368,138 @@ skip:
 	VZEROUPPER
 	RET
 
+DATA zeros<>+0(SB)/8, $0x0000000000000000
+DATA zeros<>+8(SB)/8, $0x0000000000000000
+DATA zeros<>+16(SB)/8, $0x0000000000000000
+DATA zeros<>+24(SB)/8, $0x0000000000000000
+DATA zeros<>+32(SB)/8, $0x0000000000000000
+DATA zeros<>+40(SB)/8, $0x0000000000000000
+DATA zeros<>+48(SB)/8, $0x0000000000000000
+DATA zeros<>+56(SB)/8, $0x0000000000000000
+DATA zeros<>+64(SB)/8, $0x0000000000000000
+DATA zeros<>+72(SB)/8, $0x0000000000000000
+DATA zeros<>+80(SB)/8, $0x0000000000000000
+DATA zeros<>+88(SB)/8, $0x0000000000000000
+DATA zeros<>+96(SB)/8, $0x0000000000000000
+DATA zeros<>+104(SB)/8, $0x0000000000000000
+DATA zeros<>+112(SB)/8, $0x0000000000000000
+DATA zeros<>+120(SB)/8, $0x0000000000000000
+DATA zeros<>+128(SB)/8, $0x0000000000000000
+DATA zeros<>+136(SB)/8, $0x0000000000000000
+DATA zeros<>+144(SB)/8, $0x0000000000000000
+DATA zeros<>+152(SB)/8, $0x0000000000000000
+DATA zeros<>+160(SB)/8, $0x0000000000000000
+DATA zeros<>+168(SB)/8, $0x0000000000000000
+DATA zeros<>+176(SB)/8, $0x0000000000000000
+DATA zeros<>+184(SB)/8, $0x0000000000000000
+DATA zeros<>+192(SB)/8, $0x0000000000000000
+DATA zeros<>+200(SB)/8, $0x0000000000000000
+DATA zeros<>+208(SB)/8, $0x0000000000000000
+DATA zeros<>+216(SB)/8, $0x0000000000000000
+DATA zeros<>+224(SB)/8, $0x0000000000000000
+DATA zeros<>+232(SB)/8, $0x0000000000000000
+DATA zeros<>+240(SB)/8, $0x0000000000000000
+DATA zeros<>+248(SB)/8, $0x0000000000000000
+DATA zeros<>+256(SB)/8, $0x0000000000000000
+DATA zeros<>+264(SB)/8, $0x0000000000000000
+DATA zeros<>+272(SB)/8, $0x0000000000000000
+DATA zeros<>+280(SB)/8, $0x0000000000000000
+DATA zeros<>+288(SB)/8, $0x0000000000000000
+DATA zeros<>+296(SB)/8, $0x0000000000000000
+DATA zeros<>+304(SB)/8, $0x0000000000000000
+DATA zeros<>+312(SB)/8, $0x0000000000000000
+DATA zeros<>+320(SB)/8, $0x0000000000000000
+DATA zeros<>+328(SB)/8, $0x0000000000000000
+DATA zeros<>+336(SB)/8, $0x0000000000000000
+DATA zeros<>+344(SB)/8, $0x0000000000000000
+DATA zeros<>+352(SB)/8, $0x0000000000000000
+DATA zeros<>+360(SB)/8, $0x0000000000000000
+DATA zeros<>+368(SB)/8, $0x0000000000000000
+DATA zeros<>+376(SB)/8, $0x0000000000000000
+DATA zeros<>+384(SB)/8, $0x0000000000000000
+DATA zeros<>+392(SB)/8, $0x0000000000000000
+DATA zeros<>+400(SB)/8, $0x0000000000000000
+DATA zeros<>+408(SB)/8, $0x0000000000000000
+DATA zeros<>+416(SB)/8, $0x0000000000000000
+DATA zeros<>+424(SB)/8, $0x0000000000000000
+DATA zeros<>+432(SB)/8, $0x0000000000000000
+DATA zeros<>+440(SB)/8, $0x0000000000000000
+DATA zeros<>+448(SB)/8, $0x0000000000000000
+DATA zeros<>+456(SB)/8, $0x0000000000000000
+DATA zeros<>+464(SB)/8, $0x0000000000000000
+DATA zeros<>+472(SB)/8, $0x0000000000000000
+DATA zeros<>+480(SB)/8, $0x0000000000000000
+DATA zeros<>+488(SB)/8, $0x0000000000000000
+DATA zeros<>+496(SB)/8, $0x0000000000000000
+DATA zeros<>+504(SB)/8, $0x0000000000000000
+DATA zeros<>+512(SB)/8, $0x0000000000000000
+DATA zeros<>+520(SB)/8, $0x0000000000000000
+DATA zeros<>+528(SB)/8, $0x0000000000000000
+DATA zeros<>+536(SB)/8, $0x0000000000000000
+DATA zeros<>+544(SB)/8, $0x0000000000000000
+DATA zeros<>+552(SB)/8, $0x0000000000000000
+DATA zeros<>+560(SB)/8, $0x0000000000000000
+DATA zeros<>+568(SB)/8, $0x0000000000000000
+DATA zeros<>+576(SB)/8, $0x0000000000000000
+DATA zeros<>+584(SB)/8, $0x0000000000000000
+DATA zeros<>+592(SB)/8, $0x0000000000000000
+DATA zeros<>+600(SB)/8, $0x0000000000000000
+DATA zeros<>+608(SB)/8, $0x0000000000000000
+DATA zeros<>+616(SB)/8, $0x0000000000000000
+DATA zeros<>+624(SB)/8, $0x0000000000000000
+DATA zeros<>+632(SB)/8, $0x0000000000000000
+DATA zeros<>+640(SB)/8, $0x0000000000000000
+DATA zeros<>+648(SB)/8, $0x0000000000000000
+DATA zeros<>+656(SB)/8, $0x0000000000000000
+DATA zeros<>+664(SB)/8, $0x0000000000000000
+DATA zeros<>+672(SB)/8, $0x0000000000000000
+DATA zeros<>+680(SB)/8, $0x0000000000000000
+DATA zeros<>+688(SB)/8, $0x0000000000000000
+DATA zeros<>+696(SB)/8, $0x0000000000000000
+DATA zeros<>+704(SB)/8, $0x0000000000000000
+DATA zeros<>+712(SB)/8, $0x0000000000000000
+DATA zeros<>+720(SB)/8, $0x0000000000000000
+DATA zeros<>+728(SB)/8, $0x0000000000000000
+DATA zeros<>+736(SB)/8, $0x0000000000000000
+DATA zeros<>+744(SB)/8, $0x0000000000000000
+DATA zeros<>+752(SB)/8, $0x0000000000000000
+DATA zeros<>+760(SB)/8, $0x0000000000000000
+DATA zeros<>+768(SB)/8, $0x0000000000000000
+DATA zeros<>+776(SB)/8, $0x0000000000000000
+DATA zeros<>+784(SB)/8, $0x0000000000000000
+DATA zeros<>+792(SB)/8, $0x0000000000000000
+DATA zeros<>+800(SB)/8, $0x0000000000000000
+DATA zeros<>+808(SB)/8, $0x0000000000000000
+DATA zeros<>+816(SB)/8, $0x0000000000000000
+DATA zeros<>+824(SB)/8, $0x0000000000000000
+DATA zeros<>+832(SB)/8, $0x0000000000000000
+DATA zeros<>+840(SB)/8, $0x0000000000000000
+DATA zeros<>+848(SB)/8, $0x0000000000000000
+DATA zeros<>+856(SB)/8, $0x0000000000000000
+DATA zeros<>+864(SB)/8, $0x0000000000000000
+DATA zeros<>+872(SB)/8, $0x0000000000000000
+DATA zeros<>+880(SB)/8, $0x0000000000000000
+DATA zeros<>+888(SB)/8, $0x0000000000000000
+DATA zeros<>+896(SB)/8, $0x0000000000000000
+DATA zeros<>+904(SB)/8, $0x0000000000000000
+DATA zeros<>+912(SB)/8, $0x0000000000000000
+DATA zeros<>+920(SB)/8, $0x0000000000000000
+DATA zeros<>+928(SB)/8, $0x0000000000000000
+DATA zeros<>+936(SB)/8, $0x0000000000000000
+DATA zeros<>+944(SB)/8, $0x0000000000000000
+DATA zeros<>+952(SB)/8, $0x0000000000000000
+DATA zeros<>+960(SB)/8, $0x0000000000000000
+DATA zeros<>+968(SB)/8, $0x0000000000000000
+DATA zeros<>+976(SB)/8, $0x0000000000000000
+DATA zeros<>+984(SB)/8, $0x0000000000000000
+DATA zeros<>+992(SB)/8, $0x0000000000000000
+DATA zeros<>+1000(SB)/8, $0x0000000000000000
+DATA zeros<>+1008(SB)/8, $0x0000000000000000
+DATA zeros<>+1016(SB)/8, $0x0000000000000000
+GLOBL zeros<>(SB), RODATA|NOPTR, $1024
+
 // func scalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·scalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -373,10 +511,18 @@ TEXT ·scalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
 
 apart:
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
+	MOVQ         (DX), DI
+	MOVQ         CX, R10
+	ADDQ         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
@@ -385,20 +531,20 @@ apart:
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
-	VMULPD     (CX), Y12, Y0
+	VMULPD     (R10), Y12, Y0
 	VANDPD     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
+	VMULPD     32(R10), Y12, Y1
 	VANDPD     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
+	VMULPD     64(R10), Y12, Y2
 	VANDPD     Y15, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
+	VMULPD     96(R10), Y12, Y3
 	VANDPD     Y15, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+	ADDQ       $+128, R10
 	SUBQ       $+16, DI
 	CMPQ       DI, $+16
 	JGE        apartTurn
@@ -407,42 +553,42 @@ apartHalf:
 	TESTQ      $+8, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
-	VMULPD     (CX), Y12, Y0
+	VMULPD     (R10), Y12, Y0
 	VANDPD     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
+	VMULPD     32(R10), Y12, Y1
 	VANDPD     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+	ADDQ       $+64, R10
 
 apartBelow64:
 	TESTQ   $+4, DI
 	JZ      apartBelow32
-	VMULPD  (CX), Y12, Y0
+	VMULPD  (R10), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, CX
+	ADDQ    $+32, R10
 
 apartBelow32:
 	TESTQ   $+2, DI
 	JZ      apartBelow16
-	VMULPD  (CX), X12, X0
+	VMULPD  (R10), X12, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, CX
+	ADDQ    $+16, R10
 
 apartBelow16:
 	TESTQ  $+1, DI
 	JZ     apartBelow8
-	VMOVSD (CX), X0
+	VMOVSD (R10), X0
 	VMULPD X0, X12, X0
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, CX
+	ADDQ   $+8, R10
 
 apartBelow8:
 	DECQ SI
@@ -682,7 +828,7 @@ skip:
 	RET
 
 // func scalePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·scalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -694,6 +840,9 @@ TEXT ·scalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x01, R9
 
 apart:
 	VPBROADCASTW (DX), X12
@@ -701,6 +850,12 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
@@ -709,8 +864,8 @@ apart:
 apartTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   16(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -718,8 +873,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(R10), Y0
+	VCVTPH2PS   48(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -727,8 +882,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
+	VCVTPH2PS   64(R10), Y0
+	VCVTPH2PS   80(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -736,8 +891,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
+	VCVTPH2PS   96(R10), Y0
+	VCVTPH2PS   112(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -746,7 +901,7 @@ apartTurn:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, CX
+	ADDQ        $+128, R10
 	SUBQ        $+64, DI
 	CMPQ        DI, $+64
 	JGE         apartTurn
@@ -755,8 +910,8 @@ apartHalf:
 	TESTQ       $+32, DI
 	JZ          apartBelow64
 	PREFETCHT0  512(AX)
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   16(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -764,8 +919,8 @@ apartHalf:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(R10), Y0
+	VCVTPH2PS   48(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -774,13 +929,13 @@ apartHalf:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, CX
+	ADDQ        $+64, R10
 
 apartBelow64:
 	TESTQ       $+16, DI
 	JZ          apartBelow32
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   16(R10), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -789,53 +944,53 @@ apartBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, CX
+	ADDQ        $+32, R10
 
 apartBelow32:
 	TESTQ     $+8, DI
 	JZ        apartBelow16
-	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (R10), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	ADDQ      $+16, R10
 
 apartBelow16:
 	TESTQ     $+4, DI
 	JZ        apartBelow8
-	VCVTPH2PS (CX), X0
+	VCVTPH2PS (R10), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	ADDQ      $+8, R10
 
 apartBelow8:
 	TESTQ     $+2, DI
 	JZ        apartBelow4
-	VMOVSS    (CX), X4
+	VMOVSS    (R10), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	ADDQ      $+4, R10
 
 apartBelow4:
 	TESTQ     $+1, DI
 	JZ        apartBelow2
-	VPINSRW   $0x00, (CX), X13, X4
+	VPINSRW   $0x00, (R10), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	ADDQ      $+2, R10
 
 apartBelow2:
 	DECQ SI
@@ -1237,7 +1392,7 @@ skip:
 	RET
 
 // func scalePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·scalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -1258,6 +1413,9 @@ TEXT ·scalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	JHI          long
 	CMPQ         AX, CX
 	JEQ          inPlace
+	LEAQ         zeros<>+0(SB), R8
+	MOVQ         BX, R9
+	SHLQ         $0x01, R9
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -1265,6 +1423,12 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
@@ -1273,7 +1437,7 @@ apart:
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
-	VMOVUPS    (CX), Y4
+	VMOVUPS    (R10), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -1290,7 +1454,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
+	VMOVUPS    32(R10), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -1307,7 +1471,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
+	VMOVUPS    64(R10), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -1324,7 +1488,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
+	VMOVUPS    96(R10), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -1342,7 +1506,7 @@ apartTurn:
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+	ADDQ       $+128, R10
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
 	JGE        apartTurn
@@ -1351,7 +1515,7 @@ apartHalf:
 	TESTQ      $+32, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
-	VMOVUPS    (CX), Y4
+	VMOVUPS    (R10), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -1368,7 +1532,7 @@ apartHalf:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
+	VMOVUPS    32(R10), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -1386,12 +1550,12 @@ apartHalf:
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+	ADDQ       $+64, R10
 
 apartBelow64:
 	TESTQ    $+16, DI
 	JZ       apartBelow32
-	VMOVUPS  (CX), Y4
+	VMOVUPS  (R10), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -1409,12 +1573,12 @@ apartBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	ADDQ     $+32, R10
 
 apartBelow32:
 	TESTQ    $+8, DI
 	JZ       apartBelow16
-	VMOVUPS  (CX), X4
+	VMOVUPS  (R10), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -1432,12 +1596,12 @@ apartBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	ADDQ     $+16, R10
 
 apartBelow16:
 	TESTQ    $+4, DI
 	JZ       apartBelow8
-	VMOVSD   (CX), X4
+	VMOVSD   (R10), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -1455,12 +1619,12 @@ apartBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	ADDQ     $+8, R10
 
 apartBelow8:
 	TESTQ    $+2, DI
 	JZ       apartBelow4
-	VMOVSS   (CX), X4
+	VMOVSS   (R10), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -1478,12 +1642,12 @@ apartBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	ADDQ     $+4, R10
 
 apartBelow4:
 	TESTQ    $+1, DI
 	JZ       apartBelow2
-	VPINSRW  $0x00, (CX), X13, X4
+	VPINSRW  $0x00, (R10), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -1501,7 +1665,7 @@ apartBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	ADDQ     $+2, R10
 
 apartBelow2:
 	DECQ SI

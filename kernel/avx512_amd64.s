@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func scalePlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512F, AVX512VL, MMX+
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·scalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -17,10 +17,18 @@ TEXT ·scalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
 
 apart:
 	VBROADCASTSS (DX), Z12
 	VCMPPS       $0x04, Z13, Z12, K2
+	MOVL         (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
@@ -31,16 +39,16 @@ apartTurn:
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
 	PREFETCHT0 704(AX)
-	VMULPS.Z   (CX), Z12, K2, Z0
+	VMULPS.Z   (R10), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPS.Z   64(CX), Z12, K2, Z1
+	VMULPS.Z   64(R10), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMULPS.Z   128(CX), Z12, K2, Z2
+	VMULPS.Z   128(R10), Z12, K2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMULPS.Z   192(CX), Z12, K2, Z3
+	VMULPS.Z   192(R10), Z12, K2, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, CX
+	ADDQ       $+256, R10
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
 	JGE        apartTurn
@@ -50,55 +58,55 @@ apartHalf:
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
-	VMULPS.Z   (CX), Z12, K2, Z0
+	VMULPS.Z   (R10), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPS.Z   64(CX), Z12, K2, Z1
+	VMULPS.Z   64(R10), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+	ADDQ       $+128, R10
 
 apartBelow128:
 	TESTQ      $+16, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
-	VMULPS.Z   (CX), Z12, K2, Z0
+	VMULPS.Z   (R10), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+	ADDQ       $+64, R10
 
 apartBelow64:
 	TESTQ    $+8, DI
 	JZ       apartBelow32
-	VMULPS.Z (CX), Y12, K2, Y0
+	VMULPS.Z (R10), Y12, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	ADDQ     $+32, R10
 
 apartBelow32:
 	TESTQ    $+4, DI
 	JZ       apartBelow16
-	VMULPS.Z (CX), X12, K2, X0
+	VMULPS.Z (R10), X12, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	ADDQ     $+16, R10
 
 apartBelow16:
 	TESTQ    $+2, DI
 	JZ       apartBelow8
-	VMOVSD   (CX), X0
+	VMOVSD   (R10), X0
 	VMULPS.Z X0, X12, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	ADDQ     $+8, R10
 
 apartBelow8:
 	TESTQ    $+1, DI
 	JZ       apartBelow4
-	VMOVSS   (CX), X0
+	VMOVSS   (R10), X0
 	VMULPS.Z X0, X12, K2, X0
 	VMOVSS   X0, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	ADDQ     $+4, R10
 
 apartBelow4:
 	DECQ SI
@@ -384,8 +392,138 @@ skip:
 	VZEROUPPER
 	RET
 
+DATA zeros<>+0(SB)/8, $0x0000000000000000
+DATA zeros<>+8(SB)/8, $0x0000000000000000
+DATA zeros<>+16(SB)/8, $0x0000000000000000
+DATA zeros<>+24(SB)/8, $0x0000000000000000
+DATA zeros<>+32(SB)/8, $0x0000000000000000
+DATA zeros<>+40(SB)/8, $0x0000000000000000
+DATA zeros<>+48(SB)/8, $0x0000000000000000
+DATA zeros<>+56(SB)/8, $0x0000000000000000
+DATA zeros<>+64(SB)/8, $0x0000000000000000
+DATA zeros<>+72(SB)/8, $0x0000000000000000
+DATA zeros<>+80(SB)/8, $0x0000000000000000
+DATA zeros<>+88(SB)/8, $0x0000000000000000
+DATA zeros<>+96(SB)/8, $0x0000000000000000
+DATA zeros<>+104(SB)/8, $0x0000000000000000
+DATA zeros<>+112(SB)/8, $0x0000000000000000
+DATA zeros<>+120(SB)/8, $0x0000000000000000
+DATA zeros<>+128(SB)/8, $0x0000000000000000
+DATA zeros<>+136(SB)/8, $0x0000000000000000
+DATA zeros<>+144(SB)/8, $0x0000000000000000
+DATA zeros<>+152(SB)/8, $0x0000000000000000
+DATA zeros<>+160(SB)/8, $0x0000000000000000
+DATA zeros<>+168(SB)/8, $0x0000000000000000
+DATA zeros<>+176(SB)/8, $0x0000000000000000
+DATA zeros<>+184(SB)/8, $0x0000000000000000
+DATA zeros<>+192(SB)/8, $0x0000000000000000
+DATA zeros<>+200(SB)/8, $0x0000000000000000
+DATA zeros<>+208(SB)/8, $0x0000000000000000
+DATA zeros<>+216(SB)/8, $0x0000000000000000
+DATA zeros<>+224(SB)/8, $0x0000000000000000
+DATA zeros<>+232(SB)/8, $0x0000000000000000
+DATA zeros<>+240(SB)/8, $0x0000000000000000
+DATA zeros<>+248(SB)/8, $0x0000000000000000
+DATA zeros<>+256(SB)/8, $0x0000000000000000
+DATA zeros<>+264(SB)/8, $0x0000000000000000
+DATA zeros<>+272(SB)/8, $0x0000000000000000
+DATA zeros<>+280(SB)/8, $0x0000000000000000
+DATA zeros<>+288(SB)/8, $0x0000000000000000
+DATA zeros<>+296(SB)/8, $0x0000000000000000
+DATA zeros<>+304(SB)/8, $0x0000000000000000
+DATA zeros<>+312(SB)/8, $0x0000000000000000
+DATA zeros<>+320(SB)/8, $0x0000000000000000
+DATA zeros<>+328(SB)/8, $0x0000000000000000
+DATA zeros<>+336(SB)/8, $0x0000000000000000
+DATA zeros<>+344(SB)/8, $0x0000000000000000
+DATA zeros<>+352(SB)/8, $0x0000000000000000
+DATA zeros<>+360(SB)/8, $0x0000000000000000
+DATA zeros<>+368(SB)/8, $0x0000000000000000
+DATA zeros<>+376(SB)/8, $0x0000000000000000
+DATA zeros<>+384(SB)/8, $0x0000000000000000
+DATA zeros<>+392(SB)/8, $0x0000000000000000
+DATA zeros<>+400(SB)/8, $0x0000000000000000
+DATA zeros<>+408(SB)/8, $0x0000000000000000
+DATA zeros<>+416(SB)/8, $0x0000000000000000
+DATA zeros<>+424(SB)/8, $0x0000000000000000
+DATA zeros<>+432(SB)/8, $0x0000000000000000
+DATA zeros<>+440(SB)/8, $0x0000000000000000
+DATA zeros<>+448(SB)/8, $0x0000000000000000
+DATA zeros<>+456(SB)/8, $0x0000000000000000
+DATA zeros<>+464(SB)/8, $0x0000000000000000
+DATA zeros<>+472(SB)/8, $0x0000000000000000
+DATA zeros<>+480(SB)/8, $0x0000000000000000
+DATA zeros<>+488(SB)/8, $0x0000000000000000
+DATA zeros<>+496(SB)/8, $0x0000000000000000
+DATA zeros<>+504(SB)/8, $0x0000000000000000
+DATA zeros<>+512(SB)/8, $0x0000000000000000
+DATA zeros<>+520(SB)/8, $0x0000000000000000
+DATA zeros<>+528(SB)/8, $0x0000000000000000
+DATA zeros<>+536(SB)/8, $0x0000000000000000
+DATA zeros<>+544(SB)/8, $0x0000000000000000
+DATA zeros<>+552(SB)/8, $0x0000000000000000
+DATA zeros<>+560(SB)/8, $0x0000000000000000
+DATA zeros<>+568(SB)/8, $0x0000000000000000
+DATA zeros<>+576(SB)/8, $0x0000000000000000
+DATA zeros<>+584(SB)/8, $0x0000000000000000
+DATA zeros<>+592(SB)/8, $0x0000000000000000
+DATA zeros<>+600(SB)/8, $0x0000000000000000
+DATA zeros<>+608(SB)/8, $0x0000000000000000
+DATA zeros<>+616(SB)/8, $0x0000000000000000
+DATA zeros<>+624(SB)/8, $0x0000000000000000
+DATA zeros<>+632(SB)/8, $0x0000000000000000
+DATA zeros<>+640(SB)/8, $0x0000000000000000
+DATA zeros<>+648(SB)/8, $0x0000000000000000
+DATA zeros<>+656(SB)/8, $0x0000000000000000
+DATA zeros<>+664(SB)/8, $0x0000000000000000
+DATA zeros<>+672(SB)/8, $0x0000000000000000
+DATA zeros<>+680(SB)/8, $0x0000000000000000
+DATA zeros<>+688(SB)/8, $0x0000000000000000
+DATA zeros<>+696(SB)/8, $0x0000000000000000
+DATA zeros<>+704(SB)/8, $0x0000000000000000
+DATA zeros<>+712(SB)/8, $0x0000000000000000
+DATA zeros<>+720(SB)/8, $0x0000000000000000
+DATA zeros<>+728(SB)/8, $0x0000000000000000
+DATA zeros<>+736(SB)/8, $0x0000000000000000
+DATA zeros<>+744(SB)/8, $0x0000000000000000
+DATA zeros<>+752(SB)/8, $0x0000000000000000
+DATA zeros<>+760(SB)/8, $0x0000000000000000
+DATA zeros<>+768(SB)/8, $0x0000000000000000
+DATA zeros<>+776(SB)/8, $0x0000000000000000
+DATA zeros<>+784(SB)/8, $0x0000000000000000
+DATA zeros<>+792(SB)/8, $0x0000000000000000
+DATA zeros<>+800(SB)/8, $0x0000000000000000
+DATA zeros<>+808(SB)/8, $0x0000000000000000
+DATA zeros<>+816(SB)/8, $0x0000000000000000
+DATA zeros<>+824(SB)/8, $0x0000000000000000
+DATA zeros<>+832(SB)/8, $0x0000000000000000
+DATA zeros<>+840(SB)/8, $0x0000000000000000
+DATA zeros<>+848(SB)/8, $0x0000000000000000
+DATA zeros<>+856(SB)/8, $0x0000000000000000
+DATA zeros<>+864(SB)/8, $0x0000000000000000
+DATA zeros<>+872(SB)/8, $0x0000000000000000
+DATA zeros<>+880(SB)/8, $0x0000000000000000
+DATA zeros<>+888(SB)/8, $0x0000000000000000
+DATA zeros<>+896(SB)/8, $0x0000000000000000
+DATA zeros<>+904(SB)/8, $0x0000000000000000
+DATA zeros<>+912(SB)/8, $0x0000000000000000
+DATA zeros<>+920(SB)/8, $0x0000000000000000
+DATA zeros<>+928(SB)/8, $0x0000000000000000
+DATA zeros<>+936(SB)/8, $0x0000000000000000
+DATA zeros<>+944(SB)/8, $0x0000000000000000
+DATA zeros<>+952(SB)/8, $0x0000000000000000
+DATA zeros<>+960(SB)/8, $0x0000000000000000
+DATA zeros<>+968(SB)/8, $0x0000000000000000
+DATA zeros<>+976(SB)/8, $0x0000000000000000
+DATA zeros<>+984(SB)/8, $0x0000000000000000
+DATA zeros<>+992(SB)/8, $0x0000000000000000
+DATA zeros<>+1000(SB)/8, $0x0000000000000000
+DATA zeros<>+1008(SB)/8, $0x0000000000000000
+DATA zeros<>+1016(SB)/8, $0x0000000000000000
+GLOBL zeros<>(SB), RODATA|NOPTR, $1024
+
 // func scalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, AVX512F, AVX512VL, MMX+
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·scalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -397,10 +535,18 @@ TEXT ·scalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
 
 apart:
 	VBROADCASTSD (DX), Z12
 	VCMPPD       $0x04, Z13, Z12, K2
+	MOVQ         (DX), DI
+	MOVQ         CX, R10
+	ADDQ         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
@@ -411,16 +557,16 @@ apartTurn:
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
 	PREFETCHT0 704(AX)
-	VMULPD.Z   (CX), Z12, K2, Z0
+	VMULPD.Z   (R10), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPD.Z   64(CX), Z12, K2, Z1
+	VMULPD.Z   64(R10), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMULPD.Z   128(CX), Z12, K2, Z2
+	VMULPD.Z   128(R10), Z12, K2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMULPD.Z   192(CX), Z12, K2, Z3
+	VMULPD.Z   192(R10), Z12, K2, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, CX
+	ADDQ       $+256, R10
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
 	JGE        apartTurn
@@ -430,46 +576,46 @@ apartHalf:
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
-	VMULPD.Z   (CX), Z12, K2, Z0
+	VMULPD.Z   (R10), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPD.Z   64(CX), Z12, K2, Z1
+	VMULPD.Z   64(R10), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+	ADDQ       $+128, R10
 
 apartBelow128:
 	TESTQ      $+8, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
-	VMULPD.Z   (CX), Z12, K2, Z0
+	VMULPD.Z   (R10), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+	ADDQ       $+64, R10
 
 apartBelow64:
 	TESTQ    $+4, DI
 	JZ       apartBelow32
-	VMULPD.Z (CX), Y12, K2, Y0
+	VMULPD.Z (R10), Y12, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	ADDQ     $+32, R10
 
 apartBelow32:
 	TESTQ    $+2, DI
 	JZ       apartBelow16
-	VMULPD.Z (CX), X12, K2, X0
+	VMULPD.Z (R10), X12, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	ADDQ     $+16, R10
 
 apartBelow16:
 	TESTQ    $+1, DI
 	JZ       apartBelow8
-	VMOVSD   (CX), X0
+	VMOVSD   (R10), X0
 	VMULPD.Z X0, X12, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	ADDQ     $+8, R10
 
 apartBelow8:
 	DECQ SI
@@ -732,7 +878,7 @@ skip:
 	RET
 
 // func scalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·scalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -744,6 +890,9 @@ TEXT ·scalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x01, R9
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -751,6 +900,12 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
@@ -761,8 +916,8 @@ apartTurn:
 	PREFETCHT0   576(AX)
 	PREFETCHT0   640(AX)
 	PREFETCHT0   704(AX)
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    (R10), Z0
+	VCVTPH2PS    32(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -770,8 +925,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
+	VCVTPH2PS    64(R10), Z0
+	VCVTPH2PS    96(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -779,8 +934,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
+	VCVTPH2PS    128(R10), Z0
+	VCVTPH2PS    160(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -788,8 +943,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
+	VCVTPH2PS    192(R10), Z0
+	VCVTPH2PS    224(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -798,7 +953,7 @@ apartTurn:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, CX
+	ADDQ         $+256, R10
 	SUBQ         $+128, DI
 	CMPQ         DI, $+128
 	JGE          apartTurn
@@ -808,8 +963,8 @@ apartHalf:
 	JZ           apartBelow128
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    (R10), Z0
+	VCVTPH2PS    32(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -817,8 +972,8 @@ apartHalf:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
+	VCVTPH2PS    64(R10), Z0
+	VCVTPH2PS    96(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -827,14 +982,14 @@ apartHalf:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, CX
+	ADDQ         $+128, R10
 
 apartBelow128:
 	TESTQ        $+32, DI
 	JZ           apartBelow64
 	PREFETCHT0   512(AX)
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    (R10), Z0
+	VCVTPH2PS    32(R10), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -843,64 +998,64 @@ apartBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, CX
+	ADDQ         $+64, R10
 
 apartBelow64:
 	TESTQ       $+16, DI
 	JZ          apartBelow32
-	VCVTPH2PS   (CX), Z0
+	VCVTPH2PS   (R10), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, CX
+	ADDQ        $+32, R10
 
 apartBelow32:
 	TESTQ       $+8, DI
 	JZ          apartBelow16
-	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   (R10), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, CX
+	ADDQ        $+16, R10
 
 apartBelow16:
 	TESTQ       $+4, DI
 	JZ          apartBelow8
-	VCVTPH2PS   (CX), X0
+	VCVTPH2PS   (R10), X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, CX
+	ADDQ        $+8, R10
 
 apartBelow8:
 	TESTQ       $+2, DI
 	JZ          apartBelow4
-	VMOVSS      (CX), X4
+	VMOVSS      (R10), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, CX
+	ADDQ        $+4, R10
 
 apartBelow4:
 	TESTQ       $+1, DI
 	JZ          apartBelow2
-	VPINSRW     $0x00, (CX), X13, X4
+	VPINSRW     $0x00, (R10), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, CX
+	ADDQ        $+2, R10
 
 apartBelow2:
 	DECQ SI
@@ -1339,7 +1494,7 @@ skip:
 	RET
 
 // func scalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·scalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -1360,6 +1515,9 @@ TEXT ·scalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	JHI          long
 	CMPQ         AX, CX
 	JEQ          inPlace
+	LEAQ         zeros<>+0(SB), R8
+	MOVQ         BX, R9
+	SHLQ         $0x01, R9
 
 apart:
 	VPBROADCASTW (DX), Z12
@@ -1367,6 +1525,12 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
@@ -1377,7 +1541,7 @@ apartTurn:
 	PREFETCHT0  576(AX)
 	PREFETCHT0  640(AX)
 	PREFETCHT0  704(AX)
-	VMOVUPS     (CX), Z4
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1394,7 +1558,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
+	VMOVUPS     64(R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1411,7 +1575,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(CX), Z4
+	VMOVUPS     128(R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1428,7 +1592,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(CX), Z4
+	VMOVUPS     192(R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1446,7 +1610,7 @@ apartTurn:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, CX
+	ADDQ        $+256, R10
 	SUBQ        $+128, DI
 	CMPQ        DI, $+128
 	JGE         apartTurn
@@ -1456,7 +1620,7 @@ apartHalf:
 	JZ          apartBelow128
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
-	VMOVUPS     (CX), Z4
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1473,7 +1637,7 @@ apartHalf:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
+	VMOVUPS     64(R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1491,13 +1655,13 @@ apartHalf:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, CX
+	ADDQ        $+128, R10
 
 apartBelow128:
 	TESTQ       $+32, DI
 	JZ          apartBelow64
 	PREFETCHT0  512(AX)
-	VMOVUPS     (CX), Z4
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -1515,12 +1679,12 @@ apartBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, CX
+	ADDQ        $+64, R10
 
 apartBelow64:
 	TESTQ       $+16, DI
 	JZ          apartBelow32
-	VMOVUPS     (CX), Y4
+	VMOVUPS     (R10), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y12, Y0, Y0
@@ -1538,12 +1702,12 @@ apartBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, CX
+	ADDQ        $+32, R10
 
 apartBelow32:
 	TESTQ       $+8, DI
 	JZ          apartBelow16
-	VMOVUPS     (CX), X4
+	VMOVUPS     (R10), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -1561,12 +1725,12 @@ apartBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, CX
+	ADDQ        $+16, R10
 
 apartBelow16:
 	TESTQ       $+4, DI
 	JZ          apartBelow8
-	VMOVSD      (CX), X4
+	VMOVSD      (R10), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -1584,12 +1748,12 @@ apartBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, CX
+	ADDQ        $+8, R10
 
 apartBelow8:
 	TESTQ       $+2, DI
 	JZ          apartBelow4
-	VMOVSS      (CX), X4
+	VMOVSS      (R10), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -1607,12 +1771,12 @@ apartBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, CX
+	ADDQ        $+4, R10
 
 apartBelow4:
 	TESTQ       $+1, DI
 	JZ          apartBelow2
-	VPINSRW     $0x00, (CX), X13, X4
+	VPINSRW     $0x00, (R10), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -1630,7 +1794,7 @@ apartBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, CX
+	ADDQ        $+2, R10
 
 apartBelow2:
 	DECQ SI

@@ -32,7 +32,7 @@ func TestGeneratedFilesAreWhatTheGeneratorWrites(t *testing.T) {
 // armFP16 is what binutils make of the words that arm64asm does not know:
 //
 //	sed -n 's/.*WORD *\$\(0x.e[45][0-9a-f]*\) .*/.inst \1/p' kernel/neonfp16_arm64.s | sort -u |
-//		aarch64-linux-gnu-as -o /tmp/words.o - && aarch64-linux-gnu-objdump -d /tmp/words.o
+//		aarch64-linux-gnu-as -o words.o - && aarch64-linux-gnu-objdump -d words.o
 const armFP16 = `
    0:	4e401600 	fadd	v0.8h, v16.8h, v0.8h
    4:	4e411621 	fadd	v1.8h, v17.8h, v1.8h

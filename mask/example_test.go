@@ -12,7 +12,7 @@ func ExamplePhilox() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mask.Philox{Seed: 42}.Draw(m, 0, 0) // step 0, from sample 0
+	mask.Philox{Seed: 42}.Draw(m, mask.Place{})
 	for n := range 2 {
 		for c := range 16 {
 			fmt.Print(map[bool]string{true: "#", false: "."}[m.Kept(n, c)])
@@ -72,7 +72,7 @@ func ExampleMask_Reset() {
 		if err := m.Reset(8, 64, 0.25, mask.Select); err != nil {
 			log.Fatal(err)
 		}
-		mask.Philox{Seed: 1}.Draw(&m, step, 0)
+		mask.Philox{Seed: 1}.Draw(&m, mask.Place{Step: step})
 		fmt.Println(m.CountKept(), "of", m.Samples()*m.Channels(), "times", m.Factor())
 	}
 	// Output:

@@ -47,7 +47,7 @@ func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset
 	if err != nil {
 		t.Fatal(err)
 	}
-	mask.Philox{Seed: seed}.Draw(m, step, offset)
+	mask.Philox{Seed: seed}.Draw(m, mask.Place{Step: step, Offset: offset})
 	return m
 }
 
@@ -161,7 +161,7 @@ func TestDrawForgetsWhatWasSet(t *testing.T) {
 		for c := range 50 {
 			m.Set(1, c, c%3 == 0)
 		}
-		mask.Philox{Seed: 1}.Draw(m, 2, 3)
+		mask.Philox{Seed: 1}.Draw(m, mask.Place{Step: 2, Offset: 3})
 		if m.CountKept() != want {
 			t.Errorf("rate %v: %d kept after Set and Draw, want %d", rate, m.CountKept(), want)
 		}
@@ -308,7 +308,7 @@ func TestResetReusesMemoryAndForgets(t *testing.T) {
 		if err := m.Reset(9, 100, 0.5, mask.Select); err != nil {
 			t.Fatal(err)
 		}
-		mask.Philox{}.Draw(m, 0, 0)
+		mask.Philox{}.Draw(m, mask.Place{})
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)

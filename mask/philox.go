@@ -1,5 +1,13 @@
 package mask
 
+import (
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
+
 // Philox is the default random stream: Philox4x32-10, the counter-based
 // generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
 // (SC 2011), with the key seed. Trial i of a step takes word i mod 4 of the
@@ -12,60 +20,181 @@ type Philox struct {
 	Seed uint64
 }
 
-// Draw decides every channel of m anew: sample n of m is sample offset+n of the
-// batch that the step belongs to, so that a shard draws its own rows of the
-// global mask. The index of a trial, (offset+n)·channels+c, is taken modulo 2⁶⁴.
-// At rate 0 every channel is kept and at rate 1 none, without a draw.
-func (p Philox) Draw(m *Mask, step, offset uint64) {
+// String names the stream and its seed, see [ParseStream].
+func (p Philox) String() string { return fmt.Sprintf("philox:%d", p.Seed) }
+
+// Draw decides every channel of m anew: sample n of m is sample at.Offset+n of the
+// batch that the step belongs to. The index of a trial, (offset+n)·channels+c, is
+// taken modulo 2⁶⁴.
+func (p Philox) Draw(m *Mask, at Place) error {
+	if m.settled() {
+		return nil
+	}
+	m.drawWords(words{
+		draw: kernel.Draw{
+			Key:     halves(p.Seed),
+			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},
+		},
+		below: ceil(1-m.rate, 32),
+	}, at.first(m))
+	return nil
+}
+
+// After returns the next step.
+func (p Philox) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+
+// Arithmetic is the zero Arithmetic.
+func (p Philox) Arithmetic() Arithmetic { return Arithmetic{} }
+
+// DrawCount keeps exactly count channels of every sample. From the first channel of a
+// sample on, a channel is kept with probability needed/left: how many are still to be
+// kept over how many there still are (Knuth, The Art of Computer Programming 2,
+// 3.4.2, algorithm S). It is kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the
+// 64-bit number r of trial i as [Philox.DrawGaussian] has it.
+func (p Philox) DrawCount(m *Mask, count int, at Place) error {
+	return m.drawCount(count, at, func(i uint64) uint64 { return philoxWide(p.Seed, at.Step, i) })
+}
+
+// checkCount returns an error unless so many channels can be kept.
+func (m *Mask) checkCount(count int) error {
+	if count < 0 || count > m.channels {
+		return fmt.Errorf("mask: %d channels to keep in each sample, want 0 to %d, the channels that there are", count, m.channels)
+	}
+	return nil
+}
+
+// drawCount keeps count channels of every sample; wide gives the numbers.
+func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error {
+	if err := m.checkCount(count); err != nil {
+		return err
+	}
+	clear(m.bits)
+	if count > 0 {
+		m.count = count
+		m.setNumbers()
+	}
+	i, trial := at.first(m), 0
+	for n := 0; n < m.samples; n++ {
+		needed := uint64(count)
+		for left := uint64(m.channels); left > 0; left-- {
+			if kept, _ := bits.Mul64(wide(i), left); kept < needed {
+				m.bits[trial/64] |= 1 << (trial % 64)
+				needed--
+			}
+			i, trial = i+1, trial+1
+		}
+	}
+	return nil
+}
+
+// settled fills the mask and returns true where there is nothing to draw.
+func (m *Mask) settled() bool {
 	if m.rate == 0 || m.rate == 1 {
 		m.fill()
+		return true
+	}
+	return len(m.bits) == 0
+}
+
+// ceil returns ⌈p·2^bits⌉ for a probability: as many numbers k of so many bits have
+// k·2^−bits < p. p·2^bits is exact.
+func ceil(p float64, bits int) uint64 { return uint64(math.Ceil(math.Ldexp(p, bits))) }
+
+// halves returns a 64-bit number, low half first.
+func halves(x uint64) [2]uint32 { return [2]uint32{uint32(x), uint32(x >> 32)} }
+
+// words says which words of a counter-based generator decide, and how.
+type words struct {
+	draw     kernel.Draw // Counter, Stride and Below are of the whole draw: see drawWords
+	threefry bool        // not Philox
+	quads    bool        // the counter's words are the trial and the three that follow, oneDNN's
+	below    uint64      // up to 2³², where all are below
+	inverted bool        // a channel is kept if the word is not below
+}
+
+// drawWords decides trial t of m by word first+t of a generator. Its 64-bit counter is
+// the low two words of the counter that Philox takes, and counts blocks of four, or both
+// words of that which Threefry takes, the high one first, and counts trials.
+func (m *Mask) drawWords(w words, first uint64) {
+	if w.below > math.MaxUint32 {
+		m.set(!w.inverted)
 		return
 	}
-	// word·2⁻³² < q holds for as many words as ⌈q·2³²⌉; q·2³² is exact.
-	q := (1 - m.rate) * (1 << 32)
-	threshold := uint64(q)
-	if float64(threshold) < q {
-		threshold++
-	}
-
-	first := offset * uint64(m.channels)
-	block := first / 4
-	skip := uint(first % 4) // words of the first block that belong to earlier samples
-	trials := uint(m.samples * m.channels)
-	for w := range m.bits {
-		// 64 trials take 16 blocks, and a seventeenth where they do not begin
-		// on a block border.
-		need := min(64, trials-uint(w)*64)
-		var word uint64
-		// After the last index comes 0, and so after the last block.
-		for done := uint(0); done < need; block = (block + 1) % (1 << 62) {
-			four := uint64(p.kept(block, step, threshold)) >> skip
-			word |= four << done
-			done += 4 - skip
-			skip = 0
-			if done > 64 {
-				// The rest of this block opens the next word.
-				skip = 64 - (done - 4)
-				break
+	w.draw.Below = uint32(w.below)
+	// Whole words of bits are drawn, from the one that the first trial lies in.
+	skip := first % 64
+	index := first - skip
+	w.run(m.bits, index)
+	if skip > 0 {
+		var more [1]uint64
+		if last := len(m.bits) - 1; skip+uint64(m.samples*m.channels-last*64) > 64 {
+			w.run(more[:], index+64*uint64(len(m.bits)))
+		}
+		for i := range m.bits {
+			next := more[0]
+			if i+1 < len(m.bits) {
+				next = m.bits[i+1]
 			}
+			m.bits[i] = m.bits[i]>>skip | next<<(64-skip)
 		}
-		if need < 64 {
-			word &= 1<<need - 1
+	}
+	if w.inverted {
+		for i := range m.bits {
+			m.bits[i] = ^m.bits[i]
 		}
-		m.bits[w] = word
+	}
+	m.trim()
+}
+
+// run draws words of bits for the trials from index on, a multiple of 64.
+func (w *words) run(bits []uint64, index uint64) {
+	d := &w.draw
+	if w.quads {
+		x := uint32(index)
+		d.Counter, d.Stride = [4]uint32{x, x + 1, x + 2, x + 3}, [4]uint32{4, 4, 4, 4}
+		kernel.Philox(bits, d)
+		return
+	}
+	// The kernels carry nothing into the counter's upper half: it changes between two
+	// words of bits, where the lower one is 0.
+	for len(bits) > 0 {
+		per := uint64(4)
+		if w.threefry {
+			per = 1
+		}
+		count := index / per
+		until := (1<<32 - count%(1<<32)) * per / 64
+		some := bits[:min(uint64(len(bits)), until)]
+		if w.threefry {
+			d.Counter[0], d.Counter[1], d.Stride[1] = uint32(count>>32), uint32(count), 1
+			kernel.Threefry(some, d)
+		} else {
+			d.Counter[0], d.Counter[1], d.Stride[0] = uint32(count), uint32(count>>32), 1
+			kernel.Philox(some, d)
+		}
+		bits, index = bits[len(some):], index+64*uint64(len(some))
 	}
 }
 
-// kept returns four bits, word j of the block being bit j: 1 if the word is
-// below the threshold.
-func (p Philox) kept(block, step, threshold uint64) uint8 {
-	w0, w1, w2, w3 := philox4x32(p.Seed, block, step)
-	// word − threshold borrows, which sets the top bit, exactly where the trial
-	// is kept: no branch on a random number.
-	return uint8((uint64(w0)-threshold)>>63 |
-		(uint64(w1)-threshold)>>63<<1 |
-		(uint64(w2)-threshold)>>63<<2 |
-		(uint64(w3)-threshold)>>63<<3)
+// set keeps every channel, or none.
+func (m *Mask) set(kept bool) {
+	for i := range m.bits {
+		m.bits[i] = 0
+		if kept {
+			m.bits[i] = ^uint64(0)
+		}
+	}
+	m.trim()
+}
+
+// philoxWide returns the i-th 64-bit number of a step: two words of a block, low half
+// first.
+func philoxWide(seed, step, i uint64) uint64 {
+	w0, w1, w2, w3 := philox4x32(seed, i/2, step)
+	if i%2 == 1 {
+		w0, w1 = w2, w3
+	}
+	return uint64(w1)<<32 | uint64(w0)
 }
 
 // philox4x32 returns Philox4x32-10 of a 64-bit key and a 128-bit counter, each

@@ -1,0 +1,102 @@
+package mask
+
+import "math"
+
+// noise is where the normal numbers of a mask with the rule Gaussian come from.
+type noise struct{ seed, step, first uint64 }
+
+// DrawGaussian gives m the rule [Gaussian] with the noise of this place: channel c of
+// sample n is multiplied by 1 + σ·z, where σ² = rate/(1−rate) and z is a standard
+// normal number, a pure function of the seed, the step and the trial's index
+// i = (offset+n)·C+c. z is the inverse of the normal distribution function at
+// u = (r+½)·2⁻⁵², where r is the upper 52 bits of a 64-bit number: words 0 and 1, low
+// half first, of the block with counter (i div 2, step) for an even i, words 2 and 3
+// for an odd one.
+//
+// The mask holds no noise, only where it comes from: [Factors] computes it, the same
+// on every CPU. At rate 0 the factors are 1, at rate 1 they are 0.
+func (p Philox) DrawGaussian(m *Mask, at Place) {
+	m.arithmetic.Rule, m.count = Gaussian, 0
+	m.setNumbers()
+	m.fill()
+	m.noise = noise{p.Seed, at.Step, at.first(m)}
+}
+
+// noisy calls set with the index and the factor of every channel.
+func (m *Mask) noisy(pitch int, set func(i int, factor float64)) {
+	if m.rate == 0 || m.rate == 1 {
+		return
+	}
+	sigma := math.Sqrt(m.rate / (1 - m.rate))
+	for n := 0; n < m.samples; n++ {
+		for c := 0; c < m.channels; c++ {
+			r := philoxWide(m.noise.seed, m.noise.step, m.noise.first+uint64(n*m.channels+c))
+			set(n*pitch+c, 1+float64(sigma*normal(float64(r>>12)*0x1p-52+0x1p-53)))
+		}
+	}
+}
+
+// normal returns the number below which a standard normal one lies with probability
+// u, 0 < u < 1, to about 16 digits: Wichura's algorithm AS 241, PPND16 (Applied
+// Statistics 37, 1988, pp. 477–484).
+//
+// Every product is converted, so that none is fused with a sum, and the logarithm is
+// our own: package math has another for some CPUs.
+func normal(u float64) float64 {
+	q := u - 0.5
+	if math.Abs(q) <= 0.425 {
+		r := 0.180625 - float64(q*q)
+		return float64(q*horner(r, &centre[0])) / horner(r, &centre[1])
+	}
+	r := min(u, 1-u)
+	r = math.Sqrt(-logarithm(r))
+	part := &middle
+	if r -= 1.6; r > 5-1.6 {
+		part, r = &tail, r-3.4
+	}
+	return math.Copysign(horner(r, &part[0])/horner(r, &part[1]), q)
+}
+
+// horner returns the polynomial of degree 7 at x, its highest coefficient first.
+func horner(x float64, coefficients *[8]float64) float64 {
+	y := 0.0
+	for _, c := range coefficients {
+		y = float64(y*x) + c
+	}
+	return y
+}
+
+// The coefficients of numerators and denominators, from AS 241.
+var (
+	centre = [2][8]float64{
+		{2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0},
+		{5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1},
+	}
+	middle = [2][8]float64{
+		{7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0},
+		{1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1},
+	}
+	tail = [2][8]float64{
+		{2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e0, 5.46378491116411436990e0, 6.65790464350110377720e0},
+		{2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4, 1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1},
+	}
+)
+
+// logarithm returns the natural logarithm of a normal number x, within an ulp or two:
+// with x = m·2ᵏ and √½ ≤ m < √2, ln x = k·ln 2 + 2·artanh((m−1)/(m+1)), the latter
+// by its series up to the 23rd power, where |(m−1)/(m+1)| < 0.172.
+func logarithm(x float64) float64 {
+	m, k := math.Frexp(x)
+	if m < math.Sqrt2/2 {
+		m, k = 2*m, k-1
+	}
+	s := (m - 1) / (m + 1)
+	z := float64(s * s)
+	y := 0.0
+	for odd := 23.0; odd > 1; odd -= 2 {
+		y = float64((y + 1/odd) * z)
+	}
+	// ln 2 in two parts, of which k times the first is exact.
+	const high, low = 0.6931471803691238, 1.9082149292705877e-10
+	return float64(float64(k)*high) + (2*s + (float64(2*s*y) + float64(float64(k)*low)))
+}

@@ -1,0 +1,213 @@
+package mask
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
+
+// blockWords is how many 32-bit words mt19937 makes at once.
+const blockWords = 624
+
+// mersenne is mt19937 (Matsumoto and Nishimura 1998) at the end of a block of its
+// words.
+type mersenne struct {
+	state, words [blockWords]uint32 // state, and the block as it is given out
+}
+
+// seed is init_genrand of the authors' code.
+func (g *mersenne) seed(s uint32) {
+	g.state[0] = s
+	for i := 1; i < blockWords; i++ {
+		s = 1812433253*(s^s>>30) + uint32(i)
+		g.state[i] = s
+	}
+}
+
+// next makes the next block.
+func (g *mersenne) next() { kernel.MersenneTwister(&g.words, &g.state) }
+
+// sequence is the words of mt19937 with one seed, from any place on. It keeps where it
+// was, so that going on costs nothing.
+type sequence struct {
+	mu    sync.Mutex
+	begun bool
+	seed  uint32
+	block uint64 // the number of the block in words
+	mersenne
+}
+
+// jumpBlocks is the distance in blocks from which it is faster to jump than to make
+// all blocks between: a jump takes as long as some 50,000 blocks (Zen 4, AVX-512).
+const jumpBlocks = 50000
+
+// seek makes the block that word at lies in the one in words.
+func (s *sequence) seek(seed uint32, at uint64) {
+	block := at / blockWords
+	if s.begun && s.seed == seed && block == s.block {
+		return
+	}
+	if !s.begun || s.seed != seed || block < s.block || block-s.block > jumpBlocks {
+		s.begun, s.seed, s.block = true, seed, 0
+		s.mersenne.seed(seed)
+		if block > jumpBlocks {
+			s.jump(block)
+			s.block = block
+		}
+		s.next()
+	}
+	for ; s.block < block; s.block++ {
+		s.next()
+	}
+}
+
+// jump advances the state by a number of blocks: with F the step from one word to the
+// next, a linear map over GF(2), and φ its characteristic polynomial, Fⁿ = g(F) where
+// g(x) = xⁿ mod φ(x) (Haramoto et al., "Efficient jump ahead for F₂-linear random
+// number generators", 2008).
+func (g *mersenne) jump(blocks uint64) {
+	p := power(blocks)
+	// Horner's rule: sum = F(sum) + start for each bit of the polynomial, else F(sum).
+	// The words of sum lie in a ring, the oldest at head.
+	start, head := g.state, 0
+	var sum [blockWords]uint32
+	for i := degree - 1; i >= 0; i-- {
+		x := sum[head]&0x80000000 | sum[(head+1)%blockWords]&0x7fffffff
+		sum[head] = sum[(head+397)%blockWords] ^ x>>1 ^ -(x&1)&twist
+		head = (head + 1) % blockWords
+		if p[i/64]>>(i%64)&1 == 1 {
+			split := blockWords - head
+			for k, w := range start[:split] {
+				sum[head+k] ^= w
+			}
+			for k, w := range start[split:] {
+				sum[k] ^= w
+			}
+		}
+	}
+	copy(g.state[:], sum[head:])
+	copy(g.state[blockWords-head:], sum[:head])
+}
+
+const (
+	// degree is how many bits of state mt19937 has.
+	degree = 19937
+	// twist is the last row of its matrix.
+	twist = 0x9908b0df
+)
+
+// polynomial is one over GF(2) of a degree below that of φ; the coefficient of xⁱ is
+// bit i.
+type polynomial [(degree + 63) / 64]uint64
+
+// power returns x^(624·blocks) mod φ.
+func power(blocks uint64) *polynomial {
+	p := new(polynomial)
+	p[0] = 1
+	hi, lo := bits.Mul64(blocks, blockWords)
+	for i := 127; i >= 0; i-- {
+		p.square()
+		bit := lo >> i
+		if i >= 64 {
+			bit = hi >> (i - 64)
+		}
+		if bit&1 == 1 {
+			p.timesX()
+		}
+	}
+	return p
+}
+
+// square sets p to p² mod φ.
+func (p *polynomial) square() {
+	// The square of a sum is the sum of the squares: bit i moves to bit 2i.
+	var wide [2*len(p) + 1]uint64
+	for i, w := range p {
+		wide[2*i], wide[2*i+1] = spread(uint32(w)), spread(uint32(w>>32))
+	}
+	// x^degree is the sum of φ's other terms, the highest of which is more than 64
+	// degrees below: 64 bits can be replaced at once, from the top.
+	for i := len(wide) - 1; i > degree/64; i-- {
+		reduce(wide[:], i, wide[i])
+		wide[i] = 0
+	}
+	const rest = degree % 64
+	above := wide[degree/64] >> rest << rest
+	wide[degree/64] ^= above
+	reduce(wide[:], degree/64, above)
+	copy(p[:], wide[:])
+}
+
+// timesX sets p to x·p mod φ.
+func (p *polynomial) timesX() {
+	carry := uint64(0)
+	for i, w := range p {
+		p[i], carry = w<<1|carry, w>>63
+	}
+	if p[degree/64]>>(degree%64)&1 == 1 {
+		p[degree/64] ^= 1 << (degree % 64)
+		reduce(p[:], degree/64, 1<<(degree%64))
+	}
+}
+
+// reduce adds to p what word·x^(64·i) is without the powers of x from degree on.
+func reduce(p []uint64, i int, word uint64) {
+	if word == 0 {
+		return
+	}
+	for _, t := range terms() {
+		at := 64*i - degree + t
+		if at < 0 {
+			// The lowest bits of word are 0 then.
+			p[0] ^= word >> -at
+			continue
+		}
+		w, s := at/64, at%64
+		p[w] ^= word << s
+		if s > 0 {
+			p[w+1] ^= word >> (64 - s)
+		}
+	}
+}
+
+// terms returns the powers of x in φ but the highest. By appendix A of Matsumoto and
+// Nishimura, with n = 624, m = 397, w = 32 and r = 31, A = xⁿ+xᵐ, B = xⁿ⁻¹+xᵐ⁻¹ and aᵢ
+// bit i of the twist,
+//
+//	φ = A·B³¹ + Σ aᵢ·A·B³⁰⁻ⁱ (i from 0 to 30) + a₃₁
+var terms = sync.OnceValue(func() []int {
+	count := map[int]int{}
+	for i := 0; i <= 31; i++ { // i is the power of B
+		if i < 31 && twist>>(30-i)&1 == 0 {
+			continue
+		}
+		// A·Bⁱ = (x+1·…): Bⁱ has the terms of the binomial coefficients that are odd.
+		for k := 0; k <= i; k++ {
+			if k&^i != 0 {
+				continue // C(i,k) is even (Lucas)
+			}
+			b := 623*k + 396*(i-k)
+			count[b+624]++
+			count[b+397]++
+		}
+	}
+	count[0] += twist >> 31 & 1
+	var all []int
+	for t, n := range count {
+		if n%2 == 1 && t != degree {
+			all = append(all, t)
+		}
+	}
+	return all
+})
+
+// spread puts zeros between the bits of x.
+func spread(x uint32) uint64 {
+	w := uint64(x)
+	w = (w | w<<16) & 0x0000ffff0000ffff
+	w = (w | w<<8) & 0x00ff00ff00ff00ff
+	w = (w | w<<4) & 0x0f0f0f0f0f0f0f0f
+	w = (w | w<<2) & 0x3333333333333333
+	return (w | w<<1) & 0x5555555555555555
+}

@@ -1,0 +1,40 @@
+package mask
+
+import (
+	"fmt"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
+
+// OneDNN is the rule by which oneDNN before v3.11 draws for its dropout attribute, with
+// the seed Seed+step; oneDNN drops single elements, this stream channels. Trial i is
+// word i mod 4 of the Philox4x32-10 block with the counter (x, x+1, x+2, x+3) and the key
+// (seed, seed), x = i with its lowest two bits cleared, modulo 2³². The channel is kept if
+// and only if word > 4294967295·rate, as float32 numbers.
+type OneDNN struct {
+	Seed uint32
+}
+
+// String names the stream and its seed, see [ParseStream].
+func (o OneDNN) String() string { return fmt.Sprintf("onednn:%d", o.Seed) }
+
+// Arithmetic is oneDNN's, which is this package's own.
+func (o OneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
+
+// Draw decides every channel of m anew.
+func (o OneDNN) Draw(m *Mask, at Place) error {
+	if m.settled() {
+		return nil
+	}
+	seed := o.Seed + uint32(at.Step)
+	m.drawWords(words{
+		draw:     kernel.Draw{Key: [2]uint32{seed, seed}},
+		quads:    true,
+		below:    uint64(4294967295.0*m.rate) + 1,
+		inverted: true,
+	}, at.first(m))
+	return nil
+}
+
+// After returns the next step.
+func (o OneDNN) After(at Place, samples, channels int, rate float64) Place { return at.next() }

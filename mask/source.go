@@ -1,0 +1,92 @@
+package mask
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+)
+
+// Source is a stream of a [rand.Source] of your own: a number a trial, kept if and only
+// if its upper 53 bits, times 2⁻⁵³, are below 1−rate. [NewSource] makes one.
+//
+// The numbers go on from draw to draw: [Place.Cursor] counts those that were taken.
+// Numbers between are skipped, so that shards of a batch agree and a run can go on
+// with a source that begins anew; but no source can go back: that is an error.
+type Source struct {
+	mu    sync.Mutex
+	src   rand.Source
+	drawn uint64
+}
+
+// NewSource returns the stream of src, which nobody else should draw from.
+func NewSource(src rand.Source) *Source { return &Source{src: src} }
+
+// String names the type of the source. [ParseStream] cannot make one of it.
+func (s *Source) String() string { return fmt.Sprintf("source:%T", s.src) }
+
+// Arithmetic is the zero Arithmetic.
+func (s *Source) Arithmetic() Arithmetic { return Arithmetic{} }
+
+// Draw decides every channel of m anew. It is an error if the source is beyond the
+// place, or if the batch has too few samples for the mask.
+func (s *Source) Draw(m *Mask, at Place) error {
+	if _, err := at.batch(m.samples); err != nil {
+		return err
+	}
+	if m.settled() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.skip(at.Cursor + at.first(m)); err != nil {
+		return err
+	}
+	threshold := ceil(1-m.rate, 53)
+	b := bitWriter{m: m}
+	for trials := m.samples * m.channels; trials > 0; trials-- {
+		b.add((s.src.Uint64()>>11 - threshold) >> 63)
+		s.drawn++
+	}
+	b.flush()
+	return nil
+}
+
+// DrawCount keeps exactly count channels of every sample, by the rule of
+// [Philox.DrawCount] with the source's numbers.
+func (s *Source) DrawCount(m *Mask, count int, at Place) error {
+	if _, err := at.batch(m.samples); err != nil {
+		return err
+	}
+	if err := m.checkCount(count); err != nil || len(m.bits) == 0 {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.skip(at.Cursor + at.first(m)); err != nil {
+		return err
+	}
+	return m.drawCount(count, at, func(uint64) uint64 {
+		s.drawn++
+		return s.src.Uint64()
+	})
+}
+
+// skip draws numbers until so many are.
+func (s *Source) skip(cursor uint64) error {
+	if cursor < s.drawn {
+		return fmt.Errorf("mask: number %d of %v, of which %d are drawn: it cannot go back", cursor, s, s.drawn)
+	}
+	for ; s.drawn < cursor; s.drawn++ {
+		s.src.Uint64()
+	}
+	return nil
+}
+
+// After returns the place one number further for each trial.
+func (s *Source) After(at Place, samples, channels int, rate float64) Place {
+	at.Step++
+	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {
+		at.Cursor += batch * uint64(channels)
+	}
+	return at
+}

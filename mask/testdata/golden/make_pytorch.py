@@ -13,27 +13,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import backends
 import golden
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64,
-          "float16": torch.float16, "bfloat16": torch.bfloat16}
-SIGNED = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-SIGNED_NP = {2: np.int16, 4: np.int32, 8: np.int64}
-
+TORCH = backends.Torch()
+DTYPES = {d: getattr(torch, d) for d in golden.WIDTH}
 PLAIN = {"NCW": "dropout1d", "NCHW": "dropout2d", "NCDHW": "dropout3d",
          "NHWC": "dropout2d", "NDHWC": "dropout3d"}
-
-
-def tensor(bits, dtype, shape):
-    width = golden.WIDTH[dtype]
-    signed = torch.from_numpy(bits.view(SIGNED_NP[width]).copy())
-    return signed.view(DTYPES[dtype]).reshape(shape)
-
-
-def bits_of(t, dtype):
-    width = golden.WIDTH[dtype]
-    flat = t.detach().contiguous().reshape(-1).view(SIGNED[width])
-    return flat.numpy().view(golden.unsigned(dtype))
 
 
 def to_memory(t):
@@ -66,13 +52,13 @@ def case(seed, rate, dtype, layout, shape, alpha=False, steps=3):
     torch.manual_seed(seed)
     calls = []
     for step in range(steps):
-        x = view(tensor(xb, dtype, shape)).detach().requires_grad_()
-        dy = view(tensor(db, dtype, shape))
+        x = view(TORCH.tensor(xb, dtype, shape)).requires_grad_()
+        dy = view(TORCH.tensor(db, dtype, shape))
         y = fn(x, rate, training=True)
         (dx,) = torch.autograd.grad(y, x, dy)
         calls.append({"step": step, "mask": golden.mask_text(masks[step]),
-                      "y": golden.hexed(bits_of(memory(y), dtype), dtype),
-                      "dx": golden.hexed(bits_of(memory(dx), dtype), dtype)})
+                      "y": golden.hexed(TORCH.bits(memory(y), dtype), dtype),
+                      "dx": golden.hexed(TORCH.bits(memory(dx), dtype), dtype)})
     name = "torch.nn.functional." + fn.__name__
     if last:
         dims = "channels_last_3d" if len(shape) == 5 else "channels_last"

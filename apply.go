@@ -20,14 +20,15 @@ type Half = kernel.Half
 
 // Apply writes src with dropout to dst: elements of a dropped channel become +0
 // (with [mask.Multiply], their product with 0), those of a kept channel are
-// multiplied by 1/(1−rate), rounded once. Applied to a gradient it is the
-// backward pass, since the operator is linear and its own transpose.
+// multiplied by 1/(1−rate), rounded once; a mask may have another [mask.Rule]. Applied
+// to a gradient it is the backward pass, since the operator is linear and its own
+// transpose. (Alpha dropout is not linear: its gradient takes [mask.Mask.Gradient].)
 //
 // g says where the channels of both dst and src lie. Each must hold g.Len()
 // elements; where g is a view, or more. Elements of dst in the gaps of a view
 // stay as they are, the padding channels of a blocked layout count as dropped.
 //
-// dst may be src itself; then a plane of two or more elements whose factor is 1
+// dst may be src itself; then a plane of two or more mask.Type whose factor is 1
 // is not touched. It may share memory with src otherwise, as two channel slices
 // of one tensor do, but no element: that is a [*kernel.OverlapError]. Other
 // errors are a mask for other samples or channels and a slice of the wrong
@@ -44,7 +45,8 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Wo
 
 // AddTo adds to dst what [Apply] would write: for tapes that accumulate
 // gradients. Product and sum are rounded separately. With [mask.Select] the
-// dropped channels of dst stay as they are, and so does padding.
+// dropped channels of dst stay as they are, and so does padding. A mask of alpha
+// dropout is an error: its gradient's is that of [mask.Mask.Gradient].
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
 	return apply(kernel.Add, typeOf[T](), of(dst), of(src), m, &g, workers)
 }
@@ -53,25 +55,25 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Wo
 // it infinite at rates above 0.99998; a product is computed in float32 and
 // rounded once, to the nearest float16, ties to even.
 func ApplyF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, float16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Scale, mask.Float16, of(dst), of(src), m, &g, workers)
 }
 
 // AddToF16 is [AddTo] of float16: the product is rounded as [ApplyF16] does, the
 // sum likewise.
 func AddToF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, float16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Add, mask.Float16, of(dst), of(src), m, &g, workers)
 }
 
 // ApplyBF16 is [Apply] of bfloat16. The factor is rounded to bfloat16; a product
 // is computed in float32 and rounded once, to the nearest bfloat16, ties to even.
 func ApplyBF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, bfloat16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Scale, mask.BFloat16, of(dst), of(src), m, &g, workers)
 }
 
 // AddToBF16 is [AddTo] of bfloat16: the product is rounded as [ApplyBF16] does,
 // the sum likewise.
 func AddToBF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, bfloat16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Add, mask.BFloat16, of(dst), of(src), m, &g, workers)
 }
 
 // Workers is the greatest number of goroutines that share a call, the calling
@@ -92,27 +94,17 @@ func only(workers []Workers) (Workers, error) {
 	return w, nil
 }
 
-// elements is the type of a tensor's elements.
-type elements uint8
-
-const (
-	float32s elements = iota
-	float64s
-	float16
-	bfloat16
-)
-
-// typeOf returns the elements of a T.
-func typeOf[T Float]() elements {
+// typeOf returns the type of a T.
+func typeOf[T Float]() mask.Type {
 	var x T
 	if unsafe.Sizeof(x) == 4 {
-		return float32s
+		return mask.Float32
 	}
-	return float64s
+	return mask.Float64
 }
 
-// size returns the bytes of an element.
-func (e elements) size() int { return int(0x2284 >> (4 * e) & 0xf) }
+// sizeOf returns the bytes of an element.
+func sizeOf(e mask.Type) int { return int(0x2284 >> (4 * e) & 0xf) }
 
 // vector is a slice whose type goes its own way, as elements.
 type vector struct {
@@ -124,7 +116,7 @@ func of[T Float | Half](s []T) vector { return vector{unsafe.Pointer(unsafe.Slic
 
 func slice[T any](v vector) []T { return unsafe.Slice((*T)(v.data), v.len) }
 
-func apply(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Geometry, workers []Workers) error {
+func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.Geometry, workers []Workers) error {
 	var w Workers
 	if len(workers) > 0 {
 		var err error
@@ -147,21 +139,52 @@ func apply(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Ge
 		return nil
 	}
 	n := g.Samples() * g.PaddedChannels()
-	if op == kernel.Scale && m.Factor() == 1 && m.CountKept() == n {
+	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
 		return run(kernel.Copy, e, dst, src, vector{}, g, w)
 	}
-	if m.Policy() == mask.Multiply {
-		op += kernel.Multiply - kernel.Scale
+	op, err := opOf(op, m)
+	if err != nil {
+		return err
 	}
-	if n*e.size() <= fewBytes && g.Len() <= fewElements && len(g.Axes()) <= 2 {
+	if op <= kernel.AddMultiply && n*sizeOf(e) <= fewBytes && g.Len() <= fewElements && len(g.Axes()) <= 2 {
 		return alone(op, e, dst, src, m, g)
 	}
-	buf := scratchOf(n * e.size())
+	entries := n
+	if m.Shifts() {
+		entries = 2 * n
+	}
+	buf := scratchOf(entries * sizeOf(e))
 	factors := vector{unsafe.Pointer(unsafe.SliceData(*buf)), n}
 	fill(e, factors, m, g)
-	err := run(op, e, dst, src, factors, g, w)
+	if m.Shifts() {
+		fillShifts(e, vector{unsafe.Add(factors.data, n*sizeOf(e)), n}, m, g)
+		factors.len = entries
+	}
+	err = run(op, e, dst, src, factors, g, w)
 	scratch.Put(buf)
 	return err
+}
+
+// opOf returns the kernel operation that a mask makes of Scale or Add.
+func opOf(op kernel.Op, m *mask.Mask) (kernel.Op, error) {
+	rule := m.Rule()
+	if rule == mask.Quotient {
+		if op == kernel.Add {
+			return kernel.AddDivide, nil
+		}
+		return kernel.Divide, nil
+	}
+	// A Gaussian factor that happens to be 0 drops nothing.
+	if m.Policy() == mask.Multiply || rule == mask.Gaussian && m.Rate() < 1 {
+		op += kernel.Multiply - kernel.Scale
+	}
+	if rule == mask.Alpha {
+		if op == kernel.Add || op == kernel.AddMultiply {
+			return op, errors.New("spatialdropout: AddTo with a mask of alpha dropout, want that of its Gradient")
+		}
+		op += kernel.Affine - kernel.Scale
+	}
+	return op, nil
 }
 
 // A call with so few factors, for so few elements, is all overhead: its factors
@@ -172,21 +195,35 @@ const (
 )
 
 // fill writes the factors of a mask.
-func fill(e elements, factors vector, m *mask.Mask, g *layout.Geometry) {
+func fill(e mask.Type, factors vector, m *mask.Mask, g *layout.Geometry) {
 	switch pitch := g.PaddedChannels(); e {
-	case float32s:
+	case mask.Float32:
 		mask.Factors(slice[float32](factors), m, pitch)
-	case float64s:
+	case mask.Float64:
 		mask.Factors(slice[float64](factors), m, pitch)
-	case float16:
+	case mask.Float16:
 		mask.FactorsF16(slice[uint16](factors), m, pitch)
-	case bfloat16:
+	case mask.BFloat16:
 		mask.FactorsBF16(slice[uint16](factors), m, pitch)
 	}
 }
 
+// fillShifts writes the shifts of a mask.
+func fillShifts(e mask.Type, shifts vector, m *mask.Mask, g *layout.Geometry) {
+	switch pitch := g.PaddedChannels(); e {
+	case mask.Float32:
+		mask.Shifts(slice[float32](shifts), m, pitch)
+	case mask.Float64:
+		mask.Shifts(slice[float64](shifts), m, pitch)
+	case mask.Float16:
+		mask.ShiftsF16(slice[uint16](shifts), m, pitch)
+	case mask.BFloat16:
+		mask.ShiftsBF16(slice[uint16](shifts), m, pitch)
+	}
+}
+
 // identity copies a tensor of geometry g, gaps of a view left out.
-func identity(e elements, dst, src vector, g *layout.Geometry, w Workers) error {
+func identity(e mask.Type, dst, src vector, g *layout.Geometry, w Workers) error {
 	if err := check(dst, src, g); err != nil {
 		return err
 	}
@@ -220,37 +257,37 @@ func loopsOf(g *layout.Geometry) []kernel.Loop {
 }
 
 // run does op on every element of g.
-func run(op kernel.Op, e elements, dst, src, factors vector, g *layout.Geometry, w Workers) error {
+func run(op kernel.Op, e mask.Type, dst, src, factors vector, g *layout.Geometry, w Workers) error {
 	loops := loopsOf(g)
 	switch e {
-	case float32s:
+	case mask.Float32:
 		return kernel.Run(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops, int(w))
-	case float64s:
+	case mask.Float64:
 		return kernel.Run(op, slice[float64](dst), slice[float64](src), slice[float64](factors), loops, int(w))
-	case float16:
+	case mask.Float16:
 		return kernel.RunF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops, int(w))
 	}
 	return kernel.RunBF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops, int(w))
 }
 
 // alone does op on planes or pixels with few factors, on the calling goroutine.
-func alone(op kernel.Op, e elements, dst, src vector, m *mask.Mask, g *layout.Geometry) error {
+func alone(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.Geometry) error {
 	loops := loopsOf(g)
 	var room [fewBytes / 8]uint64
 	pitch := g.PaddedChannels()
 	factors := vector{unsafe.Pointer(&room), g.Samples() * pitch}
 	switch e {
-	case float32s:
+	case mask.Float32:
 		f := slice[float32](factors)
 		mask.Factors(f, m, pitch)
 		return kernel.RunAlone(op, slice[float32](dst), slice[float32](src), f, loops)
-	case float64s:
+	case mask.Float64:
 		f := slice[float64](factors)
 		mask.Factors(f, m, pitch)
 		return kernel.RunAlone(op, slice[float64](dst), slice[float64](src), f, loops)
 	}
 	f := slice[uint16](factors)
-	if e == float16 {
+	if e == mask.Float16 {
 		mask.FactorsF16(f, m, pitch)
 		return kernel.RunAloneF16(op, slice[uint16](dst), slice[uint16](src), f, loops)
 	}

@@ -92,8 +92,8 @@ func TestSeedAndStepDetermineTheMask(t *testing.T) {
 	seen := make(map[string]point)
 	for _, seed := range []uint64{0, 1, 2, 1 << 32, 1<<32 + 1, math.MaxUint64} {
 		d := newDropout(t, 0.5, spatialdropout.WithSeed(seed))
-		if d.Seed() != seed || d.Rate() != 0.5 {
-			t.Errorf("seed %d and rate %v, want %d and 0.5", d.Seed(), d.Rate(), seed)
+		if d.Stream() != (mask.Philox{Seed: seed}) || d.Rate() != 0.5 {
+			t.Errorf("stream %v and rate %v, want seed %d and 0.5", d.Stream(), d.Rate(), seed)
 		}
 		for step := uint64(0); step < 5; step++ {
 			if d.Step() != step {

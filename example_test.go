@@ -282,7 +282,7 @@ func ExampleWithStep() {
 		log.Fatal(err)
 	}
 	first.Draw(geom)
-	resumed, err := spatialdropout.New(0.5, spatialdropout.WithSeed(first.Seed()), spatialdropout.WithStep(first.Step()))
+	resumed, err := spatialdropout.New(0.5, spatialdropout.WithState(first.State()))
 	if err != nil {
 		log.Fatal(err)
 	}

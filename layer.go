@@ -12,12 +12,13 @@ import (
 // uses it again. It starts in training. [NewLayer] makes one; a Layer serves one
 // goroutine at a time.
 type Layer[T Float | Half] struct {
-	elements elements
+	elements mask.Type
 	drop     *Dropout
 	mask     *mask.Mask // of the last Forward
 	spare    *mask.Mask // for the next one
 	workers  Workers
 	eval     bool
+	always   bool
 	last     pass
 }
 
@@ -38,15 +39,15 @@ func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 
 // NewLayerF16 is [NewLayer] for float16, see [ApplyF16].
 func NewLayerF16[T Half](rate float64, opts ...Option) (*Layer[T], error) {
-	return newLayer[T](float16, rate, opts)
+	return newLayer[T](mask.Float16, rate, opts)
 }
 
 // NewLayerBF16 is [NewLayer] for bfloat16, see [ApplyBF16].
 func NewLayerBF16[T Half](rate float64, opts ...Option) (*Layer[T], error) {
-	return newLayer[T](bfloat16, rate, opts)
+	return newLayer[T](mask.BFloat16, rate, opts)
 }
 
-func newLayer[T Float | Half](e elements, rate float64, opts []Option) (*Layer[T], error) {
+func newLayer[T Float | Half](e mask.Type, rate float64, opts []Option) (*Layer[T], error) {
 	c, err := configOf(opts)
 	if err != nil {
 		return nil, err
@@ -55,17 +56,19 @@ func newLayer[T Float | Half](e elements, rate float64, opts []Option) (*Layer[T
 	if err != nil {
 		return nil, err
 	}
-	return &Layer[T]{elements: e, drop: d, mask: new(mask.Mask), spare: new(mask.Mask), workers: c.workers}, nil
+	return &Layer[T]{elements: e, drop: d, mask: new(mask.Mask), spare: new(mask.Mask), workers: c.workers, always: c.always}, nil
 }
 
 // SetTraining switches between training and evaluation, from the next Forward
 // on.
 func (l *Layer[T]) SetTraining(training bool) { l.eval = !training }
 
-// Training reports whether the next Forward drops channels.
+// Training reports whether the layer is in training. [WithAlways] it drops channels
+// in evaluation, too.
 func (l *Layer[T]) Training() bool { return !l.eval }
 
-// Dropout returns what the layer draws with, to read its rate, seed and step.
+// Dropout returns what the layer draws with: its State is all that must be saved for
+// a run to go on, see [Dropout.Restore].
 func (l *Layer[T]) Dropout() *Dropout { return l.drop }
 
 // Mask returns the mask of the last Forward, nil if there was none or if it was
@@ -79,30 +82,49 @@ func (l *Layer[T]) Mask() *mask.Mask {
 }
 
 // Forward writes src with dropout to dst, which may be src: in training with a
-// new mask, in evaluation unchanged. Its errors are those of [Apply]. On an error
-// dst is untouched, no step is spent, and Backward still belongs to the Forward
-// before.
+// new mask, in evaluation unchanged or, where the scaling is [AtInference], times
+// 1−rate. Its errors are those of [Apply] and of [Dropout.DrawAt]. On an error dst is
+// untouched, no step is spent, and Backward still belongs to the Forward before.
 func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
-	if l.eval {
-		if err := identity(l.elements, of(dst), of(src), &g, l.workers); err != nil {
+	// Before a mask is drawn for a tensor that may not exist.
+	if err := check(of(dst), of(src), &g); err != nil {
+		return err
+	}
+	if l.eval && !l.always {
+		if err := l.evaluate(kernel.Scale, dst, src, &g); err != nil {
 			return err
 		}
 		l.last = evaluated
 		return nil
 	}
-	// Before a mask is drawn for a tensor that may not exist.
-	if err := check(of(dst), of(src), &g); err != nil {
+	at, next := l.drop.take(&g)
+	err := l.drop.drawAt(l.spare, &g, at)
+	if err == nil {
+		err = l.apply(kernel.Scale, dst, src, l.spare, &g)
+	}
+	if err != nil {
+		l.drop.gen.giveBack(at, next)
 		return err
 	}
-	step := l.drop.Step()
-	l.drop.drawAt(l.spare, g, step)
-	if err := l.apply(kernel.Scale, dst, src, l.spare, &g); err != nil {
-		return err
-	}
-	l.drop.step.Store(step + 1)
 	l.mask, l.spare = l.spare, l.mask
 	l.last = trained
 	return nil
+}
+
+// evaluate does op as evaluation does.
+func (l *Layer[T]) evaluate(op kernel.Op, dst, src []T, g *layout.Geometry) error {
+	if !l.drop.expect && op == kernel.Scale {
+		return identity(l.elements, of(dst), of(src), g, l.workers)
+	}
+	a := mask.Arithmetic{Policy: mask.Multiply}
+	rate := 0.0
+	if l.drop.expect {
+		a.Rule, rate = mask.Expectation, l.drop.Rate()
+	}
+	if err := l.spare.ResetArithmetic(g.Samples(), g.Channels(), rate, a); err != nil {
+		return err
+	}
+	return l.apply(op, dst, src, l.spare, g)
 }
 
 // Backward writes the gradient with respect to the last Forward's src to dst,
@@ -112,9 +134,12 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:
-		return l.apply(kernel.Scale, dst, src, l.mask, &g)
+		return l.apply(kernel.Scale, dst, src, l.mask.Gradient(), &g)
 	case evaluated:
-		return identity(l.elements, of(dst), of(src), &g, l.workers)
+		if err := check(of(dst), of(src), &g); err != nil {
+			return err
+		}
+		return l.evaluate(kernel.Scale, dst, src, &g)
 	}
 	return errBackward
 }
@@ -124,19 +149,17 @@ func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 func (l *Layer[T]) BackwardAddTo(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:
-		return l.apply(kernel.Add, dst, src, l.mask, &g)
+		return l.apply(kernel.Add, dst, src, l.mask.Gradient(), &g)
 	case evaluated:
 		if err := check(of(dst), of(src), &g); err != nil {
 			return err
 		}
-		if err := l.spare.Reset(g.Samples(), g.Channels(), 0, mask.Select); err != nil {
-			return err
-		}
-		return l.apply(kernel.Add, dst, src, l.spare, &g)
+		return l.evaluate(kernel.Add, dst, src, &g)
 	}
 	return errBackward
 }
 
+// apply does op with a mask.
 func (l *Layer[T]) apply(op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry) error {
 	return apply(op, l.elements, of(dst), of(src), m, g, []Workers{l.workers})
 }

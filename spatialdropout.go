@@ -9,106 +9,38 @@
 //
 // [New] makes a [Dropout], its Draw a mask of one bit a channel, and [Apply] or
 // [AddTo] use it, forward and backward. [Layer] wraps the three with a switch
-// between training and evaluation. Data are flat slices; package layout says how
+// between training and evaluation. [ApplyAt] needs no mask at all: it draws the same
+// one again from the place of its step. Data are flat slices; package layout says how
 // a tensor lies in them.
 //
 // The mask is a pure function of seed, step and the index n·C+c: the same for
-// every layout, type, CPU, number of workers and split of the batch. The
-// arithmetic is done by package kernel.
+// every layout, type, CPU, number of workers and split of the batch. With
+// [WithStream] it is the one that PyTorch, TensorFlow, JAX or Keras would draw, and
+// the arithmetic is theirs, bit for bit: see package mask. The arithmetic is done by
+// package kernel.
 package spatialdropout
 
 import (
-	"fmt"
-	"sync/atomic"
-
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// Dropout draws masks at one rate: the n-th Draw is step n of its random
-// stream. It is safe for many goroutines at once, each Draw is a step of its
-// own.
+// Dropout draws masks: the n-th Draw is step n of its random stream. It is safe for
+// many goroutines at once, each Draw is a step of its own.
 type Dropout struct {
-	stream mask.Philox
-	rate   float64
-	policy mask.Policy
-	offset uint64
-	step   atomic.Uint64
-}
-
-// Option sets what [New] and [NewLayer] leave at its default.
-type Option func(*config) error
-
-type config struct {
-	seed, step, offset uint64
-	policy             mask.Policy
-	workers            Workers
-}
-
-// WithSeed sets the seed of the random stream, 0 by default. The same seed, step
-// and channel give the same trial everywhere, also in two layers of one network:
-// give each a seed of its own, or they drop the same channels.
-func WithSeed(seed uint64) Option {
-	return func(c *config) error { c.seed = seed; return nil }
-}
-
-// WithStep sets the step of the first Draw, 0 by default, so that a resumed run
-// continues where it stopped: see [Dropout.Step].
-func WithStep(step uint64) Option {
-	return func(c *config) error { c.step = step; return nil }
-}
-
-// WithSampleOffset says that the samples drawn for are samples offset, offset+1,
-// … of a larger batch. Shards of a batch that agree on seed and step draw their
-// own rows of one mask. Where the offset changes from step to step, or a step is
-// to be drawn again, draw with [mask.Philox] itself: its Draw takes both.
-func WithSampleOffset(offset int) Option {
-	return func(c *config) error {
-		if offset < 0 {
-			return fmt.Errorf("spatialdropout: sample offset %d, want 0 or more", offset)
-		}
-		c.offset = uint64(offset)
-		return nil
-	}
-}
-
-// WithPolicy sets what becomes of the elements of a dropped channel:
-// [mask.Select] by default, [mask.Multiply] to equal PyTorch in NaNs and the
-// signs of zeros.
-func WithPolicy(p mask.Policy) Option {
-	return func(c *config) error {
-		if p > mask.Multiply {
-			return fmt.Errorf("spatialdropout: %v, want mask.Select or mask.Multiply", p)
-		}
-		c.policy = p
-		return nil
-	}
-}
-
-// WithWorkers sets how many goroutines a [Layer] may use, see [Workers]. It
-// means nothing to [New], since Apply and AddTo take the number themselves.
-func WithWorkers(workers Workers) Option {
-	return func(c *config) error {
-		if workers < 0 {
-			return fmt.Errorf("spatialdropout: %d workers, want 0 or more", workers)
-		}
-		c.workers = workers
-		return nil
-	}
-}
-
-func configOf(opts []Option) (config, error) {
-	var c config
-	for _, o := range opts {
-		if err := o(&c); err != nil {
-			return config{}, err
-		}
-	}
-	return c, nil
+	gen        *Generator
+	rate       float64
+	schedule   Schedule
+	arithmetic mask.Arithmetic
+	sharing    mask.Sharing
+	expect     bool // evaluation scales
+	offset     uint64
+	batch      uint64
 }
 
 // New returns a Dropout that drops channels with probability rate. It returns an
-// error unless rate is a number from 0 to 1, or if an option's value is wrong.
+// error unless rate is a number from 0 to 1, or if an option's value is wrong or
+// options contradict each other.
 func New(rate float64, opts ...Option) (*Dropout, error) {
 	c, err := configOf(opts)
 	if err != nil {
@@ -121,24 +53,52 @@ func newDropout(rate float64, c config) (*Dropout, error) {
 	if err := mask.CheckRate(rate); err != nil {
 		return nil, err
 	}
-	d := &Dropout{stream: mask.Philox{Seed: c.seed}, rate: rate, policy: c.policy, offset: c.offset}
-	d.step.Store(c.step)
-	return d, nil
+	gen, err := c.generator()
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.arithmetic(gen.stream)
+	if err != nil {
+		return nil, err
+	}
+	return &Dropout{
+		gen: gen, rate: rate, schedule: c.schedule, arithmetic: a, sharing: c.sharing, expect: c.scaling == AtInference,
+		offset: c.offset, batch: c.batch,
+	}, nil
 }
 
-// Rate returns the probability with which a channel is dropped.
-func (d *Dropout) Rate() float64 { return d.rate }
+// Rate returns the probability with which a channel is dropped, that of the next
+// Draw where there is a [Schedule].
+func (d *Dropout) Rate() float64 { return d.rateAt(d.Step()) }
 
-// Seed returns the seed of the random stream.
-func (d *Dropout) Seed() uint64 { return d.stream.Seed }
+func (d *Dropout) rateAt(step uint64) float64 {
+	if d.schedule != nil {
+		return d.schedule(d.rate, step)
+	}
+	return d.rate
+}
 
-// Step returns the step of the next Draw. With [WithStep] another Dropout
-// continues from here.
-func (d *Dropout) Step() uint64 { return d.step.Load() }
+// Stream returns the random stream.
+func (d *Dropout) Stream() mask.Stream { return d.gen.stream }
+
+// Step returns the step of the next Draw.
+func (d *Dropout) Step() uint64 { return d.gen.State().Step }
+
+// State returns where the random stream is, see [Generator.State]. With [WithState]
+// another Dropout continues from here.
+func (d *Dropout) State() State { return d.gen.State() }
+
+// Restore continues from a state, see [Generator.Restore].
+func (d *Dropout) Restore(s State) error { return d.gen.Restore(s) }
 
 // Draw decides over every channel of every sample of g and returns the outcome.
 // The next Draw is the next step of the stream. At rate 0 everything is kept and
 // at rate 1 nothing.
+//
+// Draw panics where [Dropout.DrawAt] returns an error. With the streams of package
+// mask and a schedule that keeps to numbers from 0 to 1 that is: if the geometry has
+// samples beyond those of [WithBatch], or if somebody else has drawn from the source of
+// a [mask.Source].
 func (d *Dropout) Draw(g layout.Geometry) *mask.Mask {
 	m := new(mask.Mask)
 	d.DrawInto(m, g)
@@ -148,13 +108,62 @@ func (d *Dropout) Draw(g layout.Geometry) *mask.Mask {
 // DrawInto is Draw into the memory of m, whatever it held before: it does not
 // allocate once m has been large enough.
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) {
-	d.drawAt(m, g, d.step.Add(1)-1)
-}
-
-func (d *Dropout) drawAt(m *mask.Mask, g layout.Geometry, step uint64) {
-	// A geometry counts its channels in an int and New has checked the rest.
-	if err := m.Reset(g.Samples(), g.Channels(), d.rate, d.policy); err != nil {
+	if err := d.drawAt(m, &g, d.Advance(g)); err != nil {
 		panic(err)
 	}
-	d.stream.Draw(m, step, d.offset)
+}
+
+// Advance takes the next step without drawing it and returns its place: for [ApplyAt]
+// and its relatives, which draw when they need to.
+func (d *Dropout) Advance(g layout.Geometry) mask.Place {
+	at, _ := d.take(&g)
+	return at
+}
+
+// take returns the place of the next draw, and that of the one after it.
+func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
+	d.gen.mu.Lock()
+	defer d.gen.mu.Unlock()
+	next = d.gen.place
+	at = next
+	at.Offset, at.Batch = d.offset, d.batch
+	// Of a tensor without elements frameworks draw nothing, even if it has channels.
+	if next.Step++; g.Len() > 0 {
+		next = mask.After(d.gen.stream, d.sharing, at, g.Samples(), g.Channels(), d.rateAt(at.Step))
+		next.Offset, next.Batch = 0, 0
+	}
+	d.gen.place = next
+	return at, next
+}
+
+// DrawAt decides over every channel of every sample of g as the Draw at this place
+// did or will do. It is an error if the place cannot be drawn, see [mask.Stream], or
+// if the schedule's rate is not a number from 0 to 1; m is as it was or, where only
+// the stream refuses, keeps all then.
+func (d *Dropout) DrawAt(m *mask.Mask, g layout.Geometry, at mask.Place) error {
+	return d.drawAt(m, &g, at)
+}
+
+func (d *Dropout) drawAt(m *mask.Mask, g *layout.Geometry, at mask.Place) error {
+	// A geometry counts its channels in an int: only a schedule's rate may be wrong.
+	if err := m.ResetArithmetic(g.Samples(), g.Channels(), d.rateAt(at.Step), d.arithmetic); err != nil {
+		return err
+	}
+	if d.arithmetic.Rule == mask.Gaussian {
+		d.gen.stream.(mask.Philox).DrawGaussian(m, at)
+		return nil
+	}
+	return mask.Draw(m, d.gen.stream, d.sharing, at)
+}
+
+// Gradient returns what draws the masks of the gradient at the same places: d itself,
+// or, with [WithAlpha], one whose masks are those of [mask.Mask.Gradient]. It shares
+// the steps of d.
+func (d *Dropout) Gradient() *Dropout {
+	if d.arithmetic.Rule != mask.Alpha {
+		return d
+	}
+	g := *d
+	g.arithmetic.Rule = mask.AlphaGradient
+	return &g
 }

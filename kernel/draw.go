@@ -100,3 +100,8 @@ func MersenneTwister(words, state *[624]uint32) {
 		words[i] = y
 	}
 }
+
+const (
+	Divide    = Scale
+	AddDivide = Add
+)

@@ -243,6 +243,19 @@ func (m *Mask) Identity() bool {
 	return m.CountKept() == m.samples*m.channels
 }
 
+// Gradient returns the mask that belongs to the gradient: m itself, or, of the rule
+// [Alpha], one with the same channels and the rule [AlphaGradient], which shares m's
+// memory.
+func (m *Mask) Gradient() *Mask {
+	if m.arithmetic.Rule != Alpha {
+		return m
+	}
+	g := *m
+	g.arithmetic.Rule = AlphaGradient
+	g.setNumbers()
+	return &g
+}
+
 // Divides reports whether [Factors] writes what elements are divided by.
 func (m *Mask) Divides() bool { return m.arithmetic.Rule == Quotient }
 

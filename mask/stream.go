@@ -22,6 +22,8 @@ type Stream interface {
 	After(at Place, samples, channels int, rate float64) Place
 	// Arithmetic is what goes with the stream unless the user wants something else.
 	Arithmetic() Arithmetic
+	// String names the stream and its seed: two streams of the same name draw alike.
+	String() string
 }
 
 // Place says where in a stream a draw is, and which samples of a batch it is for.

@@ -1,0 +1,60 @@
+package spatialdropout
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// Generator is a random stream and how far it has been drawn. Each [Dropout] has one
+// of its own, unless several share one [WithGenerator], as layers do that draw from
+// the global generator of a PyTorch program. It is safe for many goroutines at once.
+type Generator struct {
+	stream mask.Stream
+	mu     sync.Mutex
+	place  mask.Place // of the next draw
+}
+
+// NewGenerator returns a generator at the beginning of a stream.
+func NewGenerator(s mask.Stream) *Generator { return &Generator{stream: s} }
+
+// State is where a random stream is: all that a run must save to go on bit for bit.
+// It can be encoded as it is, with encoding/json for one.
+type State struct {
+	// Stream is the stream with its seed, as [mask.ParseStream] reads it.
+	Stream string `json:"stream"`
+	// Step is the step of the next draw.
+	Step uint64 `json:"step"`
+	// Cursor is how many numbers were taken, of a stream that is one long sequence.
+	Cursor uint64 `json:"cursor,omitempty"`
+}
+
+// State returns where the stream is.
+func (g *Generator) State() State {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return State{g.stream.String(), g.place.Step, g.place.Cursor}
+}
+
+// Restore makes the next draw what it would have been where the state was taken. It is
+// an error if that was another stream, or another seed of it.
+func (g *Generator) Restore(s State) error {
+	if have := g.stream.String(); s.Stream != have {
+		return fmt.Errorf("spatialdropout: a state of the stream %q, want one of %q", s.Stream, have)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.place = mask.Place{Step: s.Step, Cursor: s.Cursor}
+	return nil
+}
+
+// giveBack makes the place at the next one again, if no draw has come behind the one
+// that was taken there.
+func (g *Generator) giveBack(at, next mask.Place) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.place == next {
+		g.place = mask.Place{Step: at.Step, Cursor: at.Cursor}
+	}
+}

@@ -1,0 +1,132 @@
+// Package golden reads what other frameworks drew and computed, recorded by the
+// scripts in this directory. It is for tests alone.
+package golden
+
+import (
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+//go:embed *.json
+var files embed.FS
+
+// File is what one version of a framework gave.
+type File struct {
+	Name      string
+	Framework string
+	Versions  map[string]string
+	Cases     []Case // with data
+	Long      []Case // masks of many trials
+	Sequences []Case // calls of different shapes and rates that share a generator
+}
+
+// Case is a seed and calls that follow each other.
+type Case struct {
+	Stream, API string
+	Seed        any // a number or a list of them
+	Path        []any
+	Rate        float64
+	Dtype       string
+	Layout      string
+	Shape       []int
+	Jit         bool
+	X, DY       string
+	Trials      int
+	Calls       []Call
+}
+
+// Call is one of a case. In a sequence every call has a shape and a rate of its own.
+type Call struct {
+	Step         uint64
+	Mask, Bits   string
+	Y, DX        string
+	Training     *bool
+	Rate         float64
+	Dtype        string
+	Layout       string
+	Shape        []int
+	SampleOffset uint64
+}
+
+// Files returns all there is.
+func Files() ([]File, error) {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	var all []File
+	for _, e := range entries {
+		text, err := files.ReadFile(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		f := File{Name: e.Name()}
+		d := json.NewDecoder(strings.NewReader(string(text)))
+		d.UseNumber() // seeds of 64 bits
+		if err := d.Decode(&f); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+		if len(f.Cases)+len(f.Long)+len(f.Sequences) == 0 {
+			return nil, fmt.Errorf("%s holds nothing", e.Name())
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+// Of returns the stream of a case.
+func (c Case) Of() (mask.Stream, error) {
+	name := strings.TrimSuffix(c.Stream, "-original")
+	text := name + ":" + strings.ReplaceAll(strings.Trim(fmt.Sprint(c.Seed), "[]"), " ", ",")
+	if strings.HasSuffix(name, "tensorflow") && c.Dtype != "" {
+		text += "/" + c.Dtype
+	}
+	for _, p := range c.Path {
+		text += fmt.Sprint("/", p)
+	}
+	if name != c.Stream {
+		text += "/original"
+	}
+	return mask.ParseStream(text)
+}
+
+// Channels returns the samples and channels of a shape.
+func Channels(layout string, shape []int) (samples, channels int) {
+	return shape[strings.Index(layout, "N")], shape[strings.Index(layout, "C")]
+}
+
+// Text writes a mask as the files have it.
+func Text(m *mask.Mask) string {
+	var b strings.Builder
+	for n := range m.Samples() {
+		for c := range m.Channels() {
+			if m.Kept(n, c) {
+				b.WriteByte('1')
+			} else {
+				b.WriteByte('0')
+			}
+		}
+	}
+	return b.String()
+}
+
+// Want returns the mask of a call of so many trials.
+func (c Call) Want(trials int) (string, error) {
+	if c.Bits == "" {
+		return c.Mask, nil
+	}
+	bytes, err := hex.DecodeString(c.Bits)
+	if err != nil || len(bytes) != (trials+7)/8 {
+		return "", fmt.Errorf("%d bytes of %d trials, %v", len(bytes), trials, err)
+	}
+	var b strings.Builder
+	for i := range trials {
+		b.WriteByte('0' + bytes[i/8]>>(i%8)&1)
+	}
+	return b.String(), nil
+}

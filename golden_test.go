@@ -43,9 +43,9 @@ func elements[T number](t *testing.T, text string) []T {
 	return all
 }
 
-func testGolden[T number](t *testing.T, c golden.Case) {
+func testGolden[T number](t *testing.T, f golden.File, c golden.Case) {
 	k := kindOf[T]()
-	s, err := c.Of()
+	s, err := f.Of(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +113,13 @@ func TestOutputsAreThoseOfTheFrameworks(t *testing.T) {
 				}()
 				switch c.Dtype {
 				case "float32":
-					testGolden[float32](t, c)
+					testGolden[float32](t, f, c)
 				case "float64":
-					testGolden[float64](t, c)
+					testGolden[float64](t, f, c)
 				case "float16":
-					testGolden[float16](t, c)
+					testGolden[float16](t, f, c)
 				case "bfloat16":
-					testGolden[bfloat16](t, c)
+					testGolden[bfloat16](t, f, c)
 				default:
 					t.Fatalf("data of %q", c.Dtype)
 				}

@@ -121,13 +121,14 @@ func WithPolicy(p mask.Policy) Option {
 }
 
 // WithRule sets how the factor of a kept element is rounded, or that elements are
-// divided: [mask.Reciprocal], [mask.RoundedReciprocal] or [mask.Quotient]. By default
+// divided: [mask.Reciprocal], [mask.WideReciprocal], [mask.RoundedReciprocal] or
+// [mask.Quotient]. By default
 // it is what goes with the stream, Reciprocal with Philox. Quotient goes with
 // [mask.Select] only.
 func WithRule(r mask.Rule) Option {
 	return func(c *config) error {
 		if r > mask.Quotient {
-			return fmt.Errorf("spatialdropout: %v, want mask.Reciprocal, mask.RoundedReciprocal or mask.Quotient", r)
+			return fmt.Errorf("spatialdropout: %v, want mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal or mask.Quotient", r)
 		}
 		c.rule = &r
 		return nil

@@ -124,14 +124,15 @@ func (d *Dropout) Advance(g layout.Geometry) mask.Place {
 func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
-	next = d.gen.place
-	at = next
+	at = d.gen.place
 	at.Offset, at.Batch = d.offset, d.batch
-	// Of a tensor without elements frameworks draw nothing, even if it has channels.
-	if next.Step++; g.Len() > 0 {
-		next = mask.After(d.gen.stream, d.sharing, at, g.Samples(), g.Channels(), d.rateAt(at.Step))
-		next.Offset, next.Batch = 0, 0
+	part, samples := at, g.Samples()
+	if samples > 0 && g.Len() == 0 {
+		// Of feature maps without elements PyTorch draws none.
+		part.Offset, part.Batch, samples = 0, 0, 0
 	}
+	next = mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))
+	next.Offset, next.Batch = 0, 0
 	d.gen.place = next
 	return at, next
 }

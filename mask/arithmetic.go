@@ -36,9 +36,14 @@ type Rule uint8
 const (
 	// Reciprocal is x · fl(1/q): inverted dropout, ours and TensorFlow's.
 	Reciprocal Rule = iota
-	// RoundedReciprocal is x · fl(1/fl(q)), where the inner fl rounds halves to float32: PyTorch's.
+	// WideReciprocal is x · fl(1/fl(q)), where q is rounded to float32 if the data are
+	// halves: that of PyTorch from version 2 on.
+	WideReciprocal
+	// RoundedReciprocal is x · fl(1/fl(q)), where q is rounded to the data's type: what
+	// XLA makes of a Quotient when it compiles it, and PyTorch's before version 2.
 	RoundedReciprocal
-	// Quotient is x / fl(q), a true division: JAX's, Flax's and that of Keras on JAX.
+	// Quotient is x / fl(q), a true division: that of JAX, of Flax, and of Keras on JAX
+	// and on PyTorch.
 	Quotient
 	// Unscaled is x: for dropout whose evaluation scales, and for none at all.
 	Unscaled
@@ -62,7 +67,7 @@ const (
 // String returns the rule's name.
 func (r Rule) String() string {
 	if r < rules {
-		return [...]string{"Reciprocal", "RoundedReciprocal", "Quotient", "Unscaled", "Expectation", "Alpha", "AlphaGradient", "Gaussian"}[r]
+		return [...]string{"Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "Unscaled", "Expectation", "Alpha", "AlphaGradient", "Gaussian"}[r]
 	}
 	return fmt.Sprintf("Rule(%d)", uint8(r))
 }
@@ -158,35 +163,53 @@ func (r Rule) factor(q, rate float64) float64 {
 	return 1 / q
 }
 
-// roundedReciprocal returns what PyTorch's noise is for a kept channel: 1 divided by
-// q, which is a float64 only for float64 data and a float32 for all others.
-func roundedReciprocal(q float64) numbers {
+// wideReciprocal returns the factor of the rule of this name.
+func wideReciprocal(q float64) numbers {
 	f32 := 1 / float32(q)
 	return numbers{math.Float64bits(1 / q), math.Float32bits(f32), half(float64(f32), 10, 5), half(float64(f32), 7, 8)}
 }
 
-// alphaShifts returns what PyTorch's alpha dropout adds to kept and to dropped
-// elements: with noise m, 1 or 0, it computes ((m−1)·(αa) + αa·rate), rounding to
-// the type after each operation. The scalars αa and αa·rate are float64 for float64
-// data and float32 for all others.
-func alphaShifts(a, rate float64) (kept, dropped numbers) {
+// roundedReciprocal returns the factor of the rule of this name. A quotient of halves
+// that float32 rounds first comes to the same.
+func roundedReciprocal(q float64) numbers {
+	n := wideReciprocal(q)
+	n.f16 = half(float64(1/value(half(q, 10, 5), 10, 5)), 10, 5)
+	n.bf16 = half(float64(1/value(half(q, 7, 8), 7, 8)), 7, 8)
+	return n
+}
+
+// alphaNumbers returns what PyTorch's alpha dropout, with noise m of 1 or 0, multiplies
+// elements by, m·a, and what it adds to kept and to dropped ones, (m−1)·(αa) + αa·rate.
+// It rounds to the type after each operation. For halves a scalar is rounded to float32
+// before it is multiplied by, and to the half before it is added.
+func alphaNumbers(a, rate float64) (factor, kept, dropped numbers) {
 	s := float64(alpha * a)
 	b := float64(s * rate)
-	s32, b32 := float32(s), float32(b)
-	kept = numbers{math.Float64bits(b), math.Float32bits(b32), half(float64(b32), 10, 5), half(float64(b32), 7, 8)}
-	dropped = numbers{math.Float64bits(b - s), math.Float32bits(b32 - s32), shift16(s32, b32, 10, 5), shift16(s32, b32, 7, 8)}
-	return kept, dropped
+	factor, kept = once(a), once(b)
+	factor.f16, factor.bf16 = half(float64(float32(a)), 10, 5), half(float64(float32(a)), 7, 8)
+	dropped = numbers{math.Float64bits(b - s), math.Float32bits(float32(b) - float32(s)), minus(kept.f16, s, 10, 5), minus(kept.bf16, s, 7, 8)}
+	return factor, kept, dropped
 }
 
-// shift16 returns −s rounded to a half, plus b, rounded again.
-func shift16(s, b float32, fraction, exponent int) uint16 {
-	minus := half(float64(-s), fraction, exponent)
-	return half(float64(value(minus, fraction, exponent)+b), fraction, exponent)
+// minus returns a half less s, which is a float32 and then a half.
+func minus(bits uint16, s float64, fraction, exponent int) uint16 {
+	other := value(half(float64(float32(s)), fraction, exponent), fraction, exponent)
+	return half(float64(value(bits, fraction, exponent)-other), fraction, exponent)
 }
 
-// value returns a half, which is finite and normal, as float32.
+// value returns a half as float32.
 func value(bits uint16, fraction, exponent int) float32 {
-	sign, e := float64(1-int(bits>>15)*2), int(bits<<1>>1>>fraction)
-	digits := int(bits)&(1<<fraction-1) | 1<<fraction
-	return float32(sign * math.Ldexp(float64(digits), e-(1<<(exponent-1)-1)-fraction))
+	e, digits := int(bits<<1>>1>>fraction), int(bits)&(1<<fraction-1)
+	x := math.Inf(1)
+	switch bias := 1<<(exponent-1) - 1; e {
+	case 0:
+		x = math.Ldexp(float64(digits), 1-bias-fraction)
+	default:
+		x = math.Ldexp(float64(digits|1<<fraction), e-bias-fraction)
+	case 1<<exponent - 1:
+	}
+	if bits>>15 == 1 {
+		x = -x
+	}
+	return float32(x)
 }

@@ -1,7 +1,11 @@
 package mask
 
 import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -10,27 +14,26 @@ import (
 // shows of it.
 type Key [2]uint32
 
-// KeyOf returns jax.random.key(seed), of a seed as JAX takes it without 64-bit types
-// enabled: its lower 32 bits count.
-func KeyOf(seed int64) Key { return Key{0, uint32(seed)} }
+// KeyOf returns jax.random.key(seed). Unless JAX has been told to use 64-bit types,
+// only the lower 32 bits of a seed count: set x64 if it has.
+func KeyOf(seed int64, x64 bool) Key {
+	if x64 {
+		return Key{uint32(uint64(seed) >> 32), uint32(seed)}
+	}
+	return Key{0, uint32(seed)}
+}
 
 // FoldIn returns jax.random.fold_in(k, data).
-func (k Key) FoldIn(data uint32) Key { return k.hash(0, data) }
-
-// Split returns jax.random.split(k, n)[i], for any n above i.
-func (k Key) Split(i uint32) Key { return k.hash(0, i) }
-
-// hash returns Threefry2x32-20 of a counter.
-func (k Key) hash(x0, x1 uint32) Key {
-	x0, x1 = threefry2x32(k, x0, x1)
+func (k Key) FoldIn(data uint32) Key {
+	x0, x1 := threefry2x32(k, 0, data)
 	return Key{x0, x1}
 }
 
-// JAX is what jax.random.bernoulli(key, 1−rate, (n, c)) draws with 32-bit types, and
-// so what a layer on top of it draws: with the key of a step, trial i is the exclusive
-// or of the two words of Threefry2x32-20 with the 64-bit counter i, high half first. The
-// upper 23 bits of it make a uniform number, and the channel is kept if and only if that
-// is below 1−rate as a float32.
+// JAX is what jax.random.bernoulli(key, 1−rate, (n, c)) draws, and so what a layer on
+// top of it draws. With the key of a step, trial i takes both words of Threefry2x32-20
+// with the 64-bit counter i, high half first: their exclusive or, of which the upper 23
+// bits make a uniform number. The channel is kept if and only if that is below 1−rate as
+// a float32.
 //
 // The key of step 0 is Key itself, as in a single call with that key. Later steps, and
 // with Fold step 0 as well, draw with jax.random.fold_in(Key, step), as a training loop
@@ -38,27 +41,35 @@ func (k Key) hash(x0, x1 uint32) Key {
 type JAX struct {
 	Key  Key
 	Fold bool
+	// X64 draws as JAX does with jax_enable_x64: the two words are the halves of a
+	// number, high half first, of which the upper 52 bits are compared with 1−rate.
+	X64 bool
 	// Original draws as JAX does with jax_threefry_partitionable=False, the default
 	// before v0.5: the trials of a batch are cut into halves, and trial i of the first
 	// half and its counterpart in the second are the two words of the counter (i, i+half).
-	// So they depend on the size of the batch, see [Place.Batch].
+	// With X64 as well it is i and the size of the batch further on. So they depend on
+	// that size, see [Place.Batch].
 	Original bool
 }
 
 // String names the stream and its key, see [ParseStream].
 func (j JAX) String() string {
-	s := "jax:" + j.Key.String()
-	if j.Fold {
-		s += "/fold"
-	}
-	if j.Original {
-		s += "/original"
+	return "jax:" + j.Key.String() + flags(j.Fold, "/fold", j.X64, "/x64", j.Original, "/original")
+}
+
+// flags returns the texts of which the bool before is true.
+func flags(pairs ...any) string {
+	s := ""
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i].(bool) {
+			s += pairs[i+1].(string)
+		}
 	}
 	return s
 }
 
-// String returns the seed of which KeyOf makes k, or the two words of one that is none
-// of KeyOf's.
+// String returns the seed of which KeyOf makes k, or the two words of one that has a
+// high word.
 func (k Key) String() string {
 	if k[0] == 0 {
 		return fmt.Sprint(k[1])
@@ -66,26 +77,135 @@ func (k Key) String() string {
 	return fmt.Sprintf("%d,%d", k[0], k[1])
 }
 
-// Arithmetic is JAX's: a true division.
+// Arithmetic is JAX's: a true division. What is compiled as a whole is multiplied
+// instead, see [RoundedReciprocal].
 func (j JAX) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
 
 // Draw decides every channel of m anew. It is an error if the batch has too few samples
 // for the mask.
-func (j JAX) Draw(m *Mask, at Place) error { return m.drawThreefry(j.key(at.Step), j.Original, at) }
+func (j JAX) Draw(m *Mask, at Place) error {
+	return m.drawJAX(stepKey(j.Key, j.Fold, at.Step), j.X64, j.Original, at)
+}
 
-// key returns the key of a step.
-func (j JAX) key(step uint64) Key {
-	if step == 0 && !j.Fold {
-		return j.Key
+// stepKey returns the key of a step.
+func stepKey(k Key, fold bool, step uint64) Key {
+	if step == 0 && !fold {
+		return k
 	}
-	return j.Key.FoldIn(uint32(step))
+	return k.FoldIn(uint32(step))
 }
 
 // After returns the next step.
 func (j JAX) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// drawThreefry decides every channel of m as jax.random.bernoulli does.
-func (m *Mask) drawThreefry(key Key, original bool, at Place) error {
+// Linen is what flax.linen.Dropout draws where apply is given rngs={'dropout': key}: the
+// stream of [JAX] with the key of the step, into which the module's path and the number
+// of its draw are folded.
+type Linen struct {
+	Key  Key
+	Fold bool // see [JAX]
+	X64  bool // see [JAX]
+	// Path leads to the module, such as "Block_0", "Dropout_0"; it is empty for one that
+	// is applied itself.
+	Path []string
+	// Call says which draw of the module in one apply it is; 0 stands for 1, the first.
+	Call int
+}
+
+// String names the stream, its key and the module, see [ParseStream].
+func (l Linen) String() string {
+	s := "flax-linen:" + l.Key.String() + flags(l.Fold, "/fold", l.X64, "/x64", len(l.Path) > 0, "/path="+strings.Join(l.Path, "."))
+	if l.Call > 1 {
+		s += fmt.Sprintf("/call=%d", l.Call)
+	}
+	return s
+}
+
+// Arithmetic is JAX's, see [JAX.Arithmetic].
+func (l Linen) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
+
+// Draw decides every channel of m anew. It is an error if the batch has too few samples
+// for the mask.
+func (l Linen) Draw(m *Mask, at Place) error {
+	return m.drawJAX(stepKey(l.Key, l.Fold, at.Step).FoldIn(l.module()), l.X64, false, at)
+}
+
+// module returns what Linen folds in: the first 32 bits of the SHA-1 of the path's
+// names and the number of the call, in as few bytes as it takes.
+func (l Linen) module() uint32 {
+	text := []byte(strings.Join(l.Path, ""))
+	digits := binary.BigEndian.AppendUint64(nil, uint64(max(l.Call, 1)))
+	sum := sha1.Sum(append(text, bytes.TrimLeft(digits, "\x00")...))
+	return binary.BigEndian.Uint32(sum[:])
+}
+
+// After returns the next step.
+func (l Linen) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+
+// NNX is what flax.nnx.Dropout draws, made with rngs=nnx.Rngs(seed): the stream of [JAX]
+// with the key of the seed, into which are folded first which of the layers made from
+// these Rngs it is, from 0 on, and then how often it has drawn.
+//
+// Calls at the rates 0 and 1 do not count: [Place.Cursor] is how many there were.
+type NNX struct {
+	Key   Key
+	Layer uint32
+	X64   bool // see [JAX]
+}
+
+// String names the stream, its key and the layer, see [ParseStream].
+func (n NNX) String() string {
+	s := "flax-nnx:" + n.Key.String() + flags(n.X64, "/x64")
+	if n.Layer > 0 {
+		s += fmt.Sprintf("/layer=%d", n.Layer)
+	}
+	return s
+}
+
+// Arithmetic is JAX's, see [JAX.Arithmetic].
+func (n NNX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
+
+// Draw decides every channel of m anew. It is an error if the batch has too few samples
+// for the mask.
+func (n NNX) Draw(m *Mask, at Place) error {
+	return m.drawJAX(n.Key.FoldIn(n.Layer).FoldIn(uint32(at.calls())), n.X64, false, at)
+}
+
+// After returns the next step.
+func (n NNX) After(at Place, samples, channels int, rate float64) Place {
+	return at.nextCall(rate > 0 && rate < 1)
+}
+
+// KerasJAX is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the JAX
+// backend, made with seed=Seed: the stream of [JAX] with the key (Seed, calls).
+//
+// Calls at the rates 0 and 1 do not count: [Place.Cursor] is how many there were.
+type KerasJAX struct {
+	Seed uint32
+	X64  bool // see [JAX]
+}
+
+// String names the stream and its seed, see [ParseStream].
+func (k KerasJAX) String() string {
+	return fmt.Sprintf("keras-jax:%d", k.Seed) + flags(k.X64, "/x64")
+}
+
+// Arithmetic is JAX's, see [JAX.Arithmetic].
+func (k KerasJAX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
+
+// Draw decides every channel of m anew. It is an error if the batch has too few samples
+// for the mask.
+func (k KerasJAX) Draw(m *Mask, at Place) error {
+	return m.drawJAX(Key{k.Seed, uint32(at.calls())}, k.X64, false, at)
+}
+
+// After returns the next step.
+func (k KerasJAX) After(at Place, samples, channels int, rate float64) Place {
+	return at.nextCall(rate > 0 && rate < 1)
+}
+
+// drawJAX decides every channel of m as jax.random.bernoulli does.
+func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 	batch, err := at.batch(m.samples)
 	if err != nil {
 		return err
@@ -93,13 +213,32 @@ func (m *Mask) drawThreefry(key Key, original bool, at Place) error {
 	if m.settled() {
 		return nil
 	}
+	if x64 {
+		m.drawDoubles(key, original, batch*uint64(m.channels), at.first(m))
+		return nil
+	}
 	below := ceil(float64(float32(1-m.rate)), 23) << 9
 	if original && below < 1<<32 {
 		m.drawPairs(key, batch*uint64(m.channels), uint32(below), at.first(m))
 		return nil
 	}
-	m.drawWords(words{draw: kernel.Draw{Key: key, Shift: 0}, threefry: true, below: below}, at.first(m))
+	m.drawWords(words{draw: kernel.Draw{Key: key}, threefry: true, below: below}, at.first(m))
 	return nil
+}
+
+// drawDoubles decides the trials from first on of so many, by 52 bits each.
+func (m *Mask) drawDoubles(key Key, original bool, total, first uint64) {
+	threshold := ceil(1-m.rate, 52)
+	b := bitWriter{m: m}
+	for i, trials := first, m.samples*m.channels; trials > 0; i, trials = i+1, trials-1 {
+		x0, x1 := uint32(i>>32), uint32(i)
+		if original {
+			x0, x1 = uint32(i), uint32(i+total)
+		}
+		x0, x1 = threefry2x32(key, x0, x1)
+		b.add(((uint64(x0)<<32|uint64(x1))>>12 - threshold) >> 63)
+	}
+	b.flush()
 }
 
 // drawPairs decides the trials from first on of so many, two of which share a counter.
@@ -161,24 +300,3 @@ func threefry2x32(key Key, x0, x1 uint32) (uint32, uint32) {
 	}
 	return x0, x1
 }
-
-// KerasJAX is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on its JAX
-// backend, made with seed=Seed: the stream of [JAX] with the key (seed, step).
-type KerasJAX struct {
-	Seed uint32
-}
-
-// String names the stream and its seed, see [ParseStream].
-func (k KerasJAX) String() string { return fmt.Sprintf("keras-jax:%d", k.Seed) }
-
-// Arithmetic is JAX's, see [JAX.Arithmetic].
-func (k KerasJAX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
-
-// Draw decides every channel of m anew. It is an error if the batch has too few samples
-// for the mask.
-func (k KerasJAX) Draw(m *Mask, at Place) error {
-	return m.drawThreefry(Key{k.Seed, uint32(at.Step)}, false, at)
-}
-
-// After returns the next step.
-func (k KerasJAX) After(at Place, samples, channels int, rate float64) Place { return at.next() }

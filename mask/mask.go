@@ -116,12 +116,14 @@ func (m *Mask) setNumbers() {
 		return
 	}
 	switch m.arithmetic.Rule {
+	case WideReciprocal:
+		m.kept = wideReciprocal(q)
 	case RoundedReciprocal:
 		m.kept = roundedReciprocal(q)
 	case Quotient:
 		m.kept = once(q)
-	case Alpha:
-		m.keptShift, m.droppedShift = alphaShifts(m.factor, m.rate)
+	case Alpha, AlphaGradient:
+		m.kept, m.keptShift, m.droppedShift = alphaNumbers(m.factor, m.rate)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -17,69 +18,125 @@ func StreamNames() []string {
 	return names
 }
 
-// kinds is what ParseStream knows: how a stream's text is read. A seed is one or two
-// numbers; args are what stands between slashes behind it.
+// kinds is what ParseStream knows: how many numbers a seed may have, which options may
+// follow it, and what they make.
 var kinds = []struct {
-	name  string
-	seeds int // how many numbers a seed may have
-	of    func(seed []*big.Int, args []string) (Stream, error)
+	name    string
+	seeds   int
+	options string
+	of      func(seed []*big.Int, o options) (Stream, error)
 }{
-	{"philox", 1, func(s []*big.Int, args []string) (Stream, error) {
-		seed, err := uint64Of(s[0])
-		return Philox{seed}, orArgs(err, args)
+	{"philox", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+		seed, err := unsigned(s[0])
+		return Philox{seed}, err
 	}},
-	{"pytorch", 1, func(s []*big.Int, args []string) (Stream, error) {
+	{"pytorch", 1, "", func(s []*big.Int, _ options) (Stream, error) {
 		seed, err := torchSeed(s[0])
-		return &PyTorch{Seed: seed}, orArgs(err, args)
+		return &PyTorch{Seed: seed}, err
 	}},
-	{"pytorch-mkl", 1, func(s []*big.Int, args []string) (Stream, error) {
+	{"pytorch-mkl", 1, "", func(s []*big.Int, _ options) (Stream, error) {
 		seed, err := torchSeed(s[0])
-		return &PyTorchMKL{Seed: seed}, orArgs(err, args)
+		return &PyTorchMKL{Seed: seed}, err
 	}},
-	{"keras-torch", 1, func(s []*big.Int, args []string) (Stream, error) {
-		seed, err := within(s[0], 0, math.MaxUint32)
-		return KerasTorch{uint32(seed)}, orArgs(err, args)
+	{"keras-torch", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+		seed, err := within(s[0], math.MinInt32, math.MaxInt32)
+		return KerasTorch{int32(seed)}, err
 	}},
-	{"tensorflow", 2, tensorFlowOf},
-	{"keras-tensorflow", 1, tensorFlowOf},
-	{"jax", 2, func(s []*big.Int, args []string) (Stream, error) {
-		key, err := keyOf(s)
-		j := JAX{Key: key}
-		for len(args) > 0 && err == nil {
-			switch args[0] {
-			case "fold":
-				j.Fold = true
-			case "original":
-				j.Original = true
-			default:
-				err = fmt.Errorf("unexpected %q, want fold or original", args[0])
+	{"tensorflow", 2, "type", func(s []*big.Int, o options) (Stream, error) {
+		t := TensorFlow{Type: o.typ}
+		for i, n := range s {
+			var err error
+			if t.Seed[i], err = within(n, math.MinInt64, math.MaxInt64); err != nil {
+				return nil, err
 			}
-			args = args[1:]
 		}
-		return j, err
+		return t, nil
 	}},
-	{"keras-jax", 1, func(s []*big.Int, args []string) (Stream, error) {
+	{"keras-tensorflow", 1, "type", func(s []*big.Int, o options) (Stream, error) {
+		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
+		return KerasTensorFlow{seed, o.typ}, err
+	}},
+	{"jax", 2, "fold original x64", func(s []*big.Int, o options) (Stream, error) {
+		key, err := keyOf(s, o.x64)
+		return JAX{Key: key, Fold: o.fold, X64: o.x64, Original: o.original}, err
+	}},
+	{"flax-linen", 2, "fold x64 path call", func(s []*big.Int, o options) (Stream, error) {
+		key, err := keyOf(s, o.x64)
+		return Linen{Key: key, Fold: o.fold, X64: o.x64, Path: o.path, Call: int(o.call)}, err
+	}},
+	{"flax-nnx", 2, "x64 layer", func(s []*big.Int, o options) (Stream, error) {
+		key, err := keyOf(s, o.x64)
+		return NNX{Key: key, Layer: uint32(o.layer), X64: o.x64}, err
+	}},
+	{"keras-jax", 1, "x64", func(s []*big.Int, o options) (Stream, error) {
 		seed, err := within(s[0], 0, math.MaxUint32)
-		return KerasJAX{uint32(seed)}, orArgs(err, args)
+		return KerasJAX{uint32(seed), o.x64}, err
 	}},
-	{"onednn", 1, func(s []*big.Int, args []string) (Stream, error) {
+	{"onednn", 1, "", func(s []*big.Int, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt32, math.MaxUint32)
-		return OneDNN{uint32(seed)}, orArgs(err, args)
+		return OneDNN{uint32(seed)}, err
 	}},
 }
 
-// ParseStream returns the stream that a text describes, such as "pytorch:42": its name,
-// a colon and the seed as its framework's users write it; all streams of this package
-// but [Source] write it as their String. See the table in the package's documentation
-// for the names. Behind the seed may follow, each after a slash, a type for tensorflow
-// and keras-tensorflow ("tensorflow:1,0/float16"), and fold or original for jax. Without
-// a seed it is 0.
+// options are what may follow a seed.
+type options struct {
+	typ                 Type
+	fold, original, x64 bool
+	path                []string
+	call, layer         uint64
+}
+
+// set reads an option. It reports whether there is one of this name among those allowed.
+func (o *options) set(text, allowed string) (known bool, err error) {
+	name, value, _ := strings.Cut(text, "=")
+	for t := Type(0); t < types; t++ {
+		if text == t.String() {
+			o.typ, name = t, "type"
+		}
+	}
+	if !strings.Contains(" "+allowed+" ", " "+name+" ") || name == "" {
+		return false, nil
+	}
+	switch text {
+	case "fold":
+		o.fold = true
+	case "original":
+		o.original = true
+	case "x64":
+		o.x64 = true
+	default:
+		switch name {
+		case "path":
+			o.path = strings.Split(value, ".")
+		case "call":
+			if o.call, err = strconv.ParseUint(value, 10, 31); err != nil || o.call == 0 {
+				err = fmt.Errorf("call %q, want a number from 1 to 2³¹−1", value)
+			}
+		case "layer":
+			if o.layer, err = strconv.ParseUint(value, 10, 32); err != nil {
+				err = fmt.Errorf("layer %q, want a number from 0 to 2³²−1", value)
+			}
+		case "type":
+		default:
+			return false, nil // such as fold=1
+		}
+	}
+	return true, err
+}
+
+// ParseStream returns the stream that a text describes, such as "pytorch:42": its name, a
+// colon and the seed as its framework's users write it. All streams of this package but
+// [Source] write it as their String. Without a seed it is 0.
+//
+// Options may follow, each after a slash: a type ("tensorflow:1,0/float16"), fold,
+// original and x64 for those that have such a field ("jax:42/fold"), and path, call and
+// layer ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/layer=1"). A key of
+// JAX's may be written as its two words.
 //
 // An error says what was given and what was expected.
 func ParseStream(text string) (Stream, error) {
 	args := strings.Split(text, "/")
 	name, seed, given := strings.Cut(args[0], ":")
-	args = args[1:]
 	for _, k := range kinds {
 		if k.name != name {
 			continue
@@ -88,8 +145,11 @@ func ParseStream(text string) (Stream, error) {
 		if given {
 			numbers = nil
 			for _, s := range strings.Split(seed, ",") {
-				n, ok := new(big.Int).SetString(s, 0)
-				if !ok || len(s) > 100 {
+				n, ok := new(big.Int), false
+				if len(s) <= 100 {
+					n, ok = n.SetString(s, 0)
+				}
+				if !ok {
 					return nil, fmt.Errorf("mask: stream %q: seed %q, want a whole number", text, seed)
 				}
 				numbers = append(numbers, n)
@@ -98,21 +158,27 @@ func ParseStream(text string) (Stream, error) {
 		if len(numbers) > k.seeds {
 			return nil, fmt.Errorf("mask: stream %q: a seed of %d numbers, want %d at most", text, len(numbers), k.seeds)
 		}
-		s, err := k.of(numbers, args)
+		var o options
+		for _, arg := range args[1:] {
+			known, err := o.set(arg, k.options)
+			if !known {
+				want := "nothing"
+				if k.options != "" {
+					want = "one of " + strings.ReplaceAll(k.options, " ", ", ")
+				}
+				err = fmt.Errorf("%q behind the seed, want %s", arg, want)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("mask: stream %q: %w", text, err)
+			}
+		}
+		s, err := k.of(numbers, o)
 		if err != nil {
 			return nil, fmt.Errorf("mask: stream %q: %w", text, err)
 		}
 		return s, nil
 	}
 	return nil, fmt.Errorf("mask: stream %q, want one of %s", text, strings.Join(StreamNames(), ", "))
-}
-
-// orArgs returns err, or an error where there are arguments that a stream does not take.
-func orArgs(err error, args []string) error {
-	if err == nil && len(args) > 0 {
-		err = fmt.Errorf("unexpected %q behind the seed", args[0])
-	}
-	return err
 }
 
 // within returns a number that must lie within bounds.
@@ -123,7 +189,7 @@ func within(n *big.Int, low, high int64) (int64, error) {
 	return n.Int64(), nil
 }
 
-func uint64Of(n *big.Int) (uint64, error) {
+func unsigned(n *big.Int) (uint64, error) {
 	if !n.IsUint64() {
 		return 0, fmt.Errorf("seed %v, want a number from 0 to 2⁶⁴−1", n)
 	}
@@ -141,34 +207,11 @@ func torchSeed(n *big.Int) (uint64, error) {
 	return n.Uint64(), nil
 }
 
-// tensorFlowOf reads the seed of a stateless function, or of Keras where the second
-// number is missing.
-func tensorFlowOf(s []*big.Int, args []string) (Stream, error) {
-	var t TensorFlow
-	for i, n := range s {
-		if !n.IsInt64() {
-			return nil, fmt.Errorf("seed %v, want a number of 64 bits", n)
-		}
-		t.Seed[i] = n.Int64()
-	}
-	if len(args) > 0 {
-		for t.Type = 0; t.Type < types && t.Type.String() != args[0]; t.Type++ {
-		}
-		if t.Type == types {
-			return nil, fmt.Errorf("type %q, want float32, float64, float16 or bfloat16", args[0])
-		}
-		args = args[1:]
-	}
-	return t, orArgs(nil, args)
-}
-
 // keyOf returns the key of a seed, or of its two words.
-func keyOf(s []*big.Int) (Key, error) {
+func keyOf(s []*big.Int, x64 bool) (Key, error) {
 	if len(s) == 1 {
-		if !s[0].IsInt64() {
-			return Key{}, fmt.Errorf("seed %v, want a number of 64 bits", s[0])
-		}
-		return KeyOf(s[0].Int64()), nil
+		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
+		return KeyOf(seed, x64), err
 	}
 	var k Key
 	for i, n := range s {

@@ -23,9 +23,9 @@ type PyTorch struct {
 // String names the stream and its seed, see [ParseStream].
 func (p *PyTorch) String() string { return fmt.Sprintf("pytorch:%d", p.Seed) }
 
-// Arithmetic is PyTorch's: the product with a factor that was rounded twice, also
-// with 0.
-func (p *PyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, RoundedReciprocal} }
+// Arithmetic is that of PyTorch from version 2 on: the product with a factor that was
+// rounded twice, also with 0.
+func (p *PyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReciprocal} }
 
 // Draw decides every channel of m anew. It is an error if the batch has too few
 // samples for the mask.
@@ -161,8 +161,8 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	}
 	s := &p.sequence
 	s.mu.Lock()
-	s.seek(uint32(p.Seed), at.Cursor)
-	seed := s.words[at.Cursor%blockWords]
+	s.seek(uint32(p.Seed), at.calls())
+	seed := s.words[at.calls()%blockWords]
 	s.mu.Unlock()
 	x := uint64(seed % mcg31)
 	if x == 0 {
@@ -172,13 +172,9 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place one word further.
+// After returns the next step, which is one word further unless this one took none.
 func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
-	at.Step++
-	if samples > 0 && channels > 0 && rate > 0 && rate < 1 {
-		at.Cursor++
-	}
-	return at
+	return at.nextCall(samples > 0 && channels > 0 && rate > 0 && rate < 1)
 }
 
 const (
@@ -245,19 +241,23 @@ func (m *Mask) drawMCG31(x, threshold uint64) {
 	m.trim()
 }
 
-// KerasTorch is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on its
-// PyTorch backend and a CPU, made with seed=Seed: every call seeds mt19937 with the lower 32 bits of
-// Seed + step and takes a word a trial. A trial is kept if and only if the lowest 24
-// bits of its word, times 2⁻²⁴, are below 1−rate as a float32.
+// KerasTorch is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the
+// PyTorch backend and a CPU, made with seed=Seed: every call seeds mt19937 with
+// Seed + calls, of which the lower 32 bits count, and takes a word a trial. A trial is
+// kept if and only if the lowest 24 bits of its word, times 2⁻²⁴, are below 1−rate as a
+// float32.
+//
+// Calls at the rates 0 and 1 do not count: [Place.Cursor] is how many there were.
 type KerasTorch struct {
-	Seed uint32
+	Seed int32
 }
 
 // String names the stream and its seed, see [ParseStream].
 func (k KerasTorch) String() string { return fmt.Sprintf("keras-torch:%d", k.Seed) }
 
-// Arithmetic is PyTorch's, see [PyTorch.Arithmetic].
-func (k KerasTorch) Arithmetic() Arithmetic { return (*PyTorch)(nil).Arithmetic() }
+// Arithmetic is that of Keras on PyTorch: a true division. Of halves it is not Keras's,
+// which divides by a float32.
+func (k KerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
 
 // Draw decides every channel of m anew.
 func (k KerasTorch) Draw(m *Mask, at Place) error {
@@ -265,7 +265,7 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 		return nil
 	}
 	var g mersenne
-	g.seed(k.Seed + uint32(at.Step))
+	g.seed(uint32(k.Seed) + uint32(at.calls()))
 	threshold := uint32(ceil(float64(float32(1-m.rate)), 24))
 	first := at.first(m)
 	for block := first / blockWords; block > 0; block-- {
@@ -283,4 +283,6 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 }
 
 // After returns the next step.
-func (k KerasTorch) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+func (k KerasTorch) After(at Place, samples, channels int, rate float64) Place {
+	return at.nextCall(rate > 0 && rate < 1)
+}

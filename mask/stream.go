@@ -31,8 +31,9 @@ type Stream interface {
 type Place struct {
 	// Step is the number of the draw.
 	Step uint64
-	// Cursor is how many numbers earlier draws have taken from a stream that is
-	// one long sequence. Other streams leave it at 0.
+	// Cursor is what else a stream must know of the draws before this one. Of a stream
+	// that is one long sequence it is how many numbers they took; of one in which some
+	// calls do not count, how many those were. Others leave it at 0.
 	Cursor uint64
 	// Offset is the index of the mask's first sample in the batch, so that the
 	// shards of a batch draw their own rows of one mask.
@@ -57,6 +58,18 @@ func (p Place) next() Place {
 	p.Step++
 	return p
 }
+
+// nextCall is After where a step is a call, and only some count.
+func (p Place) nextCall(counts bool) Place {
+	p.Step++
+	if !counts {
+		p.Cursor++
+	}
+	return p
+}
+
+// calls returns how many of the steps before counted.
+func (p Place) calls() uint64 { return p.Step - p.Cursor }
 
 // first returns the index of a mask's first trial in the batch, modulo 2⁶⁴.
 func (p Place) first(m *Mask) uint64 { return p.Offset * uint64(m.channels) }

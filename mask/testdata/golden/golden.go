@@ -20,6 +20,7 @@ type File struct {
 	Name      string
 	Framework string
 	Versions  map[string]string
+	Script    string
 	Cases     []Case // with data
 	Long      []Case // masks of many trials
 	Sequences []Case // calls of different shapes and rates that share a generator
@@ -29,7 +30,10 @@ type File struct {
 type Case struct {
 	Stream, API string
 	Seed        any // a number or a list of them
-	Path        []any
+	X64, Fold   bool
+	Path        []string // of a module of Flax Linen
+	Counter     int      // which of its draws it is
+	Layer       int      // of Flax NNX
 	Rate        float64
 	Dtype       string
 	Layout      string
@@ -42,15 +46,14 @@ type Case struct {
 
 // Call is one of a case. In a sequence every call has a shape and a rate of its own.
 type Call struct {
-	Step         uint64
-	Mask, Bits   string
-	Y, DX        string
-	Training     *bool
-	Rate         float64
-	Dtype        string
-	Layout       string
-	Shape        []int
-	SampleOffset uint64
+	Step       uint64
+	Mask, Bits string
+	Y, DX      string
+	Training   *bool
+	Rate       float64
+	Dtype      string
+	Layout     string
+	Shape      []int
 }
 
 // Files returns all there is.
@@ -80,17 +83,26 @@ func Files() ([]File, error) {
 }
 
 // Of returns the stream of a case.
-func (c Case) Of() (mask.Stream, error) {
+func (f File) Of(c Case) (mask.Stream, error) {
 	name := strings.TrimSuffix(c.Stream, "-original")
 	text := name + ":" + strings.ReplaceAll(strings.Trim(fmt.Sprint(c.Seed), "[]"), " ", ",")
 	if strings.HasSuffix(name, "tensorflow") && c.Dtype != "" {
 		text += "/" + c.Dtype
 	}
-	for _, p := range c.Path {
-		text += fmt.Sprint("/", p)
-	}
-	if name != c.Stream {
-		text += "/original"
+	for _, o := range []struct {
+		text string
+		set  bool
+	}{
+		{"/x64", c.X64 || strings.HasSuffix(f.Script, "--x64")},
+		{"/fold", c.Fold},
+		{"/original", name != c.Stream},
+		{"/path=" + strings.Join(c.Path, "."), len(c.Path) > 0},
+		{fmt.Sprint("/call=", c.Counter), c.Counter > 0},
+		{fmt.Sprint("/layer=", c.Layer), c.Layer > 0},
+	} {
+		if o.set {
+			text += o.text
+		}
 	}
 	return mask.ParseStream(text)
 }

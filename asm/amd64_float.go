@@ -85,20 +85,20 @@ func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, 
 	}
 	switch {
 	case h.touch && p.tier.masks:
-		set.mul(p.Context, factor, value, maskTouch, value)
+		p.operation(set)(p.Context, factor, value, maskTouch, value)
 		if h.choose {
 			set.movZ(p.Context, value, maskKeep, value)
 		}
 	case h.touch:
-		set.mul(p.Context, factor, value, other)
+		p.operation(set)(p.Context, factor, value, other)
 		if h.choose {
 			set.and(p.Context, keep, other, other)
 		}
 		set.blend(p.Context, p.vec(regTouch, w), other, value, value)
 	case h.choose && !p.sum() && p.tier.masks:
-		set.mulZ(p.Context, from, factor, keep, value)
+		p.scaleZ(set, from, factor, keep, value)
 	default:
-		set.mul(p.Context, from, factor, value)
+		p.scale(set, from, factor, value)
 		switch {
 		case h.choose && p.sum():
 			// Where the factor is 0, what is added to takes the place of the sum.
@@ -135,6 +135,43 @@ func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, 
 		}
 	}
 	p.store(value, dst, w)
+}
+
+// operation returns the instruction that multiplies a register by a factor or
+// divides it. The factor is its first operand.
+func (p *program) operation(set instructionSet) func(*build.Context, ...operand.Op) {
+	if p.divide {
+		return set.div
+	}
+	return set.mul
+}
+
+// scale multiplies x, which may be in memory, by a factor or divides it.
+func (p *program) scale(set instructionSet, x operand.Op, factor, to reg.Register) {
+	if p.divide {
+		set.div(p.Context, factor, p.dividend(set, x, to), to)
+		return
+	}
+	set.mul(p.Context, x, factor, to)
+}
+
+// scaleZ does what scale does in the lanes of a mask, the others become 0.
+func (p *program) scaleZ(set instructionSet, x operand.Op, factor, mask, to reg.Register) {
+	if p.divide {
+		set.divZ(p.Context, factor, p.dividend(set, x, to), mask, to)
+		return
+	}
+	set.mulZ(p.Context, x, factor, mask, to)
+}
+
+// dividend returns a register with x, to if it is not in one: only a divisor may
+// be in memory.
+func (p *program) dividend(set instructionSet, x operand.Op, to reg.Register) operand.Op {
+	if _, ok := x.(operand.Mem); !ok {
+		return x
+	}
+	set.mov(p.Context, x, to)
+	return to
 }
 
 func (p *program) load(from operand.Mem, to reg.Register, w piece) {
@@ -179,10 +216,11 @@ func (w piece) vector() bool { return w.mask == nil && w.bytes >= 16 }
 
 // instructionSet is what floats of a size need of AVX2 and AVX-512.
 type instructionSet struct {
-	mov, mul, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
+	mov, mul, div, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
 
 	movZ  func(c *build.Context, from, mask, to operand.Op)
 	mulZ  func(c *build.Context, x, y, mask, to operand.Op)
+	divZ  func(c *build.Context, by, x, mask, to operand.Op)
 	blend func(c *build.Context, choice, yes, no, to operand.Op)
 }
 
@@ -190,23 +228,27 @@ var instructions = map[string]instructionSet{
 	"F32": {
 		mov:       (*build.Context).VMOVUPS,
 		mul:       (*build.Context).VMULPS,
+		div:       (*build.Context).VDIVPS,
 		add:       (*build.Context).VADDPS,
 		and:       (*build.Context).VANDPS,
 		cmp:       (*build.Context).VCMPPS,
 		broadcast: (*build.Context).VBROADCASTSS,
 		movZ:      (*build.Context).VMOVUPS_Z,
 		mulZ:      (*build.Context).VMULPS_Z,
+		divZ:      (*build.Context).VDIVPS_Z,
 		blend:     (*build.Context).VBLENDVPS,
 	},
 	"F64": {
 		mov:       (*build.Context).VMOVUPD,
 		mul:       (*build.Context).VMULPD,
+		div:       (*build.Context).VDIVPD,
 		add:       (*build.Context).VADDPD,
 		and:       (*build.Context).VANDPD,
 		cmp:       (*build.Context).VCMPPD,
 		broadcast: (*build.Context).VBROADCASTSD,
 		movZ:      (*build.Context).VMOVUPD_Z,
 		mulZ:      (*build.Context).VMULPD_Z,
+		divZ:      (*build.Context).VDIVPD_Z,
 		blend:     (*build.Context).VBLENDVPD,
 	},
 }

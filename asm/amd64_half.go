@@ -126,7 +126,7 @@ func (p *program) halfValue(dst, src operand.Mem, h how, w piece) reg.Register {
 	}
 	halves := []int{regLow, regHigh}[:p.wides(w)]
 	for i, x := range halves {
-		p.VMULPS(p.wide(factors[i], w), p.wide(x, w), p.wide(x, w))
+		p.operation(instructions["F32"])(p.Context, p.wide(factors[i], w), p.wide(x, w), p.wide(x, w))
 	}
 	if p.sum() {
 		addend := [2]int{regFactorLow, regFactorHigh}

@@ -21,6 +21,13 @@ const lineBytes = 64
 // third.
 //
 // Prefetching the first lines of the planes that come next lost 3 %.
+//
+// A division is no slower than memory. Past the cache, 103 MB of float32 and float64
+// are divided 1.5 to 1.9 times as fast as with ordinary stores and halves 1.0 to
+// 1.25 times; where half of the planes are dropped, four strands add 1.2 to 1.3
+// times to that, of halves 1.4 to 1.5 times, in place 1.1 to 1.5 times, and to sums
+// 1.0 to 1.3 times. With nothing dropped they cost halves 5 to 18 % (planes of
+// 56×56, rows of 256 channels, Zen 4).
 const strands = 4
 
 // aheadBytes is how far ahead of its loads a strand of halves is prefetched: with
@@ -75,7 +82,7 @@ func (p *program) braids() {
 		values := []int{0, 1, 2, 3, 4, 5, 6, 8} // 7 holds a factor
 		for i := range to {
 			for v := range line {
-				set.mul(p.Context, operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: v * p.tier.width}, p.vec(planes[i], p.whole()), p.vec(values[i*line+v], p.whole()))
+				p.scale(set, operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: v * p.tier.width}, p.vec(planes[i], p.whole()), p.vec(values[i*line+v], p.whole()))
 			}
 		}
 		for i := range to {
@@ -194,10 +201,10 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 		for v := range line {
 			value, factor, src := p.vec(z*line+v, whole), p.vec(factors+v, whole), zone(p.src, z, v*p.tier.width)
 			if p.choose && p.tier.masks {
-				set.mulZ(p.Context, src, factor, keep(v), value)
+				p.scaleZ(set, src, factor, keep(v), value)
 				continue
 			}
-			set.mul(p.Context, src, factor, value)
+			p.scale(set, src, factor, value)
 			if p.choose {
 				set.and(p.Context, keep(v), value, value)
 			}

@@ -40,7 +40,7 @@ func arm64Program(tier string) (*ir.File, error) {
 		p.Doc = p.doc(tier)
 		if tier == arm64FP16Tier {
 			// float32 has more than twice as many digits: to round to it first, as others
-			// do, changes no product and no sum.
+			// do, changes no product, no quotient and no sum.
 			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
 			p.half = false
 		}
@@ -126,7 +126,7 @@ func (p *neon) emit() error {
 	case !p.choose && p.sums():
 		p.longPlanes()
 	default:
-		p.ins("CMP", imm(shortBytes/p.size), x(xLength))
+		p.ins("CMP", imm(p.short()), x(xLength))
 		p.jump("BHI", "long")
 		if p.sums() {
 			p.shortPlanes("short", false)
@@ -144,7 +144,7 @@ func (p *neon) emit() error {
 	return nil
 }
 
-// sums reports whether the operation has a sum behind its product: then no
+// sums reports whether the operation has a sum behind its product or quotient: then no
 // factor leaves dst as it is but the 0 of those that choose.
 func (p *neon) sums() bool { return p.add || p.affine }
 
@@ -176,7 +176,7 @@ func (p *neon) rows() {
 	p.sweep("row", func(w width) {
 		p.load(vFactor, xRow, w)
 		p.load(vValue, xSrc, w)
-		p.arithmetic(fmul, vValue, vValue, vFactor, w)
+		p.arithmetic(p.operation(), vValue, vValue, vFactor, w)
 		switch {
 		case p.add:
 			p.peek(vOther, xDst, w)
@@ -223,7 +223,7 @@ func (p *neon) longPlanes() {
 	p.plane()
 	p.sweep("kept", func(w width) {
 		p.load(vValue, xSrc, w)
-		p.arithmetic(fmul, vValue, vValue, vPlane, w)
+		p.arithmetic(p.operation(), vValue, vValue, vPlane, w)
 		switch {
 		case p.add:
 			p.peek(vOther, xDst, w)
@@ -320,7 +320,7 @@ func (p *neon) shortPlanes(label string, keep bool) {
 	}
 	p.sweep(label, func(w width) {
 		p.load(vOther, xSrc, w)
-		p.arithmetic(fmul, vValue, vOther, vPlane, w)
+		p.arithmetic(p.operation(), vValue, vOther, vPlane, w)
 		switch {
 		case p.add:
 			p.peek(vOther, xDst, w)
@@ -360,9 +360,17 @@ func (p *neon) otherwise(v, other, mask int) {
 	}
 }
 
-// arithmetic sets w bytes of registers from d on to the product or the sum of
-// those from a and from b on, rounded to the type of the elements. b may be vPlane
-// or vShift.
+// operation is what is done with an element and its factor.
+func (p *neon) operation() encoding {
+	if p.divide {
+		return fdiv
+	}
+	return fmul
+}
+
+// arithmetic sets w bytes of registers from d on to the product, the quotient or
+// the sum of those from a and from b on, rounded to the type of the elements. b may
+// be vPlane or vShift.
 func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
 	each := 1
 	if b == vPlane || b == vShift {

@@ -7,6 +7,7 @@ import "fmt"
 type op struct {
 	name   string // as in the kernel's name
 	op     string // constant of package kernel
+	divide bool   // X / F instead of X·F
 	add    bool   // Y + X·F instead of X·F
 	affine bool   // X·F + S instead of X·F
 	choose bool   // F = 0 drops the element: +0, or Y as it was, or S
@@ -35,12 +36,15 @@ var (
 	ops = []op{
 		{name: "scale", op: "Scale", choose: true},
 		{name: "multiply", op: "Multiply"},
+		{name: "divide", op: "Divide", divide: true, choose: true},
 		{name: "add", op: "Add", add: true, choose: true},
 		{name: "addMultiply", op: "AddMultiply", add: true},
+		{name: "addDivide", op: "AddDivide", divide: true, add: true, choose: true},
 		{name: "affine", op: "Affine", affine: true, choose: true},
 		{name: "affineMultiply", op: "AffineMultiply", affine: true},
 		{name: "streamScale", op: "Scale", choose: true, stream: true},
 		{name: "streamMultiply", op: "Multiply", stream: true},
+		{name: "streamDivide", op: "Divide", divide: true, choose: true, stream: true},
 	}
 	shapes = []shape{
 		{name: "Planes"},
@@ -57,6 +61,9 @@ var (
 		{name: "multiply", op: "Multiply"},
 		{name: "streamMultiply", op: "Multiply", stream: true},
 		{name: "addMultiply", op: "AddMultiply", add: true},
+		{name: "divide", op: "Divide", divide: true},
+		{name: "streamDivide", op: "Divide", divide: true, stream: true},
+		{name: "addDivide", op: "AddDivide", divide: true, add: true},
 	}
 	braidShape = shape{name: "Braid", braid: true}
 )
@@ -111,13 +118,20 @@ func (k kernel) extra() string {
 // for and its exact semantics.
 func (k kernel) doc(tier string) []string {
 	name := k.name() + tier
+	verb, result, sign := "multiplies", "product", "*"
+	if k.divide {
+		verb, result, sign = "divides", "quotient", "/"
+	}
 	if k.braid {
-		lines := []string{name + " multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
+		lines := []string{name + " " + verb + " four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
 		if k.add {
-			lines = append(lines, "The products are added to dst, rounded separately.")
+			lines = append(lines, "The "+result+"s are added to dst, rounded separately.")
+		}
+		if k.divide {
+			lines = append(lines, "No factor may be 0.")
 		}
 		if k.stream {
-			lines = append(lines, "The products, too, are written past the cache.")
+			lines = append(lines, "The "+result+"s, too, are written past the cache.")
 		}
 		return lines
 	}
@@ -125,7 +139,7 @@ func (k kernel) doc(tier string) []string {
 	if k.pixels {
 		factor = "i"
 	}
-	element, value := "dst[p*length+i]", "src[p*length+i] * factors["+factor+"]"
+	element, value := "dst[p*length+i]", "src[p*length+i] "+sign+" factors["+factor+"]"
 	switch {
 	case k.add:
 		value = element + " + " + value
@@ -144,7 +158,7 @@ func (k kernel) doc(tier string) []string {
 	}
 	switch {
 	case k.add && k.choose:
-		lines = append(lines, "where a factor 0 leaves dst as it is, and product and sum are rounded separately.")
+		lines = append(lines, "where a factor 0 leaves dst as it is, and "+result+" and sum are rounded separately.")
 	case k.affine && k.choose:
 		lines = append(lines, "where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.")
 	case k.add, k.affine:

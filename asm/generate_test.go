@@ -47,17 +47,29 @@ const armFP16 = `
   28:	4e5a1442 	fadd	v2.8h, v2.8h, v26.8h
   2c:	4e5a1463 	fadd	v3.8h, v3.8h, v26.8h
   30:	6e441c00 	fmul	v0.8h, v0.8h, v4.8h
-  34:	6e451c21 	fmul	v1.8h, v1.8h, v5.8h
-  38:	6e461c42 	fmul	v2.8h, v2.8h, v6.8h
-  3c:	6e471c63 	fmul	v3.8h, v3.8h, v7.8h
-  40:	6e581c00 	fmul	v0.8h, v0.8h, v24.8h
-  44:	6e581c21 	fmul	v1.8h, v1.8h, v24.8h
-  48:	6e581c42 	fmul	v2.8h, v2.8h, v24.8h
-  4c:	6e581c63 	fmul	v3.8h, v3.8h, v24.8h
-  50:	6e581e00 	fmul	v0.8h, v16.8h, v24.8h
-  54:	6e581e21 	fmul	v1.8h, v17.8h, v24.8h
-  58:	6e581e42 	fmul	v2.8h, v18.8h, v24.8h
-  5c:	6e581e63 	fmul	v3.8h, v19.8h, v24.8h
+  34:	6e443c00 	fdiv	v0.8h, v0.8h, v4.8h
+  38:	6e451c21 	fmul	v1.8h, v1.8h, v5.8h
+  3c:	6e453c21 	fdiv	v1.8h, v1.8h, v5.8h
+  40:	6e461c42 	fmul	v2.8h, v2.8h, v6.8h
+  44:	6e463c42 	fdiv	v2.8h, v2.8h, v6.8h
+  48:	6e471c63 	fmul	v3.8h, v3.8h, v7.8h
+  4c:	6e473c63 	fdiv	v3.8h, v3.8h, v7.8h
+  50:	6e581c00 	fmul	v0.8h, v0.8h, v24.8h
+  54:	6e581c21 	fmul	v1.8h, v1.8h, v24.8h
+  58:	6e581c42 	fmul	v2.8h, v2.8h, v24.8h
+  5c:	6e581c63 	fmul	v3.8h, v3.8h, v24.8h
+  60:	6e581e00 	fmul	v0.8h, v16.8h, v24.8h
+  64:	6e581e21 	fmul	v1.8h, v17.8h, v24.8h
+  68:	6e581e42 	fmul	v2.8h, v18.8h, v24.8h
+  6c:	6e581e63 	fmul	v3.8h, v19.8h, v24.8h
+  70:	6e583c00 	fdiv	v0.8h, v0.8h, v24.8h
+  74:	6e583c21 	fdiv	v1.8h, v1.8h, v24.8h
+  78:	6e583c42 	fdiv	v2.8h, v2.8h, v24.8h
+  7c:	6e583c63 	fdiv	v3.8h, v3.8h, v24.8h
+  80:	6e583e00 	fdiv	v0.8h, v16.8h, v24.8h
+  84:	6e583e21 	fdiv	v1.8h, v17.8h, v24.8h
+  88:	6e583e42 	fdiv	v2.8h, v18.8h, v24.8h
+  8c:	6e583e63 	fdiv	v3.8h, v19.8h, v24.8h
 `
 
 // arm64Words returns the hand-encoded instructions of an assembly file and what
@@ -200,6 +212,29 @@ func TestKernelsStayWithinTheirTier(t *testing.T) {
 			// Braids clear past the cache even where they do not stream.
 			if strings.Contains(body, "VMOVNT") != (strings.HasPrefix(kernel, "stream") || strings.Contains(kernel, "Braid")) {
 				t.Errorf("%s has streaming stores and not the name, or the name and no such store", kernel)
+			}
+		}
+	}
+}
+
+// TestDivisionsAreDivisions looks for products, and estimates of reciprocals, where
+// a quotient is promised: it is not always their result.
+func TestDivisionsAreDivisions(t *testing.T) {
+	files, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	divisions := regexp.MustCompile(`\b(VDIVP[SD]|fdiv)\b`)
+	others := regexp.MustCompile(`\b(VMULP[SD]|VRCP\w+|VF\w*M(ADD|SUB)\w+|fmul|frecp\w|fml[as]|VFML[AS])\b`)
+	for name, file := range files {
+		if !strings.HasSuffix(name, ".s") || name == "fence_amd64.s" {
+			continue
+		}
+		for _, body := range strings.Split(string(file), "\nTEXT ·")[1:] {
+			kernel := body[:strings.Index(body, "(")]
+			want := strings.Contains(strings.ToLower(kernel), "divide")
+			if divides, multiplies := divisions.MatchString(body), others.MatchString(body); divides != want || multiplies == want {
+				t.Errorf("%s divides %v and multiplies %v", kernel, divides, multiplies)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.
 		cases[c.Name(op, "Pixels")+" of many channels"] = func() { c.CallPixels(op, dst, src, many, many) }
 	}
 	loops := []kernel.Loop{{Size: 4096, Stride: 3}, {Size: 3, Stride: 1, Factor: 1}}
-	for _, op := range []kernel.Op{kernel.Scale, kernel.Affine} {
+	for _, op := range []kernel.Op{kernel.Scale, kernel.Divide, kernel.Affine} {
 		factors := append([]T(nil), few...)
 		if shifts(op) {
 			factors = append(factors, few...)
@@ -75,6 +75,14 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 		"AffineMultiplyPixelsF16 of an array": func() {
 			var y, x [6]uint16
 			kernel.AffineMultiplyPixelsF16(y[:], x[:], []uint16{0x4000, 0}, []uint16{0, 0x4000})
+		},
+		"DividePlanes of an array": func() {
+			var y, x [6]float32
+			kernel.DividePlanes(y[:], x[:], []float32{2, 0}, 3)
+		},
+		"AddDividePixelsF16 of an array": func() {
+			var y, x [6]uint16
+			kernel.AddDividePixelsF16(y[:], x[:], []uint16{0x4000, 0})
 		},
 		"RunAlone of an array": func() {
 			var y, x [6]float32

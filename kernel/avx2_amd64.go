@@ -228,6 +228,118 @@ func multiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int,
 //go:noescape
 func multiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
+// dividePlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// dividePlanesF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// dividePlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+//
+//go:noescape
+func dividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// dividePixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+//
+//go:noescape
+func dividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// dividePixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func dividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func dividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPlanesF32AVX2 is the loop
 //
 //	for p := range count {
@@ -443,6 +555,114 @@ func addMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count i
 //
 //go:noescape
 func addMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// addDividePlanesF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addDividePlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addDividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addDividePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// addDividePixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addDividePixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addDividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // affinePlanesF32AVX2 is the loop
 //
@@ -892,6 +1112,122 @@ func streamMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, coun
 //go:noescape
 func streamMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
+// streamDividePlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// streamDividePlanesF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// streamDividePlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamDividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamDividePlanesBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+//
+//go:noescape
+func streamDividePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamDividePixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// streamDividePixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// streamDividePixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamDividePixelsBF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+//
+//go:noescape
+func streamDividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // multiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
@@ -959,3 +1295,83 @@ func addMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *
 //
 //go:noescape
 func addMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// divideBraidF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+//
+//go:noescape
+func divideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+
+// divideBraidF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+//
+//go:noescape
+func divideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+
+// divideBraidF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+//
+//go:noescape
+func divideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// divideBraidBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+//
+//go:noescape
+func divideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// streamDivideBraidF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+// The quotients, too, are written past the cache.
+//
+//go:noescape
+func streamDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+
+// streamDivideBraidF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+// The quotients, too, are written past the cache.
+//
+//go:noescape
+func streamDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+
+// streamDivideBraidF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+// The quotients, too, are written past the cache.
+//
+//go:noescape
+func streamDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// streamDivideBraidBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// No factor may be 0.
+// The quotients, too, are written past the cache.
+//
+//go:noescape
+func streamDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// addDivideBraidF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The quotients are added to dst, rounded separately.
+// No factor may be 0.
+//
+//go:noescape
+func addDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+
+// addDivideBraidF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The quotients are added to dst, rounded separately.
+// No factor may be 0.
+//
+//go:noescape
+func addDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+
+// addDivideBraidF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The quotients are added to dst, rounded separately.
+// No factor may be 0.
+//
+//go:noescape
+func addDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+
+// addDivideBraidBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// The quotients are added to dst, rounded separately.
+// No factor may be 0.
+//
+//go:noescape
+func addDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

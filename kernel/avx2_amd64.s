@@ -6612,6 +6612,3573 @@ lanesBelow2:
 	VZEROUPPER
 	RET
 
+// func dividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·dividePlanesF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+32
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
+
+apart:
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	MOVL         (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+32
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Y0
+	VDIVPS     Y12, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R10), Y1
+	VDIVPS     Y12, Y1, Y1
+	VANDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R10), Y2
+	VDIVPS     Y12, Y2, Y2
+	VANDPS     Y15, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R10), Y3
+	VDIVPS     Y12, Y3, Y3
+	VANDPS     Y15, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R10
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+16, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Y0
+	VDIVPS     Y12, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R10), Y1
+	VDIVPS     Y12, Y1, Y1
+	VANDPS     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R10
+
+apartBelow64:
+	TESTQ   $+8, DI
+	JZ      apartBelow32
+	VMOVUPS (R10), Y0
+	VDIVPS  Y12, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R10
+
+apartBelow32:
+	TESTQ   $+4, DI
+	JZ      apartBelow16
+	VMOVUPS (R10), X0
+	VDIVPS  X12, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R10
+
+apartBelow16:
+	TESTQ  $+2, DI
+	JZ     apartBelow8
+	VMOVSD (R10), X0
+	VDIVPS X12, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R10
+
+apartBelow8:
+	TESTQ  $+1, DI
+	JZ     apartBelow4
+	VMOVSS (R10), X0
+	VDIVPS X12, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R10
+
+apartBelow4:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVQ         $0x000000003f800000, DI
+	VMOVQ        DI, X14
+	VBROADCASTSS X14, Y14
+
+short:
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	VCMPPS       $0x04, Y14, Y12, Y7
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+32
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, Y8
+	VANDPS    Y15, Y8, Y8
+	VBLENDVPS Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VDIVPS    Y12, Y1, Y9
+	VANDPS    Y15, Y9, Y9
+	VBLENDVPS Y7, Y9, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(CX), Y2
+	VDIVPS    Y12, Y2, Y10
+	VANDPS    Y15, Y10, Y10
+	VBLENDVPS Y7, Y10, Y2, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(CX), Y3
+	VDIVPS    Y12, Y3, Y11
+	VANDPS    Y15, Y11, Y11
+	VBLENDVPS Y7, Y11, Y3, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+16, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, Y8
+	VANDPS    Y15, Y8, Y8
+	VBLENDVPS Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VDIVPS    Y12, Y1, Y9
+	VANDPS    Y15, Y9, Y9
+	VBLENDVPS Y7, Y9, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, Y8
+	VANDPS    Y15, Y8, Y8
+	VBLENDVPS Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+4, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X0
+	VDIVPS    X12, X0, X8
+	VANDPS    X15, X8, X8
+	VBLENDVPS X7, X8, X0, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+2, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VDIVPS    X12, X0, X8
+	VANDPS    X15, X8, X8
+	VBLENDVPS X7, X8, X0, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+1, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X0
+	VDIVPS    X12, X0, X8
+	VANDPS    X15, X8, X8
+	VBLENDVPS X7, X8, X0, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+
+plane:
+	MOVL (DX), R8
+	CMPQ AX, CX
+	JNE  changed
+	CMPL R8, $0x3f800000
+	JE   skip
+
+changed:
+	ADDL         R8, R8
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y0
+	VDIVPS     Y12, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX), Y1
+	VDIVPS     Y12, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(CX), Y2
+	VDIVPS     Y12, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(CX), Y3
+	VDIVPS     Y12, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y0
+	VDIVPS     Y12, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(CX), Y1
+	VDIVPS     Y12, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+16, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+8, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·dividePlanesF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+16
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
+
+apart:
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	MOVQ         (DX), DI
+	MOVQ         CX, R10
+	ADDQ         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+16
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPD    (R10), Y0
+	VDIVPD     Y12, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPD    32(R10), Y1
+	VDIVPD     Y12, Y1, Y1
+	VANDPD     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPD    64(R10), Y2
+	VDIVPD     Y12, Y2, Y2
+	VANDPD     Y15, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPD    96(R10), Y3
+	VDIVPD     Y12, Y3, Y3
+	VANDPD     Y15, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R10
+	SUBQ       $+16, DI
+	CMPQ       DI, $+16
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+8, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPD    (R10), Y0
+	VDIVPD     Y12, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPD    32(R10), Y1
+	VDIVPD     Y12, Y1, Y1
+	VANDPD     Y15, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R10
+
+apartBelow64:
+	TESTQ   $+4, DI
+	JZ      apartBelow32
+	VMOVUPD (R10), Y0
+	VDIVPD  Y12, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R10
+
+apartBelow32:
+	TESTQ   $+2, DI
+	JZ      apartBelow16
+	VMOVUPD (R10), X0
+	VDIVPD  X12, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R10
+
+apartBelow16:
+	TESTQ  $+1, DI
+	JZ     apartBelow8
+	VMOVSD (R10), X0
+	VDIVPD X12, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R10
+
+apartBelow8:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVQ         $0x3ff0000000000000, DI
+	VMOVQ        DI, X14
+	VBROADCASTSD X14, Y14
+
+short:
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	VCMPPD       $0x04, Y14, Y12, Y7
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+16
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y0
+	VDIVPD    Y12, Y0, Y8
+	VANDPD    Y15, Y8, Y8
+	VBLENDVPD Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VDIVPD    Y12, Y1, Y9
+	VANDPD    Y15, Y9, Y9
+	VBLENDVPD Y7, Y9, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(CX), Y2
+	VDIVPD    Y12, Y2, Y10
+	VANDPD    Y15, Y10, Y10
+	VBLENDVPD Y7, Y10, Y2, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(CX), Y3
+	VDIVPD    Y12, Y3, Y11
+	VANDPD    Y15, Y11, Y11
+	VBLENDVPD Y7, Y11, Y3, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+8, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y0
+	VDIVPD    Y12, Y0, Y8
+	VANDPD    Y15, Y8, Y8
+	VBLENDVPD Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VDIVPD    Y12, Y1, Y9
+	VANDPD    Y15, Y9, Y9
+	VBLENDVPD Y7, Y9, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y0
+	VDIVPD    Y12, Y0, Y8
+	VANDPD    Y15, Y8, Y8
+	VBLENDVPD Y7, Y8, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+2, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X0
+	VDIVPD    X12, X0, X8
+	VANDPD    X15, X8, X8
+	VBLENDVPD X7, X8, X0, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+1, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VDIVPD    X12, X0, X8
+	VANDPD    X15, X8, X8
+	VBLENDVPD X7, X8, X0, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+plane:
+	MOVQ (DX), R8
+	CMPQ AX, CX
+	JNE  changed
+	MOVQ $0x3ff0000000000000, R9
+	CMPQ R8, R9
+	JE   skip
+
+changed:
+	ADDQ         R8, R8
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPD    (CX), Y0
+	VDIVPD     Y12, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPD    32(CX), Y1
+	VDIVPD     Y12, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPD    64(CX), Y2
+	VDIVPD     Y12, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPD    96(CX), Y3
+	VDIVPD     Y12, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPD    (CX), Y0
+	VDIVPD     Y12, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPD    32(CX), Y1
+	VDIVPD     Y12, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+8, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
+TEXT ·dividePlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+64
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x01, R9
+
+apart:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   16(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(R10), Y0
+	VCVTPH2PS   48(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(R10), Y0
+	VCVTPH2PS   80(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(R10), Y0
+	VCVTPH2PS   112(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R10
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         apartTurn
+
+apartHalf:
+	TESTQ       $+32, DI
+	JZ          apartBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   16(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(R10), Y0
+	VCVTPH2PS   48(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, R10
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   16(R10), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, R10
+
+apartBelow32:
+	TESTQ     $+8, DI
+	JZ        apartBelow16
+	VCVTPH2PS (R10), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, R10
+
+apartBelow16:
+	TESTQ     $+4, DI
+	JZ        apartBelow8
+	VCVTPH2PS (R10), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, R10
+
+apartBelow8:
+	TESTQ     $+2, DI
+	JZ        apartBelow4
+	VMOVSS    (R10), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, R10
+
+apartBelow4:
+	TESTQ     $+1, DI
+	JZ        apartBelow2
+	VPINSRW   $0x00, (R10), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, R10
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003c00, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Y14
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	VPCMPEQW     Y4, Y14, Y7
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          shortTurn
+
+shortHalf:
+	TESTQ        $+32, DI
+	JZ           shortBelow64
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+shortBelow64:
+	TESTQ        $+16, DI
+	JZ           shortBelow32
+	VMOVUPS      (CX), Y5
+	VEXTRACTI128 $0x01, Y5, X1
+	VCVTPH2PS    X1, Y1
+	VCVTPH2PS    X5, Y0
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y15, Y4
+	VPBLENDVB    Y7, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VCVTPH2PS X5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VCVTPH2PS X5, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VCVTPH2PS X5, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VCVTPH2PS X5, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003c00
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	PREFETCHT0  512(AX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·dividePlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+64
+	JHI          long
+	CMPQ         AX, CX
+	JEQ          inPlace
+	LEAQ         zeros<>+0(SB), R8
+	MOVQ         BX, R9
+	SHLQ         $0x01, R9
+
+apart:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R10), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R10), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R10
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+32, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y15, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R10
+
+apartBelow64:
+	TESTQ    $+16, DI
+	JZ       apartBelow32
+	VMOVUPS  (R10), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R10
+
+apartBelow32:
+	TESTQ    $+8, DI
+	JZ       apartBelow16
+	VMOVUPS  (R10), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, R10
+
+apartBelow16:
+	TESTQ    $+4, DI
+	JZ       apartBelow8
+	VMOVSD   (R10), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, R10
+
+apartBelow8:
+	TESTQ    $+2, DI
+	JZ       apartBelow4
+	VMOVSS   (R10), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, R10
+
+apartBelow4:
+	TESTQ    $+1, DI
+	JZ       apartBelow2
+	VPINSRW  $0x00, (R10), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, R10
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003f80, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Y14
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	VPCMPEQW     Y4, Y14, Y7
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+32, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y5
+	VPAND     Y5, Y11, Y1
+	VPSLLD    $0x10, Y5, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y15, Y4
+	VPBLENDVB Y7, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X5
+	VPAND     X5, X11, X1
+	VPSLLD    $0x10, X5, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X15, X4
+	VPBLENDVB X7, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003f80
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	VMOVUPS    Y13, 64(AX)
+	VMOVUPS    Y13, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y13, (AX)
+	VMOVUPS    Y13, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·dividePixelsF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y8
+	VCMPPS     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R11), Y9
+	VCMPPS     $0x04, Y13, Y9, Y11
+	VMOVUPS    (CX), Y0
+	VDIVPS     Y8, Y0, Y0
+	VANDPS     Y10, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VDIVPS     Y9, Y1, Y1
+	VANDPS     Y11, Y1, Y1
+	VMOVUPS    (CX)(R9*1), Y2
+	VDIVPS     Y8, Y2, Y2
+	VANDPS     Y10, Y2, Y2
+	VMOVUPS    32(CX)(R9*1), Y3
+	VDIVPS     Y9, Y3, Y3
+	VANDPS     Y11, Y3, Y3
+	VMOVUPS    (CX)(R9*2), Y4
+	VDIVPS     Y8, Y4, Y4
+	VANDPS     Y10, Y4, Y4
+	VMOVUPS    32(CX)(R9*2), Y5
+	VDIVPS     Y9, Y5, Y5
+	VANDPS     Y11, Y5, Y5
+	VMOVUPS    (CX)(DI*1), Y6
+	VDIVPS     Y8, Y6, Y6
+	VANDPS     Y10, Y6, Y6
+	VMOVUPS    32(CX)(DI*1), Y7
+	VDIVPS     Y9, Y7, Y7
+	VANDPS     Y11, Y7, Y7
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, (AX)(R9*1)
+	VMOVUPS    Y3, 32(AX)(R9*1)
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    Y5, 32(AX)(R9*2)
+	VMOVUPS    Y6, (AX)(DI*1)
+	VMOVUPS    Y7, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y8
+	VCMPPS     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R8), Y9
+	VCMPPS     $0x04, Y13, Y9, Y11
+	VMOVUPS    (CX), Y0
+	VDIVPS     Y8, Y0, Y0
+	VANDPS     Y10, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VDIVPS     Y9, Y1, Y1
+	VANDPS     Y11, Y1, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+16, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (CX), Y0
+	VDIVPS     Y4, Y0, Y0
+	VCMPPS     $0x04, Y13, Y4, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(CX), Y1
+	VDIVPS     Y5, Y1, Y1
+	VCMPPS     $0x04, Y13, Y5, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(CX), Y2
+	VDIVPS     Y6, Y2, Y2
+	VCMPPS     $0x04, Y13, Y6, Y10
+	VANDPS     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(CX), Y3
+	VDIVPS     Y7, Y3, Y3
+	VCMPPS     $0x04, Y13, Y7, Y11
+	VANDPS     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+16, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (CX), Y0
+	VDIVPS     Y4, Y0, Y0
+	VCMPPS     $0x04, Y13, Y4, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(CX), Y1
+	VDIVPS     Y5, Y1, Y1
+	VCMPPS     $0x04, Y13, Y5, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+lanesBelow64:
+	TESTQ   $+8, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
+	VMOVUPS (CX), Y0
+	VDIVPS  Y4, Y0, Y0
+	VCMPPS  $0x04, Y13, Y4, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+
+lanesBelow32:
+	TESTQ   $+4, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
+	VMOVUPS (CX), X0
+	VDIVPS  X4, X0, X0
+	VCMPPS  $0x04, X13, X4, X8
+	VANDPS  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+lanesBelow16:
+	TESTQ  $+2, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
+	VMOVSD (CX), X0
+	VDIVPS X4, X0, X0
+	VCMPPS $0x04, X13, X4, X8
+	VANDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+lanesBelow8:
+	TESTQ  $+1, DI
+	JZ     lanesBelow4
+	VMOVSS (R8), X4
+	VMOVSS (CX), X0
+	VDIVPS X4, X0, X0
+	VCMPPS $0x04, X13, X4, X8
+	VANDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R8
+
+lanesBelow4:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·dividePixelsF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y8
+	VCMPPD     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R11), Y9
+	VCMPPD     $0x04, Y13, Y9, Y11
+	VMOVUPD    (CX), Y0
+	VDIVPD     Y8, Y0, Y0
+	VANDPD     Y10, Y0, Y0
+	VMOVUPD    32(CX), Y1
+	VDIVPD     Y9, Y1, Y1
+	VANDPD     Y11, Y1, Y1
+	VMOVUPD    (CX)(R9*1), Y2
+	VDIVPD     Y8, Y2, Y2
+	VANDPD     Y10, Y2, Y2
+	VMOVUPD    32(CX)(R9*1), Y3
+	VDIVPD     Y9, Y3, Y3
+	VANDPD     Y11, Y3, Y3
+	VMOVUPD    (CX)(R9*2), Y4
+	VDIVPD     Y8, Y4, Y4
+	VANDPD     Y10, Y4, Y4
+	VMOVUPD    32(CX)(R9*2), Y5
+	VDIVPD     Y9, Y5, Y5
+	VANDPD     Y11, Y5, Y5
+	VMOVUPD    (CX)(DI*1), Y6
+	VDIVPD     Y8, Y6, Y6
+	VANDPD     Y10, Y6, Y6
+	VMOVUPD    32(CX)(DI*1), Y7
+	VDIVPD     Y9, Y7, Y7
+	VANDPD     Y11, Y7, Y7
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    Y2, (AX)(R9*1)
+	VMOVUPS    Y3, 32(AX)(R9*1)
+	VMOVUPS    Y4, (AX)(R9*2)
+	VMOVUPS    Y5, 32(AX)(R9*2)
+	VMOVUPS    Y6, (AX)(DI*1)
+	VMOVUPS    Y7, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+8, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y8
+	VCMPPD     $0x04, Y13, Y8, Y10
+	VMOVUPS    32(R8), Y9
+	VCMPPD     $0x04, Y13, Y9, Y11
+	VMOVUPD    (CX), Y0
+	VDIVPD     Y8, Y0, Y0
+	VANDPD     Y10, Y0, Y0
+	VMOVUPD    32(CX), Y1
+	VDIVPD     Y9, Y1, Y1
+	VANDPD     Y11, Y1, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+8, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+16
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VMOVUPD    (CX), Y0
+	VDIVPD     Y4, Y0, Y0
+	VCMPPD     $0x04, Y13, Y4, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMOVUPD    32(CX), Y1
+	VDIVPD     Y5, Y1, Y1
+	VCMPPD     $0x04, Y13, Y5, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R8), Y6
+	VMOVUPD    64(CX), Y2
+	VDIVPD     Y6, Y2, Y2
+	VCMPPD     $0x04, Y13, Y6, Y10
+	VANDPD     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R8), Y7
+	VMOVUPD    96(CX), Y3
+	VDIVPD     Y7, Y3, Y3
+	VCMPPD     $0x04, Y13, Y7, Y11
+	VANDPD     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, DI
+	CMPQ       DI, $+16
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+8, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VMOVUPD    (CX), Y0
+	VDIVPD     Y4, Y0, Y0
+	VCMPPD     $0x04, Y13, Y4, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R8), Y5
+	VMOVUPD    32(CX), Y1
+	VDIVPD     Y5, Y1, Y1
+	VCMPPD     $0x04, Y13, Y5, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+lanesBelow64:
+	TESTQ   $+4, DI
+	JZ      lanesBelow32
+	VMOVUPS (R8), Y4
+	VMOVUPD (CX), Y0
+	VDIVPD  Y4, Y0, Y0
+	VCMPPD  $0x04, Y13, Y4, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+
+lanesBelow32:
+	TESTQ   $+2, DI
+	JZ      lanesBelow16
+	VMOVUPS (R8), X4
+	VMOVUPD (CX), X0
+	VDIVPD  X4, X0, X0
+	VCMPPD  $0x04, X13, X4, X8
+	VANDPD  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+lanesBelow16:
+	TESTQ  $+1, DI
+	JZ     lanesBelow8
+	VMOVSD (R8), X4
+	VMOVSD (CX), X0
+	VDIVPD X4, X0, X0
+	VCMPPD $0x04, X13, X4, X8
+	VANDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+lanesBelow8:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·dividePixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	TESTQ  $+31, BX
+	JNZ    row
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   512(AX)(R9*1)
+	PREFETCHT0   512(AX)(R9*2)
+	PREFETCHT0   512(AX)(DI*1)
+	VMOVUPS      (R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VCVTPH2PS    (CX)(R9*1), Y0
+	VCVTPH2PS    16(CX)(R9*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y12
+	VCVTPH2PS    (CX)(R9*2), Y0
+	VCVTPH2PS    16(CX)(R9*2), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y14
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VCVTPH2PS    16(CX)(DI*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y15
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y12, (AX)(R9*1)
+	VMOVUPS      Y14, (AX)(R9*2)
+	VMOVUPS      Y15, (AX)(DI*1)
+	VMOVUPS      32(R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VCVTPH2PS    32(CX)(R9*1), Y0
+	VCVTPH2PS    48(CX)(R9*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y12
+	VCVTPH2PS    32(CX)(R9*2), Y0
+	VCVTPH2PS    48(CX)(R9*2), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y14
+	VCVTPH2PS    32(CX)(DI*1), Y0
+	VCVTPH2PS    48(CX)(DI*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y15
+	VMOVUPS      Y5, 32(AX)
+	VMOVUPS      Y12, 32(AX)(R9*1)
+	VMOVUPS      Y14, 32(AX)(R9*2)
+	VMOVUPS      Y15, 32(AX)(DI*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	JNZ          zonesLine
+	DECQ         R8
+	JNZ          zones
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, DI
+	JNZ          singleLine
+	DECQ         SI
+	JNZ          single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, DI
+	JZ           lanesBelow64
+	PREFETCHT0   512(AX)
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+lanesBelow64:
+	TESTQ        $+16, DI
+	JZ           lanesBelow32
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VCVTPH2PS X4, Y2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·dividePixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	TESTQ        $+31, BX
+	JNZ          row
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(DI*1)
+	VMOVUPS    (R11), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y5
+	VMOVUPS    (CX)(R9*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y12
+	VMOVUPS    (CX)(R9*2), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y14
+	VMOVUPS    (CX)(DI*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y15
+	VMOVUPS    Y5, (AX)
+	VMOVUPS    Y12, (AX)(R9*1)
+	VMOVUPS    Y14, (AX)(R9*2)
+	VMOVUPS    Y15, (AX)(DI*1)
+	VMOVUPS    32(R11), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y5
+	VMOVUPS    32(CX)(R9*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y12
+	VMOVUPS    32(CX)(R9*2), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y14
+	VMOVUPS    32(CX)(DI*1), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y15
+	VMOVUPS    Y5, 32(AX)
+	VMOVUPS    Y12, 32(AX)(R9*1)
+	VMOVUPS    Y14, 32(AX)(R9*2)
+	VMOVUPS    Y15, 32(AX)(DI*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	SUBQ       $+32, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       DI, AX
+	ADDQ       DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y5
+	VMOVUPS    Y5, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, Y5
+	VMOVUPS    Y5, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	SUBQ       $+32, DI
+	JNZ        singleLine
+	DECQ       SI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, DI
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y2, Y0, Y0
+	VDIVPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+lanesBelow64:
+	TESTQ    $+16, DI
+	JZ       lanesBelow32
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+lanesBelow32:
+	TESTQ    $+8, DI
+	JZ       lanesBelow16
+	VMOVUPS  (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X2, X0, X0
+	VDIVPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R8
+
+lanesBelow16:
+	TESTQ    $+4, DI
+	JZ       lanesBelow8
+	VMOVSD   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X2, X0, X0
+	VDIVPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R8
+
+lanesBelow8:
+	TESTQ    $+2, DI
+	JZ       lanesBelow4
+	VMOVSS   (R8), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X2, X0, X0
+	VDIVPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R8
+
+lanesBelow4:
+	TESTQ    $+1, DI
+	JZ       lanesBelow2
+	VPINSRW  $0x00, (R8), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X2, X0, X0
+	VDIVPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func addPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
 // Requires: AVX
 TEXT ·addPlanesF32AVX2(SB), NOSPLIT, $0-40
@@ -11158,6 +14725,2842 @@ lanesBelow4:
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
 	ADDQ     $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX
+TEXT ·addDividePlanesF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+32
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+32
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(CX), Y2
+	VDIVPS    Y12, Y2, Y2
+	VMOVUPS   64(AX), Y10
+	VADDPS    Y2, Y10, Y2
+	VBLENDVPS Y15, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(CX), Y3
+	VDIVPS    Y12, Y3, Y3
+	VMOVUPS   96(AX), Y11
+	VADDPS    Y3, Y11, Y3
+	VBLENDVPS Y15, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+16, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+4, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVUPS   (AX), X8
+	VADDPS    X0, X8, X0
+	VBLENDVPS X15, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+2, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVSD    (AX), X8
+	VADDPS    X0, X8, X0
+	VBLENDVPS X15, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+1, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVSS    (AX), X8
+	VADDPS    X0, X8, X0
+	VBLENDVPS X15, X0, X8, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+
+plane:
+	MOVL         (DX), R8
+	ADDL         R8, R8
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y12, Y1, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y2
+	VDIVPS  Y12, Y2, Y2
+	VADDPS  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y3
+	VDIVPS  Y12, Y3, Y3
+	VADDPS  96(AX), Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     keptTurn
+
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y12, Y1, Y1
+	VADDPS  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VADDPS  (AX), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD (AX), X8
+	VADDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSS (AX), X8
+	VADDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX
+TEXT ·addDividePlanesF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+16
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+16
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPD   (CX), Y0
+	VDIVPD    Y12, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPD   32(CX), Y1
+	VDIVPD    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPD   64(CX), Y2
+	VDIVPD    Y12, Y2, Y2
+	VMOVUPS   64(AX), Y10
+	VADDPD    Y2, Y10, Y2
+	VBLENDVPD Y15, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPD   96(CX), Y3
+	VDIVPD    Y12, Y3, Y3
+	VMOVUPS   96(AX), Y11
+	VADDPD    Y3, Y11, Y3
+	VBLENDVPD Y15, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+8, DI
+	JZ        shortBelow64
+	VMOVUPD   (CX), Y0
+	VDIVPD    Y12, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPD   32(CX), Y1
+	VDIVPD    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, DI
+	JZ        shortBelow32
+	VMOVUPD   (CX), Y0
+	VDIVPD    Y12, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+2, DI
+	JZ        shortBelow16
+	VMOVUPD   (CX), X0
+	VDIVPD    X12, X0, X0
+	VMOVUPS   (AX), X8
+	VADDPD    X0, X8, X0
+	VBLENDVPD X15, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+1, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VDIVPD    X12, X0, X0
+	VMOVSD    (AX), X8
+	VADDPD    X0, X8, X0
+	VBLENDVPD X15, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+plane:
+	MOVQ         (DX), R8
+	ADDQ         R8, R8
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y12, Y1, Y1
+	VADDPD  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPD 64(CX), Y2
+	VDIVPD  Y12, Y2, Y2
+	VADDPD  64(AX), Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPD 96(CX), Y3
+	VDIVPD  Y12, Y3, Y3
+	VADDPD  96(AX), Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     keptTurn
+
+keptHalf:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y12, Y1, Y1
+	VADDPD  32(AX), Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VADDPD  (AX), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VMOVSD (AX), X8
+	VADDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addDividePlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+64
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          shortTurn
+
+shortHalf:
+	TESTQ        $+32, DI
+	JZ           shortBelow64
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+shortBelow64:
+	TESTQ        $+16, DI
+	JZ           shortBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ        $+16, R8
+	JZ           keptBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addDividePlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+64
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   64(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   96(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+32, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VMOVUPS   (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VMOVSD    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VMOVSS    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VPINSRW   $0x00, (AX), X13, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  64(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  96(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+32, R8
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  32(AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX
+TEXT ·addDividePixelsF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS   (R8), Y4
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y4, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R8), Y5
+	VMOVUPS   32(CX), Y1
+	VDIVPS    Y5, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VCMPPS    $0x04, Y13, Y5, Y5
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(R8), Y6
+	VMOVUPS   64(CX), Y2
+	VDIVPS    Y6, Y2, Y2
+	VMOVUPS   64(AX), Y10
+	VCMPPS    $0x04, Y13, Y6, Y6
+	VADDPS    Y2, Y10, Y2
+	VBLENDVPS Y6, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(R8), Y7
+	VMOVUPS   96(CX), Y3
+	VDIVPS    Y7, Y3, Y3
+	VMOVUPS   96(AX), Y11
+	VCMPPS    $0x04, Y13, Y7, Y7
+	VADDPS    Y3, Y11, Y3
+	VBLENDVPS Y7, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanesTurn
+
+lanesHalf:
+	TESTQ     $+16, DI
+	JZ        lanesBelow64
+	VMOVUPS   (R8), Y4
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y4, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R8), Y5
+	VMOVUPS   32(CX), Y1
+	VDIVPS    Y5, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VCMPPS    $0x04, Y13, Y5, Y5
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+
+lanesBelow64:
+	TESTQ     $+8, DI
+	JZ        lanesBelow32
+	VMOVUPS   (R8), Y4
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y4, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+lanesBelow32:
+	TESTQ     $+4, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VMOVUPS   (CX), X0
+	VDIVPS    X4, X0, X0
+	VMOVUPS   (AX), X8
+	VCMPPS    $0x04, X13, X4, X4
+	VADDPS    X0, X8, X0
+	VBLENDVPS X4, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+2, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VMOVSD    (CX), X0
+	VDIVPS    X4, X0, X0
+	VMOVSD    (AX), X8
+	VCMPPS    $0x04, X13, X4, X4
+	VADDPS    X0, X8, X0
+	VBLENDVPS X4, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+1, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VMOVSS    (CX), X0
+	VDIVPS    X4, X0, X0
+	VMOVSS    (AX), X8
+	VCMPPS    $0x04, X13, X4, X4
+	VADDPS    X0, X8, X0
+	VBLENDVPS X4, X0, X8, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX
+TEXT ·addDividePixelsF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+16
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS   (R8), Y4
+	VMOVUPD   (CX), Y0
+	VDIVPD    Y4, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R8), Y5
+	VMOVUPD   32(CX), Y1
+	VDIVPD    Y5, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VCMPPD    $0x04, Y13, Y5, Y5
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(R8), Y6
+	VMOVUPD   64(CX), Y2
+	VDIVPD    Y6, Y2, Y2
+	VMOVUPS   64(AX), Y10
+	VCMPPD    $0x04, Y13, Y6, Y6
+	VADDPD    Y2, Y10, Y2
+	VBLENDVPD Y6, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(R8), Y7
+	VMOVUPD   96(CX), Y3
+	VDIVPD    Y7, Y3, Y3
+	VMOVUPS   96(AX), Y11
+	VCMPPD    $0x04, Y13, Y7, Y7
+	VADDPD    Y3, Y11, Y3
+	VBLENDVPD Y7, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	SUBQ      $+16, DI
+	CMPQ      DI, $+16
+	JGE       lanesTurn
+
+lanesHalf:
+	TESTQ     $+8, DI
+	JZ        lanesBelow64
+	VMOVUPS   (R8), Y4
+	VMOVUPD   (CX), Y0
+	VDIVPD    Y4, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R8), Y5
+	VMOVUPD   32(CX), Y1
+	VDIVPD    Y5, Y1, Y1
+	VMOVUPS   32(AX), Y9
+	VCMPPD    $0x04, Y13, Y5, Y5
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+
+lanesBelow64:
+	TESTQ     $+4, DI
+	JZ        lanesBelow32
+	VMOVUPS   (R8), Y4
+	VMOVUPD   (CX), Y0
+	VDIVPD    Y4, Y0, Y0
+	VMOVUPS   (AX), Y8
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+lanesBelow32:
+	TESTQ     $+2, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VMOVUPD   (CX), X0
+	VDIVPD    X4, X0, X0
+	VMOVUPS   (AX), X8
+	VCMPPD    $0x04, X13, X4, X4
+	VADDPD    X0, X8, X0
+	VBLENDVPD X4, X0, X8, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+1, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VMOVSD    (CX), X0
+	VDIVPD    X4, X0, X0
+	VMOVSD    (AX), X8
+	VCMPPD    $0x04, X13, X4, X4
+	VADDPD    X0, X8, X0
+	VBLENDVPD X4, X0, X8, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·addDividePixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      64(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      96(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          lanesTurn
+
+lanesHalf:
+	TESTQ        $+32, DI
+	JZ           lanesBelow64
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      32(AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+lanesBelow64:
+	TESTQ        $+16, DI
+	JZ           lanesBelow32
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VMOVUPS      (AX), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VCVTPH2PS X4, Y2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y2, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X2, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X2, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X2, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+lanesBelow2:
+	DECQ SI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·addDividePixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R8
+	MOVQ BX, DI
+	CMPQ DI, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS   (R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   64(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   96(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanesTurn
+
+lanesHalf:
+	TESTQ     $+32, DI
+	JZ        lanesBelow64
+	VMOVUPS   (R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   32(AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+
+lanesBelow64:
+	TESTQ     $+16, DI
+	JZ        lanesBelow32
+	VMOVUPS   (R8), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y2, Y0, Y0
+	VDIVPS    Y3, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+lanesBelow32:
+	TESTQ     $+8, DI
+	JZ        lanesBelow16
+	VMOVUPS   (R8), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X2, X0, X0
+	VDIVPS    X3, X1, X1
+	VMOVUPS   (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+lanesBelow16:
+	TESTQ     $+4, DI
+	JZ        lanesBelow8
+	VMOVSD    (R8), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X2, X0, X0
+	VDIVPS    X3, X1, X1
+	VMOVSD    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+lanesBelow8:
+	TESTQ     $+2, DI
+	JZ        lanesBelow4
+	VMOVSS    (R8), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X2, X0, X0
+	VDIVPS    X3, X1, X1
+	VMOVSS    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+lanesBelow4:
+	TESTQ     $+1, DI
+	JZ        lanesBelow2
+	VPINSRW   $0x00, (R8), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X2, X0, X0
+	VDIVPS    X3, X1, X1
+	VPINSRW   $0x00, (AX), X13, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
 
 lanesBelow2:
 	DECQ SI
@@ -20424,6 +26827,2534 @@ done:
 	VZEROUPPER
 	RET
 
+// func streamDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamDividePlanesF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+768
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	MOVQ         BX, R8
+	TESTQ        $+4, AX
+	JZ           runAligned4
+	VMOVSS       (CX), X0
+	VDIVPS       X12, X0, X0
+	VANDPS       X15, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+
+runAligned4:
+	TESTQ  $+8, AX
+	JZ     runAligned8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	SUBQ   $+2, R8
+
+runAligned8:
+	TESTQ   $+16, AX
+	JZ      runAligned16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+4, R8
+
+runAligned16:
+	TESTQ   $+32, AX
+	JZ      runAligned32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+8
+	JL   border
+
+vector:
+	VMOVUPS  (CX), Y0
+	VDIVPS   Y12, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+8, R8
+	CMPQ     R8, $+8
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VBROADCASTSS (DX), Y4
+	VBROADCASTSS 4(DX), Y14
+	ADDQ         $+4, DX
+	MOVQ         R8, R9
+	SHLQ         $0x02, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VMOVUPS      (CX), Y0
+	VDIVPS       Y4, Y0, Y0
+	VCMPPS       $0x04, Y13, Y4, Y8
+	VANDPS       Y8, Y0, Y0
+	VMOVNTPS     Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+8, R8
+	VBROADCASTSS (DX), Y12
+	VCMPPS       $0x04, Y13, Y12, Y15
+	JMP          run
+
+last:
+	MOVQ    R8, DX
+	TESTQ   $+4, DX
+	JZ      runBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+runBelow16:
+	TESTQ  $+2, DX
+	JZ     runBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+runBelow8:
+	TESTQ  $+1, DX
+	JZ     runBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+runBelow4:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+
+plane:
+	MOVL         (DX), R8
+	ADDL         R8, R8
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	MOVQ         BX, R8
+	TESTQ        $+4, AX
+	JZ           keptAligned4
+	VMOVSS       (CX), X0
+	VDIVPS       X12, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+
+keptAligned4:
+	TESTQ  $+8, AX
+	JZ     keptAligned8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	SUBQ   $+2, R8
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+4, R8
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, R8
+
+keptAligned32:
+	CMPQ R8, $+32
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y0
+	VDIVPS   Y12, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(CX), Y1
+	VDIVPS   Y12, Y1, Y1
+	VMOVNTPS Y1, 32(AX)
+	VMOVUPS  64(CX), Y2
+	VDIVPS   Y12, Y2, Y2
+	VMOVNTPS Y2, 64(AX)
+	VMOVUPS  96(CX), Y3
+	VDIVPS   Y12, Y3, Y3
+	VMOVNTPS Y3, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+16, R8
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y0
+	VDIVPS   Y12, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(CX), Y1
+	VDIVPS   Y12, Y1, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+8, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y0
+	VDIVPS   Y12, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ   DI, CX
+	MOVQ   BX, R8
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+1, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+2, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+4, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+8, R8
+
+fillAligned32:
+	CMPQ R8, $+32
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+16, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+8, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamDividePlanesF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+384
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	MOVQ         BX, R8
+	TESTQ        $+8, AX
+	JZ           runAligned8
+	VMOVSD       (CX), X0
+	VDIVPD       X12, X0, X0
+	VANDPD       X15, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	SUBQ         $+1, R8
+
+runAligned8:
+	TESTQ   $+16, AX
+	JZ      runAligned16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+2, R8
+
+runAligned16:
+	TESTQ   $+32, AX
+	JZ      runAligned32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+4, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+4
+	JL   border
+
+vector:
+	VMOVUPD  (CX), Y0
+	VDIVPD   Y12, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VBROADCASTSD (DX), Y4
+	VBROADCASTSD 8(DX), Y14
+	ADDQ         $+8, DX
+	MOVQ         R8, R9
+	SHLQ         $0x03, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPD      Y14, Y4
+	VMOVUPD      (CX), Y0
+	VDIVPD       Y4, Y0, Y0
+	VCMPPD       $0x04, Y13, Y4, Y8
+	VANDPD       Y8, Y0, Y0
+	VMOVNTPS     Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+4, R8
+	VBROADCASTSD (DX), Y12
+	VCMPPD       $0x04, Y13, Y12, Y15
+	JMP          run
+
+last:
+	MOVQ    R8, DX
+	TESTQ   $+2, DX
+	JZ      runBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+runBelow16:
+	TESTQ  $+1, DX
+	JZ     runBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+runBelow8:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+plane:
+	MOVQ         (DX), R8
+	ADDQ         R8, R8
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	MOVQ         BX, R8
+	TESTQ        $+8, AX
+	JZ           keptAligned8
+	VMOVSD       (CX), X0
+	VDIVPD       X12, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	SUBQ         $+1, R8
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+2, R8
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+4, R8
+
+keptAligned32:
+	CMPQ R8, $+16
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPD  (CX), Y0
+	VDIVPD   Y12, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPD  32(CX), Y1
+	VDIVPD   Y12, Y1, Y1
+	VMOVNTPS Y1, 32(AX)
+	VMOVUPD  64(CX), Y2
+	VDIVPD   Y12, Y2, Y2
+	VMOVNTPS Y2, 64(AX)
+	VMOVUPD  96(CX), Y3
+	VDIVPD   Y12, Y3, Y3
+	VMOVNTPS Y3, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+8, R8
+	JZ       keptBelow64
+	VMOVUPD  (CX), Y0
+	VDIVPD   Y12, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPD  32(CX), Y1
+	VDIVPD   Y12, Y1, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+4, R8
+	JZ       keptBelow32
+	VMOVUPD  (CX), Y0
+	VDIVPD   Y12, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ   DI, CX
+	MOVQ   BX, R8
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+1, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+2, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+4, R8
+
+fillAligned32:
+	CMPQ R8, $+16
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+8, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+4, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamDividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamDividePlanesF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	CMPQ         BX, $+1536
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VDIVPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPANDN       X4, X15, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ     $+4, AX
+	JZ        runAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+runAligned4:
+	TESTQ     $+8, AX
+	JZ        runAligned8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+runAligned8:
+	TESTQ     $+16, AX
+	JZ        runAligned16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+16
+	JL   border
+
+vector:
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+	CMPQ        R8, $+16
+	JGE         vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VPBROADCASTW (DX), Y4
+	VPBROADCASTW 2(DX), Y14
+	ADDQ         $+2, DX
+	MOVQ         R8, R9
+	SHLQ         $0x01, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+16, R8
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	JMP          run
+
+last:
+	MOVQ      R8, DX
+	TESTQ     $+8, DX
+	JZ        runBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+runBelow16:
+	TESTQ     $+4, DX
+	JZ        runBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+runBelow8:
+	TESTQ     $+2, DX
+	JZ        runBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+runBelow4:
+	TESTQ     $+1, DX
+	JZ        runBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VDIVPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+64
+	JL   keptHalf
+
+keptTurn:
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptHalf:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    DI, CX
+	MOVQ    BX, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+16, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamDividePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamDividePlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+1536
+	JAE          long
+	LEAQ         border<>+0(SB), DI
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VDIVPS       X12, X0, X0
+	VDIVPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPANDN       X4, X15, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ    $+4, AX
+	JZ       runAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	SUBQ     $+2, R8
+
+runAligned4:
+	TESTQ    $+8, AX
+	JZ       runAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	SUBQ     $+4, R8
+
+runAligned8:
+	TESTQ    $+16, AX
+	JZ       runAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	SUBQ     $+8, R8
+
+runAligned16:
+	TESTQ    $+32, AX
+	JZ       runAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+16
+	JL   border
+
+vector:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      vector
+
+border:
+	DECQ         SI
+	JZ           last
+	VPBROADCASTW (DX), Y4
+	VPBROADCASTW 2(DX), Y14
+	ADDQ         $+2, DX
+	MOVQ         R8, R9
+	SHLQ         $0x01, R9
+	NEGQ         R9
+	VMOVUPS      32(DI)(R9*1), Y7
+	VPBLENDVB    Y7, Y4, Y14, Y14
+	VMOVUPS      Y14, Y4
+	VPAND        Y4, Y11, Y3
+	VPSLLD       $0x10, Y4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VMOVUPS      (CX), Y4
+	VPAND        Y4, Y11, Y1
+	VPSLLD       $0x10, Y4, Y0
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y1, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y1, Y1
+	VPADDD       Y6, Y1, Y1
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         BX, R8
+	SUBQ         $+16, R8
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	JMP          run
+
+last:
+	MOVQ     R8, DX
+	TESTQ    $+8, DX
+	JZ       runBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+runBelow16:
+	TESTQ    $+4, DX
+	JZ       runBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+runBelow8:
+	TESTQ    $+2, DX
+	JZ       runBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+runBelow4:
+	TESTQ    $+1, DX
+	JZ       runBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X15, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VDIVPS       X12, X0, X0
+	VDIVPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ    $+4, AX
+	JZ       keptAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	SUBQ     $+2, R8
+
+keptAligned4:
+	TESTQ    $+8, AX
+	JZ       keptAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	SUBQ     $+4, R8
+
+keptAligned8:
+	TESTQ    $+16, AX
+	JZ       keptAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	SUBQ     $+8, R8
+
+keptAligned16:
+	TESTQ    $+32, AX
+	JZ       keptAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+64
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      keptTurn
+
+keptHalf:
+	TESTQ    $+32, R8
+	JZ       keptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    DI, CX
+	MOVQ    BX, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+16, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamDividePixelsF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x02, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS  (R11), Y8
+	VCMPPS   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R11), Y9
+	VCMPPS   $0x04, Y13, Y9, Y11
+	VMOVUPS  (CX), Y0
+	VDIVPS   Y8, Y0, Y0
+	VANDPS   Y10, Y0, Y0
+	VMOVUPS  32(CX), Y1
+	VDIVPS   Y9, Y1, Y1
+	VANDPS   Y11, Y1, Y1
+	VMOVUPS  (CX)(R9*1), Y2
+	VDIVPS   Y8, Y2, Y2
+	VANDPS   Y10, Y2, Y2
+	VMOVUPS  32(CX)(R9*1), Y3
+	VDIVPS   Y9, Y3, Y3
+	VANDPS   Y11, Y3, Y3
+	VMOVUPS  (CX)(R9*2), Y4
+	VDIVPS   Y8, Y4, Y4
+	VANDPS   Y10, Y4, Y4
+	VMOVUPS  32(CX)(R9*2), Y5
+	VDIVPS   Y9, Y5, Y5
+	VANDPS   Y11, Y5, Y5
+	VMOVUPS  (CX)(DI*1), Y6
+	VDIVPS   Y8, Y6, Y6
+	VANDPS   Y10, Y6, Y6
+	VMOVUPS  32(CX)(DI*1), Y7
+	VDIVPS   Y9, Y7, Y7
+	VANDPS   Y11, Y7, Y7
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	VMOVNTPS Y2, (AX)(R9*1)
+	VMOVNTPS Y3, 32(AX)(R9*1)
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVNTPS Y5, 32(AX)(R9*2)
+	VMOVNTPS Y6, (AX)(DI*1)
+	VMOVNTPS Y7, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+16, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y8
+	VCMPPS   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R8), Y9
+	VCMPPS   $0x04, Y13, Y9, Y11
+	VMOVUPS  (CX), Y0
+	VDIVPS   Y8, Y0, Y0
+	VANDPS   Y10, Y0, Y0
+	VMOVUPS  32(CX), Y1
+	VDIVPS   Y9, Y1, Y1
+	VANDPS   Y11, Y1, Y1
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+16, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamDividePixelsF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS  (R11), Y8
+	VCMPPD   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R11), Y9
+	VCMPPD   $0x04, Y13, Y9, Y11
+	VMOVUPD  (CX), Y0
+	VDIVPD   Y8, Y0, Y0
+	VANDPD   Y10, Y0, Y0
+	VMOVUPD  32(CX), Y1
+	VDIVPD   Y9, Y1, Y1
+	VANDPD   Y11, Y1, Y1
+	VMOVUPD  (CX)(R9*1), Y2
+	VDIVPD   Y8, Y2, Y2
+	VANDPD   Y10, Y2, Y2
+	VMOVUPD  32(CX)(R9*1), Y3
+	VDIVPD   Y9, Y3, Y3
+	VANDPD   Y11, Y3, Y3
+	VMOVUPD  (CX)(R9*2), Y4
+	VDIVPD   Y8, Y4, Y4
+	VANDPD   Y10, Y4, Y4
+	VMOVUPD  32(CX)(R9*2), Y5
+	VDIVPD   Y9, Y5, Y5
+	VANDPD   Y11, Y5, Y5
+	VMOVUPD  (CX)(DI*1), Y6
+	VDIVPD   Y8, Y6, Y6
+	VANDPD   Y10, Y6, Y6
+	VMOVUPD  32(CX)(DI*1), Y7
+	VDIVPD   Y9, Y7, Y7
+	VANDPD   Y11, Y7, Y7
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	VMOVNTPS Y2, (AX)(R9*1)
+	VMOVNTPS Y3, 32(AX)(R9*1)
+	VMOVNTPS Y4, (AX)(R9*2)
+	VMOVNTPS Y5, 32(AX)(R9*2)
+	VMOVNTPS Y6, (AX)(DI*1)
+	VMOVNTPS Y7, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+8, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y8
+	VCMPPD   $0x04, Y13, Y8, Y10
+	VMOVUPS  32(R8), Y9
+	VCMPPD   $0x04, Y13, Y9, Y11
+	VMOVUPD  (CX), Y0
+	VDIVPD   Y8, Y0, Y0
+	VANDPD   Y10, Y0, Y0
+	VMOVUPD  32(CX), Y1
+	VDIVPD   Y9, Y1, Y1
+	VANDPD   Y11, Y1, Y1
+	VMOVNTPS Y0, (AX)
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+8, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamDividePixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS      (R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VCVTPH2PS    (CX)(R9*1), Y0
+	VCVTPH2PS    16(CX)(R9*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y12
+	VCVTPH2PS    (CX)(R9*2), Y0
+	VCVTPH2PS    16(CX)(R9*2), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y14
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VCVTPH2PS    16(CX)(DI*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y15
+	VMOVNTPS     Y5, (AX)
+	VMOVNTPS     Y12, (AX)(R9*1)
+	VMOVNTPS     Y14, (AX)(R9*2)
+	VMOVNTPS     Y15, (AX)(DI*1)
+	VMOVUPS      32(R11), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VCVTPH2PS    32(CX)(R9*1), Y0
+	VCVTPH2PS    48(CX)(R9*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y12
+	VCVTPH2PS    32(CX)(R9*2), Y0
+	VCVTPH2PS    48(CX)(R9*2), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y14
+	VCVTPH2PS    32(CX)(DI*1), Y0
+	VCVTPH2PS    48(CX)(DI*1), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y15
+	VMOVNTPS     Y5, 32(AX)
+	VMOVNTPS     Y12, 32(AX)(R9*1)
+	VMOVNTPS     Y14, 32(AX)(R9*2)
+	VMOVNTPS     Y15, 32(AX)(DI*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	JNZ          zonesLine
+	DECQ         R8
+	JNZ          zones
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS      (R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VMOVNTPS     Y5, (AX)
+	VMOVUPS      32(R8), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VDIVPS       Y2, Y0, Y0
+	VDIVPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPANDN       Y4, Y8, Y4
+	VMOVUPS      Y4, Y5
+	VMOVNTPS     Y5, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, DI
+	JNZ          singleLine
+	DECQ         SI
+	JNZ          single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamDividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamDividePixelsBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  (CX)(R9*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  (CX)(R9*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  (CX)(DI*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y15
+	VMOVNTPS Y5, (AX)
+	VMOVNTPS Y12, (AX)(R9*1)
+	VMOVNTPS Y14, (AX)(R9*2)
+	VMOVNTPS Y15, (AX)(DI*1)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  32(CX)(R9*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  32(CX)(R9*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  32(CX)(DI*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y15
+	VMOVNTPS Y5, 32(AX)
+	VMOVNTPS Y12, 32(AX)(R9*1)
+	VMOVNTPS Y14, 32(AX)(R9*2)
+	VMOVNTPS Y15, 32(AX)(DI*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	SUBQ     $+32, R10
+	JNZ      zonesLine
+	DECQ     R8
+	JNZ      zones
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVNTPS Y5, (AX)
+	VMOVUPS  32(R8), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVNTPS Y5, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	SUBQ     $+32, DI
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
+
+done:
+	VZEROUPPER
+	RET
+
 // func multiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
 TEXT ·multiplyBraidF32AVX2(SB), NOSPLIT, $0-48
@@ -21984,6 +30915,1661 @@ near:
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
+	VMOVUPS  32(R10), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func divideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·divideBraidF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSS (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSS (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSS (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSS (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS (DI)(CX*1), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS 32(DI)(CX*1), Y1
+	VDIVPS  Y12, Y1, Y1
+	VMOVUPS (R8)(CX*1), Y2
+	VDIVPS  Y14, Y2, Y2
+	VMOVUPS 32(R8)(CX*1), Y3
+	VDIVPS  Y14, Y3, Y3
+	VMOVUPS (R9)(CX*1), Y4
+	VDIVPS  Y15, Y4, Y4
+	VMOVUPS 32(R9)(CX*1), Y5
+	VDIVPS  Y15, Y5, Y5
+	VMOVUPS (R10)(CX*1), Y6
+	VDIVPS  Y7, Y6, Y6
+	VMOVUPS 32(R10)(CX*1), Y8
+	VDIVPS  Y7, Y8, Y8
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+16, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func divideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·divideBraidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSD (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSD (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSD (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSD (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPD (DI)(CX*1), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPD 32(DI)(CX*1), Y1
+	VDIVPD  Y12, Y1, Y1
+	VMOVUPD (R8)(CX*1), Y2
+	VDIVPD  Y14, Y2, Y2
+	VMOVUPD 32(R8)(CX*1), Y3
+	VDIVPD  Y14, Y3, Y3
+	VMOVUPD (R9)(CX*1), Y4
+	VDIVPD  Y15, Y4, Y4
+	VMOVUPD 32(R9)(CX*1), Y5
+	VDIVPD  Y15, Y5, Y5
+	VMOVUPD (R10)(CX*1), Y6
+	VDIVPD  Y7, Y6, Y6
+	VMOVUPD 32(R10)(CX*1), Y8
+	VDIVPD  Y7, Y8, Y8
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	VMOVUPS Y6, (R10)
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+8, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func divideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·divideBraidF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), X15
+	VCVTPH2PS    X15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), X7
+	VCVTPH2PS    X7, Y7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VCVTPH2PS   (DI)(CX*1), Y0
+	VCVTPH2PS   16(DI)(CX*1), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y2
+	VCVTPH2PS   (R8)(CX*1), Y0
+	VCVTPH2PS   16(R8)(CX*1), Y1
+	VDIVPS      Y14, Y0, Y0
+	VDIVPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y3
+	VCVTPH2PS   (R9)(CX*1), Y0
+	VCVTPH2PS   16(R9)(CX*1), Y1
+	VDIVPS      Y15, Y0, Y0
+	VDIVPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y5
+	VCVTPH2PS   (R10)(CX*1), Y0
+	VCVTPH2PS   16(R10)(CX*1), Y1
+	VDIVPS      Y7, Y0, Y0
+	VDIVPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y8
+	VMOVUPS     Y2, (DI)
+	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y5, (R9)
+	VMOVUPS     Y8, (R10)
+	VCVTPH2PS   32(DI)(CX*1), Y0
+	VCVTPH2PS   48(DI)(CX*1), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y2
+	VCVTPH2PS   32(R8)(CX*1), Y0
+	VCVTPH2PS   48(R8)(CX*1), Y1
+	VDIVPS      Y14, Y0, Y0
+	VDIVPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y3
+	VCVTPH2PS   32(R9)(CX*1), Y0
+	VCVTPH2PS   48(R9)(CX*1), Y1
+	VDIVPS      Y15, Y0, Y0
+	VDIVPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y5
+	VCVTPH2PS   32(R10)(CX*1), Y0
+	VCVTPH2PS   48(R10)(CX*1), Y1
+	VDIVPS      Y7, Y0, Y0
+	VDIVPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y8
+	VMOVUPS     Y2, 32(DI)
+	VMOVUPS     Y3, 32(R8)
+	VMOVUPS     Y5, 32(R9)
+	VMOVUPS     Y8, 32(R10)
+	MOVQ        96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func divideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·divideBraidBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VPSLLD       $0x10, Y15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VPSLLD       $0x10, Y7, Y7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VMOVUPS  (DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y2
+	VMOVUPS  (R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y14, Y0, Y0
+	VDIVPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y3
+	VMOVUPS  (R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y15, Y0, Y0
+	VDIVPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  (R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y7, Y0, Y0
+	VDIVPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y8
+	VMOVUPS  Y2, (DI)
+	VMOVUPS  Y3, (R8)
+	VMOVUPS  Y5, (R9)
+	VMOVUPS  Y8, (R10)
+	VMOVUPS  32(DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y2
+	VMOVUPS  32(R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y14, Y0, Y0
+	VDIVPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y3
+	VMOVUPS  32(R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y15, Y0, Y0
+	VDIVPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  32(R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y7, Y0, Y0
+	VDIVPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y8
+	VMOVUPS  Y2, 32(DI)
+	VMOVUPS  Y3, 32(R8)
+	VMOVUPS  Y5, 32(R9)
+	VMOVUPS  Y8, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·streamDivideBraidF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSS (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSS (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSS (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSS (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS  (DI)(CX*1), Y0
+	VDIVPS   Y12, Y0, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  (R8)(CX*1), Y2
+	VDIVPS   Y14, Y2, Y2
+	VMOVUPS  32(R8)(CX*1), Y3
+	VDIVPS   Y14, Y3, Y3
+	VMOVUPS  (R9)(CX*1), Y4
+	VDIVPS   Y15, Y4, Y4
+	VMOVUPS  32(R9)(CX*1), Y5
+	VDIVPS   Y15, Y5, Y5
+	VMOVUPS  (R10)(CX*1), Y6
+	VDIVPS   Y7, Y6, Y6
+	VMOVUPS  32(R10)(CX*1), Y8
+	VDIVPS   Y7, Y8, Y8
+	VMOVNTPS Y0, (DI)
+	VMOVNTPS Y1, 32(DI)
+	VMOVNTPS Y2, (R8)
+	VMOVNTPS Y3, 32(R8)
+	VMOVNTPS Y4, (R9)
+	VMOVNTPS Y5, 32(R9)
+	VMOVNTPS Y6, (R10)
+	VMOVNTPS Y8, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+16, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·streamDivideBraidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSD (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSD (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSD (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSD (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPD  (DI)(CX*1), Y0
+	VDIVPD   Y12, Y0, Y0
+	VMOVUPD  32(DI)(CX*1), Y1
+	VDIVPD   Y12, Y1, Y1
+	VMOVUPD  (R8)(CX*1), Y2
+	VDIVPD   Y14, Y2, Y2
+	VMOVUPD  32(R8)(CX*1), Y3
+	VDIVPD   Y14, Y3, Y3
+	VMOVUPD  (R9)(CX*1), Y4
+	VDIVPD   Y15, Y4, Y4
+	VMOVUPD  32(R9)(CX*1), Y5
+	VDIVPD   Y15, Y5, Y5
+	VMOVUPD  (R10)(CX*1), Y6
+	VDIVPD   Y7, Y6, Y6
+	VMOVUPD  32(R10)(CX*1), Y8
+	VDIVPD   Y7, Y8, Y8
+	VMOVNTPS Y0, (DI)
+	VMOVNTPS Y1, 32(DI)
+	VMOVNTPS Y2, (R8)
+	VMOVNTPS Y3, 32(R8)
+	VMOVNTPS Y4, (R9)
+	VMOVNTPS Y5, 32(R9)
+	VMOVNTPS Y6, (R10)
+	VMOVNTPS Y8, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+8, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·streamDivideBraidF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), X15
+	VCVTPH2PS    X15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), X7
+	VCVTPH2PS    X7, Y7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VCVTPH2PS   (DI)(CX*1), Y0
+	VCVTPH2PS   16(DI)(CX*1), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y2
+	VCVTPH2PS   (R8)(CX*1), Y0
+	VCVTPH2PS   16(R8)(CX*1), Y1
+	VDIVPS      Y14, Y0, Y0
+	VDIVPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y3
+	VCVTPH2PS   (R9)(CX*1), Y0
+	VCVTPH2PS   16(R9)(CX*1), Y1
+	VDIVPS      Y15, Y0, Y0
+	VDIVPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y5
+	VCVTPH2PS   (R10)(CX*1), Y0
+	VCVTPH2PS   16(R10)(CX*1), Y1
+	VDIVPS      Y7, Y0, Y0
+	VDIVPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y8
+	VMOVNTPS    Y2, (DI)
+	VMOVNTPS    Y3, (R8)
+	VMOVNTPS    Y5, (R9)
+	VMOVNTPS    Y8, (R10)
+	VCVTPH2PS   32(DI)(CX*1), Y0
+	VCVTPH2PS   48(DI)(CX*1), Y1
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y2
+	VCVTPH2PS   32(R8)(CX*1), Y0
+	VCVTPH2PS   48(R8)(CX*1), Y1
+	VDIVPS      Y14, Y0, Y0
+	VDIVPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y3
+	VCVTPH2PS   32(R9)(CX*1), Y0
+	VCVTPH2PS   48(R9)(CX*1), Y1
+	VDIVPS      Y15, Y0, Y0
+	VDIVPS      Y15, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y5
+	VCVTPH2PS   32(R10)(CX*1), Y0
+	VCVTPH2PS   48(R10)(CX*1), Y1
+	VDIVPS      Y7, Y0, Y0
+	VDIVPS      Y7, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, Y8
+	VMOVNTPS    Y2, 32(DI)
+	VMOVNTPS    Y3, 32(R8)
+	VMOVNTPS    Y5, 32(R9)
+	VMOVNTPS    Y8, 32(R10)
+	MOVQ        96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·streamDivideBraidBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VPSLLD       $0x10, Y15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VPSLLD       $0x10, Y7, Y7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VMOVUPS  (DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y2
+	VMOVUPS  (R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y14, Y0, Y0
+	VDIVPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y3
+	VMOVUPS  (R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y15, Y0, Y0
+	VDIVPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  (R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y7, Y0, Y0
+	VDIVPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y8
+	VMOVNTPS Y2, (DI)
+	VMOVNTPS Y3, (R8)
+	VMOVNTPS Y5, (R9)
+	VMOVNTPS Y8, (R10)
+	VMOVUPS  32(DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y2
+	VMOVUPS  32(R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y14, Y0, Y0
+	VDIVPS   Y14, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y3
+	VMOVUPS  32(R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y15, Y0, Y0
+	VDIVPS   Y15, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  32(R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y7, Y0, Y0
+	VDIVPS   Y7, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y8
+	VMOVNTPS Y2, 32(DI)
+	VMOVNTPS Y3, 32(R8)
+	VMOVNTPS Y5, 32(R9)
+	VMOVNTPS Y8, 32(R10)
+	MOVQ     96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·addDivideBraidF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSS (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSS (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSS (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSS (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPS (DI)(CX*1), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS 32(DI)(CX*1), Y1
+	VDIVPS  Y12, Y1, Y1
+	VMOVUPS (R8)(CX*1), Y2
+	VDIVPS  Y14, Y2, Y2
+	VMOVUPS 32(R8)(CX*1), Y3
+	VDIVPS  Y14, Y3, Y3
+	VMOVUPS (R9)(CX*1), Y4
+	VDIVPS  Y15, Y4, Y4
+	VMOVUPS 32(R9)(CX*1), Y5
+	VDIVPS  Y15, Y5, Y5
+	VMOVUPS (R10)(CX*1), Y6
+	VDIVPS  Y7, Y6, Y6
+	VMOVUPS 32(R10)(CX*1), Y8
+	VDIVPS  Y7, Y8, Y8
+	VADDPS  (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPS  32(DI), Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPS  (R8), Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPS  32(R8), Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	VADDPS  (R9), Y4, Y4
+	VMOVUPS Y4, (R9)
+	VADDPS  32(R9), Y5, Y5
+	VMOVUPS Y5, 32(R9)
+	VADDPS  (R10), Y6, Y6
+	VMOVUPS Y6, (R10)
+	VADDPS  32(R10), Y8, Y8
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+16, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// Requires: AVX
+TEXT ·addDivideBraidF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VBROADCASTSD (DX)(R8*1), Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VBROADCASTSD (DX)(R9*1), Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VBROADCASTSD (DX)(R10*1), Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VBROADCASTSD (DX)(R11*1), Y7
+	SUBQ         AX, CX
+
+turn:
+	VMOVUPD (DI)(CX*1), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPD 32(DI)(CX*1), Y1
+	VDIVPD  Y12, Y1, Y1
+	VMOVUPD (R8)(CX*1), Y2
+	VDIVPD  Y14, Y2, Y2
+	VMOVUPD 32(R8)(CX*1), Y3
+	VDIVPD  Y14, Y3, Y3
+	VMOVUPD (R9)(CX*1), Y4
+	VDIVPD  Y15, Y4, Y4
+	VMOVUPD 32(R9)(CX*1), Y5
+	VDIVPD  Y15, Y5, Y5
+	VMOVUPD (R10)(CX*1), Y6
+	VDIVPD  Y7, Y6, Y6
+	VMOVUPD 32(R10)(CX*1), Y8
+	VDIVPD  Y7, Y8, Y8
+	VADDPD  (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPD  32(DI), Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPD  (R8), Y2, Y2
+	VMOVUPS Y2, (R8)
+	VADDPD  32(R8), Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	VADDPD  (R9), Y4, Y4
+	VMOVUPS Y4, (R9)
+	VADDPD  32(R9), Y5, Y5
+	VMOVUPS Y5, 32(R9)
+	VADDPD  (R10), Y6, Y6
+	VMOVUPS Y6, (R10)
+	VADDPD  32(R10), Y8, Y8
+	VMOVUPS Y8, 32(R10)
+	MOVQ    96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+8, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·addDivideBraidF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), X12
+	VCVTPH2PS    X12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), X15
+	VCVTPH2PS    X15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), X7
+	VCVTPH2PS    X7, Y7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VCVTPH2PS    (DI)(CX*1), Y0
+	VCVTPH2PS    16(DI)(CX*1), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      (DI), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VCVTPH2PS    (R8)(CX*1), Y0
+	VCVTPH2PS    16(R8)(CX*1), Y1
+	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y14, Y1, Y1
+	VMOVUPS      (R8), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (R8)
+	VCVTPH2PS    (R9)(CX*1), Y0
+	VCVTPH2PS    16(R9)(CX*1), Y1
+	VDIVPS       Y15, Y0, Y0
+	VDIVPS       Y15, Y1, Y1
+	VMOVUPS      (R9), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (R9)
+	VCVTPH2PS    (R10)(CX*1), Y0
+	VCVTPH2PS    16(R10)(CX*1), Y1
+	VDIVPS       Y7, Y0, Y0
+	VDIVPS       Y7, Y1, Y1
+	VMOVUPS      (R10), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, (R10)
+	VCVTPH2PS    32(DI)(CX*1), Y0
+	VCVTPH2PS    48(DI)(CX*1), Y1
+	VDIVPS       Y12, Y0, Y0
+	VDIVPS       Y12, Y1, Y1
+	VMOVUPS      32(DI), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCVTPH2PS    32(R8)(CX*1), Y0
+	VCVTPH2PS    48(R8)(CX*1), Y1
+	VDIVPS       Y14, Y0, Y0
+	VDIVPS       Y14, Y1, Y1
+	VMOVUPS      32(R8), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(R8)
+	VCVTPH2PS    32(R9)(CX*1), Y0
+	VCVTPH2PS    48(R9)(CX*1), Y1
+	VDIVPS       Y15, Y0, Y0
+	VDIVPS       Y15, Y1, Y1
+	VMOVUPS      32(R9), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(R9)
+	VCVTPH2PS    32(R10)(CX*1), Y0
+	VCVTPH2PS    48(R10)(CX*1), Y1
+	VDIVPS       Y7, Y0, Y0
+	VDIVPS       Y7, Y1, Y1
+	VMOVUPS      32(R10), Y5
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VMOVUPS      Y4, 32(R10)
+	MOVQ         96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Y13, (AX)(R11*1)
+	VMOVNTPS Y13, 32(AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·addDivideBraidBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VPSLLD       $0x10, Y14, Y14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VPSLLD       $0x10, Y15, Y15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VPSLLD       $0x10, Y7, Y7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VMOVUPS  (DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  (DI), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (DI)
+	VMOVUPS  (R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y14, Y0, Y0
+	VDIVPS   Y14, Y1, Y1
+	VMOVUPS  (R8), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R8)
+	VMOVUPS  (R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y15, Y0, Y0
+	VDIVPS   Y15, Y1, Y1
+	VMOVUPS  (R9), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R9)
+	VMOVUPS  (R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y7, Y0, Y0
+	VDIVPS   Y7, Y1, Y1
+	VMOVUPS  (R10), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R10)
+	VMOVUPS  32(DI)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  32(DI), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(DI)
+	VMOVUPS  32(R8)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y14, Y0, Y0
+	VDIVPS   Y14, Y1, Y1
+	VMOVUPS  32(R8), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R8)
+	VMOVUPS  32(R9)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y15, Y0, Y0
+	VDIVPS   Y15, Y1, Y1
+	VMOVUPS  32(R9), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R9)
+	VMOVUPS  32(R10)(CX*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y7, Y0, Y0
+	VDIVPS   Y7, Y1, Y1
 	VMOVUPS  32(R10), Y5
 	VPSRLD   $0x10, Y0, Y6
 	VPAND    Y6, Y10, Y6

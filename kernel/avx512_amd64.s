@@ -6365,6 +6365,3414 @@ lanesEnd:
 	VZEROUPPER
 	RET
 
+// func dividePlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·dividePlanesF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+32
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
+
+apart:
+	VBROADCASTSS (DX), Z12
+	VCMPPS       $0x04, Z13, Z12, K2
+	MOVL         (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R10), Z0
+	VDIVPS.Z   Z12, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z1
+	VDIVPS.Z   Z12, Z1, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z2
+	VDIVPS.Z   Z12, Z2, K2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z3
+	VDIVPS.Z   Z12, Z3, K2, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, R10
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+32, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Z0
+	VDIVPS.Z   Z12, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z1
+	VDIVPS.Z   Z12, Z1, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R10
+
+apartBelow128:
+	TESTQ      $+16, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Z0
+	VDIVPS.Z   Z12, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R10
+
+apartBelow64:
+	TESTQ    $+8, DI
+	JZ       apartBelow32
+	VMOVUPS  (R10), Y0
+	VDIVPS.Z Y12, Y0, K2, Y0
+	VMOVUPS  Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R10
+
+apartBelow32:
+	TESTQ    $+4, DI
+	JZ       apartBelow16
+	VMOVUPS  (R10), X0
+	VDIVPS.Z X12, X0, K2, X0
+	VMOVUPS  X0, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, R10
+
+apartBelow16:
+	TESTQ    $+2, DI
+	JZ       apartBelow8
+	VMOVSD   (R10), X0
+	VDIVPS.Z X12, X0, K2, X0
+	VMOVSD   X0, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, R10
+
+apartBelow8:
+	TESTQ    $+1, DI
+	JZ       apartBelow4
+	VMOVSS   (R10), X0
+	VDIVPS.Z X12, X0, K2, X0
+	VMOVSS   X0, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, R10
+
+apartBelow4:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVQ         $0x000000003f800000, DI
+	VMOVQ        DI, X14
+	VBROADCASTSS X14, Z14
+
+short:
+	VBROADCASTSS (DX), Z12
+	VCMPPS       $0x04, Z13, Z12, K2
+	VCMPPS       $0x04, Z14, Z12, K3
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Z0
+	VDIVPS    Z12, Z0, K3, Z0
+	VMOVUPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z1
+	VDIVPS    Z12, Z1, K3, Z1
+	VMOVUPS.Z Z1, K2, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(CX), Z2
+	VDIVPS    Z12, Z2, K3, Z2
+	VMOVUPS.Z Z2, K2, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS   192(CX), Z3
+	VDIVPS    Z12, Z3, K3, Z3
+	VMOVUPS.Z Z3, K2, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+32, DI
+	JZ        shortBelow128
+	VMOVUPS   (CX), Z0
+	VDIVPS    Z12, Z0, K3, Z0
+	VMOVUPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z1
+	VDIVPS    Z12, Z1, K3, Z1
+	VMOVUPS.Z Z1, K2, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+
+shortBelow128:
+	TESTQ     $+16, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Z0
+	VDIVPS    Z12, Z0, K3, Z0
+	VMOVUPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+8, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y0
+	VDIVPS    Y12, Y0, K3, Y0
+	VMOVUPS.Z Y0, K2, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+4, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X0
+	VDIVPS    X12, X0, K3, X0
+	VMOVUPS.Z X0, K2, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+2, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VDIVPS    X12, X0, K3, X0
+	VMOVUPS.Z X0, K2, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+1, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X0
+	VDIVPS    X12, X0, K3, X0
+	VMOVUPS.Z X0, K2, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+
+plane:
+	MOVL (DX), R8
+	CMPQ AX, CX
+	JNE  changed
+	CMPL R8, $0x3f800000
+	JE   skip
+
+changed:
+	ADDL         R8, R8
+	JZ           dropped
+	VBROADCASTSS (DX), Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z0
+	VDIVPS     Z12, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(CX), Z1
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(CX), Z2
+	VDIVPS     Z12, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(CX), Z3
+	VDIVPS     Z12, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+32, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z0
+	VDIVPS     Z12, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(CX), Z1
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z0
+	VDIVPS     Z12, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+32, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+16, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+8, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·dividePlanesF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+16
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
+
+apart:
+	VBROADCASTSD (DX), Z12
+	VCMPPD       $0x04, Z13, Z12, K2
+	MOVQ         (DX), DI
+	MOVQ         CX, R10
+	ADDQ         DI, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+32
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPD    (R10), Z0
+	VDIVPD.Z   Z12, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPD    64(R10), Z1
+	VDIVPD.Z   Z12, Z1, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPD    128(R10), Z2
+	VDIVPD.Z   Z12, Z2, K2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPD    192(R10), Z3
+	VDIVPD.Z   Z12, Z3, K2, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, R10
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        apartTurn
+
+apartHalf:
+	TESTQ      $+16, DI
+	JZ         apartBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPD    (R10), Z0
+	VDIVPD.Z   Z12, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPD    64(R10), Z1
+	VDIVPD.Z   Z12, Z1, K2, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R10
+
+apartBelow128:
+	TESTQ      $+8, DI
+	JZ         apartBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPD    (R10), Z0
+	VDIVPD.Z   Z12, Z0, K2, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R10
+
+apartBelow64:
+	TESTQ    $+4, DI
+	JZ       apartBelow32
+	VMOVUPD  (R10), Y0
+	VDIVPD.Z Y12, Y0, K2, Y0
+	VMOVUPS  Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R10
+
+apartBelow32:
+	TESTQ    $+2, DI
+	JZ       apartBelow16
+	VMOVUPD  (R10), X0
+	VDIVPD.Z X12, X0, K2, X0
+	VMOVUPS  X0, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, R10
+
+apartBelow16:
+	TESTQ    $+1, DI
+	JZ       apartBelow8
+	VMOVSD   (R10), X0
+	VDIVPD.Z X12, X0, K2, X0
+	VMOVSD   X0, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, R10
+
+apartBelow8:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVQ         $0x3ff0000000000000, DI
+	VMOVQ        DI, X14
+	VBROADCASTSD X14, Z14
+
+short:
+	VBROADCASTSD (DX), Z12
+	VCMPPD       $0x04, Z13, Z12, K2
+	VCMPPD       $0x04, Z14, Z12, K3
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+32
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS   (CX), Z0
+	VDIVPD    Z12, Z0, K3, Z0
+	VMOVUPD.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z1
+	VDIVPD    Z12, Z1, K3, Z1
+	VMOVUPD.Z Z1, K2, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(CX), Z2
+	VDIVPD    Z12, Z2, K3, Z2
+	VMOVUPD.Z Z2, K2, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS   192(CX), Z3
+	VDIVPD    Z12, Z3, K3, Z3
+	VMOVUPD.Z Z3, K2, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       shortTurn
+
+shortHalf:
+	TESTQ     $+16, DI
+	JZ        shortBelow128
+	VMOVUPS   (CX), Z0
+	VDIVPD    Z12, Z0, K3, Z0
+	VMOVUPD.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z1
+	VDIVPD    Z12, Z1, K3, Z1
+	VMOVUPD.Z Z1, K2, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+
+shortBelow128:
+	TESTQ     $+8, DI
+	JZ        shortBelow64
+	VMOVUPS   (CX), Z0
+	VDIVPD    Z12, Z0, K3, Z0
+	VMOVUPD.Z Z0, K2, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y0
+	VDIVPD    Y12, Y0, K3, Y0
+	VMOVUPD.Z Y0, K2, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+2, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X0
+	VDIVPD    X12, X0, K3, X0
+	VMOVUPD.Z X0, K2, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+1, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VDIVPD    X12, X0, K3, X0
+	VMOVUPD.Z X0, K2, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+plane:
+	MOVQ (DX), R8
+	CMPQ AX, CX
+	JNE  changed
+	MOVQ $0x3ff0000000000000, R9
+	CMPQ R8, R9
+	JE   skip
+
+changed:
+	ADDQ         R8, R8
+	JZ           dropped
+	VBROADCASTSD (DX), Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPD    (CX), Z0
+	VDIVPD     Z12, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPD    64(CX), Z1
+	VDIVPD     Z12, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPD    128(CX), Z2
+	VDIVPD     Z12, Z2, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPD    192(CX), Z3
+	VDIVPD     Z12, Z3, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+16, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPD    (CX), Z0
+	VDIVPD     Z12, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPD    64(CX), Z1
+	VDIVPD     Z12, Z1, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPD    (CX), Z0
+	VDIVPD     Z12, Z0, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+16, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+8, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
+TEXT ·dividePlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+64
+	JHI    long
+	CMPQ   AX, CX
+	JEQ    inPlace
+	LEAQ   zeros<>+0(SB), R8
+	MOVQ   BX, R9
+	SHLQ   $0x01, R9
+
+apart:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (R10), Z0
+	VCVTPH2PS    32(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(R10), Z0
+	VCVTPH2PS    96(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(R10), Z0
+	VCVTPH2PS    160(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(R10), Z0
+	VCVTPH2PS    224(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, R10
+	SUBQ         $+128, DI
+	CMPQ         DI, $+128
+	JGE          apartTurn
+
+apartHalf:
+	TESTQ        $+64, DI
+	JZ           apartBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (R10), Z0
+	VCVTPH2PS    32(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(R10), Z0
+	VCVTPH2PS    96(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R10
+
+apartBelow128:
+	TESTQ        $+32, DI
+	JZ           apartBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (R10), Z0
+	VCVTPH2PS    32(R10), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, R10
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VCVTPH2PS   (R10), Z0
+	VDIVPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, R10
+
+apartBelow32:
+	TESTQ       $+8, DI
+	JZ          apartBelow16
+	VCVTPH2PS   (R10), Y0
+	VDIVPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, R10
+
+apartBelow16:
+	TESTQ       $+4, DI
+	JZ          apartBelow8
+	VCVTPH2PS   (R10), X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, R10
+
+apartBelow8:
+	TESTQ       $+2, DI
+	JZ          apartBelow4
+	VMOVSS      (R10), X4
+	VCVTPH2PS   X4, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, R10
+
+apartBelow4:
+	TESTQ       $+1, DI
+	JZ          apartBelow2
+	VPINSRW     $0x00, (R10), X13, X4
+	VCVTPH2PS   X4, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, R10
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003c00, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Z14
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	VPCMPW       $0x04, Z4, Z14, K3
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, DI
+	CMPQ          DI, $+128
+	JGE           shortTurn
+
+shortHalf:
+	TESTQ         $+64, DI
+	JZ            shortBelow128
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+shortBelow128:
+	TESTQ         $+32, DI
+	JZ            shortBelow64
+	VMOVUPS       (CX), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y5, Z0
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVDQU16     Z4, K3, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+shortBelow64:
+	TESTQ       $+16, DI
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y5
+	VCVTPH2PS   Y5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVDQU16   Y4, K3, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+shortBelow32:
+	TESTQ       $+8, DI
+	JZ          shortBelow16
+	VMOVUPS     (CX), X5
+	VCVTPH2PS   X5, Y0
+	VDIVPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+shortBelow16:
+	TESTQ       $+4, DI
+	JZ          shortBelow8
+	VMOVSD      (CX), X5
+	VCVTPH2PS   X5, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+shortBelow8:
+	TESTQ       $+2, DI
+	JZ          shortBelow4
+	VMOVSS      (CX), X5
+	VCVTPH2PS   X5, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+shortBelow4:
+	TESTQ       $+1, DI
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X5
+	VCVTPH2PS   X5, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003c00
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	PREFETCHT0   640(AX)
+	PREFETCHT0   704(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R8
+	JZ           keptBelow128
+	PREFETCHT0   512(AX)
+	PREFETCHT0   576(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+keptBelow128:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	PREFETCHT0   512(AX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VDIVPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+64, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·dividePlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+64
+	JHI          long
+	CMPQ         AX, CX
+	JEQ          inPlace
+	LEAQ         zeros<>+0(SB), R8
+	MOVQ         BX, R9
+	SHLQ         $0x01, R9
+
+apart:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVWLZX      (DX), DI
+	MOVQ         CX, R10
+	ADDL         DI, DI
+	TESTL        $0x0000ffff, DI
+	CMOVQEQ      R8, R10
+	ADDQ         R9, CX
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           apartHalf
+
+apartTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	PREFETCHT0  640(AX)
+	PREFETCHT0  704(AX)
+	VMOVUPS     (R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     128(R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     192(R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, R10
+	SUBQ        $+128, DI
+	CMPQ        DI, $+128
+	JGE         apartTurn
+
+apartHalf:
+	TESTQ       $+64, DI
+	JZ          apartBelow128
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VMOVUPS     (R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R10
+
+apartBelow128:
+	TESTQ       $+32, DI
+	JZ          apartBelow64
+	PREFETCHT0  512(AX)
+	VMOVUPS     (R10), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, R10
+
+apartBelow64:
+	TESTQ       $+16, DI
+	JZ          apartBelow32
+	VMOVUPS     (R10), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, R10
+
+apartBelow32:
+	TESTQ       $+8, DI
+	JZ          apartBelow16
+	VMOVUPS     (R10), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, R10
+
+apartBelow16:
+	TESTQ       $+4, DI
+	JZ          apartBelow8
+	VMOVSD      (R10), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, R10
+
+apartBelow8:
+	TESTQ       $+2, DI
+	JZ          apartBelow4
+	VMOVSS      (R10), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, R10
+
+apartBelow4:
+	TESTQ       $+1, DI
+	JZ          apartBelow2
+	VPINSRW     $0x00, (R10), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, R10
+
+apartBelow2:
+	DECQ SI
+	JNZ  apart
+	VZEROUPPER
+	RET
+
+inPlace:
+	MOVL         $0x00003f80, DI
+	VMOVD        DI, X14
+	VPBROADCASTW X14, Z14
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	VPCMPW       $0x04, Z4, Z14, K3
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS     (CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     64(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     128(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 128(AX)
+	VMOVUPS     192(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+128, DI
+	CMPQ        DI, $+128
+	JGE         shortTurn
+
+shortHalf:
+	TESTQ       $+64, DI
+	JZ          shortBelow128
+	VMOVUPS     (CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     64(CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+
+shortBelow128:
+	TESTQ       $+32, DI
+	JZ          shortBelow64
+	VMOVUPS     (CX), Z5
+	VPANDD      Z5, Z11, Z1
+	VPSLLD      $0x10, Z5, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+shortBelow64:
+	TESTQ       $+16, DI
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y5
+	VPAND       Y5, Y11, Y1
+	VPSLLD      $0x10, Y5, Y0
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVDQU16   Y4, K3, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+shortBelow32:
+	TESTQ       $+8, DI
+	JZ          shortBelow16
+	VMOVUPS     (CX), X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+shortBelow16:
+	TESTQ       $+4, DI
+	JZ          shortBelow8
+	VMOVSD      (CX), X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+shortBelow8:
+	TESTQ       $+2, DI
+	JZ          shortBelow4
+	VMOVSS      (CX), X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+shortBelow4:
+	TESTQ       $+1, DI
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X5
+	VPAND       X5, X11, X1
+	VPSLLD      $0x10, X5, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVDQU16   X4, K3, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX (DX), R8
+	CMPQ    AX, CX
+	JNE     changed
+	CMPL    R8, $0x00003f80
+	JE      skip
+
+changed:
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, CX
+	MOVQ BX, R8
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	VMOVUPS    Z13, 128(AX)
+	VMOVUPS    Z13, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        fillTurn
+
+fillHalf:
+	TESTQ      $+64, R8
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z13, (AX)
+	VMOVUPS    Z13, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z13, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+
+skip:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+15, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x02, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z8, Z0, K4, Z0
+	VMOVUPS    (DX)(R9*1), Z1
+	VDIVPS.Z   Z8, Z1, K4, Z1
+	VMOVUPS    (DX)(R9*2), Z2
+	VDIVPS.Z   Z8, Z2, K4, Z2
+	VMOVUPS    (DX)(CX*1), Z3
+	VDIVPS.Z   Z8, Z3, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R9*1)
+	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z8, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+16, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+15, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x02, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	VMOVUPS    64(DX), Z1
+	VDIVPS.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R9), Z6
+	VCMPPS     $0x04, Z13, Z6, K6
+	VMOVUPS    128(DX), Z2
+	VDIVPS.Z   Z6, Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R9), Z7
+	VCMPPS     $0x04, Z13, Z7, K7
+	VMOVUPS    192(DX), Z3
+	VDIVPS.Z   Z7, Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+32, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	VMOVUPS    64(DX), Z1
+	VDIVPS.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
+
+lanesBelow128:
+	TESTQ      $+16, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R9), K1, Z4
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS.Z (DX), K1, Z0
+	VDIVPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, K1, (AX)
+	ADDQ      R8, AX
+	ADDQ      R8, DX
+	ADDQ      R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·dividePixelsF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+7, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x03, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 512(AX)(R9*1)
+	PREFETCHT0 512(AX)(R9*2)
+	PREFETCHT0 512(AX)(CX*1)
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z8, Z0, K4, Z0
+	VMOVUPD    (DX)(R9*1), Z1
+	VDIVPD.Z   Z8, Z1, K4, Z1
+	VMOVUPD    (DX)(R9*2), Z2
+	VDIVPD.Z   Z8, Z2, K4, Z2
+	VMOVUPD    (DX)(CX*1), Z3
+	VDIVPD.Z   Z8, Z3, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R9*1)
+	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	SUBQ       $+8, R10
+	JNZ        zonesLine
+	DECQ       R8
+	JNZ        zones
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R8), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z8, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R8
+	SUBQ       $+8, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+7, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x03, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMOVUPD    64(DX), Z1
+	VDIVPD.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R9), Z6
+	VCMPPD     $0x04, Z13, Z6, K6
+	VMOVUPD    128(DX), Z2
+	VDIVPD.Z   Z6, Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R9), Z7
+	VCMPPD     $0x04, Z13, Z7, K7
+	VMOVUPD    192(DX), Z3
+	VDIVPD.Z   Z7, Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+16, CX
+	JZ         lanesBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R9), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMOVUPD    64(DX), Z1
+	VDIVPD.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
+
+lanesBelow128:
+	TESTQ      $+8, CX
+	JZ         lanesBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R9), K1, Z4
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K1, Z0
+	VDIVPD.Z  Z4, Z0, K4, Z0
+	VMOVUPD   Z0, K1, (AX)
+	ADDQ      R8, AX
+	ADDQ      R8, DX
+	ADDQ      R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	TESTQ  $+31, SI
+	JNZ    row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  CX, R9
+	LEAQ   (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    512(AX)(R9*1)
+	PREFETCHT0    512(AX)(R9*2)
+	PREFETCHT0    512(AX)(CX*1)
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z5
+	VCVTPH2PS     (DX)(R9*1), Z0
+	VCVTPH2PS     32(DX)(R9*1), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z12
+	VCVTPH2PS     (DX)(R9*2), Z0
+	VCVTPH2PS     32(DX)(R9*2), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z14
+	VCVTPH2PS     (DX)(CX*1), Z0
+	VCVTPH2PS     32(DX)(CX*1), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z15
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       Z12, (AX)(R9*1)
+	VMOVUPS       Z14, (AX)(R9*2)
+	VMOVUPS       Z15, (AX)(CX*1)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	JNZ           zonesLine
+	DECQ          R8
+	JNZ           zones
+	ADDQ          CX, AX
+	ADDQ          CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R8), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R8
+	SUBQ          $+32, CX
+	JNZ           singleLine
+	DECQ          DI
+	JNZ           single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+31, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	PREFETCHT0    640(AX)
+	PREFETCHT0    704(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VMOVUPS       128(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VMOVUPS       192(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R9
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	PREFETCHT0    512(AX)
+	PREFETCHT0    576(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R9
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	PREFETCHT0    512(AX)
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R8, AX
+	ADDQ          R8, DX
+	ADDQ          R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func dividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	TESTQ        $+31, SI
+	JNZ          row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	MOVQ         DI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        CX, R9
+	LEAQ         (R9)(R9*2), CX
+
+zones:
+	MOVQ BX, R11
+	MOVQ SI, R10
+
+zonesLine:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  512(AX)(R9*1)
+	PREFETCHT0  512(AX)(R9*2)
+	PREFETCHT0  512(AX)(CX*1)
+	VMOVUPS     (R11), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z5
+	VMOVUPS     (DX)(R9*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z12
+	VMOVUPS     (DX)(R9*2), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z14
+	VMOVUPS     (DX)(CX*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z15
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z12, (AX)(R9*1)
+	VMOVUPS     Z14, (AX)(R9*2)
+	VMOVUPS     Z15, (AX)(CX*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	JNZ         zonesLine
+	DECQ        R8
+	JNZ         zones
+	ADDQ        CX, AX
+	ADDQ        CX, DX
+
+rest:
+	ANDQ $+3, DI
+	JZ   done
+
+single:
+	MOVQ BX, R8
+	MOVQ SI, CX
+
+singleLine:
+	PREFETCHT0  512(AX)
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z5
+	VMOVUPS     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	SUBQ        $+32, CX
+	JNZ         singleLine
+	DECQ        DI
+	JNZ         single
+
+done:
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R8
+	ANDQ  $+31, R8
+	MOVQ  R8, CX
+	MOVL  $0x00000001, R9
+	SHLL  CL, R9
+	DECL  R9
+	KMOVD R9, K1
+	SHLQ  $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	PREFETCHT0  640(AX)
+	PREFETCHT0  704(AX)
+	VMOVUPS     (R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     128(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     128(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     192(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     192(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	ADDQ        $+256, R9
+	SUBQ        $+128, CX
+	CMPQ        CX, $+128
+	JGE         lanesTurn
+
+lanesHalf:
+	TESTQ       $+64, CX
+	JZ          lanesBelow128
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VMOVUPS     (R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	ADDQ        $+128, R9
+
+lanesBelow128:
+	TESTQ       $+32, CX
+	JZ          lanesBelow64
+	PREFETCHT0  512(AX)
+	VMOVUPS     (R9), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R9), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R8, AX
+	ADDQ        R8, DX
+	ADDQ        R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func addPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·addPlanesF32AVX512(SB), NOSPLIT, $0-40
@@ -10723,6 +14131,2758 @@ lanesBelow64:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R8, AX
+	ADDQ        R8, DX
+	ADDQ        R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·addDividePlanesF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+32
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Z12
+	VCMPPS       $0x04, Z13, Z12, K2
+	ADDQ         $+4, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+64
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z12, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS 128(CX), Z2
+	VDIVPS  Z12, Z2, Z2
+	VMOVUPS 128(AX), Z10
+	VADDPS  Z2, Z10, K2, Z10
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS 192(CX), Z3
+	VDIVPS  Z12, Z3, Z3
+	VMOVUPS 192(AX), Z11
+	VADDPS  Z3, Z11, K2, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
+	JGE     shortTurn
+
+shortHalf:
+	TESTQ   $+32, DI
+	JZ      shortBelow128
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z12, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+shortBelow128:
+	TESTQ   $+16, DI
+	JZ      shortBelow64
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+shortBelow64:
+	TESTQ   $+8, DI
+	JZ      shortBelow32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS (AX), Y8
+	VADDPS  Y0, Y8, K2, Y8
+	VMOVUPS Y8, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+shortBelow32:
+	TESTQ   $+4, DI
+	JZ      shortBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VMOVUPS (AX), X8
+	VADDPS  X0, X8, K2, X8
+	VMOVUPS X8, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+shortBelow16:
+	TESTQ  $+2, DI
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD (AX), X8
+	VADDPS X0, X8, K2, X8
+	VMOVSD X8, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+shortBelow8:
+	TESTQ  $+1, DI
+	JZ     shortBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSS (AX), X8
+	VADDPS X0, X8, K2, X8
+	VMOVSS X8, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+shortBelow4:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x02, DI
+
+plane:
+	MOVL         (DX), R8
+	ADDL         R8, R8
+	JZ           dropped
+	VBROADCASTSS (DX), Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z12, Z1, Z1
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(CX), Z2
+	VDIVPS  Z12, Z2, Z2
+	VADDPS  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(CX), Z3
+	VDIVPS  Z12, Z3, Z3
+	VADDPS  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
+	JGE     keptTurn
+
+keptHalf:
+	TESTQ   $+32, R8
+	JZ      keptBelow128
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z12, Z1, Z1
+	VADDPS  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+keptBelow128:
+	TESTQ   $+16, R8
+	JZ      keptBelow64
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VADDPS  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R8
+	JZ      keptBelow32
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VADDPS  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMOVUPS (CX), X0
+	VDIVPS  X12, X0, X0
+	VADDPS  (AX), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSD (AX), X8
+	VADDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VDIVPS X12, X0, X0
+	VMOVSS (AX), X8
+	VADDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL
+TEXT ·addDividePlanesF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+16
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Z12
+	VCMPPD       $0x04, Z13, Z12, K2
+	ADDQ         $+8, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+32
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPD 64(CX), Z1
+	VDIVPD  Z12, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPD  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	VMOVUPD 128(CX), Z2
+	VDIVPD  Z12, Z2, Z2
+	VMOVUPS 128(AX), Z10
+	VADDPD  Z2, Z10, K2, Z10
+	VMOVUPS Z10, 128(AX)
+	VMOVUPD 192(CX), Z3
+	VDIVPD  Z12, Z3, Z3
+	VMOVUPS 192(AX), Z11
+	VADDPD  Z3, Z11, K2, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JGE     shortTurn
+
+shortHalf:
+	TESTQ   $+16, DI
+	JZ      shortBelow128
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPD 64(CX), Z1
+	VDIVPD  Z12, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPD  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+shortBelow128:
+	TESTQ   $+8, DI
+	JZ      shortBelow64
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+shortBelow64:
+	TESTQ   $+4, DI
+	JZ      shortBelow32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPS (AX), Y8
+	VADDPD  Y0, Y8, K2, Y8
+	VMOVUPS Y8, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+shortBelow32:
+	TESTQ   $+2, DI
+	JZ      shortBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VMOVUPS (AX), X8
+	VADDPD  X0, X8, K2, X8
+	VMOVUPS X8, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+shortBelow16:
+	TESTQ  $+1, DI
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VMOVSD (AX), X8
+	VADDPD X0, X8, K2, X8
+	VMOVSD X8, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+shortBelow8:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+plane:
+	MOVQ         (DX), R8
+	ADDQ         R8, R8
+	JZ           dropped
+	VBROADCASTSD (DX), Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPD 64(CX), Z1
+	VDIVPD  Z12, Z1, Z1
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD 128(CX), Z2
+	VDIVPD  Z12, Z2, Z2
+	VADDPD  128(AX), Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPD 192(CX), Z3
+	VDIVPD  Z12, Z3, Z3
+	VADDPD  192(AX), Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     keptTurn
+
+keptHalf:
+	TESTQ   $+16, R8
+	JZ      keptBelow128
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPD 64(CX), Z1
+	VDIVPD  Z12, Z1, Z1
+	VADDPD  64(AX), Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+
+keptBelow128:
+	TESTQ   $+8, R8
+	JZ      keptBelow64
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VADDPD  (AX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R8
+	JZ      keptBelow32
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VADDPD  (AX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMOVUPD (CX), X0
+	VDIVPD  X12, X0, X0
+	VADDPD  (AX), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VDIVPD X12, X0, X0
+	VMOVSD (AX), X8
+	VADDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C
+TEXT ·addDividePlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+64
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 64(AX)
+	VCVTPH2PS     128(CX), Z0
+	VCVTPH2PS     160(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 128(AX)
+	VCVTPH2PS     192(CX), Z0
+	VCVTPH2PS     224(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, DI
+	CMPQ          DI, $+128
+	JGE           shortTurn
+
+shortHalf:
+	TESTQ         $+64, DI
+	JZ            shortBelow128
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+shortBelow128:
+	TESTQ         $+32, DI
+	JZ            shortBelow64
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VDIVPS    Z12, Z0, Z0
+	VMOVUPS   (AX), Y5
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	VCVTPH2PS     128(CX), Z0
+	VCVTPH2PS     160(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 128(AX)
+	VCVTPH2PS     192(CX), Z0
+	VCVTPH2PS     224(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, CX
+	SUBQ          $+128, R8
+	CMPQ          R8, $+128
+	JGE           keptTurn
+
+keptHalf:
+	TESTQ         $+64, R8
+	JZ            keptBelow128
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	VCVTPH2PS     64(CX), Z0
+	VCVTPH2PS     96(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+
+keptBelow128:
+	TESTQ         $+32, R8
+	JZ            keptBelow64
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VDIVPS    Z12, Z0, Z0
+	VMOVUPS   (AX), Y5
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VMOVUPS   (AX), X5
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VDIVPS    X12, X0, X0
+	VMOVSD    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VMOVSS    (AX), X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VPINSRW   $0x00, (AX), X13, X5
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·addDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+64
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	MOVQ         BX, DI
+	CMPQ         DI, $+128
+	JL           shortHalf
+
+shortTurn:
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, DI
+	CMPQ       DI, $+128
+	JGE        shortTurn
+
+shortHalf:
+	TESTQ      $+64, DI
+	JZ         shortBelow128
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+32, DI
+	JZ         shortBelow64
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K2, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+16, DI
+	JZ        shortBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VDIVPS    Y12, Y0, Y0
+	VDIVPS    Y12, Y1, Y1
+	VMOVUPS   (AX), Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+8, DI
+	JZ        shortBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VMOVUPS   (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+4, DI
+	JZ        shortBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VMOVSD    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	TESTQ     $+2, DI
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VMOVSS    (AX), X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+shortBelow4:
+	TESTQ     $+1, DI
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VDIVPS    X12, X0, X0
+	VDIVPS    X12, X1, X1
+	VPINSRW   $0x00, (AX), X13, X5
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+shortBelow2:
+	DECQ SI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           keptHalf
+
+keptTurn:
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VMOVUPS  (AX), Y5
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VMOVUPS  (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VMOVSD   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VMOVSS   (AX), X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPINSRW  $0x00, (AX), X13, X5
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	DECQ SI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ DI, AX
+	ADDQ DI, CX
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addDividePixelsF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+15, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SHLQ   $0x02, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+64
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS (R9), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DX), Z0
+	VDIVPS  Z4, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R9), Z5
+	VCMPPS  $0x04, Z13, Z5, K5
+	VMOVUPS 64(DX), Z1
+	VDIVPS  Z5, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS 128(R9), Z6
+	VCMPPS  $0x04, Z13, Z6, K6
+	VMOVUPS 128(DX), Z2
+	VDIVPS  Z6, Z2, Z2
+	VMOVUPS 128(AX), Z10
+	VADDPS  Z2, Z10, K6, Z10
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS 192(R9), Z7
+	VCMPPS  $0x04, Z13, Z7, K7
+	VMOVUPS 192(DX), Z3
+	VDIVPS  Z7, Z3, Z3
+	VMOVUPS 192(AX), Z11
+	VADDPS  Z3, Z11, K7, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R9
+	SUBQ    $+64, CX
+	CMPQ    CX, $+64
+	JGE     lanesTurn
+
+lanesHalf:
+	TESTQ   $+32, CX
+	JZ      lanesBelow128
+	VMOVUPS (R9), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DX), Z0
+	VDIVPS  Z4, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R9), Z5
+	VCMPPS  $0x04, Z13, Z5, K5
+	VMOVUPS 64(DX), Z1
+	VDIVPS  Z5, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R9
+
+lanesBelow128:
+	TESTQ   $+16, CX
+	JZ      lanesBelow64
+	VMOVUPS (R9), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DX), Z0
+	VDIVPS  Z4, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+
+lanesBelow64:
+	ANDQ      $+15, CX
+	JZ        lanesEnd
+	VMOVUPS.Z (R9), K1, Z4
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS.Z (DX), K1, Z0
+	VDIVPS    Z4, Z0, Z0
+	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z0, Z8, K4, Z8
+	VMOVUPS   Z8, K1, (AX)
+	ADDQ      R8, AX
+	ADDQ      R8, DX
+	ADDQ      R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addDividePixelsF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+7, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SHLQ   $0x03, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS (R9), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPD (DX), Z0
+	VDIVPD  Z4, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R9), Z5
+	VCMPPD  $0x04, Z13, Z5, K5
+	VMOVUPD 64(DX), Z1
+	VDIVPD  Z5, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPD  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS 128(R9), Z6
+	VCMPPD  $0x04, Z13, Z6, K6
+	VMOVUPD 128(DX), Z2
+	VDIVPD  Z6, Z2, Z2
+	VMOVUPS 128(AX), Z10
+	VADDPD  Z2, Z10, K6, Z10
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS 192(R9), Z7
+	VCMPPD  $0x04, Z13, Z7, K7
+	VMOVUPD 192(DX), Z3
+	VDIVPD  Z7, Z3, Z3
+	VMOVUPS 192(AX), Z11
+	VADDPD  Z3, Z11, K7, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R9
+	SUBQ    $+32, CX
+	CMPQ    CX, $+32
+	JGE     lanesTurn
+
+lanesHalf:
+	TESTQ   $+16, CX
+	JZ      lanesBelow128
+	VMOVUPS (R9), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPD (DX), Z0
+	VDIVPD  Z4, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R9), Z5
+	VCMPPD  $0x04, Z13, Z5, K5
+	VMOVUPD 64(DX), Z1
+	VDIVPD  Z5, Z1, Z1
+	VMOVUPS 64(AX), Z9
+	VADDPD  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R9
+
+lanesBelow128:
+	TESTQ   $+8, CX
+	JZ      lanesBelow64
+	VMOVUPS (R9), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPD (DX), Z0
+	VDIVPD  Z4, Z0, Z0
+	VMOVUPS (AX), Z8
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+
+lanesBelow64:
+	ANDQ      $+7, CX
+	JZ        lanesEnd
+	VMOVUPD.Z (R9), K1, Z4
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K1, Z0
+	VDIVPD    Z4, Z0, Z0
+	VMOVUPD.Z (AX), K1, Z8
+	VADDPD    Z0, Z8, K4, Z8
+	VMOVUPD   Z8, K1, (AX)
+	ADDQ      R8, AX
+	ADDQ      R8, DX
+	ADDQ      R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addDividePixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+31, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SHLQ   $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       128(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       192(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R9
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           lanesTurn
+
+lanesHalf:
+	TESTQ         $+64, CX
+	JZ            lanesBelow128
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       64(AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R9
+
+lanesBelow128:
+	TESTQ         $+32, CX
+	JZ            lanesBelow64
+	VMOVUPS       (R9), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVUPS       (AX), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+
+lanesBelow64:
+	ANDQ          $+31, CX
+	JZ            lanesEnd
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VMOVDQU16.Z   (AX), K1, Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVDQU16     Z5, K1, (AX)
+	ADDQ          R8, AX
+	ADDQ          R8, DX
+	ADDQ          R8, R9
+
+lanesEnd:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func addDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·addDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R8
+	ANDQ         $+31, R8
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	SHLQ         $0x01, R8
+
+next:
+	MOVQ BX, R9
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   lanesHalf
+
+lanesTurn:
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    128(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    192(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R9
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        lanesTurn
+
+lanesHalf:
+	TESTQ      $+64, CX
+	JZ         lanesBelow128
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    64(AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R9
+
+lanesBelow128:
+	TESTQ      $+32, CX
+	JZ         lanesBelow64
+	VMOVUPS    (R9), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z2, Z0, Z0
+	VDIVPS     Z3, Z1, Z1
+	VMOVUPS    (AX), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+
+lanesBelow64:
+	ANDQ        $+31, CX
+	JZ          lanesEnd
+	VMOVDQU16.Z (R9), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VMOVDQU16.Z (AX), K1, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K4, Z5
+	VMOVDQU16   Z5, K1, (AX)
 	ADDQ        R8, AX
 	ADDQ        R8, DX
 	ADDQ        R8, R9
@@ -18339,6 +24499,1607 @@ done:
 	VZEROUPPER
 	RET
 
+// func streamDividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C
+TEXT ·streamDividePlanesF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	CMPQ         SI, $+1536
+	JAE          long
+	VPBROADCASTW (BX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VCVTPH2PS    X4, X0
+	VDIVPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VMOVDQU16.Z  X4, K2, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ       $+4, AX
+	JZ          runAligned4
+	VMOVSS      (DX), X4
+	VCVTPH2PS   X4, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+	SUBQ        $+2, R8
+
+runAligned4:
+	TESTQ       $+8, AX
+	JZ          runAligned8
+	VCVTPH2PS   (DX), X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+	SUBQ        $+4, R8
+
+runAligned8:
+	TESTQ       $+16, AX
+	JZ          runAligned16
+	VCVTPH2PS   (DX), Y0
+	VDIVPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+	SUBQ        $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+32
+	JL   border
+
+vector:
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          vector
+
+border:
+	DECQ          DI
+	JZ            last
+	VPBROADCASTW  (BX), Z4
+	VPBROADCASTW  2(BX), Z14
+	ADDQ          $+2, BX
+	MOVQ          R8, CX
+	MOVL          $0x00000001, R9
+	SHLL          CL, R9
+	DECL          R9
+	KMOVD         R9, K1
+	VMOVDQU16     Z4, K1, Z14
+	VMOVUPS       Z14, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVNTPS      Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          SI, R8
+	SUBQ          $+32, R8
+	VPBROADCASTW  (BX), Y12
+	VCVTPH2PS     Y12, Z12
+	VPBROADCASTW  (BX), Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K2
+	JMP           run
+
+last:
+	MOVQ        R8, CX
+	TESTQ       $+16, CX
+	JZ          runBelow32
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+
+runBelow32:
+	TESTQ       $+8, CX
+	JZ          runBelow16
+	VCVTPH2PS   (DX), Y0
+	VDIVPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+
+runBelow16:
+	TESTQ       $+4, CX
+	JZ          runBelow8
+	VCVTPH2PS   (DX), X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+
+runBelow8:
+	TESTQ       $+2, CX
+	JZ          runBelow4
+	VMOVSS      (DX), X4
+	VCVTPH2PS   X4, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+
+runBelow4:
+	TESTQ       $+1, CX
+	JZ          runBelow2
+	VPINSRW     $0x00, (DX), X13, X4
+	VCVTPH2PS   X4, X0
+	VDIVPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, DX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x01, CX
+
+plane:
+	MOVWLZX      (BX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (BX), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VCVTPH2PS    X4, X0
+	VDIVPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+	SUBQ      $+2, R8
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (DX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+	SUBQ      $+4, R8
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+	SUBQ      $+8, R8
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (DX), Z0
+	VDIVPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+	SUBQ      $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+128
+	JL   keptHalf
+
+keptTurn:
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 128(AX)
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DX
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
+	JGE          keptTurn
+
+keptHalf:
+	TESTQ        $+64, R8
+	JZ           keptBelow128
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DX
+
+keptBelow128:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+
+keptBelow64:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (DX), Z0
+	VDIVPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, DX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (DX), Y0
+	VDIVPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, DX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (DX), X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, DX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (DX), X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, DX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (DX), X13, X4
+	VCVTPH2PS X4, X0
+	VDIVPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, DX
+
+keptBelow2:
+next:
+	ADDQ $+2, BX
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    CX, DX
+	MOVQ    SI, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	VMOVNTPS Z13, 128(AX)
+	VMOVNTPS Z13, 192(AX)
+	ADDQ     $+256, AX
+	SUBQ     $+128, R8
+	CMPQ     R8, $+128
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+64, R8
+	JZ       fillBelow128
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+
+fillBelow128:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         SI, $+1536
+	JAE          long
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           runAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VDIVPS       X12, X0, X0
+	VDIVPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VMOVDQU16.Z  X4, K2, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+runAligned2:
+	TESTQ       $+4, AX
+	JZ          runAligned4
+	VMOVSS      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+	SUBQ        $+2, R8
+
+runAligned4:
+	TESTQ       $+8, AX
+	JZ          runAligned8
+	VMOVSD      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+	SUBQ        $+4, R8
+
+runAligned8:
+	TESTQ       $+16, AX
+	JZ          runAligned16
+	VMOVUPS     (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+	SUBQ        $+8, R8
+
+runAligned16:
+	TESTQ       $+32, AX
+	JZ          runAligned32
+	VMOVUPS     (DX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+	SUBQ        $+16, R8
+
+runAligned32:
+run:
+	CMPQ R8, $+32
+	JL   border
+
+vector:
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z12, Z0, Z0
+	VDIVPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         vector
+
+border:
+	DECQ         DI
+	JZ           last
+	VPBROADCASTW (BX), Z4
+	VPBROADCASTW 2(BX), Z14
+	ADDQ         $+2, BX
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	VMOVDQU16    Z4, K1, Z14
+	VMOVUPS      Z14, Z4
+	VPANDD       Z4, Z11, Z3
+	VPSLLD       $0x10, Z4, Z2
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VMOVUPS      (DX), Z4
+	VPANDD       Z4, Z11, Z1
+	VPSLLD       $0x10, Z4, Z0
+	VDIVPS       Z2, Z0, Z0
+	VDIVPS       Z3, Z1, Z1
+	VPSRLD       $0x10, Z0, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z0, Z0
+	VPADDD       Z6, Z0, Z0
+	VPSRLD       $0x10, Z1, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z1, Z1
+	VPADDD       Z6, Z1, Z1
+	VPSRLD       $0x10, Z0, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         SI, R8
+	SUBQ         $+32, R8
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	JMP          run
+
+last:
+	MOVQ        R8, CX
+	TESTQ       $+16, CX
+	JZ          runBelow32
+	VMOVUPS     (DX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VDIVPS      Y12, Y0, Y0
+	VDIVPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+
+runBelow32:
+	TESTQ       $+8, CX
+	JZ          runBelow16
+	VMOVUPS     (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, DX
+
+runBelow16:
+	TESTQ       $+4, CX
+	JZ          runBelow8
+	VMOVSD      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, DX
+
+runBelow8:
+	TESTQ       $+2, CX
+	JZ          runBelow4
+	VMOVSS      (DX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, DX
+
+runBelow4:
+	TESTQ       $+1, CX
+	JZ          runBelow2
+	VPINSRW     $0x00, (DX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VDIVPS      X12, X0, X0
+	VDIVPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, DX
+
+runBelow2:
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x01, CX
+
+plane:
+	MOVWLZX      (BX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         SI, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (DX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VDIVPS       X12, X0, X0
+	VDIVPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, DX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ    $+4, AX
+	JZ       keptAligned4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+	SUBQ     $+2, R8
+
+keptAligned4:
+	TESTQ    $+8, AX
+	JZ       keptAligned8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+	SUBQ     $+4, R8
+
+keptAligned8:
+	TESTQ    $+16, AX
+	JZ       keptAligned16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+	SUBQ     $+8, R8
+
+keptAligned16:
+	TESTQ    $+32, AX
+	JZ       keptAligned32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+	SUBQ     $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+128
+	JL   keptHalf
+
+keptTurn:
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 64(AX)
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 128(AX)
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
+	JGE        keptTurn
+
+keptHalf:
+	TESTQ      $+64, R8
+	JZ         keptBelow128
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+
+keptBelow128:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+
+keptBelow64:
+	TESTQ    $+16, R8
+	JZ       keptBelow32
+	VMOVUPS  (DX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, DX
+
+keptBelow32:
+	TESTQ    $+8, R8
+	JZ       keptBelow16
+	VMOVUPS  (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, DX
+
+keptBelow16:
+	TESTQ    $+4, R8
+	JZ       keptBelow8
+	VMOVSD   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, DX
+
+keptBelow8:
+	TESTQ    $+2, R8
+	JZ       keptBelow4
+	VMOVSS   (DX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, DX
+
+keptBelow4:
+	TESTQ    $+1, R8
+	JZ       keptBelow2
+	VPINSRW  $0x00, (DX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VDIVPS   X12, X0, X0
+	VDIVPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, DX
+
+keptBelow2:
+next:
+	ADDQ $+2, BX
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	ADDQ    CX, DX
+	MOVQ    SI, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+128
+	JL   fillHalf
+
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	VMOVNTPS Z13, 128(AX)
+	VMOVNTPS Z13, 192(AX)
+	ADDQ     $+256, AX
+	SUBQ     $+128, R8
+	CMPQ     R8, $+128
+	JGE      fillTurn
+
+fillHalf:
+	TESTQ    $+64, R8
+	JZ       fillBelow128
+	VMOVNTPS Z13, (AX)
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+
+fillBelow128:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamDividePixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	MOVQ   BX, DI
+	SHLQ   $0x01, DI
+	MOVQ   SI, R8
+	SHRQ   $0x02, R8
+	JZ     rest
+	MOVQ   R8, R9
+	IMULQ  DI, R9
+	LEAQ   (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z5
+	VCVTPH2PS     (CX)(R9*1), Z0
+	VCVTPH2PS     32(CX)(R9*1), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z12
+	VCVTPH2PS     (CX)(R9*2), Z0
+	VCVTPH2PS     32(CX)(R9*2), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z14
+	VCVTPH2PS     (CX)(DI*1), Z0
+	VCVTPH2PS     32(CX)(DI*1), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z15
+	VMOVNTPS      Z5, (AX)
+	VMOVNTPS      Z12, (AX)(R9*1)
+	VMOVNTPS      Z14, (AX)(R9*2)
+	VMOVNTPS      Z15, (AX)(DI*1)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	JNZ           zonesLine
+	DECQ          R8
+	JNZ           zones
+	ADDQ          DI, AX
+	ADDQ          DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS       (R8), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VDIVPS        Z2, Z0, Z0
+	VDIVPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVUPS       Z4, Z5
+	VMOVNTPS      Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R8
+	SUBQ          $+32, DI
+	JNZ           singleLine
+	DECQ          SI
+	JNZ           single
+
+done:
+	VZEROUPPER
+	RET
+
+// func streamDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+	MOVQ         SI, R8
+	SHRQ         $0x02, R8
+	JZ           rest
+	MOVQ         R8, R9
+	IMULQ        DI, R9
+	LEAQ         (R9)(R9*2), DI
+
+zones:
+	MOVQ DX, R11
+	MOVQ BX, R10
+
+zonesLine:
+	VMOVUPS     (R11), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z5
+	VMOVUPS     (CX)(R9*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z12
+	VMOVUPS     (CX)(R9*2), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z14
+	VMOVUPS     (CX)(DI*1), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z15
+	VMOVNTPS    Z5, (AX)
+	VMOVNTPS    Z12, (AX)(R9*1)
+	VMOVNTPS    Z14, (AX)(R9*2)
+	VMOVNTPS    Z15, (AX)(DI*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	JNZ         zonesLine
+	DECQ        R8
+	JNZ         zones
+	ADDQ        DI, AX
+	ADDQ        DI, CX
+
+rest:
+	ANDQ $+3, SI
+	JZ   done
+
+single:
+	MOVQ DX, R8
+	MOVQ BX, DI
+
+singleLine:
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VDIVPS      Z2, Z0, Z0
+	VDIVPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z4, Z5
+	VMOVNTPS    Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, DI
+	JNZ         singleLine
+	DECQ        SI
+	JNZ         single
+
+done:
+	VZEROUPPER
+	RET
+
 // func multiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·multiplyBraidF16AVX512(SB), NOSPLIT, $0-48
@@ -19084,6 +26845,797 @@ near:
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z7, Z0, Z0
 	VMULPS     Z7, Z1, Z1
+	VMOVUPS    (R10), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R10)
+	MOVQ       96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func divideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, AVX512F, MMX+
+TEXT ·divideBraidF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VCVTPH2PS    Y15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VCVTPH2PS    Y7, Z7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VCVTPH2PS    (DI)(CX*1), Z0
+	VCVTPH2PS    32(DI)(CX*1), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z2
+	VCVTPH2PS    (R8)(CX*1), Z0
+	VCVTPH2PS    32(R8)(CX*1), Z1
+	VDIVPS       Z14, Z0, Z0
+	VDIVPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z3
+	VCVTPH2PS    (R9)(CX*1), Z0
+	VCVTPH2PS    32(R9)(CX*1), Z1
+	VDIVPS       Z15, Z0, Z0
+	VDIVPS       Z15, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z5
+	VCVTPH2PS    (R10)(CX*1), Z0
+	VCVTPH2PS    32(R10)(CX*1), Z1
+	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z7, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z8
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z3, (R8)
+	VMOVUPS      Z5, (R9)
+	VMOVUPS      Z8, (R10)
+	MOVQ         96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func divideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·divideBraidBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VMOVUPS    (DI)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z2
+	VMOVUPS    (R8)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z14, Z0, Z0
+	VDIVPS     Z14, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z3
+	VMOVUPS    (R9)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z15, Z0, Z0
+	VDIVPS     Z15, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z5
+	VMOVUPS    (R10)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z7, Z0, Z0
+	VDIVPS     Z7, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z8
+	VMOVUPS    Z2, (DI)
+	VMOVUPS    Z3, (R8)
+	VMOVUPS    Z5, (R9)
+	VMOVUPS    Z8, (R10)
+	MOVQ       96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamDivideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, AVX512F, MMX+
+TEXT ·streamDivideBraidF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VCVTPH2PS    Y15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VCVTPH2PS    Y7, Z7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VCVTPH2PS    (DI)(CX*1), Z0
+	VCVTPH2PS    32(DI)(CX*1), Z1
+	VDIVPS       Z12, Z0, Z0
+	VDIVPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z2
+	VCVTPH2PS    (R8)(CX*1), Z0
+	VCVTPH2PS    32(R8)(CX*1), Z1
+	VDIVPS       Z14, Z0, Z0
+	VDIVPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z3
+	VCVTPH2PS    (R9)(CX*1), Z0
+	VCVTPH2PS    32(R9)(CX*1), Z1
+	VDIVPS       Z15, Z0, Z0
+	VDIVPS       Z15, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z5
+	VCVTPH2PS    (R10)(CX*1), Z0
+	VCVTPH2PS    32(R10)(CX*1), Z1
+	VDIVPS       Z7, Z0, Z0
+	VDIVPS       Z7, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, Z8
+	VMOVNTPS     Z2, (DI)
+	VMOVNTPS     Z3, (R8)
+	VMOVNTPS     Z5, (R9)
+	VMOVNTPS     Z8, (R10)
+	MOVQ         96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func streamDivideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·streamDivideBraidBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VMOVUPS    (DI)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z2
+	VMOVUPS    (R8)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z14, Z0, Z0
+	VDIVPS     Z14, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z3
+	VMOVUPS    (R9)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z15, Z0, Z0
+	VDIVPS     Z15, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z5
+	VMOVUPS    (R10)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z7, Z0, Z0
+	VDIVPS     Z7, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, Z8
+	VMOVNTPS   Z2, (DI)
+	VMOVNTPS   Z3, (R8)
+	VMOVNTPS   Z5, (R9)
+	VMOVNTPS   Z8, (R10)
+	MOVQ       96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addDivideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX2, AVX512F, MMX+
+TEXT ·addDivideBraidF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Y12
+	VCVTPH2PS    Y12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Y15
+	VCVTPH2PS    Y15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Y7
+	VCVTPH2PS    Y7, Z7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VCVTPH2PS     (DI)(CX*1), Z0
+	VCVTPH2PS     32(DI)(CX*1), Z1
+	VDIVPS        Z12, Z0, Z0
+	VDIVPS        Z12, Z1, Z1
+	VMOVUPS       (DI), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (DI)
+	VCVTPH2PS     (R8)(CX*1), Z0
+	VCVTPH2PS     32(R8)(CX*1), Z1
+	VDIVPS        Z14, Z0, Z0
+	VDIVPS        Z14, Z1, Z1
+	VMOVUPS       (R8), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (R8)
+	VCVTPH2PS     (R9)(CX*1), Z0
+	VCVTPH2PS     32(R9)(CX*1), Z1
+	VDIVPS        Z15, Z0, Z0
+	VDIVPS        Z15, Z1, Z1
+	VMOVUPS       (R9), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (R9)
+	VCVTPH2PS     (R10)(CX*1), Z0
+	VCVTPH2PS     32(R10)(CX*1), Z1
+	VDIVPS        Z7, Z0, Z0
+	VDIVPS        Z7, Z1, Z1
+	VMOVUPS       (R10), Z5
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVUPS       Z4, (R10)
+	MOVQ          96(SI), DX
+
+fill:
+	DECQ     DX
+	JL       filled
+	MOVQ     64(SI)(DX*8), R11
+	VMOVNTPS Z13, (AX)(R11*1)
+	JMP      fill
+
+filled:
+	ADDQ $+64, AX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	ADDQ $+64, R9
+	ADDQ $+64, R10
+	SUBQ $+32, BX
+	JNZ  turn
+	VZEROUPPER
+	RET
+
+// func addDivideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·addDivideBraidBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         places+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         (SI), DI
+	ADDQ         AX, DI
+	MOVQ         32(SI), R8
+	VPBROADCASTW (DX)(R8*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	MOVQ         8(SI), R8
+	ADDQ         AX, R8
+	MOVQ         40(SI), R9
+	VPBROADCASTW (DX)(R9*1), Z14
+	VPSLLD       $0x10, Z14, Z14
+	MOVQ         16(SI), R9
+	ADDQ         AX, R9
+	MOVQ         48(SI), R10
+	VPBROADCASTW (DX)(R10*1), Z15
+	VPSLLD       $0x10, Z15, Z15
+	MOVQ         24(SI), R10
+	ADDQ         AX, R10
+	MOVQ         56(SI), R11
+	VPBROADCASTW (DX)(R11*1), Z7
+	VPSLLD       $0x10, Z7, Z7
+	SUBQ         AX, CX
+
+turn:
+	CMPQ       BX, $+128
+	JLE        near
+	PREFETCHT0 256(DI)(CX*1)
+	PREFETCHT0 256(R8)(CX*1)
+	PREFETCHT0 256(R9)(CX*1)
+	PREFETCHT0 256(R10)(CX*1)
+
+near:
+	VMOVUPS    (DI)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z12, Z0, Z0
+	VDIVPS     Z12, Z1, Z1
+	VMOVUPS    (DI), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVUPS    (R8)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z14, Z0, Z0
+	VDIVPS     Z14, Z1, Z1
+	VMOVUPS    (R8), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R8)
+	VMOVUPS    (R9)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z15, Z0, Z0
+	VDIVPS     Z15, Z1, Z1
+	VMOVUPS    (R9), Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (R9)
+	VMOVUPS    (R10)(CX*1), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VDIVPS     Z7, Z0, Z0
+	VDIVPS     Z7, Z1, Z1
 	VMOVUPS    (R10), Z5
 	VPSRLD     $0x10, Z0, Z6
 	VPANDD     Z6, Z10, Z6

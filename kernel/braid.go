@@ -32,7 +32,7 @@ type braider struct {
 	keeps, drops  int
 }
 
-// strands is how many planes a braid multiplies at once.
+// strands is how many planes a braid multiplies or divides at once.
 const strands = 4
 
 // braids does what planes does with data far larger than the cache.
@@ -47,8 +47,8 @@ func (n *nest) braids(at, factor, from, to int) {
 	b.part(from, first*n.length)
 	for p := first; p < last; p++ {
 		switch value := n.bits(factor + p); {
-		case value<<1 == 0 && n.op == Add:
-		case value<<1 == 0 && n.op == Scale:
+		case value<<1 == 0 && (n.op == Add || n.op == AddDivide):
+		case value<<1 == 0 && (n.op == Scale || n.op == Divide):
 			if b.drops == len(b.dropped) {
 				b.clear(b.dropped[:strands])
 				b.drops = copy(b.dropped[:], b.dropped[strands:])
@@ -102,7 +102,7 @@ func (o *operands) bits(factor int) uint64 {
 	return uint64(*(*uint16)(at)) << 48
 }
 
-// braid multiplies the kept planes and clears the dropped ones, at most as many,
+// braid does the kept planes and clears the dropped ones, at most as many,
 // line by line.
 func (b *braider) braid(kept [strands]int, dropped []int) {
 	shift := b.elem.shift()

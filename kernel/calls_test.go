@@ -4,8 +4,8 @@ package kernel
 // The tests of package kernel_test use them, too.
 type Calls[T any] struct {
 	Suffix       string // of the functions' names
-	Planes       [4]func(dst, src, factors []T, plane int)
-	Pixels       [4]func(dst, src, factors []T)
+	Planes       [6]func(dst, src, factors []T, plane int)
+	Pixels       [6]func(dst, src, factors []T)
 	AffinePlanes [2]func(dst, src, factors, shifts []T, plane int) // Affine and AffineMultiply
 	AffinePixels [2]func(dst, src, factors, shifts []T)
 	Run          func(op Op, dst, src, factors []T, loops []Loop, workers int) error
@@ -15,8 +15,8 @@ type Calls[T any] struct {
 // CallsOfFloats are those without a suffix.
 func CallsOfFloats[T Float]() Calls[T] {
 	return Calls[T]{
-		Planes:       [4]func(dst, src, factors []T, plane int){Planes[T], MultiplyPlanes[T], AddPlanes[T], AddMultiplyPlanes[T]},
-		Pixels:       [4]func(dst, src, factors []T){Pixels[T], MultiplyPixels[T], AddPixels[T], AddMultiplyPixels[T]},
+		Planes:       [6]func(dst, src, factors []T, plane int){Planes[T], MultiplyPlanes[T], DividePlanes[T], AddPlanes[T], AddMultiplyPlanes[T], AddDividePlanes[T]},
+		Pixels:       [6]func(dst, src, factors []T){Pixels[T], MultiplyPixels[T], DividePixels[T], AddPixels[T], AddMultiplyPixels[T], AddDividePixels[T]},
 		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanes[T], AffineMultiplyPlanes[T]},
 		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixels[T], AffineMultiplyPixels[T]},
 		Run:          Run[T],
@@ -28,8 +28,8 @@ func CallsOfFloats[T Float]() Calls[T] {
 func CallsOfF16[T Half]() Calls[T] {
 	return Calls[T]{
 		Suffix:       "F16",
-		Planes:       [4]func(dst, src, factors []T, plane int){PlanesF16[T], MultiplyPlanesF16[T], AddPlanesF16[T], AddMultiplyPlanesF16[T]},
-		Pixels:       [4]func(dst, src, factors []T){PixelsF16[T], MultiplyPixelsF16[T], AddPixelsF16[T], AddMultiplyPixelsF16[T]},
+		Planes:       [6]func(dst, src, factors []T, plane int){PlanesF16[T], MultiplyPlanesF16[T], DividePlanesF16[T], AddPlanesF16[T], AddMultiplyPlanesF16[T], AddDividePlanesF16[T]},
+		Pixels:       [6]func(dst, src, factors []T){PixelsF16[T], MultiplyPixelsF16[T], DividePixelsF16[T], AddPixelsF16[T], AddMultiplyPixelsF16[T], AddDividePixelsF16[T]},
 		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanesF16[T], AffineMultiplyPlanesF16[T]},
 		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixelsF16[T], AffineMultiplyPixelsF16[T]},
 		Run:          RunF16[T],
@@ -41,8 +41,8 @@ func CallsOfF16[T Half]() Calls[T] {
 func CallsOfBF16[T Half]() Calls[T] {
 	return Calls[T]{
 		Suffix:       "BF16",
-		Planes:       [4]func(dst, src, factors []T, plane int){PlanesBF16[T], MultiplyPlanesBF16[T], AddPlanesBF16[T], AddMultiplyPlanesBF16[T]},
-		Pixels:       [4]func(dst, src, factors []T){PixelsBF16[T], MultiplyPixelsBF16[T], AddPixelsBF16[T], AddMultiplyPixelsBF16[T]},
+		Planes:       [6]func(dst, src, factors []T, plane int){PlanesBF16[T], MultiplyPlanesBF16[T], DividePlanesBF16[T], AddPlanesBF16[T], AddMultiplyPlanesBF16[T], AddDividePlanesBF16[T]},
+		Pixels:       [6]func(dst, src, factors []T){PixelsBF16[T], MultiplyPixelsBF16[T], DividePixelsBF16[T], AddPixelsBF16[T], AddMultiplyPixelsBF16[T], AddDividePixelsBF16[T]},
 		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanesBF16[T], AffineMultiplyPlanesBF16[T]},
 		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixelsBF16[T], AffineMultiplyPixelsBF16[T]},
 		Run:          RunBF16[T],

@@ -22,6 +22,14 @@ const (
 	multiplyPixelsF64
 	multiplyPixelsF16
 	multiplyPixelsBF16
+	dividePlanesF32
+	dividePlanesF64
+	dividePlanesF16
+	dividePlanesBF16
+	dividePixelsF32
+	dividePixelsF64
+	dividePixelsF16
+	dividePixelsBF16
 	addPlanesF32
 	addPlanesF64
 	addPlanesF16
@@ -38,6 +46,14 @@ const (
 	addMultiplyPixelsF64
 	addMultiplyPixelsF16
 	addMultiplyPixelsBF16
+	addDividePlanesF32
+	addDividePlanesF64
+	addDividePlanesF16
+	addDividePlanesBF16
+	addDividePixelsF32
+	addDividePixelsF64
+	addDividePixelsF16
+	addDividePixelsBF16
 	affinePlanesF32
 	affinePlanesF64
 	affinePlanesF16
@@ -70,6 +86,14 @@ const (
 	streamMultiplyPixelsF64
 	streamMultiplyPixelsF16
 	streamMultiplyPixelsBF16
+	streamDividePlanesF32
+	streamDividePlanesF64
+	streamDividePlanesF16
+	streamDividePlanesBF16
+	streamDividePixelsF32
+	streamDividePixelsF64
+	streamDividePixelsF16
+	streamDividePixelsBF16
 	multiplyBraidF32
 	multiplyBraidF64
 	multiplyBraidF16
@@ -82,6 +106,18 @@ const (
 	addMultiplyBraidF64
 	addMultiplyBraidF16
 	addMultiplyBraidBF16
+	divideBraidF32
+	divideBraidF64
+	divideBraidF16
+	divideBraidBF16
+	streamDivideBraidF32
+	streamDivideBraidF64
+	streamDivideBraidF16
+	streamDivideBraidBF16
+	addDivideBraidF32
+	addDivideBraidF64
+	addDivideBraidF16
+	addDivideBraidBF16
 )
 
 // catalogue says of each kernel what it does.
@@ -107,6 +143,14 @@ var catalogue = [...]struct {
 	multiplyPixelsF64:        {"multiplyPixelsF64", Multiply, false, true, false, f64},
 	multiplyPixelsF16:        {"multiplyPixelsF16", Multiply, false, true, false, f16},
 	multiplyPixelsBF16:       {"multiplyPixelsBF16", Multiply, false, true, false, bf16},
+	dividePlanesF32:          {"dividePlanesF32", Divide, false, false, false, f32},
+	dividePlanesF64:          {"dividePlanesF64", Divide, false, false, false, f64},
+	dividePlanesF16:          {"dividePlanesF16", Divide, false, false, false, f16},
+	dividePlanesBF16:         {"dividePlanesBF16", Divide, false, false, false, bf16},
+	dividePixelsF32:          {"dividePixelsF32", Divide, false, true, false, f32},
+	dividePixelsF64:          {"dividePixelsF64", Divide, false, true, false, f64},
+	dividePixelsF16:          {"dividePixelsF16", Divide, false, true, false, f16},
+	dividePixelsBF16:         {"dividePixelsBF16", Divide, false, true, false, bf16},
 	addPlanesF32:             {"addPlanesF32", Add, false, false, false, f32},
 	addPlanesF64:             {"addPlanesF64", Add, false, false, false, f64},
 	addPlanesF16:             {"addPlanesF16", Add, false, false, false, f16},
@@ -123,6 +167,14 @@ var catalogue = [...]struct {
 	addMultiplyPixelsF64:     {"addMultiplyPixelsF64", AddMultiply, false, true, false, f64},
 	addMultiplyPixelsF16:     {"addMultiplyPixelsF16", AddMultiply, false, true, false, f16},
 	addMultiplyPixelsBF16:    {"addMultiplyPixelsBF16", AddMultiply, false, true, false, bf16},
+	addDividePlanesF32:       {"addDividePlanesF32", AddDivide, false, false, false, f32},
+	addDividePlanesF64:       {"addDividePlanesF64", AddDivide, false, false, false, f64},
+	addDividePlanesF16:       {"addDividePlanesF16", AddDivide, false, false, false, f16},
+	addDividePlanesBF16:      {"addDividePlanesBF16", AddDivide, false, false, false, bf16},
+	addDividePixelsF32:       {"addDividePixelsF32", AddDivide, false, true, false, f32},
+	addDividePixelsF64:       {"addDividePixelsF64", AddDivide, false, true, false, f64},
+	addDividePixelsF16:       {"addDividePixelsF16", AddDivide, false, true, false, f16},
+	addDividePixelsBF16:      {"addDividePixelsBF16", AddDivide, false, true, false, bf16},
 	affinePlanesF32:          {"affinePlanesF32", Affine, false, false, false, f32},
 	affinePlanesF64:          {"affinePlanesF64", Affine, false, false, false, f64},
 	affinePlanesF16:          {"affinePlanesF16", Affine, false, false, false, f16},
@@ -155,6 +207,14 @@ var catalogue = [...]struct {
 	streamMultiplyPixelsF64:  {"streamMultiplyPixelsF64", Multiply, true, true, false, f64},
 	streamMultiplyPixelsF16:  {"streamMultiplyPixelsF16", Multiply, true, true, false, f16},
 	streamMultiplyPixelsBF16: {"streamMultiplyPixelsBF16", Multiply, true, true, false, bf16},
+	streamDividePlanesF32:    {"streamDividePlanesF32", Divide, true, false, false, f32},
+	streamDividePlanesF64:    {"streamDividePlanesF64", Divide, true, false, false, f64},
+	streamDividePlanesF16:    {"streamDividePlanesF16", Divide, true, false, false, f16},
+	streamDividePlanesBF16:   {"streamDividePlanesBF16", Divide, true, false, false, bf16},
+	streamDividePixelsF32:    {"streamDividePixelsF32", Divide, true, true, false, f32},
+	streamDividePixelsF64:    {"streamDividePixelsF64", Divide, true, true, false, f64},
+	streamDividePixelsF16:    {"streamDividePixelsF16", Divide, true, true, false, f16},
+	streamDividePixelsBF16:   {"streamDividePixelsBF16", Divide, true, true, false, bf16},
 	multiplyBraidF32:         {"multiplyBraidF32", Multiply, false, false, true, f32},
 	multiplyBraidF64:         {"multiplyBraidF64", Multiply, false, false, true, f64},
 	multiplyBraidF16:         {"multiplyBraidF16", Multiply, false, false, true, f16},
@@ -167,4 +227,16 @@ var catalogue = [...]struct {
 	addMultiplyBraidF64:      {"addMultiplyBraidF64", AddMultiply, false, false, true, f64},
 	addMultiplyBraidF16:      {"addMultiplyBraidF16", AddMultiply, false, false, true, f16},
 	addMultiplyBraidBF16:     {"addMultiplyBraidBF16", AddMultiply, false, false, true, bf16},
+	divideBraidF32:           {"divideBraidF32", Divide, false, false, true, f32},
+	divideBraidF64:           {"divideBraidF64", Divide, false, false, true, f64},
+	divideBraidF16:           {"divideBraidF16", Divide, false, false, true, f16},
+	divideBraidBF16:          {"divideBraidBF16", Divide, false, false, true, bf16},
+	streamDivideBraidF32:     {"streamDivideBraidF32", Divide, true, false, true, f32},
+	streamDivideBraidF64:     {"streamDivideBraidF64", Divide, true, false, true, f64},
+	streamDivideBraidF16:     {"streamDivideBraidF16", Divide, true, false, true, f16},
+	streamDivideBraidBF16:    {"streamDivideBraidBF16", Divide, true, false, true, bf16},
+	addDivideBraidF32:        {"addDivideBraidF32", AddDivide, false, false, true, f32},
+	addDivideBraidF64:        {"addDivideBraidF64", AddDivide, false, false, true, f64},
+	addDivideBraidF16:        {"addDivideBraidF16", AddDivide, false, false, true, f16},
+	addDivideBraidBF16:       {"addDivideBraidBF16", AddDivide, false, false, true, bf16},
 }

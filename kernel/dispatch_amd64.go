@@ -153,6 +153,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case dividePlanesF32:
+		switch {
+		case useAVX512:
+			dividePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case dividePlanesF64:
+		switch {
+		case useAVX512:
+			dividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePlanesF16:
+		switch {
+		case useAVX512:
+			dividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePlanesBF16:
+		switch {
+		case useAVX512:
+			dividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsF32:
+		switch {
+		case useAVX512:
+			dividePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case dividePixelsF64:
+		switch {
+		case useAVX512:
+			dividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePixelsF16:
+		switch {
+		case useAVX512:
+			dividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsBF16:
+		switch {
+		case useAVX512:
+			dividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPlanesF32:
 		switch {
 		case useAVX512:
@@ -295,6 +367,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesF32:
+		switch {
+		case useAVX512:
+			addDividePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case addDividePlanesF64:
+		switch {
+		case useAVX512:
+			addDividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePlanesF16:
+		switch {
+		case useAVX512:
+			addDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesBF16:
+		switch {
+		case useAVX512:
+			addDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsF32:
+		switch {
+		case useAVX512:
+			addDividePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case addDividePixelsF64:
+		switch {
+		case useAVX512:
+			addDividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePixelsF16:
+		switch {
+		case useAVX512:
+			addDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsBF16:
+		switch {
+		case useAVX512:
+			addDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesF32:
@@ -585,6 +729,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case streamDividePlanesF32:
+		switch {
+		case useAVX512:
+			streamDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF64:
+		switch {
+		case useAVX512:
+			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF16:
+		switch {
+		case useAVX512:
+			streamDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePlanesBF16:
+		switch {
+		case useAVX512:
+			streamDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF32:
+		switch {
+		case useAVX512:
+			streamDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF64:
+		switch {
+		case useAVX512:
+			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF16:
+		switch {
+		case useAVX512:
+			streamDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePixelsBF16:
+		switch {
+		case useAVX512:
+			streamDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyBraidF32:
 		switch {
 		case useAVX512:
@@ -691,6 +907,114 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidF32:
+		switch {
+		case useAVX512:
+			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidF64:
+		switch {
+		case useAVX512:
+			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidF16:
+		switch {
+		case useAVX512:
+			divideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidBF16:
+		switch {
+		case useAVX512:
+			divideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidF32:
+		switch {
+		case useAVX512:
+			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidF64:
+		switch {
+		case useAVX512:
+			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidF16:
+		switch {
+		case useAVX512:
+			streamDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidBF16:
+		switch {
+		case useAVX512:
+			streamDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addDivideBraidF32:
+		switch {
+		case useAVX512:
+			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addDivideBraidF64:
+		switch {
+		case useAVX512:
+			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addDivideBraidF16:
+		switch {
+		case useAVX512:
+			addDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addDivideBraidBF16:
+		switch {
+		case useAVX512:
+			addDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	}

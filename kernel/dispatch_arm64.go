@@ -153,6 +153,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case dividePlanesF32:
+		switch {
+		case useNEONFP16:
+			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case dividePlanesF64:
+		switch {
+		case useNEONFP16:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePlanesF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePlanesBF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsF32:
+		switch {
+		case useNEONFP16:
+			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case dividePixelsF64:
+		switch {
+		case useNEONFP16:
+			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePixelsF16:
+		switch {
+		case useNEONFP16:
+			dividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsBF16:
+		switch {
+		case useNEONFP16:
+			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case addPlanesF32:
 		switch {
 		case useNEONFP16:
@@ -295,6 +367,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesF32:
+		switch {
+		case useNEONFP16:
+			addDividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case addDividePlanesF64:
+		switch {
+		case useNEONFP16:
+			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePlanesF16:
+		switch {
+		case useNEONFP16:
+			addDividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesBF16:
+		switch {
+		case useNEONFP16:
+			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsF32:
+		switch {
+		case useNEONFP16:
+			addDividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case addDividePixelsF64:
+		switch {
+		case useNEONFP16:
+			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePixelsF16:
+		switch {
+		case useNEONFP16:
+			addDividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsBF16:
+		switch {
+		case useNEONFP16:
+			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesF32:
@@ -585,6 +729,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case streamDividePlanesF32:
+		switch {
+		case useNEONFP16:
+			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF64:
+		switch {
+		case useNEONFP16:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePlanesBF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF32:
+		switch {
+		case useNEONFP16:
+			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF64:
+		switch {
+		case useNEONFP16:
+			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF16:
+		switch {
+		case useNEONFP16:
+			dividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePixelsBF16:
+		switch {
+		case useNEONFP16:
+			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case multiplyBraidF32:
 		switch {
 		}
@@ -619,6 +835,42 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 		switch {
 		}
 	case addMultiplyBraidBF16:
+		switch {
+		}
+	case divideBraidF32:
+		switch {
+		}
+	case divideBraidF64:
+		switch {
+		}
+	case divideBraidF16:
+		switch {
+		}
+	case divideBraidBF16:
+		switch {
+		}
+	case streamDivideBraidF32:
+		switch {
+		}
+	case streamDivideBraidF64:
+		switch {
+		}
+	case streamDivideBraidF16:
+		switch {
+		}
+	case streamDivideBraidBF16:
+		switch {
+		}
+	case addDivideBraidF32:
+		switch {
+		}
+	case addDivideBraidF64:
+		switch {
+		}
+	case addDivideBraidF16:
+		switch {
+		}
+	case addDivideBraidBF16:
 		switch {
 		}
 	}

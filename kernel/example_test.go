@@ -38,6 +38,27 @@ func ExampleMultiplyPixels() {
 	// Output: [2 -0]
 }
 
+func ExampleDividePlanes() {
+	// A quotient is not always the product with the reciprocal.
+	x := []float32{1, 0.3, 3, float32(math.NaN())}
+	y, z := make([]float32, 4), make([]float32, 4)
+	keep := float32(0.9)
+	kernel.DividePlanes(y, x, []float32{keep, 0}, 2)
+	kernel.Planes(z, x, []float32{1 / keep, 0}, 2)
+	fmt.Println(y)
+	fmt.Println(z)
+	// Output:
+	// [1.1111112 0.33333334 0 0]
+	// [1.1111112 0.33333337 0 0]
+}
+
+func ExampleDividePixels() {
+	x := []float32{1, 2, 3, 4} // two pixels of two channels
+	kernel.DividePixels(x, x, []float32{0.5, 0})
+	fmt.Println(x)
+	// Output: [2 0 6 0]
+}
+
 func ExampleAddPlanes() {
 	dx, dy := []float32{1, 1, 1, 1}, []float32{1, 2, 3, 4}
 	kernel.AddPlanes(dx, dy, []float32{0, 2}, 2)
@@ -48,6 +69,20 @@ func ExampleAddPlanes() {
 func ExampleAddPixels() {
 	dx, dy := []float32{1, 1, 1, 1}, []float32{1, 2, 3, 4}
 	kernel.AddPixels(dx, dy, []float32{0, 2})
+	fmt.Println(dx)
+	// Output: [1 5 1 9]
+}
+
+func ExampleAddDividePlanes() {
+	dx, dy := []float32{1, 1, 1, 1}, []float32{1, 2, 3, 4}
+	kernel.AddDividePlanes(dx, dy, []float32{0, 0.5}, 2)
+	fmt.Println(dx)
+	// Output: [1 1 7 9]
+}
+
+func ExampleAddDividePixels() {
+	dx, dy := []float32{1, 1, 1, 1}, []float32{1, 2, 3, 4}
+	kernel.AddDividePixels(dx, dy, []float32{0, 0.5})
 	fmt.Println(dx)
 	// Output: [1 5 1 9]
 }

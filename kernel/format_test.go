@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"sort"
 	"testing"
@@ -160,7 +161,34 @@ func (f *format) times(a, b uint64) uint64 {
 	return f.encode(float64(f.decoded[a] * f.decoded[b]))
 }
 
-// plus returns the sum likewise.
+// over returns the quotient. That of finite numbers is rounded once, from more
+// digits than it can take to tell it from a border between two numbers: twice as
+// many as theirs and two. That of others needs no rounding, and a NaN of it is the
+// processor's.
+func (f *format) over(a, b uint64) uint64 {
+	finite := a&^f.sign() < f.inf() && b&^f.sign() < f.inf() && !f.zero(b)
+	switch f.elem {
+	case f32:
+		x, y := math.Float32frombits(uint32(a)), math.Float32frombits(uint32(b))
+		if finite {
+			return f.of(float64(x) / float64(y))
+		}
+		return uint64(math.Float32bits(x / y))
+	case f64:
+		x, y := math.Float64frombits(a), math.Float64frombits(b)
+		if finite {
+			q, _ := new(big.Float).SetPrec(2*53+2).Quo(big.NewFloat(x), big.NewFloat(y)).Float64()
+			return math.Float64bits(q)
+		}
+		return math.Float64bits(x / y)
+	}
+	if finite {
+		return f.encode(float64(f.decoded[a]) / float64(f.decoded[b]))
+	}
+	return f.encode(float64(f.decoded[a] / f.decoded[b]))
+}
+
+// plus returns the sum as times does the product.
 func (f *format) plus(a, b uint64) uint64 {
 	switch f.elem {
 	case f32:
@@ -178,25 +206,28 @@ func (f *format) plus(a, b uint64) uint64 {
 func (f *format) oracle(op Op, y, x, factor, shift uint64, untouched bool) (want uint64, loose bool) {
 	if f.zero(factor) {
 		switch op {
-		case Scale:
+		case Scale, Divide:
 			return 0, false
-		case Add:
+		case Add, AddDivide:
 			return y, false
 		case Affine:
 			return shift, false
 		}
 	}
-	if untouched && factor == f.one() && (op == Scale || op == Multiply) {
+	if untouched && factor == f.one() && (op == Scale || op == Multiply || op == Divide) {
 		return y, false
 	}
 	if op == Copy {
 		return x, false
 	}
 	product := f.times(x, factor)
+	if op == Divide || op == AddDivide {
+		product = f.over(x, factor)
+	}
 	loose = f.nan(x) && f.nan(factor)
 	addend := y
 	switch op {
-	case Scale, Multiply:
+	case Scale, Multiply, Divide:
 		return product, loose
 	case Affine, AffineMultiply:
 		addend = shift
@@ -304,6 +335,20 @@ func TestFormatsAreTheStandards(t *testing.T) {
 		if two := f.plus(one, one); one != f.elem.one() || one != f.of(1) || two != f.of(2) || f.bits != 8<<f.elem.shift() {
 			t.Errorf("%s: 1 is %#x, and with it another 1 %#x", f.name, one, two)
 		}
+		// 1/3 has ones and zeros in turn, and half of a subnormal number may lie on a
+		// border between two.
+		third := map[elem]uint64{f32: 0x3eaaaaab, f64: 0x3fd5555555555555, f16: 0x3555, bf16: 0x3eab}[f.elem]
+		if got := f.over(f.one(), f.of(3)); got != third {
+			t.Errorf("%s: 1 divided by 3 is %#x, want %#x", f.name, got, third)
+		}
+		for a, want := range map[uint64]uint64{1: 0, 2: 1, 3: 2, 5: 2, 7: 4, f.sign() | 3: f.sign() | 2, f.inf(): f.inf(), f.sign(): f.sign()} {
+			if got := f.over(a, f.of(2)); got != want {
+				t.Errorf("%s: %#x divided by 2 is %#x, want %#x", f.name, a, got, want)
+			}
+		}
+		if got := f.over(f.inf()-1, f.of(-0.5)); got != f.sign()|f.inf() {
+			t.Errorf("%s: the largest number divided by -1/2 is %#x", f.name, got)
+		}
 		for _, x := range f.hard {
 			if nan := f.times(x, f.one()); f.nan(x) && nan != x|f.quiet() {
 				t.Errorf("%s: NaN %#x times 1 is %#x", f.name, x, nan)
@@ -375,6 +420,33 @@ func TestNarrowIsTheNearestHalf(t *testing.T) {
 	}
 }
 
+// All pairs of fractions are divided where the quotient is normal, and at all
+// exponents where it is subnormal.
+func TestQuotientsOfHalvesAreAsIfRoundedOnce(t *testing.T) {
+	for _, f := range formats[f16:] {
+		step := uint64(1)
+		if testing.Short() || RaceEnabled {
+			step = 7
+		}
+		one := f.one()
+		y := []uint16{0}
+		for a := uint64(0); a < 1<<f.fraction; a += step {
+			for b := uint64(0); b < 1<<f.fraction; b += step {
+				check := func(x, by uint64) {
+					halves(f.elem, Divide, y, []uint16{uint16(x)}, uint16(by), 0)
+					if want := f.over(x, by); uint64(y[0]) != want {
+						t.Fatalf("%s: %#x divided by %#x is %#x, want %#x", f.name, x, by, y[0], want)
+					}
+				}
+				check(one|a, one|b)
+				for k := range uint64(f.fraction + 2) {
+					check(1<<f.fraction|a, one+k<<f.fraction|b)
+				}
+			}
+		}
+	}
+}
+
 // everyHalf runs op on all 65536 halves with each of the factors.
 func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
 	f, call := formatOf[T](), callsOf[T]()
@@ -432,7 +504,7 @@ func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
 // hardFactors are those that dropout has and those that are hard to compute
 // with.
 func (f *format) hardFactors() []uint64 {
-	all := append(append([]uint64(nil), f.hard...), f.of(1.25), f.of(1.5), f.of(2), f.of(10), f.of(1/0.9), f.of(1/0.7), f.of(0.75), f.of(0x1p-10), f.inf()-2<<f.fraction)
+	all := append(append([]uint64(nil), f.hard...), f.of(1.25), f.of(1.5), f.of(2), f.of(10), f.of(1/0.9), f.of(1/0.7), f.of(0.9), f.of(0.7), f.of(0.75), f.of(0x1p-10), f.inf()-2<<f.fraction)
 	return all[:len(all)-1+len(all)%2]
 }
 
@@ -441,8 +513,9 @@ func testEveryHalf[T number](t *testing.T) {
 	factors := f.hardFactors()
 	for op := Scale; op <= AffineMultiply; op++ {
 		some := factors
-		if op > Multiply {
-			// The products are those of Multiply, their sums need no such number.
+		if op > Divide {
+			// Products and quotients are those of Multiply and Divide, their sums need no
+			// such number.
 			some = []uint64{0, f.sign(), f.one(), f.of(1.25), f.of(-1.0 / 3), f.inf(), f.inf() | f.quiet() | 1, f.inf() - 1, 1, f.of(0x1p-10), f.of(3)}
 		}
 		shifts := make([]uint64, len(some))

@@ -37,9 +37,14 @@ func braidGeneric(k id, dst, src, factors unsafe.Pointer, b *braid, length int) 
 }
 
 func braidPlane[T float32 | float64](op Op, dst, src []T, f T) {
-	if op.adds() {
+	switch {
+	case op == AddDivide:
+		addDividedPlane(dst, src, f)
+	case op == Divide:
+		dividePlane(dst, src, f)
+	case op.adds():
 		addPlane(dst, src, f)
-	} else {
+	default:
 		multiplyPlane(dst, src, f)
 	}
 }
@@ -72,14 +77,29 @@ func genericOf[T float32 | float64](k id, dst, src, factors, extra unsafe.Pointe
 
 func planeGeneric[T float32 | float64](op Op, dst, src []T, f T) {
 	switch {
-	case f == 0 && op == Scale:
+	case f == 0 && (op == Scale || op == Divide):
 		clear(dst)
-	case f == 0 && op == Add:
-	case op.adds():
-		addPlane(dst, src, f)
-	case f == 1 && &dst[0] == &src[0]:
+	case f == 0 && (op == Add || op == AddDivide):
+	case f == 1 && &dst[0] == &src[0] && !op.adds():
 	default:
-		multiplyPlane(dst, src, f)
+		braidPlane(op, dst, src, f)
+	}
+}
+
+// dividePlane sets dst to src / f. A division takes so long that its loop need not
+// be written out.
+func dividePlane[T float32 | float64](dst, src []T, f T) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] = src[i] / f
+	}
+}
+
+// addDividedPlane adds src / f to dst.
+func addDividedPlane[T float32 | float64](dst, src []T, f T) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] += src[i] / f
 	}
 }
 
@@ -107,7 +127,7 @@ func pixelsGeneric[T float32 | float64](op Op, dst, src, factors, shifts []T) {
 		listed := 0
 		for c := range f {
 			list[listed] = uint16(c)
-			if dropped := f[c] == 0; dropped && (op == Scale || op == Affine) || !dropped && op == Add {
+			if dropped := f[c] == 0; dropped && (op == Scale || op == Divide || op == Affine) || !dropped && (op == Add || op == AddDivide) {
 				listed++
 			}
 		}
@@ -122,6 +142,17 @@ func pixelsGeneric[T float32 | float64](op Op, dst, src, factors, shifts []T) {
 			case Add:
 				for _, c := range list[:listed] {
 					d[c] += T(s[c] * f[c])
+				}
+			case Divide:
+				for c := range f {
+					d[c] = s[c] / f[c]
+				}
+				for _, c := range list[:listed] {
+					d[c] = 0
+				}
+			case AddDivide:
+				for _, c := range list[:listed] {
+					d[c] += s[c] / f[c]
 				}
 			case AddMultiply:
 				addRow(d, s, f)
@@ -249,22 +280,38 @@ func genericHalf(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 	}
 	for p := range f {
 		d, s := d[p*length:(p+1)*length], s[p*length:(p+1)*length]
-		if uint64(f[p]) != e.one() || dst != src || op > Multiply {
+		if uint64(f[p]) != e.one() || dst != src || op > Divide {
 			halves(e, op, d, s, f[p], b[p])
 		}
 	}
 }
 
 // halves does op on elements with one factor.
+//
+// That a quotient x/f is rounded to float32 first changes no half. With p digits in
+// a half, a border between two of them has p+1 at most, so that x and border·f are
+// integers of 2p+1 digits at most in a common unit. Where they differ, the quotient
+// is 2^-(2p+1) of the border from it or further, and float32, with 24 ≥ 2p+2
+// digits, does not round that far. Where it has fewer, below 2^-126, a border of
+// bfloat16 has fewer, too: the quotient is then 2^-142 from it or further, and
+// float32 rounds by 2^-150.
 func halves(e elem, op Op, dst, src []uint16, factor, shift uint16) {
 	dropped, f, b := factor&0x7fff == 0, e.widen(factor), e.widen(shift)
 	switch {
-	case dropped && op == Scale:
+	case dropped && (op == Scale || op == Divide):
 		clear(dst)
-	case dropped && op == Add:
+	case dropped && (op == Add || op == AddDivide):
 	case dropped && op == Affine:
 		for i := range dst {
 			dst[i] = shift
+		}
+	case op == Divide:
+		for i, x := range src {
+			dst[i] = e.narrow(e.widen(x) / f)
+		}
+	case op == AddDivide:
+		for i, x := range src {
+			dst[i] = e.narrow(e.widen(dst[i]) + e.widen(e.narrow(e.widen(x)/f)))
 		}
 	case op.adds():
 		for i, x := range src {

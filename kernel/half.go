@@ -6,9 +6,11 @@ import "math"
 // (F16), IEEE 754's binary16, or bfloat16 (BF16), the upper half of a float32.
 // Any type that Go programs hold their halves in will do.
 //
-// Factors, and shifts, are halves, too. A product is computed in float32 and
-// rounded once to the nearest half, ties to even, subnormals included; sums are
-// computed from the rounded product likewise. A NaN stays a NaN.
+// Factors, and shifts, are halves, too. A product or quotient is computed in
+// float32 and rounded once to the nearest half, ties to even, subnormals included;
+// sums are computed from the rounded product or quotient likewise. float32 has
+// digits enough that the result is the half nearest to the exact one. A NaN stays
+// a NaN.
 type Half interface{ ~uint16 }
 
 // PlanesF16 is [Planes] of float16.
@@ -21,6 +23,11 @@ func MultiplyPlanesF16[T Half](dst, src, factors []T, plane int) {
 	planes(f16, Multiply, of(dst), of(src), of(factors), plane)
 }
 
+// DividePlanesF16 is [DividePlanes] of float16.
+func DividePlanesF16[T Half](dst, src, factors []T, plane int) {
+	planes(f16, Divide, of(dst), of(src), of(factors), plane)
+}
+
 // AddPlanesF16 is [AddPlanes] of float16.
 func AddPlanesF16[T Half](dst, src, factors []T, plane int) {
 	planes(f16, Add, of(dst), of(src), of(factors), plane)
@@ -29,6 +36,11 @@ func AddPlanesF16[T Half](dst, src, factors []T, plane int) {
 // AddMultiplyPlanesF16 is [AddMultiplyPlanes] of float16.
 func AddMultiplyPlanesF16[T Half](dst, src, factors []T, plane int) {
 	planes(f16, AddMultiply, of(dst), of(src), of(factors), plane)
+}
+
+// AddDividePlanesF16 is [AddDividePlanes] of float16.
+func AddDividePlanesF16[T Half](dst, src, factors []T, plane int) {
+	planes(f16, AddDivide, of(dst), of(src), of(factors), plane)
 }
 
 // PixelsF16 is [Pixels] of float16.
@@ -41,6 +53,11 @@ func MultiplyPixelsF16[T Half](dst, src, factors []T) {
 	pixels(f16, Multiply, of(dst), of(src), of(factors))
 }
 
+// DividePixelsF16 is [DividePixels] of float16.
+func DividePixelsF16[T Half](dst, src, factors []T) {
+	pixels(f16, Divide, of(dst), of(src), of(factors))
+}
+
 // AddPixelsF16 is [AddPixels] of float16.
 func AddPixelsF16[T Half](dst, src, factors []T) {
 	pixels(f16, Add, of(dst), of(src), of(factors))
@@ -49,6 +66,11 @@ func AddPixelsF16[T Half](dst, src, factors []T) {
 // AddMultiplyPixelsF16 is [AddMultiplyPixels] of float16.
 func AddMultiplyPixelsF16[T Half](dst, src, factors []T) {
 	pixels(f16, AddMultiply, of(dst), of(src), of(factors))
+}
+
+// AddDividePixelsF16 is [AddDividePixels] of float16.
+func AddDividePixelsF16[T Half](dst, src, factors []T) {
+	pixels(f16, AddDivide, of(dst), of(src), of(factors))
 }
 
 // AffinePlanesF16 is [AffinePlanes] of float16.
@@ -81,6 +103,11 @@ func MultiplyPlanesBF16[T Half](dst, src, factors []T, plane int) {
 	planes(bf16, Multiply, of(dst), of(src), of(factors), plane)
 }
 
+// DividePlanesBF16 is [DividePlanes] of bfloat16.
+func DividePlanesBF16[T Half](dst, src, factors []T, plane int) {
+	planes(bf16, Divide, of(dst), of(src), of(factors), plane)
+}
+
 // AddPlanesBF16 is [AddPlanes] of bfloat16.
 func AddPlanesBF16[T Half](dst, src, factors []T, plane int) {
 	planes(bf16, Add, of(dst), of(src), of(factors), plane)
@@ -89,6 +116,11 @@ func AddPlanesBF16[T Half](dst, src, factors []T, plane int) {
 // AddMultiplyPlanesBF16 is [AddMultiplyPlanes] of bfloat16.
 func AddMultiplyPlanesBF16[T Half](dst, src, factors []T, plane int) {
 	planes(bf16, AddMultiply, of(dst), of(src), of(factors), plane)
+}
+
+// AddDividePlanesBF16 is [AddDividePlanes] of bfloat16.
+func AddDividePlanesBF16[T Half](dst, src, factors []T, plane int) {
+	planes(bf16, AddDivide, of(dst), of(src), of(factors), plane)
 }
 
 // PixelsBF16 is [Pixels] of bfloat16.
@@ -101,6 +133,11 @@ func MultiplyPixelsBF16[T Half](dst, src, factors []T) {
 	pixels(bf16, Multiply, of(dst), of(src), of(factors))
 }
 
+// DividePixelsBF16 is [DividePixels] of bfloat16.
+func DividePixelsBF16[T Half](dst, src, factors []T) {
+	pixels(bf16, Divide, of(dst), of(src), of(factors))
+}
+
 // AddPixelsBF16 is [AddPixels] of bfloat16.
 func AddPixelsBF16[T Half](dst, src, factors []T) {
 	pixels(bf16, Add, of(dst), of(src), of(factors))
@@ -109,6 +146,11 @@ func AddPixelsBF16[T Half](dst, src, factors []T) {
 // AddMultiplyPixelsBF16 is [AddMultiplyPixels] of bfloat16.
 func AddMultiplyPixelsBF16[T Half](dst, src, factors []T) {
 	pixels(bf16, AddMultiply, of(dst), of(src), of(factors))
+}
+
+// AddDividePixelsBF16 is [AddDividePixels] of bfloat16.
+func AddDividePixelsBF16[T Half](dst, src, factors []T) {
+	pixels(bf16, AddDivide, of(dst), of(src), of(factors))
 }
 
 // AffinePlanesBF16 is [AffinePlanes] of bfloat16.

@@ -20,6 +20,12 @@ const streamed = int(AffineMultiply) + 1
 func braidOf(op Op, stream bool, e elem) id {
 	k := multiplyBraidF32
 	switch {
+	case op == AddDivide:
+		k = addDivideBraidF32
+	case op == Divide && stream:
+		k = streamDivideBraidF32
+	case op == Divide:
+		k = divideBraidF32
 	case op.adds():
 		k = addMultiplyBraidF32
 	case stream:
@@ -28,14 +34,14 @@ func braidOf(op Op, stream bool, e elem) id {
 	return k + id(e)
 }
 
-// braid says which planes a braid kernel works on at once: four to multiply, and
-// up to four others to clear. All numbers count bytes.
+// braid says which planes a braid kernel works on at once: four to multiply or to
+// divide, and up to four others to clear. All numbers count bytes.
 //
 // Loads from one page of memory after the other wait for each of them anew: the
 // processor does not fetch ahead across the border of a page. Loads from four
 // pages at once wait for all of them together.
 type braid struct {
-	at     [4]int // from dst, and from src, to the planes to multiply
+	at     [4]int // from dst, and from src, to the four planes
 	factor [4]int // from factors to their factors
 	fill   [4]int // from dst to the planes to clear
 	fills  int    // how many of those there are

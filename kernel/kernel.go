@@ -1,5 +1,5 @@
-// Package kernel multiplies feature maps by per-channel factors, in assembly
-// where the CPU allows it.
+// Package kernel multiplies feature maps by per-channel factors, or divides them,
+// in assembly where the CPU allows it.
 //
 // Two loops serve every layout. [Planes] takes channels-first data: contiguous
 // planes, each with one factor. [Pixels] takes channels-last data: rows of
@@ -25,8 +25,8 @@ import (
 type Float interface{ ~float32 | ~float64 }
 
 // Op is what a kernel does with a source element x, its factor f and the
-// destination y, or with a shift s. Products and sums are rounded separately,
-// never fused.
+// destination y, or with a shift s. Products, quotients and sums are rounded
+// separately, never fused.
 type Op uint8
 
 const (
@@ -36,10 +36,16 @@ const (
 	// Multiply sets y to x·f, also where f is 0: NaN and Inf give NaN, a
 	// negative x gives -0.
 	Multiply
+	// Divide sets y to x/f, and to +0 where f is 0: there x does not matter, a
+	// NaN or Inf vanishes. It is the IEEE quotient, which a product with 1/f is not
+	// always.
+	Divide
 	// Add sets y to y + x·f, and leaves it alone where f is 0.
 	Add
 	// AddMultiply sets y to y + x·f, also where f is 0.
 	AddMultiply
+	// AddDivide sets y to y + x/f, and leaves it alone where f is 0.
+	AddDivide
 	// Affine sets y to x·f + s, and to s where f is 0.
 	Affine
 	// AffineMultiply sets y to x·f + s, also where f is 0.
@@ -51,13 +57,13 @@ const (
 // String returns the operation's name.
 func (op Op) String() string {
 	if op <= Copy {
-		return [...]string{"Scale", "Multiply", "Add", "AddMultiply", "Affine", "AffineMultiply", "Copy"}[op]
+		return [...]string{"Scale", "Multiply", "Divide", "Add", "AddMultiply", "AddDivide", "Affine", "AffineMultiply", "Copy"}[op]
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
 
 // adds reports whether op reads y.
-func (op Op) adds() bool { return op == Add || op == AddMultiply }
+func (op Op) adds() bool { return op == Add || op == AddMultiply || op == AddDivide }
 
 // shifts reports whether op takes shifts.
 func (op Op) shifts() bool { return op == Affine || op == AffineMultiply }
@@ -83,6 +89,20 @@ func MultiplyPlanes[T Float](dst, src, factors []T, plane int) {
 	planes(elemOf[T](), Multiply, of(dst), of(src), of(factors), plane)
 }
 
+// DividePlanes divides len(factors) contiguous planes of plane elements each, as
+// JAX does where it drops: by the probability with which an element is kept.
+//
+//	for p, f := range factors {
+//		for i := p * plane; i < (p+1)*plane; i++ {
+//			dst[i] = src[i] / f // +0 if f is 0
+//		}
+//	}
+//
+// All else is as in [Planes].
+func DividePlanes[T Float](dst, src, factors []T, plane int) {
+	planes(elemOf[T](), Divide, of(dst), of(src), of(factors), plane)
+}
+
 // AddPlanes adds what [Planes] would write to dst. Planes with factor 0 stay as
 // they are.
 func AddPlanes[T Float](dst, src, factors []T, plane int) {
@@ -92,6 +112,12 @@ func AddPlanes[T Float](dst, src, factors []T, plane int) {
 // AddMultiplyPlanes adds what [MultiplyPlanes] would write to dst.
 func AddMultiplyPlanes[T Float](dst, src, factors []T, plane int) {
 	planes(elemOf[T](), AddMultiply, of(dst), of(src), of(factors), plane)
+}
+
+// AddDividePlanes adds what [DividePlanes] would write to dst. Planes with factor
+// 0 stay as they are.
+func AddDividePlanes[T Float](dst, src, factors []T, plane int) {
+	planes(elemOf[T](), AddDivide, of(dst), of(src), of(factors), plane)
 }
 
 // Pixels scales contiguous rows of len(factors) channels each:
@@ -112,6 +138,18 @@ func MultiplyPixels[T Float](dst, src, factors []T) {
 	pixels(elemOf[T](), Multiply, of(dst), of(src), of(factors))
 }
 
+// DividePixels divides contiguous rows of len(factors) channels each:
+//
+//	for i := range dst {
+//		f := factors[i%len(factors)]
+//		dst[i] = src[i] / f // +0 if f is 0
+//	}
+//
+// All else is as in [Pixels].
+func DividePixels[T Float](dst, src, factors []T) {
+	pixels(elemOf[T](), Divide, of(dst), of(src), of(factors))
+}
+
 // AddPixels adds what [Pixels] would write to dst. Channels with factor 0 stay
 // as they are.
 func AddPixels[T Float](dst, src, factors []T) {
@@ -121,6 +159,12 @@ func AddPixels[T Float](dst, src, factors []T) {
 // AddMultiplyPixels adds what [MultiplyPixels] would write to dst.
 func AddMultiplyPixels[T Float](dst, src, factors []T) {
 	pixels(elemOf[T](), AddMultiply, of(dst), of(src), of(factors))
+}
+
+// AddDividePixels adds what [DividePixels] would write to dst. Channels with
+// factor 0 stay as they are.
+func AddDividePixels[T Float](dst, src, factors []T) {
+	pixels(elemOf[T](), AddDivide, of(dst), of(src), of(factors))
 }
 
 // AffinePlanes scales and shifts len(factors) contiguous planes of plane
@@ -260,7 +304,7 @@ func operandsOf(e elem, op Op, dst, src unsafe.Pointer, factors vector, span int
 		o.shifts = unsafe.Add(factors.data, factors.len/2<<e.shift())
 	}
 	size := 1 << e.shift()
-	o.far = span*size >= streamBytes && streams() && op <= AddMultiply && uintptr(dst)%uintptr(size) == 0
+	o.far = span*size >= streamBytes && streams() && op < Affine && uintptr(dst)%uintptr(size) == 0
 	return o
 }
 

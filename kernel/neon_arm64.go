@@ -228,6 +228,118 @@ func multiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int,
 //go:noescape
 func multiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
+// dividePlanesF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+
+// dividePlanesF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+
+// dividePlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not changed.
+//
+//go:noescape
+func dividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePixelsF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+//
+//go:noescape
+func dividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+
+// dividePixelsF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+//
+//go:noescape
+func dividePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+
+// dividePixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func dividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func dividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPlanesF32NEON is the loop
 //
 //	for p := range count {
@@ -443,6 +555,114 @@ func addMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count i
 //
 //go:noescape
 func addMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePlanesF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+
+// addDividePlanesF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addDividePlanesF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addDividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePlanesBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addDividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePixelsF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+
+// addDividePixelsF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+//
+//go:noescape
+func addDividePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+
+// addDividePixelsF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+//
+//go:noescape
+func addDividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePixelsBF16NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to bfloat16.
+//
+//go:noescape
+func addDividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // affinePlanesF32NEON is the loop
 //

@@ -2656,6 +2656,1472 @@ rowBelow2:
 	BNE  row
 	RET
 
+// func dividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+TEXT ·dividePlanesF32NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+	CMP  $32, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	WORD   $0x6e38fe42 // fdiv v2.4s, v18.4s, v24.4s
+	WORD   $0x6e38fe63 // fdiv v3.4s, v19.4s, v24.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ    $3, R6, apartBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+apartBelow32:
+	TBZ     $2, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $1, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $0, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3f800000, R12
+	VDUP R12, V22.S4
+
+short:
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	VCMEQ   V22.S4, V24.S4, V21.S4
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	WORD   $0x6e38fe42 // fdiv v2.4s, v18.4s, v24.4s
+	WORD   $0x6e38fe63 // fdiv v3.4s, v19.4s, v24.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VBIT   V21.B16, V19.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $0, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $2, R4, R9
+	MOVD $0x3f800000, R11
+
+plane:
+	MOVWU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	LSL     $33, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $0, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $4, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $3, R6, fillBelow32
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+fillBelow32:
+	TBZ     $2, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $1, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $0, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	B next
+
+skip:
+	ADD $4, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func dividePlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+TEXT ·dividePlanesF64NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+	CMP  $16, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	SUBS    $8, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	WORD   $0x6e78fe42 // fdiv v2.2d, v18.2d, v24.2d
+	WORD   $0x6e78fe63 // fdiv v3.2d, v19.2d, v24.2d
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ    $2, R6, apartBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+apartBelow32:
+	TBZ     $1, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $0, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3ff0000000000000, R12
+	VDUP R12, V22.D2
+
+short:
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	VCMEQ   V22.D2, V24.D2, V21.D2
+	SUBS    $8, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	WORD   $0x6e78fe42 // fdiv v2.2d, v18.2d, v24.2d
+	WORD   $0x6e78fe63 // fdiv v3.2d, v19.2d, v24.2d
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VBIT   V21.B16, V19.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $3, R4, R9
+	MOVD $0x3ff0000000000000, R11
+
+plane:
+	MOVD (R2), R10
+	CMP  R1, R0
+	BNE  changed
+	CMP  R11, R10
+	BEQ  skip
+
+changed:
+	LSL     $1, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78fc42 // fdiv v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78fc63 // fdiv v3.2d, v3.2d, v24.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $8, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $2, R6, fillBelow32
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+fillBelow32:
+	TBZ     $1, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $0, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	B next
+
+skip:
+	ADD $8, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func dividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·dividePlanesF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $64, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ  $0, R6, apartBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND V20.B16, V0.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3c00, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	VCMEQ   V22.H8, V25.H8, V21.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND V20.B16, V0.B16, V0.B16
+	VBIT V21.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3c00, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $2, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func dividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·dividePlanesBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $64, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ    $0, R6, apartBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3f80, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	VCMEQ   V22.H8, V25.H8, V21.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3f80, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $2, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func dividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+TEXT ·dividePixelsF32NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD   $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD   $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VAND   V21.B16, V1.B16, V1.B16
+	VCMTST V31.S4, V6.S4, V22.S4
+	VAND   V22.B16, V2.B16, V2.B16
+	VCMTST V31.S4, V7.S4, V23.S4
+	VAND   V23.B16, V3.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func dividePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+TEXT ·dividePixelsF64NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65fc21 // fdiv v1.2d, v1.2d, v5.2d
+	WORD   $0x6e66fc42 // fdiv v2.2d, v2.2d, v6.2d
+	WORD   $0x6e67fc63 // fdiv v3.2d, v3.2d, v7.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VAND   V21.B16, V1.B16, V1.B16
+	VCMTST V31.D2, V6.D2, V22.D2
+	VAND   V22.B16, V2.B16, V2.B16
+	VCMTST V31.D2, V7.D2, V23.D2
+	VAND   V23.B16, V3.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65fc21 // fdiv v1.2d, v1.2d, v5.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func dividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·dividePixelsF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2ffd6b // fdiv v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func dividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·dividePixelsBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2ffd6b // fdiv v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
 // func addPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
 TEXT ·addPlanesF32NEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
@@ -4850,6 +6316,1366 @@ rowBelow4:
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
 	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addDividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+TEXT ·addDividePlanesF32NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+	CMP  $32, R4
+	BHI  long
+
+short:
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	VCMTST  V31.S4, V24.S4, V20.S4
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	WORD   $0x6e38fe42 // fdiv v2.4s, v18.4s, v24.4s
+	WORD   $0x6e38fe63 // fdiv v3.4s, v19.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
+	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VBIF   V20.B16, V18.B16, V2.B16
+	VBIF   V20.B16, V19.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V16.S4, V17.S4]
+	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVQ   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVD   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $0, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVS   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $2, R4, R9
+
+plane:
+	MOVWU   (R2), R10
+	LSL     $33, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 4(R2), [V24.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
+	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	FMOVQ   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	FMOVD   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $0, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	FMOVS   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $4, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addDividePlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+TEXT ·addDividePlanesF64NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+	CMP  $16, R4
+	BHI  long
+
+short:
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	VCMTST  V31.D2, V24.D2, V20.D2
+	SUBS    $8, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	WORD   $0x6e78fe42 // fdiv v2.2d, v18.2d, v24.2d
+	WORD   $0x6e78fe63 // fdiv v3.2d, v19.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
+	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VBIF   V20.B16, V18.B16, V2.B16
+	VBIF   V20.B16, V19.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V16.D2, V17.D2]
+	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	FMOVQ   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	FMOVD   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $3, R4, R9
+
+plane:
+	MOVD    (R2), R10
+	LSL     $1, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 8(R2), [V24.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78fc42 // fdiv v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78fc63 // fdiv v3.2d, v3.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
+	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	FMOVQ   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	FMOVD   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $8, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addDividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addDividePlanesF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $64, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF V20.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addDividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addDividePlanesBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $64, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	VCMTST  V31.H8, V25.H8, V20.H8
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402430 // ldr h16, [x1], #2
+	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38fd6b // fdiv v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addDividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
+TEXT ·addDividePixelsF32NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	WORD   $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD   $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
+	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	WORD   $0x4e22d642 // fadd v2.4s, v18.4s, v2.4s
+	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.S4, V6.S4, V22.S4
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.S4, V7.S4, V23.S4
+	VBIF   V23.B16, V19.B16, V3.B16
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	VLD1   (R0), [V16.S4, V17.S4]
+	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
+	VCMTST V31.S4, V4.S4, V20.S4
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.S4, V5.S4, V21.S4
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVQ   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVD   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	FMOVS   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addDividePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
+TEXT ·addDividePixelsF64NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65fc21 // fdiv v1.2d, v1.2d, v5.2d
+	WORD   $0x6e66fc42 // fdiv v2.2d, v2.2d, v6.2d
+	WORD   $0x6e67fc63 // fdiv v3.2d, v3.2d, v7.2d
+	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	WORD   $0x4e62d642 // fadd v2.2d, v18.2d, v2.2d
+	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.D2, V6.D2, V22.D2
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.D2, V7.D2, V23.D2
+	VBIF   V23.B16, V19.B16, V3.B16
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65fc21 // fdiv v1.2d, v1.2d, v5.2d
+	VLD1   (R0), [V16.D2, V17.D2]
+	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
+	VCMTST V31.D2, V4.D2, V20.D2
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.D2, V5.D2, V21.D2
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	FMOVQ   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e64fc00 // fdiv v0.2d, v0.2d, v4.2d
+	FMOVD   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addDividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addDividePixelsF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD   $0x0e2178ae // fcvtl v14.4s, v5.4h
+	WORD   $0x4e2178af // fcvtl2 v15.4s, v5.8h
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2ffd6b // fdiv v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
+	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD   $0x0e21782e // fcvtl v14.4s, v1.4h
+	WORD   $0x4e21782f // fcvtl2 v15.4s, v1.8h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	WORD   $0x0e216941 // fcvtn v1.4h, v10.4s
+	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x4e21788d // fcvtl2 v13.4s, v4.8h
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	FMOVQ   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e21780d // fcvtl2 v13.4s, v0.8h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVS   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD   $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x0e216900 // fcvtn v0.4h, v8.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addDividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addDividePixelsBF16NEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2efd4a // fdiv v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2ffd6b // fdiv v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1   (R0), [V16.H8, V17.H8]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP2  V16.H8, V28.H8, V9.H8
+	VZIP1  V17.H8, V28.H8, V10.H8
+	VZIP2  V17.H8, V28.H8, V11.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	VZIP2  V0.H8, V28.H8, V13.H8
+	VZIP1  V1.H8, V28.H8, V14.H8
+	VZIP2  V1.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2dfd29 // fdiv v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP2   V16.H8, V28.H8, V9.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	VZIP2   V0.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cfd08 // fdiv v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7d400010 // ldr h16, [x0]
+	VZIP1  V16.H8, V28.H8, V8.H8
+	VZIP1  V0.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
 	WORD   $0x7c002400 // str h0, [x0], #2
 
 rowBelow2:

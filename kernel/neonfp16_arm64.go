@@ -66,6 +66,37 @@ func multiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count 
 //go:noescape
 func multiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
+// dividePlanesF16NEONFP16 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not changed.
+// It computes in float16, which gives the same numbers.
+//
+//go:noescape
+func dividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// dividePixelsF16NEONFP16 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 gives +0 whatever src holds.
+// Each rounding is one of float32 and then one to float16.
+// It computes in float16, which gives the same numbers.
+//
+//go:noescape
+func dividePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
 // addPlanesF16NEONFP16 is the loop
 //
 //	for p := range count {
@@ -125,6 +156,36 @@ func addMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, cou
 //
 //go:noescape
 func addMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePlanesF16NEONFP16 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+// It computes in float16, which gives the same numbers.
+//
+//go:noescape
+func addDividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// addDividePixelsF16NEONFP16 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//		}
+//	}
+//
+// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Each rounding is one of float32 and then one to float16.
+// It computes in float16, which gives the same numbers.
+//
+//go:noescape
+func addDividePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
 // affinePlanesF16NEONFP16 is the loop
 //

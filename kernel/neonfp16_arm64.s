@@ -627,6 +627,361 @@ rowBelow2:
 	BNE  row
 	RET
 
+// func dividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·dividePlanesF16NEONFP16(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $64, R4
+	BHI  long
+	CMP  R1, R0
+	BEQ  inPlace
+
+apart:
+	VLD1R.P 2(R2), [V24.H8]
+	MOVD    R4, R6
+	VCMTST  V31.H8, V24.H8, V20.H8
+	SUBS    $32, R6, R6
+	BLT     apartRest
+
+apartTurn:
+	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
+	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    apartTurn
+
+apartRest:
+	TBZ    $4, R6, apartBelow32
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+apartBelow32:
+	TBZ     $3, R6, apartBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+apartBelow16:
+	TBZ     $2, R6, apartBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+apartBelow8:
+	TBZ     $1, R6, apartBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+apartBelow4:
+	TBZ  $0, R6, apartBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND V20.B16, V0.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+apartBelow2:
+	SUBS $1, R3, R3
+	BNE  apart
+	RET
+
+inPlace:
+	MOVD $0x3c00, R12
+	VDUP R12, V22.H8
+
+short:
+	VLD1R.P 2(R2), [V24.H8]
+	MOVD    R4, R6
+	VCMTST  V31.H8, V24.H8, V20.H8
+	VCMEQ   V22.H8, V24.H8, V21.H8
+	SUBS    $32, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
+	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VBIT   V21.B16, V18.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	VBIT   V21.B16, V19.B16, V3.B16
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $4, R6, shortBelow32
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VAND   V20.B16, V0.B16, V0.B16
+	VBIT   V21.B16, V16.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VBIT   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+shortBelow32:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	VBIT    V21.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	VAND V20.B16, V0.B16, V0.B16
+	VBIT V21.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL  $1, R4, R9
+	MOVD $0x3c00, R11
+
+plane:
+	MOVHU (R2), R10
+	CMP   R1, R0
+	BNE   changed
+	CMP   R11, R10
+	BEQ   skip
+
+changed:
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V24.H8]
+	MOVD    R4, R6
+	SUBS    $32, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	WORD   $0x6e583c42 // fdiv v2.8h, v2.8h, v24.8h
+	WORD   $0x6e583c63 // fdiv v3.8h, v3.8h, v24.8h
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $4, R6, keptBelow32
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+keptBelow32:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD  R9, R1, R1
+	ADD  $2, R2, R2
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R4, R6
+	SUBS $32, R6, R6
+	BLT  fillRest
+
+fillTurn:
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $4, R6, fillBelow32
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+fillBelow32:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+
+skip:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func dividePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·dividePixelsF16NEONFP16(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $32, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	WORD   $0x6e453c21 // fdiv v1.8h, v1.8h, v5.8h
+	WORD   $0x6e463c42 // fdiv v2.8h, v2.8h, v6.8h
+	WORD   $0x6e473c63 // fdiv v3.8h, v3.8h, v7.8h
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VAND   V21.B16, V1.B16, V1.B16
+	VCMTST V31.H8, V6.H8, V22.H8
+	VAND   V22.B16, V2.B16, V2.B16
+	VCMTST V31.H8, V7.H8, V23.H8
+	VAND   V23.B16, V3.B16, V3.B16
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $4, R6, rowBelow32
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	WORD   $0x6e453c21 // fdiv v1.8h, v1.8h, v5.8h
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VAND   V21.B16, V1.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+rowBelow32:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	VCMTST V31.H8, V4.H8, V20.H8
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
 // func addPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
 TEXT ·addPlanesF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
@@ -1059,6 +1414,283 @@ rowBelow4:
 	WORD $0x7d400010 // ldr h16, [x0]
 	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  row
+	RET
+
+// func addDividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addDividePlanesF16NEONFP16(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	CMP  $64, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V24.H8]
+	MOVD    R4, R6
+	VCMTST  V31.H8, V24.H8, V20.H8
+	SUBS    $32, R6, R6
+	BLT     shortRest
+
+shortTurn:
+	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
+	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
+	WORD   $0x4e421642 // fadd v2.8h, v18.8h, v2.8h
+	WORD   $0x4e431663 // fadd v3.8h, v19.8h, v3.8h
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VBIF   V20.B16, V18.B16, V2.B16
+	VBIF   V20.B16, V19.B16, V3.B16
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $4, R6, shortBelow32
+	VLD1.P 32(R1), [V16.H8, V17.H8]
+	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
+	VBIF   V20.B16, V16.B16, V0.B16
+	VBIF   V20.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+shortBelow32:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVQ   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVD   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F16
+	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVS   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402430 // ldr h16, [x1], #2
+	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VBIF V20.B16, V16.B16, V0.B16
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V24.H8]
+	MOVD    R4, R6
+	SUBS    $32, R6, R6
+	BLT     keptRest
+
+keptTurn:
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	WORD   $0x6e583c42 // fdiv v2.8h, v2.8h, v24.8h
+	WORD   $0x6e583c63 // fdiv v3.8h, v3.8h, v24.8h
+	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
+	WORD   $0x4e421642 // fadd v2.8h, v18.8h, v2.8h
+	WORD   $0x4e431663 // fadd v3.8h, v19.8h, v3.8h
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $4, R6, keptBelow32
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+keptBelow32:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	FMOVQ   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	FMOVD   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	FMOVS   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD $0x7d400010 // ldr h16, [x0]
+	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD $2, R2, R2
+	ADD R9, R0, R0
+	ADD R9, R1, R1
+	B   next
+	RET
+
+// func addDividePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
+TEXT ·addDividePixelsF16NEONFP16(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD length+32(FP), R4
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+
+row:
+	MOVD R2, R7
+	MOVD R4, R6
+	SUBS $32, R6, R6
+	BLT  rowRest
+
+rowTurn:
+	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	WORD   $0x6e453c21 // fdiv v1.8h, v1.8h, v5.8h
+	WORD   $0x6e463c42 // fdiv v2.8h, v2.8h, v6.8h
+	WORD   $0x6e473c63 // fdiv v3.8h, v3.8h, v7.8h
+	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
+	WORD   $0x4e421642 // fadd v2.8h, v18.8h, v2.8h
+	WORD   $0x4e431663 // fadd v3.8h, v19.8h, v3.8h
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VCMTST V31.H8, V6.H8, V22.H8
+	VBIF   V22.B16, V18.B16, V2.B16
+	VCMTST V31.H8, V7.H8, V23.H8
+	VBIF   V23.B16, V19.B16, V3.B16
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $4, R6, rowBelow32
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	WORD   $0x6e453c21 // fdiv v1.8h, v1.8h, v5.8h
+	VLD1   (R0), [V16.H8, V17.H8]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	VCMTST V31.H8, V5.H8, V21.H8
+	VBIF   V21.B16, V17.B16, V1.B16
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+rowBelow32:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	FMOVQ   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	FMOVD   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	FMOVS   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	WORD   $0x6e443c00 // fdiv v0.8h, v0.8h, v4.8h
+	WORD   $0x7d400010 // ldr h16, [x0]
+	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VCMTST V31.H8, V4.H8, V20.H8
+	VBIF   V20.B16, V16.B16, V0.B16
+	WORD   $0x7c002400 // str h0, [x0], #2
 
 rowBelow2:
 	SUBS $1, R3, R3

@@ -51,7 +51,7 @@ type refuser interface {
 	aliasesNeighboursAndNothing(t *testing.T)
 }
 
-var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Add, kernel.AddMultiply, kernel.Affine, kernel.AffineMultiply}
+var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply}
 
 func shifts(op kernel.Op) bool { return op == kernel.Affine || op == kernel.AffineMultiply }
 

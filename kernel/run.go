@@ -68,7 +68,7 @@ func RunAloneBF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
 // alone runs a nest on the calling goroutine. A single call of a kernel is all
 // overhead, so that one or two loops which are no more are found out first.
 func alone(e elem, op Op, dst, src, factors vector, loops []Loop) error {
-	if op <= AddMultiply && uint(len(loops)-1) < 2 {
+	if op < Affine && uint(len(loops)-1) < 2 {
 		last, around := loops[len(loops)-1], loops[0]
 		if len(loops) == 1 {
 			around = Loop{Size: 1, Stride: last.Size, Factor: 1 - last.Factor}

@@ -79,7 +79,7 @@ func far[T number](op Op, dst, src, factors []T, loops []Loop, workers int) erro
 		return err
 	}
 	n.operands = operandsOf(e, op, of(dst).data, of(src).data, of(factors), span)
-	n.far = op <= AddMultiply
+	n.far = op < Affine
 	total := n.total()
 	if workers = min(workers, total); workers > 1 {
 		parallel(&n, total, workers)
@@ -183,7 +183,7 @@ func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
 	checkRuns(t, r, loops, ways...)
 }
 
-var allOps = []Op{Scale, Multiply, Add, AddMultiply, Affine, AffineMultiply, Copy}
+var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, Copy}
 
 // pixelsOf and planesOf are the two dense nests.
 func pixelsOf(rows, channels int) []Loop { return []Loop{{rows, channels, 0}, {channels, 1, 1}} }
@@ -192,7 +192,7 @@ func planesOf(count, plane int) []Loop   { return []Loop{{count, plane, 1}, {pla
 func TestFewChannelsAndManyRows(t *testing.T) {
 	for _, channels := range []int{1, 2, 3, 5, 8, 64, 65, 100, 255, 1001} {
 		for _, rows := range []int{1, 3, 9001/channels + 3} {
-			everyWay(t, pixelsOf(rows, channels), []Op{Scale, AddMultiply, Affine}, []int{0, 5}, []int{1})
+			everyWay(t, pixelsOf(rows, channels), []Op{Scale, Divide, AddMultiply, Affine}, []int{0, 5}, []int{1})
 		}
 	}
 	for _, channels := range []int{1, 3, 16, 65} {
@@ -201,7 +201,7 @@ func TestFewChannelsAndManyRows(t *testing.T) {
 	// Images with factors of their own, and a gap between them.
 	for _, channels := range []int{3, 65} {
 		loops := append([]Loop{{2, 9001, channels + 1}}, pixelsOf(9000/channels, channels)...)
-		everyWay(t, loops, []Op{Scale, Add, AffineMultiply}, []int{1}, []int{1})
+		everyWay(t, loops, []Op{Scale, Add, AddDivide, AffineMultiply}, []int{1}, []int{1})
 	}
 }
 
@@ -250,7 +250,7 @@ func TestRowsAroundTheSizesOfATile(t *testing.T) {
 		for _, elements := range []int{4*long - channels, 4 * long, 4*long + channels, 5*long - channels, 5*long + 2*channels} {
 			if elements < 30000 {
 				loops := pixelsOf(elements/channels, channels)
-				ways := []way{{op: Scale}, {op: Add, shift: 7}, {op: Multiply, inPlace: true}, {op: Affine, shift: 1}}
+				ways := []way{{op: Scale}, {op: Add, shift: 7}, {op: Multiply, inPlace: true}, {op: Divide, shift: 3}, {op: Affine, shift: 1}}
 				checkRun[float32](t, r, loops, ways...)
 				checkRun[float16](t, r, pixelsOf(2*loops[0].Size, channels), ways...)
 			}
@@ -265,7 +265,7 @@ func testBlocks[T number](t *testing.T) {
 		planesOf(1, limit-1), planesOf(1, limit), planesOf(2, limit+1), planesOf(1, 2*limit+1), planesOf(3, limit/2+1), planesOf(limit+5, 1),
 		pixelsOf(1, limit-1), pixelsOf(1, limit), pixelsOf(2, limit+1), pixelsOf(1, 2*limit+1), pixelsOf(3, limit/2+1), pixelsOf(limit+5, 1),
 	} {
-		checkRun[T](t, r, loops, way{op: Scale, shift: 1}, way{op: AffineMultiply, inPlace: true, workers: 3})
+		checkRun[T](t, r, loops, way{op: Scale, shift: 1}, way{op: AddDivide, workers: 2}, way{op: AffineMultiply, inPlace: true, workers: 3})
 	}
 }
 
@@ -288,7 +288,7 @@ func testSizes[T number](t *testing.T) {
 				continue
 			}
 			for skew := range lanes {
-				checkRun[T](t, r, planesOf(3, plane), way{op: Scale, shift: skew}, way{op: Multiply + Op(r.IntN(3)), shift: skew, workers: 2})
+				checkRun[T](t, r, planesOf(3, plane), way{op: Scale, shift: skew}, way{op: Multiply + Op(r.IntN(int(AddDivide))), shift: skew, workers: 2})
 			}
 		}
 	}
@@ -310,7 +310,7 @@ func testBraids[T number](t *testing.T) {
 	for _, count := range []int{1, 2, 3, 4, 5, 8, 9, 13, 30, 75} {
 		for _, plane := range []int{least, least + lanes, least + 1, least + lanes - 1, least + 5*lanes + 3} {
 			for _, workers := range []int{1, 2 + r.IntN(5)} {
-				op, skew := Op(r.IntN(4)), r.IntN(lanes)
+				op, skew := Op(r.IntN(int(Affine))), r.IntN(lanes)
 				checkRun[T](t, r, planesOf(count, plane), way{op: Scale, workers: workers}, way{op: op, shift: skew, workers: workers}, way{op: op, shift: r.IntN(lanes), inPlace: true, workers: workers})
 			}
 		}
@@ -320,13 +320,13 @@ func testBraids[T number](t *testing.T) {
 	for range 12 {
 		count, plane := 1+r.IntN(11), least+r.IntN(2*least)
 		loops := append([]Loop{{1 + r.IntN(3), count*plane + r.IntN(3*lanes), r.IntN(2) * (count + r.IntN(3))}}, planesOf(count, plane)...)
-		op, workers := Op(r.IntN(4)), 1+r.IntN(4)
+		op, workers := Op(r.IntN(int(Affine))), 1+r.IntN(4)
 		checkRun[T](t, r, loops, way{op, r.IntN(lanes), false, workers}, way{op, r.IntN(lanes), true, workers})
 	}
 	// Longer than a call takes of four planes, and of one.
 	limit := callBytes >> shift
 	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit + 7} {
-		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(2)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
+		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(3)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
 	}
 }
 
@@ -337,8 +337,9 @@ func TestPlanesDoneTogether(t *testing.T) {
 	t.Run("bfloat16", testBraids[bfloat16])
 }
 
-// testUntouched runs planes of signalling NaNs, which any product would change.
-func testUntouched[T number](t *testing.T) {
+// testUntouched runs planes of signalling NaNs, which any product or quotient
+// would change.
+func testUntouched[T number](t *testing.T, op Op) {
 	f, call := formatOf[T](), callsOf[T]()
 	const count, dropped = 6, 3
 	factors := make([]T, count)
@@ -357,9 +358,9 @@ func testUntouched[T number](t *testing.T) {
 				what string
 				call func() error
 			}{
-				{"Planes", func() error { call.Planes[Scale](dst, dst, factors, plane); return nil }},
-				{"Run", func() error { return call.Run(Scale, dst, dst, factors, planesOf(count, plane), 1) }},
-				{"the data that is far larger than the cache", func() error { return far(Scale, dst, dst, factors, planesOf(count, plane), 2) }},
+				{"Planes", func() error { call.Planes[op](dst, dst, factors, plane); return nil }},
+				{"Run", func() error { return call.Run(op, dst, dst, factors, planesOf(count, plane), 1) }},
+				{"the data that is far larger than the cache", func() error { return far(op, dst, dst, factors, planesOf(count, plane), 2) }},
 			} {
 				for i := range dst {
 					dst[i] = fromBits[T](f.inf() | 1)
@@ -368,7 +369,7 @@ func testUntouched[T number](t *testing.T) {
 					t.Fatal(err)
 				}
 				if i := differ(dst, want, make([]bool, len(dst))); i >= 0 {
-					t.Fatalf("%s of %d planes of %d, %s: element %d is %#x, want %#x", c.what, count, plane, mode, i, bitsOf(dst[i]), bitsOf(want[i]))
+					t.Fatalf("%v of %s, %s of %d planes of %d, %s: element %d is %#x, want %#x", op, f.name, c.what, count, plane, mode, i, bitsOf(dst[i]), bitsOf(want[i]))
 				}
 			}
 		})
@@ -376,10 +377,12 @@ func testUntouched[T number](t *testing.T) {
 }
 
 func TestPlanesInPlaceWithFactorOneAreNotTouched(t *testing.T) {
-	t.Run("float32", testUntouched[float32])
-	t.Run("float64", testUntouched[float64])
-	t.Run("float16", testUntouched[float16])
-	t.Run("bfloat16", testUntouched[bfloat16])
+	for _, op := range []Op{Scale, Divide} {
+		testUntouched[float32](t, op)
+		testUntouched[float64](t, op)
+		testUntouched[float16](t, op)
+		testUntouched[bfloat16](t, op)
+	}
 }
 
 // randomNest returns loops that nest, some of them dense, outermost first.
@@ -545,7 +548,7 @@ func testRefusals[T number](t *testing.T) {
 		workers           int
 		words             []string
 	}{
-		{"no operation", 7, 12, 12, 4, ok, 1, []string{"Op(7)"}},
+		{"no operation", 9, 12, 12, 4, ok, 1, []string{"Op(9)"}},
 		{"negative workers", Scale, 12, 12, 4, ok, -3, []string{"-3 workers", "0 or more"}},
 		{"too many loops", Scale, 12, 12, 4, make([]Loop, 7), 1, []string{"7 loops", "at most 6"}},
 		{"a negative size", Scale, 12, 12, 4, []Loop{{-1, 4, 0}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},
@@ -561,6 +564,8 @@ func testRefusals[T number](t *testing.T) {
 		{"a short dst", Scale, 11, 12, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and 4"}},
 		{"a short src", Add, 12, 3, 4, ok, 1, []string{"dst of 12", "src of 3", "12, 12 and 4"}},
 		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
+		{"few divisors", Divide, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
+		{"no divisors", AddDivide, 12, 12, 0, ok, 1, []string{"factors of 0"}},
 		{"no factors", AddMultiply, 12, 12, 0, ok, 1, []string{"factors of 0"}},
 		{"no src for a copy", Copy, 12, 0, 0, ok, 1, []string{"src of 0"}},
 		{"no shifts", Affine, 12, 12, 4, ok, 1, []string{"factors and shifts of 4", "twice 4 or more"}},

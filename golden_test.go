@@ -130,5 +130,5 @@ func TestOutputsAreThoseOfTheFrameworks(t *testing.T) {
 
 // jitted returns what goes with a case that was compiled as a whole.
 func jitted(c golden.Case) []spatialdropout.Option {
-	return []spatialdropout.Option{spatialdropout.WithRule(mask.Reciprocal)}
+	return []spatialdropout.Option{spatialdropout.WithRule(mask.RoundedReciprocal)}
 }

@@ -100,8 +100,3 @@ func MersenneTwister(words, state *[624]uint32) {
 		words[i] = y
 	}
 }
-
-const (
-	Divide    = Scale
-	AddDivide = Add
-)

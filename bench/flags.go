@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -23,10 +25,13 @@ type options struct {
 
 	order   layout.Order
 	rate    float64
-	seed    uint64
+	stream  string // its name and options
+	seed    string // as the stream's users write it
 	step    uint64
 	offset  int
-	policy  mask.Policy
+	batch   int
+	drop    []spatialdropout.Option // what is drawn and computed otherwise than by default
+	sharing mask.Sharing
 	workers int
 	kind    string // of numbers in the input; empty: as the array says
 }
@@ -44,7 +49,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // flagSet returns the flags, bound to o and at their defaults.
 func (o *options) flagSet() *flag.FlagSet {
-	*o = options{suite: suiteMaps, rounds: 10, order: layout.NCHW, rate: 0.5, seed: 42}
+	*o = options{suite: suiteMaps, rounds: 10, order: layout.NCHW, rate: 0.5, stream: "philox", seed: "42"}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run reports errors
 	f.Usage = func() {}
@@ -67,18 +72,23 @@ func (o *options) flagSet() *flag.FlagSet {
 		return err
 	})
 	f.Func("rate", "drop a channel with probability `P`, from 0 to 1 (default 0.5)", number(&o.rate, probability, "a number from 0 to 1"))
-	f.Func("seed", "seed `N` of the random stream (default 42)", number(&o.seed, unsigned, "a number from 0 to 2⁶⁴−1"))
-	f.Func("step", "step `N` of the random stream (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
+	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream called `NAME`, with what it computes then: "+strings.Join(mask.StreamNames(), ", ")+"; options follow a slash, as in jax/fold")
+	f.StringVar(&o.seed, "seed", o.seed, "seed `N` of the random stream, as its framework's users write it")
+	f.Func("step", "draw for the `N`th call on a tensor like this after the first (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
 	f.Func("sample-offset", "take the first sample for sample `N` of a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
-	f.Func("policy", "`NAME` of what becomes of dropped elements: select gives +0, multiply the product with 0 (default select)", func(s string) error {
-		for _, p := range []mask.Policy{mask.Select, mask.Multiply} {
-			if strings.EqualFold(p.String(), s) {
-				o.policy = p
-				return nil
-			}
-		}
-		return errors.New("want select or multiply")
-	})
+	f.Func("batch", "take the larger batch to have `N` samples (by default it ends with this one)", number(&o.batch, positive, "a number, 1 or more"))
+	option := func(x spatialdropout.Option) { o.drop = append(o.drop, x) }
+	f.Func("policy", "`NAME` of what becomes of dropped elements: select gives +0, multiply the product with 0 (by default what goes with the stream, select with philox)",
+		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { option(spatialdropout.WithPolicy(p)) }))
+	f.Func("rule", "`NAME` of how kept elements are scaled: reciprocal, widereciprocal, roundedreciprocal or quotient (by default what goes with the stream, reciprocal with philox)",
+		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient}, func(r mask.Rule) { option(spatialdropout.WithRule(r)) }))
+	f.Func("sharing", "`NAME` of which channels share a trial: each on its own, perchannel, persample or fixedcount (default each)",
+		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) {
+			o.sharing = s
+			option(spatialdropout.WithSharing(s))
+		}))
+	f.BoolFunc("alpha", "apply feature alpha dropout", func(string) error { option(spatialdropout.WithAlpha()); return nil })
+	f.BoolFunc("gaussian", "apply Gaussian noise, a factor a channel, of variance rate/(1-rate)", func(string) error { option(spatialdropout.WithGaussian()); return nil })
 	f.Func("type", "take the elements of -input for `NAME`: bfloat16, which NumPy does not have, for an array of uint16; or float16, float32 or float64, which is an error unless the array is of that type", func(s string) error {
 		for _, name := range []string{float16s.name, bfloat16s.name, float32s.name, float64s.name} {
 			if strings.EqualFold(name, s) {
@@ -102,6 +112,31 @@ func number[T any](p *T, parse func(string) (T, error), want string) func(string
 		*p = x
 		return nil
 	}
+}
+
+// named parses a flag that names one of a few values.
+func named[T fmt.Stringer](values []T, use func(T)) func(string) error {
+	var names []string
+	for _, v := range values {
+		names = append(names, strings.ToLower(v.String()))
+	}
+	return func(s string) error {
+		i := slices.Index(names, strings.ToLower(s))
+		if i < 0 {
+			last := len(names) - 1
+			return fmt.Errorf("want %s or %s", strings.Join(names[:last], ", "), names[last])
+		}
+		use(values[i])
+		return nil
+	}
+}
+
+func positive(s string) (int, error) {
+	n, err := natural(s)
+	if err == nil && n == 0 {
+		err = strconv.ErrRange
+	}
+	return n, err
 }
 
 func natural(s string) (int, error) {
@@ -147,6 +182,9 @@ func parse(args []string) (o options, err error) {
 		}
 	}
 
+	if _, err := o.dropout(mask.Float32); err != nil {
+		return o, usageError{err}
+	}
 	if o.input != "" {
 		if !given["layout"] {
 			// A guess would be wrong without a sign of it.
@@ -167,7 +205,7 @@ func parse(args []string) (o options, err error) {
 			return o, usagef("-%s without -input, want the tensor to apply dropout to", name)
 		}
 	}
-	for _, name := range []string{"layout", "rate", "seed", "step", "sample-offset", "policy"} {
+	for _, name := range []string{"layout", "rate", "stream", "seed", "step", "sample-offset", "batch", "policy", "rule", "sharing", "alpha", "gaussian"} {
 		if given[name] && o.png == "" {
 			return o, usagef("-%s without -input or -png, want one of them", name)
 		}
@@ -225,6 +263,7 @@ plain loop, and measures. With -input it applies dropout to a tensor of yours.
   go run ./bench -json > report.json   the same for a script
   go run ./bench -benchstat > new.txt  the same for benchstat old.txt new.txt
   go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
+  go run ./bench -stream pytorch -seed 0 -input x.npy -layout NCHW -output y.npy
 
 Throughput is in GB/s and counts each element once. A case is done by every
 contender in turn, round after round, and medians are compared, so that what
@@ -253,6 +292,10 @@ takes one to two minutes and 2 GB of memory, as a sweep does.
 
 NumPy has no bfloat16. To apply dropout to such data save their bits as uint16
 and give -type bfloat16; the output is uint16 again.
+
+With -stream the masks are those that another framework draws, and the numbers
+those that it computes, to the bit: "-stream pytorch -seed 0" gives what
+F.dropout2d(x, rate) returns after torch.manual_seed(0), on a CPU.
 
 Exit status: 0 if all went well, 1 if something failed or a result is wrong, 2
 if the flags are wrong.

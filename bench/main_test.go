@@ -170,7 +170,7 @@ func TestInputOutputEqualsApply(t *testing.T) {
 	if err := compare(out.Data.([]float32), want, shape{2, 6, 5, 7}, layout.NHWC); err != nil {
 		t.Error(err)
 	}
-	if line := "(2, 5, 7, 6) of <f4 in NHWC, rate 0.3, seed 7, step 3: kept "; !strings.Contains(stdout, line) || strings.Count(stdout, "\n") != 1 {
+	if line := "(2, 5, 7, 6) of <f4 in NHWC, rate 0.3, philox:7, step 3: kept "; !strings.Contains(stdout, line) || strings.Count(stdout, "\n") != 1 {
 		t.Errorf("got %q, want one line with %q", stdout, line)
 	}
 

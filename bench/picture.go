@@ -51,7 +51,7 @@ func panelOf[T element](o options, k kind[T], name string, dst, src []T, m *mask
 	w := planeWidth(o.order, shape, g)
 	channels := min(g.Channels(), maxTiles, max(1, maxPixels/g.Spatial()))
 	p := panel{
-		title:  fmt.Sprintf("%s   %s in %v   rate %v, seed %d", name, dims(shape), o.order, o.rate, o.seed),
+		title:  fmt.Sprintf("%s   %s in %v   rate %v, %s, seed %s", name, dims(shape), o.order, o.rate, o.stream, o.seed),
 		before: planesOf(k.value, src, g, channels),
 		after:  planesOf(k.value, dst, g, channels),
 		height: g.Spatial() / w, width: w,
@@ -118,7 +118,7 @@ func drawMaps(o options, all []featureMap) error {
 	var panels []panel
 	for _, m := range all {
 		g := m.shape.geometry(o.order)
-		mk, err := o.draw(g)
+		mk, _, err := o.draw(g, mask.Float32)
 		if err != nil {
 			return err
 		}

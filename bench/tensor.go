@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/bench/npy"
@@ -20,10 +22,13 @@ type Applied struct {
 	Shape        []int   `json:"shape"`
 	Layout       string  `json:"layout"`
 	Rate         float64 `json:"rate"`
-	Seed         uint64  `json:"seed"`
+	Stream       string  `json:"stream"` // with its seed
 	Step         uint64  `json:"step"`
 	SampleOffset int     `json:"sample_offset"`
+	Batch        int     `json:"batch,omitempty"`
 	Policy       string  `json:"policy"`
+	Rule         string  `json:"rule"`
+	Sharing      string  `json:"sharing"`
 	Samples      int     `json:"samples"`
 	Channels     int     `json:"channels"` // of a sample
 	Kept         int     `json:"kept"`     // of all samples
@@ -38,8 +43,8 @@ func (a Applied) print(w io.Writer) error {
 	if a.Type == bfloat16s.name {
 		array += ", taken for bfloat16," // the array does not say so
 	}
-	line := fmt.Sprintf("%s: %s in %s, rate %v, seed %d, step %d: kept %d of %d×%d channels, dropped %d",
-		a.Input, array, a.Layout, a.Rate, a.Seed, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
+	line := fmt.Sprintf("%s: %s in %s, rate %v, %s, step %d: kept %d of %d×%d channels, dropped %d",
+		a.Input, array, a.Layout, a.Rate, a.Stream, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
 	switch {
 	case a.Output != "" && a.PNG != "":
 		line += ", wrote " + a.Output + " and " + a.PNG
@@ -64,14 +69,15 @@ func benchTensor(o options, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %v in %v: %w", o.input, in, o.order, err)
 	}
-	m, err := o.draw(g)
+	m, stream, err := o.draw(g, typeOf[name])
 	if err != nil {
 		return err
 	}
 	done := outcomeOf(m)
 	a := Applied{
 		Input: o.input, Array: in.String(), Type: name, Shape: in.Shape, Layout: o.order.String(),
-		Rate: o.rate, Seed: o.seed, Step: o.step, SampleOffset: o.offset, Policy: m.Policy().String(),
+		Rate: o.rate, Stream: stream.String(), Step: o.step, SampleOffset: o.offset, Batch: o.batch,
+		Policy: m.Policy().String(), Rule: m.Rule().String(), Sharing: o.sharing.String(),
 		Samples: m.Samples(), Channels: m.Channels(), Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
 	}
 	switch x := in.Data.(type) {
@@ -139,14 +145,51 @@ func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Ma
 	return o.drawPanels([]panel{p})
 }
 
-// draw returns the mask that the flags ask for.
-func (o options) draw(g layout.Geometry) (*mask.Mask, error) {
-	d, err := spatialdropout.New(o.rate, spatialdropout.WithSeed(o.seed), spatialdropout.WithStep(o.step),
-		spatialdropout.WithSampleOffset(o.offset), spatialdropout.WithPolicy(o.policy))
+// typeOf is the type of the numbers of a kind.
+var typeOf = map[string]mask.Type{
+	float16s.name: mask.Float16, bfloat16s.name: mask.BFloat16, float32s.name: mask.Float32, float64s.name: mask.Float64,
+}
+
+// dropout returns what draws what the flags ask for, on data of a type.
+func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
+	name, arguments, _ := strings.Cut(o.stream, "/")
+	text := name + ":" + o.seed
+	if arguments != "" {
+		text += "/" + arguments
+	}
+	stream, err := mask.ParseStream(text)
 	if err != nil {
 		return nil, err
 	}
-	return d.Draw(g), nil
+	if !strings.Contains(arguments, "float") {
+		// Where masks depend on the type, it is that of the data.
+		switch s := stream.(type) {
+		case mask.TensorFlow:
+			s.Type = t
+			stream = s
+		case mask.KerasTensorFlow:
+			s.Type = t
+			stream = s
+		}
+	}
+	opts := append(slices.Clone(o.drop), spatialdropout.WithStream(stream), spatialdropout.WithSampleOffset(o.offset))
+	if o.batch > 0 {
+		opts = append(opts, spatialdropout.WithBatch(o.batch))
+	}
+	return spatialdropout.New(o.rate, opts...)
+}
+
+// draw returns the mask that the flags ask for, and the stream that it comes from.
+func (o options) draw(g layout.Geometry, t mask.Type) (*mask.Mask, mask.Stream, error) {
+	d, err := o.dropout(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	at := d.Advance(g)
+	// Every call on such a tensor takes as much of the stream as the first.
+	at.Step, at.Cursor = o.step, o.step*d.State().Cursor
+	m := new(mask.Mask)
+	return m, d.Stream(), d.DrawAt(m, g, at)
 }
 
 // geometryOf returns the geometry of an array of the given shape. A blocked

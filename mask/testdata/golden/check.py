@@ -9,6 +9,7 @@ other NaN.
 """
 
 import glob
+import hashlib
 import json
 import os
 import sys
@@ -53,6 +54,16 @@ class Float:
 
     def rounded(self, values):
         return self.from_bits(np.atleast_1d(self.bits(values)))
+
+    def flushed(self, values):
+        """As a process computes that flushes subnormal numbers to zero.
+
+        float16 computes in float32, where its subnormals are normal numbers.
+        """
+        if self.dtype == "float16":
+            return values
+        tiny = np.finfo(self.wide).smallest_normal
+        return np.where(np.abs(values) < tiny, values * self.wide(0), values)
 
     def of(self, number):
         """A Python float, rounded once to the data type."""
@@ -145,23 +156,19 @@ def torch_seed(seed):
 class PyTorch:
     """The default path: 53 bits of two words for a trial."""
 
-    def __init__(self, doc, seed):
-        self.generator = MT19937(torch_seed(seed))
+    def __init__(self, doc, case):
+        self.generator = MT19937(torch_seed(case["seed"]))
 
     def draw(self, count, rate, dtype):
+        if rate in (0.0, 1.0):
+            return np.full(count, rate == 0.0)
+        return self.trials(count, rate)
+
+    def trials(self, count, rate):
         words = self.generator.next(2 * count).astype(U64)
         r = (words[0::2] << U64(32)) | words[1::2]
         u = (r & U64(2**53 - 1)).astype(np.float64) * 2.0**-53
         return u < 1.0 - rate
-
-
-def pytorch_mask(stream, count, rate, dtype, training=True):
-    """What a layer does before it draws."""
-    if rate == 0.0 or not training or count == 0:
-        return np.ones(count, dtype=bool)
-    if rate == 1.0:
-        return np.zeros(count, dtype=bool)
-    return stream.draw(count, rate, dtype)
 
 
 def pytorch_factor(doc, kind, rate):
@@ -200,18 +207,310 @@ def pytorch_alpha(doc, case, kind, mask, x, dy):
     return y, kind.rounded(dy * noise)
 
 
-def check_pytorch(doc, case, stream):
-    kind = Float(case["dtype"])
+def pytorch_case(doc, case, kind, mask, x, dy):
     recipe = pytorch_alpha if "alpha" in case["api"] else pytorch_plain
-    for call in case["calls"]:
-        mask = pytorch_mask(stream, trials_of(case), case["rate"],
-                            case["dtype"])
-        yield mask, recipe(doc, case, kind, mask, kind.from_hex(case["x"]),
-                           kind.from_hex(case["dy"]))
+    return recipe(doc, case, kind, mask, x, dy)
+
+
+# ------------------------------------------------------ Philox and TensorFlow
+
+
+def philox(counters, key):
+    """Philox4x32-10 of rows of four words under one key."""
+    c = [counters[:, i].astype(U64) for i in range(4)]
+    k0, k1 = key
+    low = U64(MASK32)
+    for _ in range(10):
+        p0, p1 = c[0] * U64(0xD2511F53), c[2] * U64(0xCD9E8D57)
+        c = [(p1 >> U64(32)) ^ c[1] ^ U64(k0), p1 & low,
+             (p0 >> U64(32)) ^ c[3] ^ U64(k1), p0 & low]
+        k0, k1 = (k0 + 0x9E3779B9) & MASK32, (k1 + 0xBB67AE85) & MASK32
+    return np.stack(c, axis=1).astype(U32)
+
+
+def words_of(number):
+    """The low and the high word of a 64-bit integer, signed or not."""
+    return number & MASK32, (number >> 32) & MASK32
+
+
+def tensorflow_uniform(pair, count, dtype):
+    """What stateless_uniform of this seed and type holds, as float64."""
+    counter = np.array([words_of(pair[0]) + words_of(pair[1])], dtype=U32)
+    mix = philox(counter, (0x3EC8F720, 0x02461E29))[0]
+    per_trial = 2 if dtype == "float64" else 1
+    blocks = -(-count * per_trial // 4)
+    index = np.arange(blocks, dtype=U64)
+    start = int(mix[3]) << 32 | int(mix[2])
+    counters = np.zeros((blocks, 4), dtype=U32)
+    counters[:, 0] = index.astype(U32)
+    counters[:, 1] = (index >> U64(32)).astype(U32)
+    counters[:, 2], counters[:, 3] = words_of(start)
+    w = philox(counters, (int(mix[0]), int(mix[1]))).ravel()
+    if dtype == "float64":
+        pairs = w[:2 * count].astype(U64)
+        m = (pairs[0::2] & U64(0xFFFFF)) << U64(32) | pairs[1::2]
+        return m.astype(np.float64) * 2.0**-52
+    digits = {"float32": 23, "float16": 10, "bfloat16": 7}[dtype]
+    m = w[:count] & U32((1 << digits) - 1)
+    return m.astype(np.float64) * 2.0**-digits
+
+
+def tensorflow_trials(pair, count, rate, dtype):
+    u = tensorflow_uniform(pair, count, dtype)
+    return u >= np.float64(Float(dtype).of(rate))
+
+
+class TensorFlow:
+    """A call's seed is the pair with its number added to the second."""
+
+    def __init__(self, doc, case):
+        self.pair = case["seed"]
+        self.count = 0
+
+    def draw(self, count, rate, dtype):
+        pair = [self.pair[0], self.pair[1] + self.count]
+        self.count += 1
+        if rate == 0.0:
+            return np.ones(count, dtype=bool)
+        return tensorflow_trials(pair, count, rate, dtype)
+
+
+def tensorflow_case(doc, case, kind, mask, x, dy):
+    """One product with 1/(1-rate), rounded once from float64; +0 if dropped.
+
+    TensorFlow's threads flush subnormal numbers to zero.
+    """
+    rate = case["rate"]
+    if rate == 0.0:
+        return x, dy
+    if rate == 1.0:
+        return np.zeros_like(x), np.zeros_like(x)
+    scale = kind.of(1.0 / (1.0 - rate))
+    kept = spread(mask, case)
+    zero = kind.wide(0.0)
+    return (np.where(kept, kind.rounded(kind.flushed(x) * scale), zero),
+            np.where(kept, kind.rounded(kind.flushed(dy) * scale), zero))
+
+
+# ----------------------------------------------------------- Threefry and JAX
+
+
+def threefry(key, x0, x1):
+    """Threefry2x32, twenty rounds, of arrays of two words."""
+    k0, k1 = U32(key[0]), U32(key[1])
+    keys = (k0, k1, k0 ^ k1 ^ U32(0x1BD11BDA))
+    x0, x1 = x0.astype(U32) + k0, x1.astype(U32) + k1
+    for group in range(5):
+        for r in ((13, 15, 26, 6), (17, 29, 16, 24))[group % 2]:
+            x0 = x0 + x1
+            x1 = (x1 << U32(r)) | (x1 >> U32(32 - r))
+            x1 = x1 ^ x0
+        x0 = x0 + keys[(group + 1) % 3]
+        x1 = x1 + keys[(group + 2) % 3] + U32(group + 1)
+    return x0, x1
+
+
+def jax_key(seed, x64):
+    """Without 64-bit numbers, JAX keeps the low half of the seed only."""
+    if not -2**63 <= seed < 2**63:
+        raise ValueError("JAX does not take this seed")
+    low, high = words_of(seed)
+    return (high if x64 else 0), low
+
+
+def fold_in(key, data):
+    a, b = threefry(key, np.array([0], U32), np.array([data], U32))
+    return int(a[0]), int(b[0])
+
+
+def jax_bits(key, count, original, wide):
+    """wide asks for 64 bits a trial, else there are 32."""
+    index = np.arange(count, dtype=U64)
+    if not original:
+        a, b = threefry(key, (index >> U64(32)).astype(U32),
+                        index.astype(U32))
+        return a.astype(U64) << U64(32) | b if wide else a ^ b
+    words = 2 * count if wide else count
+    even = words + words % 2
+    counts = np.arange(even, dtype=U32)
+    counts[words:] = 0
+    a, b = threefry(key, counts[:even // 2], counts[even // 2:])
+    if wide:
+        # The halves hold the high and the low words of all the numbers.
+        return a.astype(U64) << U64(32) | b
+    return np.concatenate([a, b])[:words]
+
+
+def jax_trials(key, count, rate, x64, original=False):
+    """Python's q is a float32, or a float64 where JAX has 64-bit numbers."""
+    if x64:
+        bits = jax_bits(key, count, original, True)
+        u = (bits >> U64(12)).astype(np.float64) * 2.0**-52
+        return u < 1.0 - rate
+    bits = jax_bits(key, count, original, False)
+    u = (bits >> U32(9)).astype(np.float32) * np.float32(2.0**-23)
+    return u < np.float32(1.0 - rate)
+
+
+def divided(kind, x, q, compiled):
+    """x/q, which the compiler turns into x·(1/q) where it knows q.
+
+    It computes bfloat16 in float32 and does not round 1/q to it. XLA's threads
+    flush subnormal numbers to zero.
+    """
+    x = kind.flushed(x)
+    if not compiled:
+        return kind.rounded(x / q)
+    inverse = kind.wide(1.0) / q
+    if kind.dtype == "float16":
+        inverse = kind.rounded(inverse)[0]
+    return kind.rounded(x * inverse)
+
+
+def jax_case(doc, case, kind, mask, x, dy):
+    """The three lines that select x/q or 0.
+
+    Outside of jit, q is an argument to the forward pass but a constant to the
+    backward pass, unless the tensor has one element only.
+    """
+    q = kind.of(1.0 - case["rate"])
+    kept = spread(mask, case)
+    zero = kind.wide(0.0)
+    jit = case.get("jit", False)
+    return (np.where(kept, divided(kind, x, q, jit), zero),
+            divided(kind, np.where(kept, dy, zero), q, jit or len(dy) > 1))
+
+
+def jax_layer_case(doc, case, kind, mask, x, dy):
+    """Layers deal with rate 0 and rate 1 themselves."""
+    if case["rate"] == 0.0:
+        return x, dy
+    if case["rate"] == 1.0:
+        return np.zeros_like(x), np.zeros_like(x)
+    return jax_case(doc, case, kind, mask, x, dy)
+
+
+class Jax:
+    """The bare generator: it knows neither rate 0 nor rate 1."""
+
+    def __init__(self, doc, case):
+        self.x64 = case["x64"]
+        self.key = jax_key(case["seed"], self.x64)
+        self.fold = case["fold"]
+        self.original = case["stream"] == "jax-original"
+        self.step = 0
+
+    def draw(self, count, rate, dtype):
+        key = fold_in(self.key, self.step) if self.fold else self.key
+        self.step += 1
+        return jax_trials(key, count, rate, self.x64, self.original)
+
+
+class FlaxLinen:
+    """The module's path and its counter, hashed by SHA-1, are folded in."""
+
+    def __init__(self, doc, case):
+        self.x64 = case["x64"]
+        self.key = jax_key(case["seed"], self.x64)
+        self.fold = case["fold"]
+        sha = hashlib.sha1()
+        for name in case["path"]:
+            sha.update(name.encode("utf-8"))
+        n = case["counter"]
+        sha.update(n.to_bytes((n.bit_length() + 7) // 8, "big"))
+        self.data = int.from_bytes(sha.digest()[:4], "big")
+        self.step = 0
+
+    def draw(self, count, rate, dtype):
+        key = fold_in(self.key, self.step) if self.fold else self.key
+        self.step += 1
+        if rate in (0.0, 1.0):
+            return np.full(count, rate == 0.0)
+        return jax_trials(fold_in(key, self.data), count, rate, self.x64)
+
+
+class FlaxNNX:
+    """A layer's stream is forked from its parent's, and counts its draws."""
+
+    def __init__(self, doc, case):
+        self.x64 = case.get("x64", doc["script"].endswith("--x64"))
+        self.key = fold_in(jax_key(case["seed"], self.x64), case["layer"])
+        self.count = 0
+
+    def draw(self, count, rate, dtype):
+        if rate in (0.0, 1.0):
+            return np.full(count, rate == 0.0)
+        key = fold_in(self.key, self.count)
+        self.count += 1
+        return jax_trials(key, count, rate, self.x64)
+
+
+# ---------------------------------------------------------------------- Keras
+
+
+class Keras:
+    """A layer counts its draws; evaluation, rate 0 and rate 1 draw nothing."""
+
+    def __init__(self, doc, case):
+        self.doc = doc
+        self.seed = case["seed"]
+        self.count = 0
+
+    def draw(self, count, rate, dtype):
+        if rate in (0.0, 1.0):
+            return np.full(count, rate == 0.0)
+        self.count += 1
+        return self.trials(self.count - 1, count, rate, dtype)
+
+
+class KerasTorch(Keras):
+    def trials(self, step, count, rate, dtype):
+        if not -2**31 <= self.seed < 2**31:
+            raise ValueError("Keras on PyTorch does not take this seed")
+        words = MT19937(self.seed + step).next(count)
+        u = (words & U32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
+        return u < np.float32(1.0 - rate)
+
+
+class KerasTensorFlow(Keras):
+    def trials(self, step, count, rate, dtype):
+        if not -2**63 <= self.seed < 2**63:
+            raise ValueError("Keras on TensorFlow does not take this seed")
+        # Both numbers are brought into int32, modulo the largest of them less 1.
+        pair = [self.seed % (2**31 - 2), step % (2**31 - 2)]
+        return tensorflow_trials(pair, count, rate, dtype)
+
+
+class KerasJax(Keras):
+    def trials(self, step, count, rate, dtype):
+        if not 0 <= self.seed < 2**32:
+            raise ValueError("Keras on JAX does not take this seed")
+        x64 = self.doc["script"].endswith("--x64")
+        return jax_trials((self.seed, step), count, rate, x64)
+
+
+def keras_torch_case(doc, case, kind, mask, x, dy):
+    """x/q, where q is a float32 for the halves."""
+    rate = case["rate"]
+    if rate in (0.0, 1.0):
+        return jax_layer_case(doc, case, kind, mask, x, dy)
+    q = kind.wide(1.0 - rate)
+    kept = spread(mask, case)
+    zero = kind.wide(0.0)
+    return (np.where(kept, kind.rounded(x / q), zero),
+            np.where(kept, kind.rounded(dy / q), zero))
 
 
 RULES = {
-    "pytorch": (PyTorch, check_pytorch, pytorch_mask),
+    "pytorch": (PyTorch, pytorch_case),
+    "tensorflow": (TensorFlow, tensorflow_case),
+    "jax": (Jax, jax_case),
+    "jax-original": (Jax, jax_case),
+    "flax-linen": (FlaxLinen, jax_layer_case),
+    "flax-nnx": (FlaxNNX, jax_layer_case),
+    "keras-torch": (KerasTorch, keras_torch_case),
+    "keras-tensorflow": (KerasTensorFlow, tensorflow_case),
+    "keras-jax": (KerasJax, jax_layer_case),
 }
 
 
@@ -241,12 +540,15 @@ def note_classes(tally, case, mask):
 
 
 def check_case(tally, doc, case):
-    new, rule, _ = RULES[case["stream"]]
+    new, recipe = RULES[case["stream"]]
     kind = Float(case["dtype"])
-    stream = new(doc, case["seed"])
-    for call, (mask, (y, dx)) in zip(case["calls"], rule(doc, case, stream)):
+    stream = new(doc, case)
+    for call in case["calls"]:
         where = (case["api"], case["seed"], case["rate"], case["dtype"],
-                 case["layout"], case["shape"], call["step"])
+                 case["layout"], case["shape"], case.get("jit"), call["step"])
+        mask = stream.draw(trials_of(case), case["rate"], case["dtype"])
+        y, dx = recipe(doc, case, kind, mask, kind.from_hex(case["x"]),
+                       kind.from_hex(case["dy"]))
         tally.note(golden.mask_text(mask) == call["mask"], "mask", *where)
         tally.note(same_bits(y, call["y"], kind), "y", *where)
         tally.note(same_bits(dx, call["dx"], kind), "dx", *where)
@@ -254,21 +556,21 @@ def check_case(tally, doc, case):
 
 
 def check_long(tally, doc, case):
-    new, _, draw = RULES[case["stream"]]
-    stream = new(doc, case["seed"])
+    stream = RULES[case["stream"]][0](doc, case)
     for call in case["calls"]:
-        mask = draw(stream, case["trials"], case["rate"], case["dtype"])
+        mask = stream.draw(case["trials"], case["rate"], case["dtype"])
         tally.note(golden.mask_bits(mask) == call["bits"], "long", case["seed"],
                    case["rate"], call["step"])
 
 
 def check_sequence(tally, doc, case):
-    new, _, draw = RULES[case["stream"]]
-    stream = new(doc, case["seed"])
+    """Evaluation and empty tensors keep every channel and draw as noted."""
+    stream = RULES[case["stream"]][0](doc, case)
     for n, call in enumerate(case["calls"]):
         count = trials_of(call) if np.prod(call["shape"]) else 0
-        mask = draw(stream, count, call["rate"], call["dtype"],
-                    call["training"])
+        mask = np.ones(count, dtype=bool)
+        if call["training"]:
+            mask = stream.draw(count, call["rate"], call["dtype"])
         tally.note(golden.mask_text(mask) == call["mask"], "sequence",
                    case["seed"], n)
 

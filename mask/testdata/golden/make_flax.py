@@ -68,7 +68,7 @@ def nnx_gradient(layer, x, dy, jit):
     graph, state = nnx.split(layer)
 
     def forward(x):
-        inner = nnx.merge(graph, state)
+        inner = nnx.merge(graph, state, copy=True)
         y = inner(x)
         return y, nnx.state(inner)
     y, back, state_after = jax.vjp(forward, x, has_aux=True)
@@ -152,7 +152,7 @@ def cases():
         yield linen_case(seed, 0.5, "float32", "NHWC", small, 1, False)
         yield nnx_case(seed, 0.5, "float32", "NHWC", small, 2)
     for depth in (0, 1, 2, 3):
-        for times in (1, 2, 257):
+        for times in (1, 2, 257) if depth else (1,):
             yield linen_case(42, 0.5, "float32", "NWC", (2, 1, 9), 2, True,
                              depth, times)
     for layer in (0, 1, 2):

@@ -178,7 +178,7 @@ func opOf(op kernel.Op, m *mask.Mask) (kernel.Op, error) {
 	if m.Policy() == mask.Multiply || rule == mask.Gaussian && m.Rate() < 1 {
 		op += kernel.Multiply - kernel.Scale
 	}
-	if rule == mask.Alpha {
+	if m.Shifts() {
 		if op == kernel.Add || op == kernel.AddMultiply {
 			return op, errors.New("spatialdropout: AddTo with a mask of alpha dropout, want that of its Gradient")
 		}

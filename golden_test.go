@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,18 +44,23 @@ func elements[T number](t *testing.T, text string) []T {
 	return all
 }
 
-func testGolden[T number](t *testing.T, f golden.File, c golden.Case) {
+// flushed returns all with subnormal numbers replaced by zeros of their sign.
+func flushed[T number](k *kind[T], all []T, smallest float64) []T {
+	for i, x := range all {
+		if math.Abs(k.float(x)) < smallest {
+			all[i] = k.of(math.Copysign(0, k.float(x)))
+		}
+	}
+	return all
+}
+
+// testGolden computes the outputs and gradients of a case again. It returns how many of
+// both it has compared.
+func testGolden[T number](t *testing.T, f golden.File, c golden.Case) (compared int) {
 	k := kindOf[T]()
 	s, err := f.Of(c)
 	if err != nil {
 		t.Fatal(err)
-	}
-	opts := []spatialdropout.Option{spatialdropout.WithStream(s)}
-	if strings.Contains(c.API, "alpha") {
-		opts = append(opts, spatialdropout.WithAlpha())
-	}
-	if c.Jit {
-		opts = append(opts, jitted(c)...)
 	}
 	o, err := layout.Parse(c.Layout)
 	if err != nil {
@@ -64,26 +70,62 @@ func testGolden[T number](t *testing.T, f golden.File, c golden.Case) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drop, err := spatialdropout.New(c.Rate, opts...)
-	if err != nil {
-		t.Fatal(err)
+	opts := []spatialdropout.Option{spatialdropout.WithStream(s)}
+	if strings.Contains(c.API, "alpha") {
+		opts = append(opts, spatialdropout.WithAlpha())
+	} else if f.Old() {
+		opts = append(opts, spatialdropout.WithRule(mask.RoundedReciprocal))
+	}
+	plain := newDropout(t, c.Rate, opts...)
+	compiled := plain
+	if y, dx := f.Compiled(c); y || dx {
+		compiled = newDropout(t, c.Rate, append(opts, spatialdropout.WithRule(mask.RoundedReciprocal))...)
+	}
+	drops := [2]*spatialdropout.Dropout{plain, plain}
+	outputs, gradients := f.Compiled(c)
+	if outputs {
+		drops[0] = compiled
+	}
+	if gradients {
+		drops[1] = compiled
 	}
 	x, dy := elements[T](t, c.X), elements[T](t, c.DY)
-	for _, call := range c.Calls {
-		m := drop.Draw(g)
-		if got := golden.Text(m); got != call.Mask {
-			t.Fatalf("call %d draws %s, want %s", call.Step, got, call.Mask)
+	if f.Flushes(c) {
+		smallest := 0x1p-126
+		if c.Dtype == "float64" {
+			smallest = 0x1p-1022
 		}
-		got := make([]T, len(x))
-		if err := k.apply(got, x, m, g); err != nil {
-			t.Fatal(err)
-		}
-		compareGolden(t, k, fmt.Sprintf("call %d, y", call.Step), got, elements[T](t, call.Y), x)
-		if err := k.apply(got, dy, m.Gradient(), g); err != nil {
-			t.Fatal(err)
-		}
-		compareGolden(t, k, fmt.Sprintf("call %d, dx", call.Step), got, elements[T](t, call.DX), dy)
+		x, dy = flushed(k, x, smallest), flushed(k, dy, smallest)
 	}
+	unlikeY, unlikeDX := f.Unlike(c)
+	m, got := new(mask.Mask), make([]T, len(x))
+	for _, call := range c.Calls {
+		at := plain.Advance(g)
+		for i, what := range []struct {
+			name, want, unlike string
+			from               []T
+		}{{"y", call.Y, unlikeY, x}, {"dx", call.DX, unlikeDX, dy}} {
+			if err := drops[i].DrawAt(m, g, at); err != nil {
+				t.Fatal(err)
+			}
+			if got := golden.Text(m); got != call.Mask {
+				t.Fatalf("call %d draws %s, want %s", call.Step, got, call.Mask)
+			}
+			if what.unlike != "" {
+				continue
+			}
+			use := m
+			if i == 1 {
+				use = m.Gradient()
+			}
+			if err := k.apply(got, what.from, use, g); err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, k, fmt.Sprintf("call %d, %s", call.Step, what.name), got, elements[T](t, what.want), what.from)
+			compared++
+		}
+	}
+	return compared
 }
 
 func compareGolden[T number](t *testing.T, k *kind[T], what string, got, want, from []T) {
@@ -103,32 +145,41 @@ func TestOutputsAreThoseOfTheFrameworks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	compared := map[string]int{}
 	for _, f := range files {
 		for i, c := range f.Cases {
 			t.Run(fmt.Sprintf("%s/%d", f.Name, i), func(t *testing.T) {
 				defer func() {
 					if t.Failed() {
-						t.Logf("%s, seed %v, rate %v, %s, %s %v, jit %v", c.API, c.Seed, c.Rate, c.Dtype, c.Layout, c.Shape, c.Jit)
+						t.Logf("%s, seed %v, rate %v, %s, %s %v, compiled %v", c.API, c.Seed, c.Rate, c.Dtype, c.Layout, c.Shape, c.Jit)
 					}
 				}()
+				var n int
 				switch c.Dtype {
 				case "float32":
-					testGolden[float32](t, f, c)
+					n = testGolden[float32](t, f, c)
 				case "float64":
-					testGolden[float64](t, f, c)
+					n = testGolden[float64](t, f, c)
 				case "float16":
-					testGolden[float16](t, f, c)
+					n = testGolden[float16](t, f, c)
 				case "bfloat16":
-					testGolden[bfloat16](t, f, c)
+					n = testGolden[bfloat16](t, f, c)
 				default:
 					t.Fatalf("data of %q", c.Dtype)
 				}
+				compared[f.Name+" "+c.Dtype] += n
 			})
 		}
+		if compared[f.Name+" float32"] < 40 && len(f.Cases) > 0 {
+			t.Errorf("%s: compared %d outputs and gradients of float32, want 40 or more", f.Name, compared[f.Name+" float32"])
+		}
 	}
-}
-
-// jitted returns what goes with a case that was compiled as a whole.
-func jitted(c golden.Case) []spatialdropout.Option {
-	return []spatialdropout.Option{spatialdropout.WithRule(mask.RoundedReciprocal)}
+	var names []string
+	for what := range compared {
+		names = append(names, what)
+	}
+	slices.Sort(names)
+	for _, what := range names {
+		t.Logf("%s: %d outputs and gradients", what, compared[what])
+	}
 }

@@ -262,7 +262,7 @@ func (m *Mask) Gradient() *Mask {
 func (m *Mask) Divides() bool { return m.arithmetic.Rule == Quotient }
 
 // Shifts reports whether something is added to the products, see [Shifts].
-func (m *Mask) Shifts() bool { return m.arithmetic.Rule == Alpha }
+func (m *Mask) Shifts() bool { return m.arithmetic.Rule == Alpha && m.rate > 0 && m.rate < 1 }
 
 // Factors writes the factor of every channel to dst: 0 if it is dropped,
 // [Mask.Factor] in the roundings of the mask's [Rule] if it is kept; with

@@ -142,3 +142,53 @@ func (c Call) Want(trials int) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// Unlike returns why the outputs or the gradients of a case are not computed again,
+// though its masks are; empty where they are.
+func (f File) Unlike(c Case) (y, dx string) {
+	xla := strings.Contains(c.Stream, "jax") || strings.Contains(c.Stream, "flax")
+	switch {
+	case xla && c.Dtype == "bfloat16" && c.Rate > 0 && c.Rate < 1:
+		dx = "XLA multiplies bfloat16 by a float32 reciprocal where it compiles"
+		if c.Jit {
+			y = dx
+		}
+	case xla && c.Rate == 1 && strings.HasPrefix(c.Stream, "jax"):
+		dx = "the gradient of a division by 0"
+	case c.Stream == "keras-torch" && (c.Dtype == "float16" || c.Dtype == "bfloat16") && c.Rate > 0 && c.Rate < 1 && c.Rate != 0.5:
+		y = "Keras divides halves by a float32"
+		dx = y
+	case f.Old() && strings.Contains(c.API, "alpha") && c.Dtype == "bfloat16" && c.Rate > 0 && c.Rate < 1:
+		y = "before version 2 PyTorch rounded the scalars of alpha dropout to the half"
+	}
+	return y, dx
+}
+
+// Old reports whether the data are of PyTorch before version 2.
+func (f File) Old() bool { return strings.HasPrefix(f.Versions["torch"], "1.") }
+
+// Compiled reports whether XLA compiled the outputs, or the gradients: then it
+// multiplied by the reciprocal.
+func (f File) Compiled(c Case) (y, dx bool) {
+	if !strings.Contains(c.Stream, "jax") && !strings.Contains(c.Stream, "flax") {
+		return false, false
+	}
+	elements := 1
+	for _, d := range c.Shape {
+		elements *= d
+	}
+	// It knows the divisor of a gradient, unless the tensor has one element only.
+	return c.Jit, c.Jit || elements > 1
+}
+
+// Flushes reports whether the framework took subnormal numbers for zeros. Those of
+// float16 are normal numbers in float32, in which it computes.
+func (f File) Flushes(c Case) bool {
+	switch {
+	case c.Dtype == "float16" || strings.Contains(c.Stream, "torch"):
+		return false
+	case c.Stream == "jax" || c.Stream == "jax-original":
+		return true
+	}
+	return c.Rate > 0 // at rate 0 layers return their input
+}

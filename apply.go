@@ -40,7 +40,7 @@ type Half = kernel.Half
 // From 16 MiB on Apply uses up to GOMAXPROCS goroutines; at most one argument of
 // type [Workers] sets another number. Apply does not allocate after warm-up.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, typeOf[T](), of(dst), of(src), m, &g, workers)
+	return apply(kernel.Scale, typeOf[T](), of(dst), of(src), m, &g, false, workers)
 }
 
 // AddTo adds to dst what [Apply] would write: for tapes that accumulate
@@ -48,32 +48,32 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Wo
 // dropped channels of dst stay as they are, and so does padding. A mask of alpha
 // dropout is an error: its gradient's is that of [mask.Mask.Gradient].
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, typeOf[T](), of(dst), of(src), m, &g, workers)
+	return apply(kernel.Add, typeOf[T](), of(dst), of(src), m, &g, false, workers)
 }
 
 // ApplyF16 is [Apply] of float16. The factor is rounded to float16, which makes
 // it infinite at rates above 0.99998; a product is computed in float32 and
 // rounded once, to the nearest float16, ties to even.
 func ApplyF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, mask.Float16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Scale, mask.Float16, of(dst), of(src), m, &g, false, workers)
 }
 
 // AddToF16 is [AddTo] of float16: the product is rounded as [ApplyF16] does, the
 // sum likewise.
 func AddToF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, mask.Float16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Add, mask.Float16, of(dst), of(src), m, &g, false, workers)
 }
 
 // ApplyBF16 is [Apply] of bfloat16. The factor is rounded to bfloat16; a product
 // is computed in float32 and rounded once, to the nearest bfloat16, ties to even.
 func ApplyBF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Scale, mask.BFloat16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Scale, mask.BFloat16, of(dst), of(src), m, &g, false, workers)
 }
 
 // AddToBF16 is [AddTo] of bfloat16: the product is rounded as [ApplyBF16] does,
 // the sum likewise.
 func AddToBF16[T Half](dst, src []T, m *mask.Mask, g layout.Geometry, workers ...Workers) error {
-	return apply(kernel.Add, mask.BFloat16, of(dst), of(src), m, &g, workers)
+	return apply(kernel.Add, mask.BFloat16, of(dst), of(src), m, &g, false, workers)
 }
 
 // Workers is the greatest number of goroutines that share a call, the calling
@@ -116,7 +116,8 @@ func of[T Float | Half](s []T) vector { return vector{unsafe.Pointer(unsafe.Slic
 
 func slice[T any](v vector) []T { return unsafe.Slice((*T)(v.data), v.len) }
 
-func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.Geometry, workers []Workers) error {
+// apply does op with a mask, or with what of it belongs to a gradient.
+func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.Geometry, gradient bool, workers []Workers) error {
 	var w Workers
 	if len(workers) > 0 {
 		var err error
@@ -142,7 +143,8 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
 		return run(kernel.Copy, e, dst, src, vector{}, g, w)
 	}
-	op, err := opOf(op, m)
+	shifts := m.Shifts() && !gradient
+	op, err := opOf(op, m, shifts)
 	if err != nil {
 		return err
 	}
@@ -150,13 +152,13 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 		return alone(op, e, dst, src, m, g)
 	}
 	entries := n
-	if m.Shifts() {
+	if shifts {
 		entries = 2 * n
 	}
 	buf := scratchOf(entries * sizeOf(e))
 	factors := vector{unsafe.Pointer(unsafe.SliceData(*buf)), n}
 	fill(e, factors, m, g)
-	if m.Shifts() {
+	if shifts {
 		fillShifts(e, vector{unsafe.Add(factors.data, n*sizeOf(e)), n}, m, g)
 		factors.len = entries
 	}
@@ -166,7 +168,7 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 }
 
 // opOf returns the kernel operation that a mask makes of Scale or Add.
-func opOf(op kernel.Op, m *mask.Mask) (kernel.Op, error) {
+func opOf(op kernel.Op, m *mask.Mask, shifts bool) (kernel.Op, error) {
 	rule := m.Rule()
 	if rule == mask.Quotient {
 		if op == kernel.Add {
@@ -178,7 +180,7 @@ func opOf(op kernel.Op, m *mask.Mask) (kernel.Op, error) {
 	if m.Policy() == mask.Multiply || rule == mask.Gaussian && m.Rate() < 1 {
 		op += kernel.Multiply - kernel.Scale
 	}
-	if m.Shifts() {
+	if shifts {
 		if op == kernel.Add || op == kernel.AddMultiply {
 			return op, errors.New("spatialdropout: AddTo with a mask of alpha dropout, want that of its Gradient")
 		}

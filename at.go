@@ -52,7 +52,7 @@ func applyAt(op kernel.Op, e mask.Type, dst, src vector, d *Dropout, at mask.Pla
 	if err := d.drawAt(m, g, at); err != nil {
 		return err
 	}
-	return apply(op, e, dst, src, m, g, workers)
+	return apply(op, e, dst, src, m, g, false, workers)
 }
 
 // passing holds masks that are drawn for a call.

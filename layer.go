@@ -20,6 +20,7 @@ type Layer[T Float | Half] struct {
 	eval     bool
 	always   bool
 	last     pass
+	rate     float64 // of the last Forward in evaluation
 }
 
 // pass is what the last Forward did.
@@ -91,16 +92,17 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 		return err
 	}
 	if l.eval && !l.always {
-		if err := l.evaluate(kernel.Scale, dst, src, &g); err != nil {
+		rate := l.drop.Rate()
+		if err := l.evaluate(kernel.Scale, rate, dst, src, &g); err != nil {
 			return err
 		}
-		l.last = evaluated
+		l.last, l.rate = evaluated, rate
 		return nil
 	}
 	at, next := l.drop.take(&g)
 	err := l.drop.drawAt(l.spare, &g, at)
 	if err == nil {
-		err = l.apply(kernel.Scale, dst, src, l.spare, &g)
+		err = l.apply(kernel.Scale, dst, src, l.spare, &g, false)
 	}
 	if err != nil {
 		l.drop.gen.giveBack(at, next)
@@ -112,19 +114,18 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 }
 
 // evaluate does op as evaluation does.
-func (l *Layer[T]) evaluate(op kernel.Op, dst, src []T, g *layout.Geometry) error {
+func (l *Layer[T]) evaluate(op kernel.Op, rate float64, dst, src []T, g *layout.Geometry) error {
 	if !l.drop.expect && op == kernel.Scale {
 		return identity(l.elements, of(dst), of(src), g, l.workers)
 	}
-	a := mask.Arithmetic{Policy: mask.Multiply}
-	rate := 0.0
-	if l.drop.expect {
-		a.Rule, rate = mask.Expectation, l.drop.Rate()
+	a := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.Expectation}
+	if !l.drop.expect {
+		rate = 0
 	}
 	if err := l.spare.ResetArithmetic(g.Samples(), g.Channels(), rate, a); err != nil {
 		return err
 	}
-	return l.apply(op, dst, src, l.spare, g)
+	return l.apply(op, dst, src, l.spare, g, false)
 }
 
 // Backward writes the gradient with respect to the last Forward's src to dst,
@@ -134,12 +135,12 @@ func (l *Layer[T]) evaluate(op kernel.Op, dst, src []T, g *layout.Geometry) erro
 func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:
-		return l.apply(kernel.Scale, dst, src, l.mask.Gradient(), &g)
+		return l.apply(kernel.Scale, dst, src, l.mask, &g, true)
 	case evaluated:
 		if err := check(of(dst), of(src), &g); err != nil {
 			return err
 		}
-		return l.evaluate(kernel.Scale, dst, src, &g)
+		return l.evaluate(kernel.Scale, l.rate, dst, src, &g)
 	}
 	return errBackward
 }
@@ -149,19 +150,19 @@ func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 func (l *Layer[T]) BackwardAddTo(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:
-		return l.apply(kernel.Add, dst, src, l.mask.Gradient(), &g)
+		return l.apply(kernel.Add, dst, src, l.mask, &g, true)
 	case evaluated:
 		if err := check(of(dst), of(src), &g); err != nil {
 			return err
 		}
-		return l.evaluate(kernel.Add, dst, src, &g)
+		return l.evaluate(kernel.Add, l.rate, dst, src, &g)
 	}
 	return errBackward
 }
 
 // apply does op with a mask.
-func (l *Layer[T]) apply(op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry) error {
-	return apply(op, l.elements, of(dst), of(src), m, g, []Workers{l.workers})
+func (l *Layer[T]) apply(op kernel.Op, dst, src []T, m *mask.Mask, g *layout.Geometry, gradient bool) error {
+	return apply(op, l.elements, of(dst), of(src), m, g, gradient, []Workers{l.workers})
 }
 
 var errBackward = errors.New("spatialdropout: Backward without a Forward before")

@@ -32,9 +32,15 @@ type State struct {
 
 // State returns where the stream is.
 func (g *Generator) State() State {
+	at := g.at()
+	return State{g.stream.String(), at.Step, at.Cursor}
+}
+
+// at returns the place of the next draw.
+func (g *Generator) at() mask.Place {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return State{g.stream.String(), g.place.Step, g.place.Cursor}
+	return g.place
 }
 
 // Restore makes the next draw what it would have been where the state was taken. It is

@@ -82,7 +82,7 @@ func (d *Dropout) rateAt(step uint64) float64 {
 func (d *Dropout) Stream() mask.Stream { return d.gen.stream }
 
 // Step returns the step of the next Draw.
-func (d *Dropout) Step() uint64 { return d.gen.State().Step }
+func (d *Dropout) Step() uint64 { return d.gen.at().Step }
 
 // State returns where the random stream is, see [Generator.State]. With [WithState]
 // another Dropout continues from here.

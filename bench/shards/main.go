@@ -1,0 +1,178 @@
+// Command shards shows that machines which share a batch, and runs that are resumed,
+// draw what a single machine draws in one go, without a word between them.
+//
+// It starts two worker processes. Each has half of the samples of every batch and
+// draws its rows of the mask. After three steps the workers save their states and end;
+// two new ones restore them and go on. What the four wrote is compared, bit for bit,
+// with what one process writes that has the whole batch and does all steps.
+//
+//	go run ./bench/shards
+//	go run ./bench/shards -stream pytorch:0
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+const (
+	workers  = 2
+	samples  = 6 // of a batch
+	channels = 37
+	side     = 7
+	steps    = 3 // until the workers end, and again after
+	rate     = 0.3
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("shards: ")
+	stream := flag.String("stream", "philox:42", "random `STREAM` with its seed")
+	worker := flag.Int("worker", -1, "be worker `N`, which the command starts itself")
+	state := flag.String("state", "", "`FILE` that a worker restores its state from, if there is one, and saves it to")
+	flag.Parse()
+	var err error
+	if *worker >= 0 {
+		err = work(os.Stdout, *stream, *worker, *state)
+	} else {
+		err = compare(os.Stdout, *stream)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// work is a worker: it writes its part of the output of a few steps.
+func work(w io.Writer, stream string, worker int, path string) error {
+	const share = samples / workers
+	drop, err := dropout(stream, spatialdropout.WithSampleOffset(worker*share), spatialdropout.WithBatch(samples))
+	if err != nil {
+		return err
+	}
+	saved, err := os.ReadFile(path)
+	if err == nil {
+		var state spatialdropout.State
+		if err := json.Unmarshal(saved, &state); err != nil {
+			return err
+		}
+		err = drop.Restore(state)
+	} else if os.IsNotExist(err) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	for range steps {
+		y, err := step(drop, worker*share, share)
+		if err == nil {
+			err = binary.Write(w, binary.LittleEndian, y)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	saved, err = json.Marshal(drop.State())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, saved, 0o644)
+}
+
+func dropout(stream string, opts ...spatialdropout.Option) (*spatialdropout.Dropout, error) {
+	s, err := mask.ParseStream(stream)
+	if err != nil {
+		return nil, err
+	}
+	return spatialdropout.New(rate, append(opts, spatialdropout.WithStream(s))...)
+}
+
+// step applies a new mask to so many samples of the batch, from the given one on.
+func step(drop *spatialdropout.Dropout, from, count int) ([]float32, error) {
+	geom, err := layout.NCHW.Of(count, channels, side, side)
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, geom.Len())
+	for i := range x {
+		x[i] = float32(math.Sin(float64(from*channels*side*side + i)))
+	}
+	return x, spatialdropout.Apply(x, x, drop.Draw(geom), geom)
+}
+
+// compare runs the workers, twice, and compares what they wrote.
+func compare(w io.Writer, stream string) error {
+	single, err := dropout(stream)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "shards")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for run := range 2 {
+		parts, err := start(stream, dir)
+		if err != nil {
+			return err
+		}
+		for s := range steps {
+			want, err := step(single, 0, samples)
+			if err != nil {
+				return err
+			}
+			var got []float32
+			for _, p := range parts {
+				share := len(want) / workers
+				got = append(got, p[s*share:][:share]...)
+			}
+			if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+				return fmt.Errorf("step %d: the workers' outputs are not those of a single process", run*steps+s)
+			}
+			fmt.Fprintf(w, "step %d: %d processes wrote the bits of one\n", run*steps+s, workers)
+		}
+	}
+	return nil
+}
+
+// start runs all workers at once and returns what each wrote.
+func start(stream, dir string) (parts [workers][]float32, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return parts, err
+	}
+	var all [workers]*exec.Cmd
+	var outputs [workers]io.Reader
+	for i := range all {
+		all[i] = exec.Command(self, "-stream", stream, "-worker", fmt.Sprint(i), "-state", filepath.Join(dir, fmt.Sprint(i)))
+		all[i].Stderr = os.Stderr
+		if outputs[i], err = all[i].StdoutPipe(); err != nil {
+			return parts, err
+		}
+		if err := all[i].Start(); err != nil {
+			return parts, err
+		}
+	}
+	for i := range all {
+		parts[i] = make([]float32, steps*samples/workers*channels*side*side)
+		if err := binary.Read(outputs[i], binary.LittleEndian, parts[i]); err != nil {
+			return parts, fmt.Errorf("worker %d: %w", i, err)
+		}
+		if err := all[i].Wait(); err != nil {
+			return parts, fmt.Errorf("worker %d: %w", i, err)
+		}
+	}
+	return parts, nil
+}

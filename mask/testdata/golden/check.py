@@ -171,6 +171,36 @@ class PyTorch:
         return u < 1.0 - rate
 
 
+def mcg31(start, count):
+    """Multiplicative congruential numbers, the first of which is start."""
+    out = np.array([start], dtype=U64)
+    step = U64(1132489760)
+    while len(out) < count:
+        out = np.concatenate([out, out * step % U64(2**31 - 1)])
+        step = step * step % U64(2**31 - 1)
+    return out[:count]
+
+
+def mkl_keeps(x, q):
+    """MKL compares float32 numbers: x·2^-31, rounded to nearest even, with q.
+
+    So it does on Intel's processors. Elsewhere it divides x by 2^31-1 in float64
+    before it rounds to float32, so that a tie goes up: see try_mkl.py. One x in
+    2^31 can tell the two apart.
+    """
+    return x.astype(np.float32) < np.float32(q) * np.float32(2.0**31)
+
+
+class PyTorchMKL(PyTorch):
+    """MKL's path: one word of the Mersenne Twister starts a whole call."""
+
+    def trials(self, count, rate):
+        if count == 0:
+            return np.ones(0, dtype=bool)
+        start = int(self.generator.next(1)[0]) % (2**31 - 1)
+        return mkl_keeps(mcg31(start or 1, count), 1.0 - rate)
+
+
 def pytorch_factor(doc, kind, rate):
     """1/q, divided in float32 for the halves and rounded once."""
     q = kind.wide(1.0 - rate)
@@ -503,6 +533,7 @@ def keras_torch_case(doc, case, kind, mask, x, dy):
 
 RULES = {
     "pytorch": (PyTorch, pytorch_case),
+    "pytorch-mkl": (PyTorchMKL, pytorch_case),
     "tensorflow": (TensorFlow, tensorflow_case),
     "jax": (Jax, jax_case),
     "jax-original": (Jax, jax_case),

@@ -531,6 +531,33 @@ def keras_torch_case(doc, case, kind, mask, x, dy):
             np.where(kept, kind.rounded(dy / q), zero))
 
 
+# --------------------------------------------------------------------- oneDNN
+
+
+class OneDNN:
+    """A block of Philox for every four trials, its counter four numbers on."""
+
+    def __init__(self, doc, case):
+        self.seed = case["seed"] & MASK32
+
+    def draw(self, count, rate, dtype):
+        start = np.arange(0, count, 4, dtype=np.int64).reshape(-1, 1)
+        counters = (start + np.arange(4)).astype(U32)
+        words = philox(counters, (self.seed, self.seed)).ravel()[:count]
+        bound = 4294967295.0 * float(np.float32(rate))
+        return words.astype(np.uint64) > U64(int(bound))
+
+
+def onednn_case(doc, case, kind, mask, x, dy):
+    """A product with 1/(1-rate), all in float32.
+
+    The matrix product that carries x turns -0 into +0, by adding it to 0.
+    """
+    kept = spread(mask, case)
+    scale = kind.wide(1.0) / (kind.wide(1.0) - kind.wide(case["rate"]))
+    return np.where(kept, (x + kind.wide(0.0)) * scale, kind.wide(0.0)), dy
+
+
 RULES = {
     "pytorch": (PyTorch, pytorch_case),
     "pytorch-mkl": (PyTorchMKL, pytorch_case),
@@ -542,6 +569,7 @@ RULES = {
     "keras-torch": (KerasTorch, keras_torch_case),
     "keras-tensorflow": (KerasTensorFlow, tensorflow_case),
     "keras-jax": (KerasJax, jax_layer_case),
+    "onednn": (OneDNN, onednn_case),
 }
 
 

@@ -66,9 +66,9 @@ class Float:
         return np.where(np.abs(values) < tiny, values * self.wide(0), values)
 
     def of(self, number):
-        """A Python float, rounded once to the data type."""
-        bits = golden.to_bits([number], self.dtype)
-        return self.from_bits(bits)[0]
+        """A Python float in the data type: a half gets it by way of float32."""
+        number = float(self.wide(number))
+        return self.from_bits(golden.to_bits([number], self.dtype))[0]
 
 
 def same_bits(got, want_hex, kind):
@@ -263,8 +263,12 @@ def words_of(number):
     return number & MASK32, (number >> 32) & MASK32
 
 
-def tensorflow_uniform(pair, count, dtype):
-    """What stateless_uniform of this seed and type holds, as float64."""
+def tensorflow_uniform(pair, count, dtype, xla=False):
+    """What stateless_uniform of this seed and type holds, as float64.
+
+    XLA takes the high bits where the plain kernels take the low ones, joins the
+    words of a float64 the other way round, and draws bfloat16 as float32.
+    """
     counter = np.array([words_of(pair[0]) + words_of(pair[1])], dtype=U32)
     mix = philox(counter, (0x3EC8F720, 0x02461E29))[0]
     per_trial = 2 if dtype == "float64" else 1
@@ -278,15 +282,20 @@ def tensorflow_uniform(pair, count, dtype):
     w = philox(counters, (int(mix[0]), int(mix[1]))).ravel()
     if dtype == "float64":
         pairs = w[:2 * count].astype(U64)
+        if xla:
+            m = (pairs[1::2] << U64(32) | pairs[0::2]) >> U64(12)
+            return m.astype(np.float64) * 2.0**-52
         m = (pairs[0::2] & U64(0xFFFFF)) << U64(32) | pairs[1::2]
         return m.astype(np.float64) * 2.0**-52
+    if xla and dtype != "float16":
+        return (w[:count] >> U32(9)).astype(np.float64) * 2.0**-23
     digits = {"float32": 23, "float16": 10, "bfloat16": 7}[dtype]
     m = w[:count] & U32((1 << digits) - 1)
     return m.astype(np.float64) * 2.0**-digits
 
 
-def tensorflow_trials(pair, count, rate, dtype):
-    u = tensorflow_uniform(pair, count, dtype)
+def tensorflow_trials(pair, count, rate, dtype, xla=False):
+    u = tensorflow_uniform(pair, count, dtype, xla)
     return u >= np.float64(Float(dtype).of(rate))
 
 
@@ -295,6 +304,7 @@ class TensorFlow:
 
     def __init__(self, doc, case):
         self.pair = case["seed"]
+        self.xla = case.get("jit", False)
         self.count = 0
 
     def draw(self, count, rate, dtype):
@@ -302,7 +312,7 @@ class TensorFlow:
         self.count += 1
         if rate == 0.0:
             return np.ones(count, dtype=bool)
-        return tensorflow_trials(pair, count, rate, dtype)
+        return tensorflow_trials(pair, count, rate, dtype, self.xla)
 
 
 def tensorflow_case(doc, case, kind, mask, x, dy):
@@ -403,10 +413,13 @@ def jax_case(doc, case, kind, mask, x, dy):
     Outside of jit, q is an argument to the forward pass but a constant to the
     backward pass, unless the tensor has one element only.
     """
+    jit = case.get("jit", False)
     q = kind.of(1.0 - case["rate"])
+    if jit and kind.dtype == "float16":
+        # A constant of a compiled program is rounded once, from float64.
+        q = np.float32(np.float16(1.0 - case["rate"]))
     kept = spread(mask, case)
     zero = kind.wide(0.0)
-    jit = case.get("jit", False)
     return (np.where(kept, divided(kind, x, q, jit), zero),
             divided(kind, np.where(kept, dy, zero), q, jit or len(dy) > 1))
 

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+	"strings"
+)
+
+// draw is a kernel that draws: from a counter-based generator as many words of bits
+// as it is told, or from mt19937 its next 624 numbers.
+type draw struct {
+	name string // without a tier
+	to   string // the arguments that it writes
+	doc  string // what it does, behind its name
+}
+
+var (
+	philox        = draw{"philox", "bits", "draws words of bits from Philox4x32-10, four from each block."}
+	threefry      = draw{"threefry", "bits", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block."}
+	threefryPairs = draw{"threefryPairs", "first, second", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second."}
+
+	draws = []draw{philox}
+)
+
+// Of a draw's description, what begins where, in bytes: see trials in package
+// kernel.
+const (
+	drawCounter = 4 * 0
+	drawStride  = 4 * 4
+	drawKey     = 4 * 8
+	drawMask    = 4 * 10
+	drawBelow   = 4 * 11
+)
+
+// signature is that of the kernel on every tier.
+func (d draw) signature() string { return "func(" + d.to + " *uint64, words int, trials *[12]uint32)" }
+
+// outputs are the names of those arguments.
+func (d draw) outputs() []string { return strings.Split(d.to, ", ") }
+
+// lines is the doc comment of the kernel on a tier.
+func (d draw) lines(tier string) []string { return []string{d.name + tier + " " + d.doc} }
+
+// Philox4x32: what a round multiplies with, and what it adds to the key.
+const (
+	philoxRounds = 10
+
+	philoxMul0, philoxMul1   = 0xd2511f53, 0xcd9e8d57
+	philoxWeyl0, philoxWeyl1 = 0x9e3779b9, 0xbb67ae85
+)
+
+// drawDispatchFile returns the choice between the tiers of one architecture, for
+// the reasons that dispatchFile has. Tiers that draw with the kernels of another are
+// named with it.
+func drawDispatchFile(tiers [][2]string) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
+	for _, d := range draws {
+		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s *uint64, words int, t *trials) {\n\tswitch {\n", exported(d.name), d.name, d.to)
+		for _, t := range tiers {
+			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s, words, (*[12]uint32)(unsafe.Pointer(t)))\n", t[0], d.name, t[1], d.to)
+		}
+		fmt.Fprintf(&b, "\tdefault:\n\t\t%sGeneric(%s, words, t)\n\t}\n}\n\n", d.name, d.to)
+	}
+	return format.Source(b.Bytes())
+}
+
+func exported(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

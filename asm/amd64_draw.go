@@ -35,10 +35,9 @@ func amd64Draws(t amd64Tier) (*ir.File, error) {
 			p.to = append(p.to, p.argument(name))
 		}
 		p.words, p.trials = p.argument("words"), p.argument("trials")
-		if d == philox && t.masks {
-			p.philoxAVX512()
-		} else if d == philox {
-			p.philoxAVX2()
+		switch d {
+		case philox:
+			p.philox()
 		}
 		p.VZEROUPPER()
 		p.RET()
@@ -54,198 +53,294 @@ func (p *drawing) argument(name string) reg.GPVirtual {
 	return p.Load(p.Param(name), p.GP64()).(reg.GPVirtual)
 }
 
-// Vector registers of Philox: two sets of blocks in flight, each with its four
-// words.
-const (
-	philoxSets = 2
+// Vector registers of Philox: the two that are multiplied with. Blocks and what is
+// computed of them share the others.
+const regMul = 14
 
-	regMul   = 8 // the two that are multiplied with
-	regPart  = 10
-	regMask  = 12
-	regBelow = 13
-	regTurn  = 14
-)
+// philoxSets is how many sets of blocks, a lane each, are in flight. With two, which
+// need no memory, a trial took 0.55 ns with AVX2 and 0.42 with AVX-512 instead of
+// 0.43 and 0.36: a round is a chain of a product, a shift and an exclusive or, 5
+// cycles or more, and the instructions of the next turn are too far away to fill them
+// (Zen 4, as all numbers here). With four, and only the last one's words in memory,
+// but the multipliers as well, it was 0.47 with AVX2.
+const philoxSets = 4
 
-// philoxWords returns the registers of the sets' words, by set and word.
-func philoxWords() (c [philoxSets][4]int) {
-	for s := range c {
-		for j := range c[s] {
-			c[s][j] = 4*s + j
-		}
-	}
-	return c
+// philoxWords is where the words of a set of blocks are: in vector registers, or,
+// words 1 and 3, which nothing but an exclusive or will read, in memory.
+type philoxWords [4]operand.Op
+
+// philoxKernel is what the turns of a kernel share.
+type philoxKernel struct {
+	*drawing
+	counters, spilled, keys operand.Mem
+	near, far               operand.Mem // from a set's counters to those of the next one, and of the one behind that
+	highest                 operand.Mem // that is below
 }
 
-// philoxAVX2 draws 32 trials a turn. A lane of 64 bits holds a word of one block in
-// its low half, and in its high half what does not matter: VPMULUDQ does not read
-// it, nor does it get from there into a low half. That takes fewer instructions than
-// lanes of 32 bits, whose products must be sorted into high and low halves.
-//
-// Two rounds take their keys at once. Of the product p of a round with an even
-// number r, the high half goes into this round's exclusive or and the low half into
-// the next one's, so that p ^ (kᵣ<<32 | kᵣ₊₁) brings each its key.
-func (p *drawing) philoxAVX2() {
-	keys, counters := p.AllocLocal(philoxRounds*32), p.AllocLocal(4*32)
-	second, turn := p.AllocLocal(4*32), p.AllocLocal(4*32)
-
+// philox draws 64 trials a turn with AVX2, 128 with AVX-512 and then 64 where they
+// are left. A lane of 64 bits holds a word of one block in its low half, and in its
+// high half what does not matter: VPMULUDQ does not read it, nor does it get from
+// there into a low half. Lanes of 32 bits would need more instructions, since their
+// products must be sorted into high and low halves.
+func (p *drawing) philox() {
+	w := p.tier.width
+	// The vectors begin on a cache line's border, or in its middle: that made a trial
+	// 0.43 ns of 0.44 with AVX2.
+	vectors := p.GP64()
+	n := 4 + 2*(philoxSets-2) // of them
+	if !p.tier.masks {
+		n += philoxRounds
+	}
+	p.LEAQ(p.AllocLocal((n+1)*w).Offset(w-1), vectors)
+	p.ANDQ(operand.I8(-w), vectors)
+	scalars := p.AllocLocal(2*4*4 + 8)
+	k := &philoxKernel{
+		drawing:  p,
+		counters: mem(vectors, 0), spilled: mem(vectors, 4*w), keys: mem(vectors, 2*philoxSets*w),
+		near: scalars, far: scalars.Offset(4 * 4), highest: scalars.Offset(2 * 4 * 4),
+	}
 	p.constant(philoxMul0, regMul)
 	p.constant(philoxMul1, regMul+1)
-	p.VPBROADCASTD(mem(p.trials, drawMask), y(regMask))
-	p.VPBROADCASTD(mem(p.trials, drawBelow), y(regBelow))
-	p.VPCMPEQD(y(0), y(0), y(0))
-	p.VPADDD(y(0), y(regBelow), y(regBelow)) // the highest word that is below
+	// With AVX2 packs, which know only halves of a vector, then leave two sets in their
+	// order, with AVX-512 what is put together of half a set's words.
+	blocks, near, far := p.table("philoxBlocksAVX2", 0, 1, 4, 5), 1, 3
+	if p.tier.masks {
+		k.keys = p.AllocLocal(2 * philoxRounds * 4)
+		k.singleKeys()
+		blocks, near, far = p.table("philoxBlocksAVX512", 0, 4, 1, 5, 2, 6, 3, 7), 3, 4
+	} else {
+		k.doubleKeys()
+		below := p.GP32()
+		p.MOVL(mem(p.trials, drawBelow), below)
+		p.DECL(below)
+		p.MOVL(below, k.highest)
+	}
+	for j := range 4 {
+		counter, stride, step := p.whole(0), p.whole(1), p.GP32()
+		p.VPBROADCASTD(mem(p.trials, drawStride+4*j), stride)
+		p.VPMULUDQ(blocks, stride, stride)
+		p.VPBROADCASTD(mem(p.trials, drawCounter+4*j), counter)
+		p.VPADDD(counter, stride, counter)
+		p.move(counter, k.counters.Offset(j*w))
+		p.MOVL(mem(p.trials, drawStride+4*j), step)
+		p.SHLL(operand.U8(near), step)
+		p.MOVL(step, k.near.Offset(4*j))
+		p.SHLL(operand.U8(far-near), step)
+		p.MOVL(step, k.far.Offset(4*j))
+	}
+	if !p.tier.masks {
+		p.Label("turn")
+		k.turn(philoxSets)
+		p.DECQ(p.words)
+		p.JNZ(operand.LabelRef("turn"))
+		return
+	}
+	p.SUBQ(operand.I8(2), p.words)
+	p.JL(operand.LabelRef("one"))
+	p.Label("turn")
+	k.turn(philoxSets)
+	p.SUBQ(operand.I8(2), p.words)
+	p.JGE(operand.LabelRef("turn"))
+	p.Label("one")
+	p.ADDQ(operand.I8(2), p.words)
+	p.JZ(operand.LabelRef("end"))
+	k.turn(philoxSets / 2)
+	p.Label("end")
+}
+
+// doubleKeys sets up the keys of AVX2, where an exclusive or has two operands: two
+// rounds take theirs at once. Of the product p of a round with an even number r, the
+// high half goes into this round's exclusive or and the low half into the next one's,
+// so that p ^ (kᵣ<<32 | kᵣ₊₁) brings each its key.
+func (k *philoxKernel) doubleKeys() {
 	for h, weyl := range []uint32{philoxWeyl0, philoxWeyl1} {
-		two, first := p.GP64(), p.GP64()
-		p.MOVL(mem(p.trials, drawKey+4*h), two.As32())
-		p.MOVQ(two, first)
-		p.SHLQ(operand.U8(32), first)
-		p.ADDL(operand.U32(weyl), two.As32())
-		p.ORQ(first, two)
-		p.VMOVQ(two, reg.X0)
-		p.VPBROADCASTQ(reg.X0, y(0))
-		p.constant(2*weyl, 1)
+		two, first := k.GP64(), k.GP64()
+		k.MOVL(mem(k.trials, drawKey+4*h), two.As32())
+		k.MOVQ(two, first)
+		k.SHLQ(operand.U8(32), first)
+		k.ADDL(operand.U32(weyl), two.As32())
+		k.ORQ(first, two)
+		k.VMOVQ(two, reg.X0)
+		k.VPBROADCASTQ(reg.X0, y(0))
+		k.constant(2*weyl, 1)
 		for r := 0; r < philoxRounds; r += 2 {
-			p.VMOVDQU(y(0), keys.Offset((r+h)*32))
-			p.VPADDD(y(1), y(0), y(0))
+			k.VMOVDQU(y(0), k.keys.Offset((r+h)*32))
+			k.VPADDD(y(1), y(0), y(0))
 		}
 	}
-	// The first set has blocks 0, 1, 4 and 5, the second 2, 3, 6 and 7: so packs,
-	// which know only halves of a vector, leave them in their order.
-	blocks := p.table("philoxBlocksAVX2", 0, 1, 4, 5)
-	for j := range 4 {
-		p.VPBROADCASTD(mem(p.trials, drawStride+4*j), y(0))
-		p.VPMULUDQ(blocks, y(0), y(1))
-		p.VPBROADCASTD(mem(p.trials, drawCounter+4*j), y(2))
-		p.VPADDD(y(2), y(1), y(1))
-		p.VMOVDQU(y(1), counters.Offset(j*32))
-		p.VPSLLD(operand.U8(1), y(0), y(1))
-		p.VMOVDQU(y(1), second.Offset(j*32))
-		p.VPSLLD(operand.U8(3), y(0), y(1))
-		p.VMOVDQU(y(1), turn.Offset(j*32))
-	}
-	p.SHLQ(operand.U8(1), p.words)
+}
 
-	p.Label("turn")
-	c := philoxWords()
-	for j := range 4 {
-		p.VMOVDQU(counters.Offset(j*32), y(c[0][j]))
-		p.VPADDD(second.Offset(j*32), y(c[0][j]), y(c[1][j]))
-		p.VPADDD(turn.Offset(j*32), y(c[0][j]), y(regTurn))
-		p.VMOVDQU(y(regTurn), counters.Offset(j*32))
+// singleKeys sets up those of AVX-512, where an exclusive or of three takes a key with
+// it.
+func (k *philoxKernel) singleKeys() {
+	for h, weyl := range []uint32{philoxWeyl0, philoxWeyl1} {
+		key := k.GP32()
+		k.MOVL(mem(k.trials, drawKey+4*h), key)
+		for r := range philoxRounds {
+			k.MOVL(key, k.keys.Offset((2*r+h)*4))
+			k.ADDL(operand.U32(weyl), key)
+		}
 	}
+}
+
+// turn draws with so many sets of blocks.
+func (k *philoxKernel) turn(sets int) {
+	c, free := k.load(sets)
 	for r := range philoxRounds {
 		for s := range c {
 			for h := range 2 {
-				// The product of word 2h becomes word 3−2h, its high half goes into that
-				// which is word 3−2h.
-				product, other, high := y(c[s][2*h]), y(c[s][3-2*h]), y(regPart+h)
-				p.VPMULUDQ(y(regMul+h), product, product)
-				if r%2 == 0 {
-					p.VPXOR(keys.Offset((r+1-h)*32), product, product)
+				// h is the number of the key, too: that of a word goes into the other's half.
+				k.VPMULUDQ(k.whole(regMul+h), c[s][2*h], c[s][2*h])
+				if !k.tier.masks && r%2 == 0 {
+					k.VPXOR(k.keys.Offset((r+1-h)*32), c[s][2*h], c[s][2*h])
 				}
-				if r < philoxRounds-1 {
-					p.VPSRLQ(operand.U8(32), product, high)
-					p.VPXOR(high, other, other)
-				} else {
+			}
+		}
+		for s := range c {
+			old := c[s]
+			for h := range 2 {
+				product, other, key := old[2*h], old[3-2*h], k.keys.Offset((2*r+1-h)*4)
+				in, spilled := other.(operand.Mem)
+				if r == philoxRounds-1 {
 					// The product stays where it is and the other operand moves up: both halves
 					// of a lane are words of the block, the first of them in the high one.
-					p.VPSLLQ(operand.U8(32), other, other)
-					p.VPXOR(other, product, product)
+					if spilled {
+						other = free[h]
+						k.move(in, other)
+					}
+					if k.tier.masks {
+						k.VPXORD_BCST(key, other, other)
+					}
+					k.VPSLLQ(operand.U8(32), other, other)
+					k.xor(other, product, product)
+					continue
 				}
+				// The product of word 2h is word 3−2h of the next round, and its high half
+				// goes into word 2−2h.
+				high := free[0]
+				k.VPSRLQ(operand.U8(32), product, high)
+				if k.tier.masks && spilled {
+					k.VPBROADCASTD(key, free[1])
+					k.VPTERNLOGD(operand.U8(xor3), other, free[1], high)
+				} else if k.tier.masks {
+					k.VPTERNLOGD_BCST(operand.U8(xor3), key, other, high)
+				} else {
+					k.VPXOR(other, high, high)
+				}
+				c[s][2-2*h], c[s][3-2*h] = high, product
+				freed := other
+				if spilled {
+					k.move(product, in)
+					c[s][3-2*h], freed = in, product
+				}
+				free = append(free[1:], freed.(reg.Register))
 			}
-			c[s] = [4]int{c[s][1], c[s][2], c[s][3], c[s][0]}
 		}
 	}
-	for s := range c {
-		for _, j := range []int{1, 3} { // words 1 and 0, and words 3 and 2
-			word := y(c[s][j])
-			p.VPAND(y(regMask), word, word)
-			p.VPMINUD(y(regBelow), word, y(regPart))
-			p.VPCMPEQD(y(regPart), word, word)
-		}
-		p.VPACKSSDW(y(c[s][3]), y(c[s][1]), y(c[s][1]))
+	if k.tier.masks {
+		k.compareMasks(c, free[0])
+	} else {
+		k.comparePacks(c, free[0])
 	}
-	p.VPACKSSWB(y(c[1][1]), y(c[0][1]), y(0))
-	p.VPSHUFB(p.table("philoxOrderAVX2", 0x0607020304050001, 0x0e0f0a0b0c0d0809, 0x0607020304050001, 0x0e0f0a0b0c0d0809), y(0), y(0))
-	bits := p.GP32()
-	p.VPMOVMSKB(y(0), bits)
-	p.MOVL(bits, mem(p.to[0], 0))
-	p.ADDQ(operand.I8(4), p.to[0])
-	p.DECQ(p.words)
-	p.JNZ(operand.LabelRef("turn"))
+	k.ADDQ(operand.I8(sets*k.tier.width/16), k.to[0])
 }
 
-// philoxAVX512 draws 64 trials a turn, with lanes as in philoxAVX2. An exclusive or
-// of three takes the key with it.
-func (p *drawing) philoxAVX512() {
-	keys, counters := p.AllocLocal(2*philoxRounds*4), p.AllocLocal(4*64)
-	second, turn := p.AllocLocal(4*4), p.AllocLocal(4*4)
-
-	p.constant(philoxMul0, regMul)
-	p.constant(philoxMul1, regMul+1)
-	p.VPBROADCASTD(mem(p.trials, drawMask), z(regMask))
-	p.VPBROADCASTD(mem(p.trials, drawBelow), z(regBelow))
-	for h, weyl := range []uint32{philoxWeyl0, philoxWeyl1} {
-		key := p.GP32()
-		p.MOVL(mem(p.trials, drawKey+4*h), key)
-		for r := range philoxRounds {
-			p.MOVL(key, keys.Offset((2*r+h)*4))
-			p.ADDL(operand.U32(weyl), key)
-		}
+// load takes the next counters, and returns where the words of the blocks are and
+// which registers are left.
+func (k *philoxKernel) load(sets int) (c []philoxWords, free []reg.Register) {
+	w := k.tier.width
+	for i := range regMul {
+		free = append(free, k.whole(i))
 	}
-	// So the halves of vectors that shuffles put together hold eight blocks in their
-	// order.
-	blocks := p.table("philoxBlocksAVX512", 0, 4, 1, 5, 2, 6, 3, 7)
-	for j := range 4 {
-		stride := p.GP32()
-		p.MOVL(mem(p.trials, drawStride+4*j), stride)
-		p.VPBROADCASTD(stride, z(0))
-		p.VPMULUDQ(blocks, z(0), z(1))
-		p.VPADDD_BCST(mem(p.trials, drawCounter+4*j), z(1), z(1))
-		p.VMOVDQU32(z(1), counters.Offset(j*64))
-		p.SHLL(operand.U8(3), stride)
-		p.MOVL(stride, second.Offset(j*4))
-		p.SHLL(operand.U8(1), stride)
-		p.MOVL(stride, turn.Offset(j*4))
-	}
-
-	p.Label("turn")
-	c := philoxWords()
-	for j := range 4 {
-		p.VMOVDQU32(counters.Offset(j*64), z(c[0][j]))
-		p.VPADDD_BCST(second.Offset(j*4), z(c[0][j]), z(c[1][j]))
-		p.VPADDD_BCST(turn.Offset(j*4), z(c[0][j]), z(regTurn))
-		p.VMOVDQU32(z(regTurn), counters.Offset(j*64))
-	}
-	for r := range philoxRounds {
-		for s := range c {
-			for h := range 2 {
-				product, other, high := z(c[s][2*h]), z(c[s][3-2*h]), z(regPart+h)
-				key := keys.Offset((2*r + 1 - h) * 4)
-				p.VPMULUDQ(z(regMul+h), product, product)
-				if r < philoxRounds-1 {
-					p.VPSRLQ(operand.U8(32), product, high)
-					p.VPTERNLOGD_BCST(operand.U8(xor3), key, high, other)
-				} else {
-					p.VPXORD_BCST(key, other, other)
-					p.VPSLLQ(operand.U8(32), other, other)
-					// And without the bits that do not count.
-					p.VPTERNLOGD(operand.U8(xorAnd), z(regMask), other, product)
-				}
-			}
-			c[s] = [4]int{c[s][1], c[s][2], c[s][3], c[s][0]}
-		}
-	}
+	c = make([]philoxWords, sets)
 	for s := range c {
-		for half, order := range []operand.U8{0x11, 0xbb} { // words 1, 0 of each lane, and 3, 2
-			p.VSHUFPS(order, z(c[s][3]), z(c[s][1]), z(regPart))
-			p.VPCMPUD(lessThan, z(regBelow), z(regPart), maskOf(2*s+half))
-			p.KMOVW(maskOf(2*s+half), mem(p.to[0], 4*s+2*half))
+		for j := range c[s] {
+			if s >= 2 && j%2 == 1 {
+				c[s][j] = k.spilled.Offset((2*(s-2) + j/2) * w)
+			} else {
+				c[s][j], free = free[0], free[1:]
+			}
 		}
 	}
-	p.ADDQ(operand.I8(8), p.to[0])
-	p.DECQ(p.words)
-	p.JNZ(operand.LabelRef("turn"))
+	for j := range 4 {
+		near, far := free[0], free[1]
+		k.VPBROADCASTD(k.near.Offset(4*j), near)
+		k.move(k.counters.Offset(j*w), c[0][j])
+		k.VPADDD(c[0][j], near, c[1][j])
+		if sets == 2 {
+			continue // there is no other turn
+		}
+		k.VPBROADCASTD(k.far.Offset(4*j), far)
+		for _, s := range []int{3, 2} {
+			set := c[s][j]
+			if m, spilled := set.(operand.Mem); spilled {
+				k.VPADDD(c[s-2][j], far, near)
+				k.move(near, m)
+				set = near
+			} else {
+				k.VPADDD(c[s-2][j], far, set)
+			}
+			if s == 2 {
+				k.VPADDD(set, far, far)
+				k.move(far, k.counters.Offset(j*w))
+			}
+		}
+	}
+	return c, free
+}
+
+// comparePacks writes the bits of AVX2, 32 at a time.
+func (k *philoxKernel) comparePacks(c []philoxWords, free reg.Register) {
+	counts, highest := c[0][1], c[0][3]
+	k.VPBROADCASTD(mem(k.trials, drawMask), counts)
+	k.VPBROADCASTD(k.highest, highest)
+	for s := range c {
+		for _, j := range []int{2, 0} { // words 1 and 0, and words 3 and 2
+			k.VPAND(counts, c[s][j], c[s][j])
+			k.VPMINUD(highest, c[s][j], free)
+			k.VPCMPEQD(free, c[s][j], c[s][j])
+		}
+		k.VPACKSSDW(c[s][0], c[s][2], c[s][2])
+	}
+	order := k.table("philoxOrderAVX2", 0x0607020304050001, 0x0e0f0a0b0c0d0809, 0x0607020304050001, 0x0e0f0a0b0c0d0809)
+	for s := 0; s < len(c); s += 2 {
+		bits := k.GP32()
+		k.VPACKSSWB(c[s+1][2], c[s][2], c[s][2])
+		k.VPSHUFB(order, c[s][2], c[s][2])
+		k.VPMOVMSKB(c[s][2], bits)
+		k.MOVL(bits, mem(k.to[0], 2*s))
+	}
+}
+
+// compareMasks writes the bits of AVX-512, 16 at a time.
+func (k *philoxKernel) compareMasks(c []philoxWords, free reg.Register) {
+	for s := range c {
+		for half, order := range []operand.U8{0x11, 0xbb} { // words 1, 0 of each two blocks, and 3, 2
+			mask := maskOf((2*s + half) % 4)
+			k.VSHUFPS(order, c[s][0], c[s][2], free)
+			k.VPANDD_BCST(mem(k.trials, drawMask), free, free)
+			k.VPCMPUD_BCST(lessThan, mem(k.trials, drawBelow), free, mask)
+			k.KMOVW(mask, mem(k.to[0], 4*s+2*half))
+		}
+	}
+}
+
+// move loads or stores a vector.
+func (p *drawing) move(from, to operand.Op) {
+	if p.tier.masks {
+		p.VMOVDQU32(from, to)
+	} else {
+		p.VMOVDQU(from, to)
+	}
+}
+
+// xor is the exclusive or of two.
+func (p *drawing) xor(a, b, to operand.Op) {
+	if p.tier.masks {
+		p.VPXORD(a, b, to)
+	} else {
+		p.VPXOR(a, b, to)
+	}
 }
 
 // Of AVX-512: tables of functions of three bits for VPTERNLOGD, the destination's
@@ -253,7 +348,6 @@ func (p *drawing) philoxAVX512() {
 // comparison.
 const (
 	xor3     = 0x96
-	xorAnd   = 0x28 // (destination ^ second) & first
 	lessThan = operand.U8(1)
 )
 

@@ -72,7 +72,7 @@ const (
 
 // Vector registers of Philox.
 const (
-	vWords   = 0  // of two sets of four blocks, as in philoxWords
+	vWords   = 0  // of two sets of four blocks, by set and word
 	vProduct = 8  // low and high half
 	vMul     = 10 // the two that are multiplied with
 	vWeyl    = 12 // what is added to the keys
@@ -104,7 +104,7 @@ func (p *neonDrawing) philox() {
 	for h := range 2 {
 		p.ins("VDUP", x(xKey+h), p.vec(vKey+h))
 	}
-	c := philoxWords()
+	c := [2][4]int{{0, 1, 2, 3}, {4, 5, 6, 7}}
 	for s := range c {
 		for j := range 4 {
 			p.ins("VMOV", v16(vCounter+j), v16(vWords+c[s][j]))

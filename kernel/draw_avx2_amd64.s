@@ -6,276 +6,500 @@
 
 // func philoxAVX2(bits *uint64, words int, trials *[12]uint32)
 // Requires: AVX, AVX2
-TEXT ·philoxAVX2(SB), NOSPLIT, $704-24
+TEXT ·philoxAVX2(SB), NOSPLIT, $648-24
 	MOVQ         bits+0(FP), AX
 	MOVQ         words+8(FP), CX
 	MOVQ         trials+16(FP), DX
-	MOVL         $0xd2511f53, BX
-	VMOVD        BX, X8
-	VPBROADCASTD X8, Y8
-	MOVL         $0xcd9e8d57, BX
-	VMOVD        BX, X9
-	VPBROADCASTD X9, Y9
-	VPBROADCASTD 40(DX), Y12
-	VPBROADCASTD 44(DX), Y13
-	VPCMPEQD     Y0, Y0, Y0
-	VPADDD       Y0, Y13, Y13
-	MOVL         32(DX), BX
-	MOVQ         BX, SI
-	SHLQ         $0x20, SI
-	ADDL         $0x9e3779b9, BX
-	ORQ          SI, BX
-	VMOVQ        BX, X0
+	LEAQ         31(SP), BX
+	ANDQ         $-32, BX
+	MOVL         $0xd2511f53, SI
+	VMOVD        SI, X14
+	VPBROADCASTD X14, Y14
+	MOVL         $0xcd9e8d57, SI
+	VMOVD        SI, X15
+	VPBROADCASTD X15, Y15
+	MOVL         32(DX), SI
+	MOVQ         SI, DI
+	SHLQ         $0x20, DI
+	ADDL         $0x9e3779b9, SI
+	ORQ          DI, SI
+	VMOVQ        SI, X0
 	VPBROADCASTQ X0, Y0
-	MOVL         $0x3c6ef372, BX
-	VMOVD        BX, X1
+	MOVL         $0x3c6ef372, SI
+	VMOVD        SI, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      Y0, (SP)
+	VMOVDQU      Y0, 256(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 64(SP)
+	VMOVDQU      Y0, 320(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 128(SP)
+	VMOVDQU      Y0, 384(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 192(SP)
+	VMOVDQU      Y0, 448(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 256(SP)
+	VMOVDQU      Y0, 512(BX)
 	VPADDD       Y1, Y0, Y0
-	MOVL         36(DX), BX
-	MOVQ         BX, SI
-	SHLQ         $0x20, SI
-	ADDL         $0xbb67ae85, BX
-	ORQ          SI, BX
-	VMOVQ        BX, X0
+	MOVL         36(DX), SI
+	MOVQ         SI, DI
+	SHLQ         $0x20, DI
+	ADDL         $0xbb67ae85, SI
+	ORQ          DI, SI
+	VMOVQ        SI, X0
 	VPBROADCASTQ X0, Y0
-	MOVL         $0x76cf5d0a, BX
-	VMOVD        BX, X1
+	MOVL         $0x76cf5d0a, SI
+	VMOVD        SI, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      Y0, 32(SP)
+	VMOVDQU      Y0, 288(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 96(SP)
+	VMOVDQU      Y0, 352(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 160(SP)
+	VMOVDQU      Y0, 416(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 224(SP)
+	VMOVDQU      Y0, 480(BX)
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      Y0, 288(SP)
+	VMOVDQU      Y0, 544(BX)
 	VPADDD       Y1, Y0, Y0
-	VPBROADCASTD 16(DX), Y0
-	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y0, Y1
-	VPBROADCASTD (DX), Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      Y1, 320(SP)
-	VPSLLD       $0x01, Y0, Y1
-	VMOVDQU      Y1, 448(SP)
-	VPSLLD       $0x03, Y0, Y1
-	VMOVDQU      Y1, 576(SP)
-	VPBROADCASTD 20(DX), Y0
-	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y0, Y1
-	VPBROADCASTD 4(DX), Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      Y1, 352(SP)
-	VPSLLD       $0x01, Y0, Y1
-	VMOVDQU      Y1, 480(SP)
-	VPSLLD       $0x03, Y0, Y1
-	VMOVDQU      Y1, 608(SP)
-	VPBROADCASTD 24(DX), Y0
-	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y0, Y1
-	VPBROADCASTD 8(DX), Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      Y1, 384(SP)
-	VPSLLD       $0x01, Y0, Y1
-	VMOVDQU      Y1, 512(SP)
-	VPSLLD       $0x03, Y0, Y1
-	VMOVDQU      Y1, 640(SP)
-	VPBROADCASTD 28(DX), Y0
-	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y0, Y1
-	VPBROADCASTD 12(DX), Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      Y1, 416(SP)
-	VPSLLD       $0x01, Y0, Y1
-	VMOVDQU      Y1, 544(SP)
-	VPSLLD       $0x03, Y0, Y1
-	VMOVDQU      Y1, 672(SP)
-	SHLQ         $0x01, CX
+	MOVL         44(DX), SI
+	DECL         SI
+	MOVL         SI, 640(SP)
+	VPBROADCASTD 16(DX), Y1
+	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD (DX), Y0
+	VPADDD       Y0, Y1, Y0
+	VMOVDQU      Y0, (BX)
+	MOVL         16(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 608(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 624(SP)
+	VPBROADCASTD 20(DX), Y1
+	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 4(DX), Y0
+	VPADDD       Y0, Y1, Y0
+	VMOVDQU      Y0, 32(BX)
+	MOVL         20(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 612(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 628(SP)
+	VPBROADCASTD 24(DX), Y1
+	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 8(DX), Y0
+	VPADDD       Y0, Y1, Y0
+	VMOVDQU      Y0, 64(BX)
+	MOVL         24(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 616(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 632(SP)
+	VPBROADCASTD 28(DX), Y1
+	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
+	VPBROADCASTD 12(DX), Y0
+	VPADDD       Y0, Y1, Y0
+	VMOVDQU      Y0, 96(BX)
+	MOVL         28(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 620(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 636(SP)
 
 turn:
-	VMOVDQU   320(SP), Y0
-	VPADDD    448(SP), Y0, Y4
-	VPADDD    576(SP), Y0, Y14
-	VMOVDQU   Y14, 320(SP)
-	VMOVDQU   352(SP), Y1
-	VPADDD    480(SP), Y1, Y5
-	VPADDD    608(SP), Y1, Y14
-	VMOVDQU   Y14, 352(SP)
-	VMOVDQU   384(SP), Y2
-	VPADDD    512(SP), Y2, Y6
-	VPADDD    640(SP), Y2, Y14
-	VMOVDQU   Y14, 384(SP)
-	VMOVDQU   416(SP), Y3
-	VPADDD    544(SP), Y3, Y7
-	VPADDD    672(SP), Y3, Y14
-	VMOVDQU   Y14, 416(SP)
-	VPMULUDQ  Y8, Y0, Y0
-	VPXOR     32(SP), Y0, Y0
-	VPSRLQ    $0x20, Y0, Y10
-	VPXOR     Y10, Y3, Y3
-	VPMULUDQ  Y9, Y2, Y2
-	VPXOR     (SP), Y2, Y2
-	VPSRLQ    $0x20, Y2, Y11
-	VPXOR     Y11, Y1, Y1
-	VPMULUDQ  Y8, Y4, Y4
-	VPXOR     32(SP), Y4, Y4
-	VPSRLQ    $0x20, Y4, Y10
-	VPXOR     Y10, Y7, Y7
-	VPMULUDQ  Y9, Y6, Y6
-	VPXOR     (SP), Y6, Y6
-	VPSRLQ    $0x20, Y6, Y11
-	VPXOR     Y11, Y5, Y5
-	VPMULUDQ  Y8, Y1, Y1
-	VPSRLQ    $0x20, Y1, Y10
-	VPXOR     Y10, Y0, Y0
-	VPMULUDQ  Y9, Y3, Y3
-	VPSRLQ    $0x20, Y3, Y11
-	VPXOR     Y11, Y2, Y2
-	VPMULUDQ  Y8, Y5, Y5
-	VPSRLQ    $0x20, Y5, Y10
-	VPXOR     Y10, Y4, Y4
-	VPMULUDQ  Y9, Y7, Y7
-	VPSRLQ    $0x20, Y7, Y11
-	VPXOR     Y11, Y6, Y6
-	VPMULUDQ  Y8, Y2, Y2
-	VPXOR     96(SP), Y2, Y2
-	VPSRLQ    $0x20, Y2, Y10
-	VPXOR     Y10, Y1, Y1
-	VPMULUDQ  Y9, Y0, Y0
-	VPXOR     64(SP), Y0, Y0
-	VPSRLQ    $0x20, Y0, Y11
-	VPXOR     Y11, Y3, Y3
-	VPMULUDQ  Y8, Y6, Y6
-	VPXOR     96(SP), Y6, Y6
-	VPSRLQ    $0x20, Y6, Y10
-	VPXOR     Y10, Y5, Y5
-	VPMULUDQ  Y9, Y4, Y4
-	VPXOR     64(SP), Y4, Y4
-	VPSRLQ    $0x20, Y4, Y11
-	VPXOR     Y11, Y7, Y7
-	VPMULUDQ  Y8, Y3, Y3
-	VPSRLQ    $0x20, Y3, Y10
-	VPXOR     Y10, Y2, Y2
-	VPMULUDQ  Y9, Y1, Y1
-	VPSRLQ    $0x20, Y1, Y11
-	VPXOR     Y11, Y0, Y0
-	VPMULUDQ  Y8, Y7, Y7
-	VPSRLQ    $0x20, Y7, Y10
-	VPXOR     Y10, Y6, Y6
-	VPMULUDQ  Y9, Y5, Y5
-	VPSRLQ    $0x20, Y5, Y11
-	VPXOR     Y11, Y4, Y4
-	VPMULUDQ  Y8, Y0, Y0
-	VPXOR     160(SP), Y0, Y0
-	VPSRLQ    $0x20, Y0, Y10
-	VPXOR     Y10, Y3, Y3
-	VPMULUDQ  Y9, Y2, Y2
-	VPXOR     128(SP), Y2, Y2
-	VPSRLQ    $0x20, Y2, Y11
-	VPXOR     Y11, Y1, Y1
-	VPMULUDQ  Y8, Y4, Y4
-	VPXOR     160(SP), Y4, Y4
-	VPSRLQ    $0x20, Y4, Y10
-	VPXOR     Y10, Y7, Y7
-	VPMULUDQ  Y9, Y6, Y6
-	VPXOR     128(SP), Y6, Y6
-	VPSRLQ    $0x20, Y6, Y11
-	VPXOR     Y11, Y5, Y5
-	VPMULUDQ  Y8, Y1, Y1
-	VPSRLQ    $0x20, Y1, Y10
-	VPXOR     Y10, Y0, Y0
-	VPMULUDQ  Y9, Y3, Y3
-	VPSRLQ    $0x20, Y3, Y11
-	VPXOR     Y11, Y2, Y2
-	VPMULUDQ  Y8, Y5, Y5
-	VPSRLQ    $0x20, Y5, Y10
-	VPXOR     Y10, Y4, Y4
-	VPMULUDQ  Y9, Y7, Y7
-	VPSRLQ    $0x20, Y7, Y11
-	VPXOR     Y11, Y6, Y6
-	VPMULUDQ  Y8, Y2, Y2
-	VPXOR     224(SP), Y2, Y2
-	VPSRLQ    $0x20, Y2, Y10
-	VPXOR     Y10, Y1, Y1
-	VPMULUDQ  Y9, Y0, Y0
-	VPXOR     192(SP), Y0, Y0
-	VPSRLQ    $0x20, Y0, Y11
-	VPXOR     Y11, Y3, Y3
-	VPMULUDQ  Y8, Y6, Y6
-	VPXOR     224(SP), Y6, Y6
-	VPSRLQ    $0x20, Y6, Y10
-	VPXOR     Y10, Y5, Y5
-	VPMULUDQ  Y9, Y4, Y4
-	VPXOR     192(SP), Y4, Y4
-	VPSRLQ    $0x20, Y4, Y11
-	VPXOR     Y11, Y7, Y7
-	VPMULUDQ  Y8, Y3, Y3
-	VPSRLQ    $0x20, Y3, Y10
-	VPXOR     Y10, Y2, Y2
-	VPMULUDQ  Y9, Y1, Y1
-	VPSRLQ    $0x20, Y1, Y11
-	VPXOR     Y11, Y0, Y0
-	VPMULUDQ  Y8, Y7, Y7
-	VPSRLQ    $0x20, Y7, Y10
-	VPXOR     Y10, Y6, Y6
-	VPMULUDQ  Y9, Y5, Y5
-	VPSRLQ    $0x20, Y5, Y11
-	VPXOR     Y11, Y4, Y4
-	VPMULUDQ  Y8, Y0, Y0
-	VPXOR     288(SP), Y0, Y0
-	VPSRLQ    $0x20, Y0, Y10
-	VPXOR     Y10, Y3, Y3
-	VPMULUDQ  Y9, Y2, Y2
-	VPXOR     256(SP), Y2, Y2
-	VPSRLQ    $0x20, Y2, Y11
-	VPXOR     Y11, Y1, Y1
-	VPMULUDQ  Y8, Y4, Y4
-	VPXOR     288(SP), Y4, Y4
-	VPSRLQ    $0x20, Y4, Y10
-	VPXOR     Y10, Y7, Y7
-	VPMULUDQ  Y9, Y6, Y6
-	VPXOR     256(SP), Y6, Y6
-	VPSRLQ    $0x20, Y6, Y11
-	VPXOR     Y11, Y5, Y5
-	VPMULUDQ  Y8, Y1, Y1
-	VPSLLQ    $0x20, Y0, Y0
-	VPXOR     Y0, Y1, Y1
-	VPMULUDQ  Y9, Y3, Y3
-	VPSLLQ    $0x20, Y2, Y2
-	VPXOR     Y2, Y3, Y3
-	VPMULUDQ  Y8, Y5, Y5
-	VPSLLQ    $0x20, Y4, Y4
-	VPXOR     Y4, Y5, Y5
-	VPMULUDQ  Y9, Y7, Y7
-	VPSLLQ    $0x20, Y6, Y6
-	VPXOR     Y6, Y7, Y7
-	VPAND     Y12, Y3, Y3
-	VPMINUD   Y13, Y3, Y10
-	VPCMPEQD  Y10, Y3, Y3
-	VPAND     Y12, Y1, Y1
-	VPMINUD   Y13, Y1, Y10
-	VPCMPEQD  Y10, Y1, Y1
-	VPACKSSDW Y1, Y3, Y3
-	VPAND     Y12, Y7, Y7
-	VPMINUD   Y13, Y7, Y10
-	VPCMPEQD  Y10, Y7, Y7
-	VPAND     Y12, Y5, Y5
-	VPMINUD   Y13, Y5, Y10
-	VPCMPEQD  Y10, Y5, Y5
-	VPACKSSDW Y5, Y7, Y7
-	VPACKSSWB Y7, Y3, Y0
-	VPSHUFB   philoxOrderAVX2<>+0(SB), Y0, Y0
-	VPMOVMSKB Y0, DX
-	MOVL      DX, (AX)
-	ADDQ      $+4, AX
-	DECQ      CX
-	JNZ       turn
+	VPBROADCASTD 608(SP), Y12
+	VMOVDQU      (BX), Y0
+	VPADDD       Y0, Y12, Y4
+	VPBROADCASTD 624(SP), Y13
+	VPADDD       Y4, Y13, Y10
+	VPADDD       Y0, Y13, Y8
+	VPADDD       Y8, Y13, Y13
+	VMOVDQU      Y13, (BX)
+	VPBROADCASTD 612(SP), Y12
+	VMOVDQU      32(BX), Y1
+	VPADDD       Y1, Y12, Y5
+	VPBROADCASTD 628(SP), Y13
+	VPADDD       Y5, Y13, Y12
+	VMOVDQU      Y12, 192(BX)
+	VPADDD       Y1, Y13, Y12
+	VMOVDQU      Y12, 128(BX)
+	VPADDD       Y12, Y13, Y13
+	VMOVDQU      Y13, 32(BX)
+	VPBROADCASTD 616(SP), Y12
+	VMOVDQU      64(BX), Y2
+	VPADDD       Y2, Y12, Y6
+	VPBROADCASTD 632(SP), Y13
+	VPADDD       Y6, Y13, Y11
+	VPADDD       Y2, Y13, Y9
+	VPADDD       Y9, Y13, Y13
+	VMOVDQU      Y13, 64(BX)
+	VPBROADCASTD 620(SP), Y12
+	VMOVDQU      96(BX), Y3
+	VPADDD       Y3, Y12, Y7
+	VPBROADCASTD 636(SP), Y13
+	VPADDD       Y7, Y13, Y12
+	VMOVDQU      Y12, 224(BX)
+	VPADDD       Y3, Y13, Y12
+	VMOVDQU      Y12, 160(BX)
+	VPADDD       Y12, Y13, Y13
+	VMOVDQU      Y13, 96(BX)
+	VPMULUDQ     Y14, Y0, Y0
+	VPXOR        288(BX), Y0, Y0
+	VPMULUDQ     Y15, Y2, Y2
+	VPXOR        256(BX), Y2, Y2
+	VPMULUDQ     Y14, Y4, Y4
+	VPXOR        288(BX), Y4, Y4
+	VPMULUDQ     Y15, Y6, Y6
+	VPXOR        256(BX), Y6, Y6
+	VPMULUDQ     Y14, Y8, Y8
+	VPXOR        288(BX), Y8, Y8
+	VPMULUDQ     Y15, Y9, Y9
+	VPXOR        256(BX), Y9, Y9
+	VPMULUDQ     Y14, Y10, Y10
+	VPXOR        288(BX), Y10, Y10
+	VPMULUDQ     Y15, Y11, Y11
+	VPXOR        256(BX), Y11, Y11
+	VPSRLQ       $0x20, Y0, Y12
+	VPXOR        Y3, Y12, Y12
+	VPSRLQ       $0x20, Y2, Y13
+	VPXOR        Y1, Y13, Y13
+	VPSRLQ       $0x20, Y4, Y3
+	VPXOR        Y7, Y3, Y3
+	VPSRLQ       $0x20, Y6, Y1
+	VPXOR        Y5, Y1, Y1
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        160(BX), Y7, Y7
+	VMOVDQU      Y8, 160(BX)
+	VPSRLQ       $0x20, Y9, Y5
+	VPXOR        128(BX), Y5, Y5
+	VMOVDQU      Y9, 128(BX)
+	VPSRLQ       $0x20, Y10, Y8
+	VPXOR        224(BX), Y8, Y8
+	VMOVDQU      Y10, 224(BX)
+	VPSRLQ       $0x20, Y11, Y9
+	VPXOR        192(BX), Y9, Y9
+	VMOVDQU      Y11, 192(BX)
+	VPMULUDQ     Y14, Y13, Y13
+	VPMULUDQ     Y15, Y12, Y12
+	VPMULUDQ     Y14, Y1, Y1
+	VPMULUDQ     Y15, Y3, Y3
+	VPMULUDQ     Y14, Y5, Y5
+	VPMULUDQ     Y15, Y7, Y7
+	VPMULUDQ     Y14, Y9, Y9
+	VPMULUDQ     Y15, Y8, Y8
+	VPSRLQ       $0x20, Y13, Y10
+	VPXOR        Y0, Y10, Y10
+	VPSRLQ       $0x20, Y12, Y11
+	VPXOR        Y2, Y11, Y11
+	VPSRLQ       $0x20, Y1, Y0
+	VPXOR        Y4, Y0, Y0
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        Y6, Y2, Y2
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        160(BX), Y4, Y4
+	VMOVDQU      Y5, 160(BX)
+	VPSRLQ       $0x20, Y7, Y6
+	VPXOR        128(BX), Y6, Y6
+	VMOVDQU      Y7, 128(BX)
+	VPSRLQ       $0x20, Y9, Y5
+	VPXOR        224(BX), Y5, Y5
+	VMOVDQU      Y9, 224(BX)
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        192(BX), Y7, Y7
+	VMOVDQU      Y8, 192(BX)
+	VPMULUDQ     Y14, Y11, Y11
+	VPXOR        352(BX), Y11, Y11
+	VPMULUDQ     Y15, Y10, Y10
+	VPXOR        320(BX), Y10, Y10
+	VPMULUDQ     Y14, Y2, Y2
+	VPXOR        352(BX), Y2, Y2
+	VPMULUDQ     Y15, Y0, Y0
+	VPXOR        320(BX), Y0, Y0
+	VPMULUDQ     Y14, Y6, Y6
+	VPXOR        352(BX), Y6, Y6
+	VPMULUDQ     Y15, Y4, Y4
+	VPXOR        320(BX), Y4, Y4
+	VPMULUDQ     Y14, Y7, Y7
+	VPXOR        352(BX), Y7, Y7
+	VPMULUDQ     Y15, Y5, Y5
+	VPXOR        320(BX), Y5, Y5
+	VPSRLQ       $0x20, Y11, Y9
+	VPXOR        Y13, Y9, Y9
+	VPSRLQ       $0x20, Y10, Y8
+	VPXOR        Y12, Y8, Y8
+	VPSRLQ       $0x20, Y2, Y13
+	VPXOR        Y1, Y13, Y13
+	VPSRLQ       $0x20, Y0, Y12
+	VPXOR        Y3, Y12, Y12
+	VPSRLQ       $0x20, Y6, Y1
+	VPXOR        160(BX), Y1, Y1
+	VMOVDQU      Y6, 160(BX)
+	VPSRLQ       $0x20, Y4, Y3
+	VPXOR        128(BX), Y3, Y3
+	VMOVDQU      Y4, 128(BX)
+	VPSRLQ       $0x20, Y7, Y6
+	VPXOR        224(BX), Y6, Y6
+	VMOVDQU      Y7, 224(BX)
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        192(BX), Y4, Y4
+	VMOVDQU      Y5, 192(BX)
+	VPMULUDQ     Y14, Y8, Y8
+	VPMULUDQ     Y15, Y9, Y9
+	VPMULUDQ     Y14, Y12, Y12
+	VPMULUDQ     Y15, Y13, Y13
+	VPMULUDQ     Y14, Y3, Y3
+	VPMULUDQ     Y15, Y1, Y1
+	VPMULUDQ     Y14, Y4, Y4
+	VPMULUDQ     Y15, Y6, Y6
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        Y11, Y7, Y7
+	VPSRLQ       $0x20, Y9, Y5
+	VPXOR        Y10, Y5, Y5
+	VPSRLQ       $0x20, Y12, Y11
+	VPXOR        Y2, Y11, Y11
+	VPSRLQ       $0x20, Y13, Y10
+	VPXOR        Y0, Y10, Y10
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        160(BX), Y2, Y2
+	VMOVDQU      Y3, 160(BX)
+	VPSRLQ       $0x20, Y1, Y0
+	VPXOR        128(BX), Y0, Y0
+	VMOVDQU      Y1, 128(BX)
+	VPSRLQ       $0x20, Y4, Y3
+	VPXOR        224(BX), Y3, Y3
+	VMOVDQU      Y4, 224(BX)
+	VPSRLQ       $0x20, Y6, Y1
+	VPXOR        192(BX), Y1, Y1
+	VMOVDQU      Y6, 192(BX)
+	VPMULUDQ     Y14, Y5, Y5
+	VPXOR        416(BX), Y5, Y5
+	VPMULUDQ     Y15, Y7, Y7
+	VPXOR        384(BX), Y7, Y7
+	VPMULUDQ     Y14, Y10, Y10
+	VPXOR        416(BX), Y10, Y10
+	VPMULUDQ     Y15, Y11, Y11
+	VPXOR        384(BX), Y11, Y11
+	VPMULUDQ     Y14, Y0, Y0
+	VPXOR        416(BX), Y0, Y0
+	VPMULUDQ     Y15, Y2, Y2
+	VPXOR        384(BX), Y2, Y2
+	VPMULUDQ     Y14, Y1, Y1
+	VPXOR        416(BX), Y1, Y1
+	VPMULUDQ     Y15, Y3, Y3
+	VPXOR        384(BX), Y3, Y3
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        Y8, Y4, Y4
+	VPSRLQ       $0x20, Y7, Y6
+	VPXOR        Y9, Y6, Y6
+	VPSRLQ       $0x20, Y10, Y8
+	VPXOR        Y12, Y8, Y8
+	VPSRLQ       $0x20, Y11, Y9
+	VPXOR        Y13, Y9, Y9
+	VPSRLQ       $0x20, Y0, Y12
+	VPXOR        160(BX), Y12, Y12
+	VMOVDQU      Y0, 160(BX)
+	VPSRLQ       $0x20, Y2, Y13
+	VPXOR        128(BX), Y13, Y13
+	VMOVDQU      Y2, 128(BX)
+	VPSRLQ       $0x20, Y1, Y0
+	VPXOR        224(BX), Y0, Y0
+	VMOVDQU      Y1, 224(BX)
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        192(BX), Y2, Y2
+	VMOVDQU      Y3, 192(BX)
+	VPMULUDQ     Y14, Y6, Y6
+	VPMULUDQ     Y15, Y4, Y4
+	VPMULUDQ     Y14, Y9, Y9
+	VPMULUDQ     Y15, Y8, Y8
+	VPMULUDQ     Y14, Y13, Y13
+	VPMULUDQ     Y15, Y12, Y12
+	VPMULUDQ     Y14, Y2, Y2
+	VPMULUDQ     Y15, Y0, Y0
+	VPSRLQ       $0x20, Y6, Y1
+	VPXOR        Y5, Y1, Y1
+	VPSRLQ       $0x20, Y4, Y3
+	VPXOR        Y7, Y3, Y3
+	VPSRLQ       $0x20, Y9, Y5
+	VPXOR        Y10, Y5, Y5
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        Y11, Y7, Y7
+	VPSRLQ       $0x20, Y13, Y10
+	VPXOR        160(BX), Y10, Y10
+	VMOVDQU      Y13, 160(BX)
+	VPSRLQ       $0x20, Y12, Y11
+	VPXOR        128(BX), Y11, Y11
+	VMOVDQU      Y12, 128(BX)
+	VPSRLQ       $0x20, Y2, Y13
+	VPXOR        224(BX), Y13, Y13
+	VMOVDQU      Y2, 224(BX)
+	VPSRLQ       $0x20, Y0, Y12
+	VPXOR        192(BX), Y12, Y12
+	VMOVDQU      Y0, 192(BX)
+	VPMULUDQ     Y14, Y3, Y3
+	VPXOR        480(BX), Y3, Y3
+	VPMULUDQ     Y15, Y1, Y1
+	VPXOR        448(BX), Y1, Y1
+	VPMULUDQ     Y14, Y7, Y7
+	VPXOR        480(BX), Y7, Y7
+	VPMULUDQ     Y15, Y5, Y5
+	VPXOR        448(BX), Y5, Y5
+	VPMULUDQ     Y14, Y11, Y11
+	VPXOR        480(BX), Y11, Y11
+	VPMULUDQ     Y15, Y10, Y10
+	VPXOR        448(BX), Y10, Y10
+	VPMULUDQ     Y14, Y12, Y12
+	VPXOR        480(BX), Y12, Y12
+	VPMULUDQ     Y15, Y13, Y13
+	VPXOR        448(BX), Y13, Y13
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        Y6, Y2, Y2
+	VPSRLQ       $0x20, Y1, Y0
+	VPXOR        Y4, Y0, Y0
+	VPSRLQ       $0x20, Y7, Y6
+	VPXOR        Y9, Y6, Y6
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        Y8, Y4, Y4
+	VPSRLQ       $0x20, Y11, Y9
+	VPXOR        160(BX), Y9, Y9
+	VMOVDQU      Y11, 160(BX)
+	VPSRLQ       $0x20, Y10, Y8
+	VPXOR        128(BX), Y8, Y8
+	VMOVDQU      Y10, 128(BX)
+	VPSRLQ       $0x20, Y12, Y11
+	VPXOR        224(BX), Y11, Y11
+	VMOVDQU      Y12, 224(BX)
+	VPSRLQ       $0x20, Y13, Y10
+	VPXOR        192(BX), Y10, Y10
+	VMOVDQU      Y13, 192(BX)
+	VPMULUDQ     Y14, Y0, Y0
+	VPMULUDQ     Y15, Y2, Y2
+	VPMULUDQ     Y14, Y4, Y4
+	VPMULUDQ     Y15, Y6, Y6
+	VPMULUDQ     Y14, Y8, Y8
+	VPMULUDQ     Y15, Y9, Y9
+	VPMULUDQ     Y14, Y10, Y10
+	VPMULUDQ     Y15, Y11, Y11
+	VPSRLQ       $0x20, Y0, Y12
+	VPXOR        Y3, Y12, Y12
+	VPSRLQ       $0x20, Y2, Y13
+	VPXOR        Y1, Y13, Y13
+	VPSRLQ       $0x20, Y4, Y3
+	VPXOR        Y7, Y3, Y3
+	VPSRLQ       $0x20, Y6, Y1
+	VPXOR        Y5, Y1, Y1
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        160(BX), Y7, Y7
+	VMOVDQU      Y8, 160(BX)
+	VPSRLQ       $0x20, Y9, Y5
+	VPXOR        128(BX), Y5, Y5
+	VMOVDQU      Y9, 128(BX)
+	VPSRLQ       $0x20, Y10, Y8
+	VPXOR        224(BX), Y8, Y8
+	VMOVDQU      Y10, 224(BX)
+	VPSRLQ       $0x20, Y11, Y9
+	VPXOR        192(BX), Y9, Y9
+	VMOVDQU      Y11, 192(BX)
+	VPMULUDQ     Y14, Y13, Y13
+	VPXOR        544(BX), Y13, Y13
+	VPMULUDQ     Y15, Y12, Y12
+	VPXOR        512(BX), Y12, Y12
+	VPMULUDQ     Y14, Y1, Y1
+	VPXOR        544(BX), Y1, Y1
+	VPMULUDQ     Y15, Y3, Y3
+	VPXOR        512(BX), Y3, Y3
+	VPMULUDQ     Y14, Y5, Y5
+	VPXOR        544(BX), Y5, Y5
+	VPMULUDQ     Y15, Y7, Y7
+	VPXOR        512(BX), Y7, Y7
+	VPMULUDQ     Y14, Y9, Y9
+	VPXOR        544(BX), Y9, Y9
+	VPMULUDQ     Y15, Y8, Y8
+	VPXOR        512(BX), Y8, Y8
+	VPSRLQ       $0x20, Y13, Y10
+	VPXOR        Y0, Y10, Y10
+	VPSRLQ       $0x20, Y12, Y11
+	VPXOR        Y2, Y11, Y11
+	VPSRLQ       $0x20, Y1, Y0
+	VPXOR        Y4, Y0, Y0
+	VPSRLQ       $0x20, Y3, Y2
+	VPXOR        Y6, Y2, Y2
+	VPSRLQ       $0x20, Y5, Y4
+	VPXOR        160(BX), Y4, Y4
+	VMOVDQU      Y5, 160(BX)
+	VPSRLQ       $0x20, Y7, Y6
+	VPXOR        128(BX), Y6, Y6
+	VMOVDQU      Y7, 128(BX)
+	VPSRLQ       $0x20, Y9, Y5
+	VPXOR        224(BX), Y5, Y5
+	VMOVDQU      Y9, 224(BX)
+	VPSRLQ       $0x20, Y8, Y7
+	VPXOR        192(BX), Y7, Y7
+	VMOVDQU      Y8, 192(BX)
+	VPMULUDQ     Y14, Y11, Y11
+	VPMULUDQ     Y15, Y10, Y10
+	VPMULUDQ     Y14, Y2, Y2
+	VPMULUDQ     Y15, Y0, Y0
+	VPMULUDQ     Y14, Y6, Y6
+	VPMULUDQ     Y15, Y4, Y4
+	VPMULUDQ     Y14, Y7, Y7
+	VPMULUDQ     Y15, Y5, Y5
+	VPSLLQ       $0x20, Y13, Y13
+	VPXOR        Y13, Y11, Y11
+	VPSLLQ       $0x20, Y12, Y12
+	VPXOR        Y12, Y10, Y10
+	VPSLLQ       $0x20, Y1, Y1
+	VPXOR        Y1, Y2, Y2
+	VPSLLQ       $0x20, Y3, Y3
+	VPXOR        Y3, Y0, Y0
+	VMOVDQU      160(BX), Y9
+	VPSLLQ       $0x20, Y9, Y9
+	VPXOR        Y9, Y6, Y6
+	VMOVDQU      128(BX), Y8
+	VPSLLQ       $0x20, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VMOVDQU      224(BX), Y9
+	VPSLLQ       $0x20, Y9, Y9
+	VPXOR        Y9, Y7, Y7
+	VMOVDQU      192(BX), Y8
+	VPSLLQ       $0x20, Y8, Y8
+	VPXOR        Y8, Y5, Y5
+	VPBROADCASTD 40(DX), Y12
+	VPBROADCASTD 640(SP), Y13
+	VPAND        Y12, Y10, Y10
+	VPMINUD      Y13, Y10, Y9
+	VPCMPEQD     Y9, Y10, Y10
+	VPAND        Y12, Y11, Y11
+	VPMINUD      Y13, Y11, Y9
+	VPCMPEQD     Y9, Y11, Y11
+	VPACKSSDW    Y11, Y10, Y10
+	VPAND        Y12, Y0, Y0
+	VPMINUD      Y13, Y0, Y9
+	VPCMPEQD     Y9, Y0, Y0
+	VPAND        Y12, Y2, Y2
+	VPMINUD      Y13, Y2, Y9
+	VPCMPEQD     Y9, Y2, Y2
+	VPACKSSDW    Y2, Y0, Y0
+	VPAND        Y12, Y4, Y4
+	VPMINUD      Y13, Y4, Y9
+	VPCMPEQD     Y9, Y4, Y4
+	VPAND        Y12, Y6, Y6
+	VPMINUD      Y13, Y6, Y9
+	VPCMPEQD     Y9, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPAND        Y12, Y5, Y5
+	VPMINUD      Y13, Y5, Y9
+	VPCMPEQD     Y9, Y5, Y5
+	VPAND        Y12, Y7, Y7
+	VPMINUD      Y13, Y7, Y9
+	VPCMPEQD     Y9, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPACKSSWB    Y0, Y10, Y10
+	VPSHUFB      philoxOrderAVX2<>+0(SB), Y10, Y10
+	VPMOVMSKB    Y10, SI
+	MOVL         SI, (AX)
+	VPACKSSWB    Y5, Y4, Y4
+	VPSHUFB      philoxOrderAVX2<>+0(SB), Y4, Y4
+	VPMOVMSKB    Y4, SI
+	MOVL         SI, 4(AX)
+	ADDQ         $+8, AX
+	DECQ         CX
+	JNZ          turn
 	VZEROUPPER
 	RET
 

@@ -53,6 +53,8 @@ func arm64Draws() (*ir.File, error) {
 		switch d {
 		case philox:
 			p.philox()
+		default:
+			p.threefry()
 		}
 		p.ret()
 		f.AddSection(p.Function)
@@ -62,86 +64,21 @@ func arm64Draws() (*ir.File, error) {
 
 // General registers of draws.
 const (
-	xBits    = iota // where they go
-	xSecond         // where those of the second words go
-	xWords          // what is left of them, in turns
-	xTrials         // what the draw is
-	xKey            // two
-	xScratch = xKey + 2
+	xBits    = iota     // where they go
+	xSecond             // where those of the second words go
+	xWords              // what is left of them, in turns
+	xTrials             // what the draw is
+	xKey                // three
+	xScratch = xKey + 3 // two
 )
 
-// Vector registers of Philox.
+// Vector registers that all draws have.
 const (
-	vWords   = 0  // of two sets of four blocks, by set and word
-	vProduct = 8  // low and high half
-	vMul     = 10 // the two that are multiplied with
-	vWeyl    = 12 // what is added to the keys
-	vKey     = 14
-	vCounter = 16 // four
-	vStride  = 20 // four times that of each word
-	vLimit   = 24 // below
-	vCounts  = 25 // the bits of a word that count
-	vWeight  = 26 // of the bits in each byte
-	vOrder   = 27
-	vBits    = 28
+	vLimit  = 24 // below
+	vCounts = 25 // the bits of a word that count
+	vWeight = 26 // of the bits in each byte
+	vBits   = 28 // two
 )
-
-// philox draws 32 trials a turn. Four blocks share a vector; their products are
-// sorted into high and low halves.
-func (p *neonDrawing) philox() {
-	p.comparison()
-	p.wide(vOrder, 0x0d0905010c080400, 0x0f0b07030e0a0602) // from words of blocks to blocks of words
-	for h, c := range []uint32{philoxMul0, philoxMul1, philoxWeyl0, philoxWeyl1} {
-		p.constant(vMul+h, uint64(c), "S4")
-	}
-	for h := range 2 {
-		p.ins("MOVWU", offset(xTrials, drawKey+4*h), x(xKey+h))
-	}
-	p.counters(4)
-	p.ins("LSL", imm(1), x(xWords), x(xWords))
-
-	p.label("turn")
-	for h := range 2 {
-		p.ins("VDUP", x(xKey+h), p.vec(vKey+h))
-	}
-	c := [2][4]int{{0, 1, 2, 3}, {4, 5, 6, 7}}
-	for s := range c {
-		for j := range 4 {
-			p.ins("VMOV", v16(vCounter+j), v16(vWords+c[s][j]))
-			p.ins("VADD", p.vec(vStride+j), p.vec(vCounter+j), p.vec(vCounter+j))
-		}
-	}
-	for r := range philoxRounds {
-		for s := range c {
-			for h := range 2 {
-				product, other := vWords+c[s][2*h], vWords+c[s][3-2*h]
-				p.word(umull, vProduct, product, vMul+h)
-				p.word(umull2, vProduct+1, product, vMul+h)
-				p.ins("VEOR", v16(vKey+1-h), v16(other), v16(other))
-				p.ins("VUZP1", p.vec(vProduct+1), p.vec(vProduct), p.vec(product))
-				p.ins("VUZP2", p.vec(vProduct+1), p.vec(vProduct), p.vec(vProduct))
-				p.ins("VEOR", v16(vProduct), v16(other), v16(other))
-			}
-			c[s] = [4]int{c[s][1], c[s][2], c[s][3], c[s][0]}
-		}
-		for h := range 2 {
-			if r < philoxRounds-1 {
-				p.ins("VADD", p.vec(vWeyl+h), p.vec(vKey+h), p.vec(vKey+h))
-			}
-		}
-	}
-	for s := range c {
-		p.compare(vBits+s, c[s])
-		p.ins("VTBL", v16(vOrder), raw(fmt.Sprintf("[V%d.B16]", vBits+s)), v16(vBits+s))
-		p.ins("VAND", v16(vWeight), v16(vBits+s), v16(vBits+s))
-	}
-	for range 3 {
-		p.ins("VADDP", v16(vBits+1), v16(vBits), v16(vBits))
-	}
-	p.ins("FMOVS.P", f(vBits), after(xBits, 4))
-	p.ins("SUBS", imm(1), x(xWords), x(xWords))
-	p.jump("BNE", "turn")
-}
 
 // comparison sets up what words are compared with.
 func (p *neonDrawing) comparison() {
@@ -162,29 +99,32 @@ func (p *neonDrawing) wide(v int, low, high uint64) {
 
 // counters sets up the first n words of the first four blocks, and how far those of
 // the next four are.
-func (p *neonDrawing) counters(n int) {
+func (p *neonDrawing) counters(to, stride, n int) {
 	for j := range n {
 		p.ins("MOVWU", offset(xTrials, drawCounter+4*j), x(xScratch))
 		p.ins("MOVWU", offset(xTrials, drawStride+4*j), x(xScratch+1))
 		for lane := range 4 {
-			p.ins("VMOV", x(xScratch), raw(fmt.Sprintf("V%d.S[%d]", vCounter+j, lane)))
+			p.ins("VMOV", x(xScratch), raw(fmt.Sprintf("V%d.S[%d]", to+j, lane)))
 			p.ins("ADDW", x(xScratch+1), x(xScratch), x(xScratch))
 		}
 		p.ins("LSL", imm(2), x(xScratch+1), x(xScratch+1))
-		p.ins("VDUP", x(xScratch+1), p.vec(vStride+j))
+		p.ins("VDUP", x(xScratch+1), p.vec(stride+j))
 	}
 }
 
 // compare makes bytes of the words of four vectors, all ones where they are below.
 func (p *neonDrawing) compare(to int, from [4]int) {
 	for _, v := range from {
-		p.ins("VAND", v16(vCounts), v16(vWords+v), v16(vWords+v))
-		p.word(cmhi, vWords+v, vLimit, vWords+v)
+		p.ins("VAND", v16(vCounts), v16(v), v16(v))
+		p.word(cmhi, v, vLimit, v)
 	}
 	for i := range 2 {
-		p.ins("VUZP1", vec(vWords+from[2*i+1], "H8"), vec(vWords+from[2*i], "H8"), vec(vWords+from[2*i], "H8"))
+		p.ins("VUZP1", vec(from[2*i+1], "H8"), vec(from[2*i], "H8"), vec(from[2*i], "H8"))
 	}
-	p.ins("VUZP1", v16(vWords+from[2]), v16(vWords+from[0]), v16(to))
+	p.ins("VUZP1", v16(from[2]), v16(from[0]), v16(to))
 }
+
+// list16 is a list of one vector of bytes.
+func list16(i int) operand.Op { return raw("[" + v16(i).Asm() + "]") }
 
 func offset(base, at int) operand.Op { return raw(fmt.Sprintf("%d(R%d)", at, base)) }

@@ -20,7 +20,7 @@ var (
 	threefry      = draw{"threefry", "bits", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block."}
 	threefryPairs = draw{"threefryPairs", "first, second", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second."}
 
-	draws = []draw{philox}
+	draws = []draw{philox, threefry, threefryPairs}
 )
 
 // Of a draw's description, what begins where, in bytes: see trials in package
@@ -49,6 +49,15 @@ const (
 	philoxMul0, philoxMul1   = 0xd2511f53, 0xcd9e8d57
 	philoxWeyl0, philoxWeyl1 = 0x9e3779b9, 0xbb67ae85
 )
+
+// Threefry2x32: the rotations of eight rounds, behind each four of which come keys,
+// and what makes a third key of the two.
+const (
+	threefryRounds = 20
+	threefryParity = 0x1bd11bda
+)
+
+var threefryRotations = [8]int{13, 15, 26, 6, 17, 29, 16, 24}
 
 // drawDispatchFile returns the choice between the tiers of one architecture, for
 // the reasons that dispatchFile has. Tiers that draw with the kernels of another are

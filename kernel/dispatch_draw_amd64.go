@@ -17,3 +17,27 @@ func dispatchPhilox(bits *uint64, words int, t *trials) {
 		philoxGeneric(bits, words, t)
 	}
 }
+
+// dispatchThreefry runs threefry on the best tier in use.
+func dispatchThreefry(bits *uint64, words int, t *trials) {
+	switch {
+	case useAVX512:
+		threefryAVX512(bits, words, (*[12]uint32)(unsafe.Pointer(t)))
+	case useAVX2:
+		threefryAVX2(bits, words, (*[12]uint32)(unsafe.Pointer(t)))
+	default:
+		threefryGeneric(bits, words, t)
+	}
+}
+
+// dispatchThreefryPairs runs threefryPairs on the best tier in use.
+func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
+	switch {
+	case useAVX512:
+		threefryPairsAVX512(first, second, words, (*[12]uint32)(unsafe.Pointer(t)))
+	case useAVX2:
+		threefryPairsAVX2(first, second, words, (*[12]uint32)(unsafe.Pointer(t)))
+	default:
+		threefryPairsGeneric(first, second, words, t)
+	}
+}

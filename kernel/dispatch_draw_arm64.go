@@ -17,3 +17,27 @@ func dispatchPhilox(bits *uint64, words int, t *trials) {
 		philoxGeneric(bits, words, t)
 	}
 }
+
+// dispatchThreefry runs threefry on the best tier in use.
+func dispatchThreefry(bits *uint64, words int, t *trials) {
+	switch {
+	case useNEONFP16:
+		threefryNEON(bits, words, (*[12]uint32)(unsafe.Pointer(t)))
+	case useNEON:
+		threefryNEON(bits, words, (*[12]uint32)(unsafe.Pointer(t)))
+	default:
+		threefryGeneric(bits, words, t)
+	}
+}
+
+// dispatchThreefryPairs runs threefryPairs on the best tier in use.
+func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
+	switch {
+	case useNEONFP16:
+		threefryPairsNEON(first, second, words, (*[12]uint32)(unsafe.Pointer(t)))
+	case useNEON:
+		threefryPairsNEON(first, second, words, (*[12]uint32)(unsafe.Pointer(t)))
+	default:
+		threefryPairsGeneric(first, second, words, t)
+	}
+}

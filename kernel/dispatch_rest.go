@@ -2,10 +2,4 @@
 
 package kernel
 
-func dispatchThreefry(bits *uint64, words int, t *trials) { threefryGeneric(bits, words, t) }
-
-func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
-	threefryPairsGeneric(first, second, words, t)
-}
-
 func dispatchMersenneTwister(words, state *[624]uint32) { mersenneTwisterGeneric(words, state) }

@@ -8,3 +8,13 @@ package kernel
 //
 //go:noescape
 func philoxAVX2(bits *uint64, words int, trials *[12]uint32)
+
+// threefryAVX2 draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.
+//
+//go:noescape
+func threefryAVX2(bits *uint64, words int, trials *[12]uint32)
+
+// threefryPairsAVX2 draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.
+//
+//go:noescape
+func threefryPairsAVX2(first *uint64, second *uint64, words int, trials *[12]uint32)

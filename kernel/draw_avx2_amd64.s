@@ -514,3 +514,1106 @@ DATA philoxOrderAVX2<>+8(SB)/8, $0x0e0f0a0b0c0d0809
 DATA philoxOrderAVX2<>+16(SB)/8, $0x0607020304050001
 DATA philoxOrderAVX2<>+24(SB)/8, $0x0e0f0a0b0c0d0809
 GLOBL philoxOrderAVX2<>(SB), RODATA|NOPTR, $32
+
+// func threefryAVX2(bits *uint64, words int, trials *[12]uint32)
+// Requires: AVX, AVX2
+TEXT ·threefryAVX2(SB), NOSPLIT, $368-24
+	MOVQ         bits+0(FP), AX
+	MOVQ         words+8(FP), CX
+	MOVQ         trials+16(FP), DX
+	MOVL         32(DX), BX
+	MOVL         36(DX), SI
+	MOVL         BX, DI
+	XORL         SI, DI
+	XORL         $0x1bd11bda, DI
+	LEAQ         31(SP), R8
+	ANDQ         $-32, R8
+	MOVL         SI, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (R8)
+	MOVL         DI, R9
+	ADDL         $0x00000001, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 32(R8)
+	MOVL         DI, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(R8)
+	MOVL         BX, R9
+	ADDL         $0x00000002, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 96(R8)
+	MOVL         BX, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 128(R8)
+	MOVL         SI, R9
+	ADDL         $0x00000003, R9
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 160(R8)
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 192(R8)
+	MOVL         DI, SI
+	ADDL         $0x00000004, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 224(R8)
+	MOVL         DI, SI
+	XORL         $0x80000000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 256(R8)
+	ADDL         $0x00000005, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 288(R8)
+	VPBROADCASTD 16(DX), Y12
+	VPMULLD      threefryBlocksAVX2<>+0(SB), Y12, Y12
+	VPBROADCASTD (DX), Y0
+	VPADDD       Y0, Y12, Y12
+	VPBROADCASTD 32(DX), Y0
+	VPADDD       Y0, Y12, Y12
+	MOVL         16(DX), BX
+	SHLL         $0x02, BX
+	MOVL         BX, 352(SP)
+	SHLL         $0x03, BX
+	MOVL         BX, 360(SP)
+	VPBROADCASTD 20(DX), Y13
+	VPMULLD      threefryBlocksAVX2<>+0(SB), Y13, Y13
+	VPBROADCASTD 4(DX), Y0
+	VPADDD       Y0, Y13, Y13
+	VPBROADCASTD 36(DX), Y0
+	VPADDD       Y0, Y13, Y13
+	MOVL         20(DX), BX
+	SHLL         $0x02, BX
+	MOVL         BX, 356(SP)
+	SHLL         $0x03, BX
+	MOVL         BX, 364(SP)
+	VPBROADCASTD 40(DX), Y14
+	MOVL         40(DX), BX
+	ANDL         $0x80000000, BX
+	MOVL         44(DX), DX
+	DECL         DX
+	XORL         BX, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y15
+	SHLQ         $0x01, CX
+
+turn:
+	VPBROADCASTD 352(SP), Y8
+	VPBROADCASTD 360(SP), Y9
+	VMOVDQU      Y12, Y0
+	VPADDD       Y8, Y0, Y1
+	VPADDD       Y8, Y1, Y2
+	VPADDD       Y8, Y2, Y3
+	VPADDD       Y9, Y12, Y12
+	VPBROADCASTD 356(SP), Y8
+	VPBROADCASTD 364(SP), Y9
+	VMOVDQU      Y13, Y4
+	VPADDD       Y8, Y4, Y5
+	VPADDD       Y8, Y5, Y6
+	VPADDD       Y8, Y6, Y7
+	VPADDD       Y9, Y13, Y13
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0d, Y4, Y8
+	VPSRLD       $0x13, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0d, Y5, Y9
+	VPSRLD       $0x13, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0d, Y6, Y10
+	VPSRLD       $0x13, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0d, Y7, Y11
+	VPSRLD       $0x13, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x11, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x11, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y10
+	VPSRLD       $0x11, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y11
+	VPSRLD       $0x11, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1a, Y4, Y8
+	VPSRLD       $0x06, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1a, Y5, Y9
+	VPSRLD       $0x06, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1a, Y6, Y10
+	VPSRLD       $0x06, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1a, Y7, Y11
+	VPSRLD       $0x06, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x06, Y4, Y8
+	VPSRLD       $0x1a, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x06, Y5, Y9
+	VPSRLD       $0x1a, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x06, Y6, Y10
+	VPSRLD       $0x1a, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x06, Y7, Y11
+	VPSRLD       $0x1a, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       (R8), Y0, Y0
+	VPADDD       32(R8), Y4, Y4
+	VPADDD       (R8), Y1, Y1
+	VPADDD       32(R8), Y5, Y5
+	VPADDD       (R8), Y2, Y2
+	VPADDD       32(R8), Y6, Y6
+	VPADDD       (R8), Y3, Y3
+	VPADDD       32(R8), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x11, Y4, Y8
+	VPSRLD       $0x0f, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x11, Y5, Y9
+	VPSRLD       $0x0f, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x11, Y6, Y10
+	VPSRLD       $0x0f, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x11, Y7, Y11
+	VPSRLD       $0x0f, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1d, Y4, Y8
+	VPSRLD       $0x03, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1d, Y5, Y9
+	VPSRLD       $0x03, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1d, Y6, Y10
+	VPSRLD       $0x03, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1d, Y7, Y11
+	VPSRLD       $0x03, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation16<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation16<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation16<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation16<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation24<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation24<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation24<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation24<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       64(R8), Y0, Y0
+	VPADDD       96(R8), Y4, Y4
+	VPADDD       64(R8), Y1, Y1
+	VPADDD       96(R8), Y5, Y5
+	VPADDD       64(R8), Y2, Y2
+	VPADDD       96(R8), Y6, Y6
+	VPADDD       64(R8), Y3, Y3
+	VPADDD       96(R8), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0d, Y4, Y8
+	VPSRLD       $0x13, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0d, Y5, Y9
+	VPSRLD       $0x13, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0d, Y6, Y10
+	VPSRLD       $0x13, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0d, Y7, Y11
+	VPSRLD       $0x13, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x11, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x11, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y10
+	VPSRLD       $0x11, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y11
+	VPSRLD       $0x11, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1a, Y4, Y8
+	VPSRLD       $0x06, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1a, Y5, Y9
+	VPSRLD       $0x06, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1a, Y6, Y10
+	VPSRLD       $0x06, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1a, Y7, Y11
+	VPSRLD       $0x06, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x06, Y4, Y8
+	VPSRLD       $0x1a, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x06, Y5, Y9
+	VPSRLD       $0x1a, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x06, Y6, Y10
+	VPSRLD       $0x1a, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x06, Y7, Y11
+	VPSRLD       $0x1a, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       128(R8), Y0, Y0
+	VPADDD       160(R8), Y4, Y4
+	VPADDD       128(R8), Y1, Y1
+	VPADDD       160(R8), Y5, Y5
+	VPADDD       128(R8), Y2, Y2
+	VPADDD       160(R8), Y6, Y6
+	VPADDD       128(R8), Y3, Y3
+	VPADDD       160(R8), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x11, Y4, Y8
+	VPSRLD       $0x0f, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x11, Y5, Y9
+	VPSRLD       $0x0f, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x11, Y6, Y10
+	VPSRLD       $0x0f, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x11, Y7, Y11
+	VPSRLD       $0x0f, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1d, Y4, Y8
+	VPSRLD       $0x03, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1d, Y5, Y9
+	VPSRLD       $0x03, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1d, Y6, Y10
+	VPSRLD       $0x03, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1d, Y7, Y11
+	VPSRLD       $0x03, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation16<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation16<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation16<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation16<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation24<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation24<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation24<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation24<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       192(R8), Y0, Y0
+	VPADDD       224(R8), Y4, Y4
+	VPADDD       192(R8), Y1, Y1
+	VPADDD       224(R8), Y5, Y5
+	VPADDD       192(R8), Y2, Y2
+	VPADDD       224(R8), Y6, Y6
+	VPADDD       192(R8), Y3, Y3
+	VPADDD       224(R8), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0d, Y4, Y8
+	VPSRLD       $0x13, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0d, Y5, Y9
+	VPSRLD       $0x13, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0d, Y6, Y10
+	VPSRLD       $0x13, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0d, Y7, Y11
+	VPSRLD       $0x13, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x11, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x11, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y10
+	VPSRLD       $0x11, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y11
+	VPSRLD       $0x11, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1a, Y4, Y8
+	VPSRLD       $0x06, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1a, Y5, Y9
+	VPSRLD       $0x06, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1a, Y6, Y10
+	VPSRLD       $0x06, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1a, Y7, Y11
+	VPSRLD       $0x06, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x06, Y4, Y8
+	VPSRLD       $0x1a, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x06, Y5, Y9
+	VPSRLD       $0x1a, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x06, Y6, Y10
+	VPSRLD       $0x1a, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x06, Y7, Y11
+	VPSRLD       $0x1a, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       256(R8), Y0, Y0
+	VPADDD       288(R8), Y4, Y4
+	VPADDD       256(R8), Y1, Y1
+	VPADDD       288(R8), Y5, Y5
+	VPADDD       256(R8), Y2, Y2
+	VPADDD       288(R8), Y6, Y6
+	VPADDD       256(R8), Y3, Y3
+	VPADDD       288(R8), Y7, Y7
+	VPXOR        Y4, Y0, Y0
+	VPXOR        Y5, Y1, Y1
+	VPXOR        Y6, Y2, Y2
+	VPXOR        Y7, Y3, Y3
+	VPAND        Y14, Y0, Y0
+	VPCMPGTD     Y15, Y0, Y0
+	VPAND        Y14, Y1, Y1
+	VPCMPGTD     Y15, Y1, Y1
+	VPAND        Y14, Y2, Y2
+	VPCMPGTD     Y15, Y2, Y2
+	VPAND        Y14, Y3, Y3
+	VPCMPGTD     Y15, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPMOVMSKB    Y0, DX
+	NOTL         DX
+	MOVL         DX, (AX)
+	ADDQ         $+4, AX
+	DECQ         CX
+	JNZ          turn
+	VZEROUPPER
+	RET
+
+DATA threefryBlocksAVX2<>+0(SB)/8, $0x0000000100000000
+DATA threefryBlocksAVX2<>+8(SB)/8, $0x0000000300000002
+DATA threefryBlocksAVX2<>+16(SB)/8, $0x0000001100000010
+DATA threefryBlocksAVX2<>+24(SB)/8, $0x0000001300000012
+GLOBL threefryBlocksAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA rotation16<>+0(SB)/8, $0x0504070601000302
+DATA rotation16<>+8(SB)/8, $0x0d0c0f0e09080b0a
+DATA rotation16<>+16(SB)/8, $0x0504070601000302
+DATA rotation16<>+24(SB)/8, $0x0d0c0f0e09080b0a
+GLOBL rotation16<>(SB), RODATA|NOPTR, $32
+
+DATA rotation24<>+0(SB)/8, $0x0407060500030201
+DATA rotation24<>+8(SB)/8, $0x0c0f0e0d080b0a09
+DATA rotation24<>+16(SB)/8, $0x0407060500030201
+DATA rotation24<>+24(SB)/8, $0x0c0f0e0d080b0a09
+GLOBL rotation24<>(SB), RODATA|NOPTR, $32
+
+// func threefryPairsAVX2(first *uint64, second *uint64, words int, trials *[12]uint32)
+// Requires: AVX, AVX2
+TEXT ·threefryPairsAVX2(SB), NOSPLIT, $368-32
+	MOVQ         first+0(FP), AX
+	MOVQ         second+8(FP), CX
+	MOVQ         words+16(FP), DX
+	MOVQ         trials+24(FP), BX
+	MOVL         32(BX), SI
+	MOVL         36(BX), DI
+	MOVL         SI, R8
+	XORL         DI, R8
+	XORL         $0x1bd11bda, R8
+	LEAQ         31(SP), R9
+	ANDQ         $-32, R9
+	MOVL         DI, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, (R9)
+	MOVL         R8, R10
+	ADDL         $0x00000001, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 32(R9)
+	MOVL         R8, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 64(R9)
+	MOVL         SI, R10
+	ADDL         $0x00000002, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 96(R9)
+	MOVL         SI, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 128(R9)
+	MOVL         DI, R10
+	ADDL         $0x00000003, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 160(R9)
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 192(R9)
+	MOVL         R8, DI
+	ADDL         $0x00000004, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 224(R9)
+	MOVL         R8, DI
+	XORL         $0x80000000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 256(R9)
+	ADDL         $0x00000005, SI
+	XORL         $0x80000000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 288(R9)
+	VPBROADCASTD 16(BX), Y12
+	VPMULLD      threefryBlocksAVX2<>+0(SB), Y12, Y12
+	VPBROADCASTD (BX), Y0
+	VPADDD       Y0, Y12, Y12
+	VPBROADCASTD 32(BX), Y0
+	VPADDD       Y0, Y12, Y12
+	MOVL         16(BX), SI
+	SHLL         $0x02, SI
+	MOVL         SI, 352(SP)
+	SHLL         $0x03, SI
+	MOVL         SI, 360(SP)
+	VPBROADCASTD 20(BX), Y13
+	VPMULLD      threefryBlocksAVX2<>+0(SB), Y13, Y13
+	VPBROADCASTD 4(BX), Y0
+	VPADDD       Y0, Y13, Y13
+	VPBROADCASTD 36(BX), Y0
+	VPADDD       Y0, Y13, Y13
+	MOVL         20(BX), SI
+	SHLL         $0x02, SI
+	MOVL         SI, 356(SP)
+	SHLL         $0x03, SI
+	MOVL         SI, 364(SP)
+	VPBROADCASTD 40(BX), Y14
+	MOVL         40(BX), SI
+	ANDL         $0x80000000, SI
+	MOVL         44(BX), BX
+	DECL         BX
+	XORL         SI, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y15
+	SHLQ         $0x01, DX
+
+turn:
+	VPBROADCASTD 352(SP), Y8
+	VPBROADCASTD 360(SP), Y9
+	VMOVDQU      Y12, Y0
+	VPADDD       Y8, Y0, Y1
+	VPADDD       Y8, Y1, Y2
+	VPADDD       Y8, Y2, Y3
+	VPADDD       Y9, Y12, Y12
+	VPBROADCASTD 356(SP), Y8
+	VPBROADCASTD 364(SP), Y9
+	VMOVDQU      Y13, Y4
+	VPADDD       Y8, Y4, Y5
+	VPADDD       Y8, Y5, Y6
+	VPADDD       Y8, Y6, Y7
+	VPADDD       Y9, Y13, Y13
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0d, Y4, Y8
+	VPSRLD       $0x13, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0d, Y5, Y9
+	VPSRLD       $0x13, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0d, Y6, Y10
+	VPSRLD       $0x13, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0d, Y7, Y11
+	VPSRLD       $0x13, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x11, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x11, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y10
+	VPSRLD       $0x11, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y11
+	VPSRLD       $0x11, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1a, Y4, Y8
+	VPSRLD       $0x06, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1a, Y5, Y9
+	VPSRLD       $0x06, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1a, Y6, Y10
+	VPSRLD       $0x06, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1a, Y7, Y11
+	VPSRLD       $0x06, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x06, Y4, Y8
+	VPSRLD       $0x1a, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x06, Y5, Y9
+	VPSRLD       $0x1a, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x06, Y6, Y10
+	VPSRLD       $0x1a, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x06, Y7, Y11
+	VPSRLD       $0x1a, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       (R9), Y0, Y0
+	VPADDD       32(R9), Y4, Y4
+	VPADDD       (R9), Y1, Y1
+	VPADDD       32(R9), Y5, Y5
+	VPADDD       (R9), Y2, Y2
+	VPADDD       32(R9), Y6, Y6
+	VPADDD       (R9), Y3, Y3
+	VPADDD       32(R9), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x11, Y4, Y8
+	VPSRLD       $0x0f, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x11, Y5, Y9
+	VPSRLD       $0x0f, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x11, Y6, Y10
+	VPSRLD       $0x0f, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x11, Y7, Y11
+	VPSRLD       $0x0f, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1d, Y4, Y8
+	VPSRLD       $0x03, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1d, Y5, Y9
+	VPSRLD       $0x03, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1d, Y6, Y10
+	VPSRLD       $0x03, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1d, Y7, Y11
+	VPSRLD       $0x03, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation16<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation16<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation16<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation16<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation24<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation24<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation24<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation24<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       64(R9), Y0, Y0
+	VPADDD       96(R9), Y4, Y4
+	VPADDD       64(R9), Y1, Y1
+	VPADDD       96(R9), Y5, Y5
+	VPADDD       64(R9), Y2, Y2
+	VPADDD       96(R9), Y6, Y6
+	VPADDD       64(R9), Y3, Y3
+	VPADDD       96(R9), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0d, Y4, Y8
+	VPSRLD       $0x13, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0d, Y5, Y9
+	VPSRLD       $0x13, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0d, Y6, Y10
+	VPSRLD       $0x13, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0d, Y7, Y11
+	VPSRLD       $0x13, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x11, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x11, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y10
+	VPSRLD       $0x11, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y11
+	VPSRLD       $0x11, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1a, Y4, Y8
+	VPSRLD       $0x06, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1a, Y5, Y9
+	VPSRLD       $0x06, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1a, Y6, Y10
+	VPSRLD       $0x06, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1a, Y7, Y11
+	VPSRLD       $0x06, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x06, Y4, Y8
+	VPSRLD       $0x1a, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x06, Y5, Y9
+	VPSRLD       $0x1a, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x06, Y6, Y10
+	VPSRLD       $0x1a, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x06, Y7, Y11
+	VPSRLD       $0x1a, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       128(R9), Y0, Y0
+	VPADDD       160(R9), Y4, Y4
+	VPADDD       128(R9), Y1, Y1
+	VPADDD       160(R9), Y5, Y5
+	VPADDD       128(R9), Y2, Y2
+	VPADDD       160(R9), Y6, Y6
+	VPADDD       128(R9), Y3, Y3
+	VPADDD       160(R9), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x11, Y4, Y8
+	VPSRLD       $0x0f, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x11, Y5, Y9
+	VPSRLD       $0x0f, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x11, Y6, Y10
+	VPSRLD       $0x0f, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x11, Y7, Y11
+	VPSRLD       $0x0f, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1d, Y4, Y8
+	VPSRLD       $0x03, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1d, Y5, Y9
+	VPSRLD       $0x03, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1d, Y6, Y10
+	VPSRLD       $0x03, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1d, Y7, Y11
+	VPSRLD       $0x03, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation16<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation16<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation16<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation16<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSHUFB      rotation24<>+0(SB), Y4, Y4
+	VPXOR        Y0, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSHUFB      rotation24<>+0(SB), Y5, Y5
+	VPXOR        Y1, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSHUFB      rotation24<>+0(SB), Y6, Y6
+	VPXOR        Y2, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSHUFB      rotation24<>+0(SB), Y7, Y7
+	VPXOR        Y3, Y7, Y7
+	VPADDD       192(R9), Y0, Y0
+	VPADDD       224(R9), Y4, Y4
+	VPADDD       192(R9), Y1, Y1
+	VPADDD       224(R9), Y5, Y5
+	VPADDD       192(R9), Y2, Y2
+	VPADDD       224(R9), Y6, Y6
+	VPADDD       192(R9), Y3, Y3
+	VPADDD       224(R9), Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0d, Y4, Y8
+	VPSRLD       $0x13, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0d, Y5, Y9
+	VPSRLD       $0x13, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0d, Y6, Y10
+	VPSRLD       $0x13, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0d, Y7, Y11
+	VPSRLD       $0x13, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y8
+	VPSRLD       $0x11, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x11, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y10
+	VPSRLD       $0x11, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x0f, Y7, Y11
+	VPSRLD       $0x11, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x1a, Y4, Y8
+	VPSRLD       $0x06, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x1a, Y5, Y9
+	VPSRLD       $0x06, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x1a, Y6, Y10
+	VPSRLD       $0x06, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x1a, Y7, Y11
+	VPSRLD       $0x06, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       Y4, Y0, Y0
+	VPSLLD       $0x06, Y4, Y8
+	VPSRLD       $0x1a, Y4, Y4
+	VPXOR        Y0, Y8, Y8
+	VPXOR        Y8, Y4, Y4
+	VPADDD       Y5, Y1, Y1
+	VPSLLD       $0x06, Y5, Y9
+	VPSRLD       $0x1a, Y5, Y5
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y9, Y5, Y5
+	VPADDD       Y6, Y2, Y2
+	VPSLLD       $0x06, Y6, Y10
+	VPSRLD       $0x1a, Y6, Y6
+	VPXOR        Y2, Y10, Y10
+	VPXOR        Y10, Y6, Y6
+	VPADDD       Y7, Y3, Y3
+	VPSLLD       $0x06, Y7, Y11
+	VPSRLD       $0x1a, Y7, Y7
+	VPXOR        Y3, Y11, Y11
+	VPXOR        Y11, Y7, Y7
+	VPADDD       256(R9), Y0, Y0
+	VPADDD       288(R9), Y4, Y4
+	VPADDD       256(R9), Y1, Y1
+	VPADDD       288(R9), Y5, Y5
+	VPADDD       256(R9), Y2, Y2
+	VPADDD       288(R9), Y6, Y6
+	VPADDD       256(R9), Y3, Y3
+	VPADDD       288(R9), Y7, Y7
+	VPAND        Y14, Y0, Y0
+	VPCMPGTD     Y15, Y0, Y0
+	VPAND        Y14, Y1, Y1
+	VPCMPGTD     Y15, Y1, Y1
+	VPAND        Y14, Y2, Y2
+	VPCMPGTD     Y15, Y2, Y2
+	VPAND        Y14, Y3, Y3
+	VPCMPGTD     Y15, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPMOVMSKB    Y0, BX
+	NOTL         BX
+	MOVL         BX, (AX)
+	ADDQ         $+4, AX
+	VPAND        Y14, Y4, Y4
+	VPCMPGTD     Y15, Y4, Y4
+	VPAND        Y14, Y5, Y5
+	VPCMPGTD     Y15, Y5, Y5
+	VPAND        Y14, Y6, Y6
+	VPCMPGTD     Y15, Y6, Y6
+	VPAND        Y14, Y7, Y7
+	VPCMPGTD     Y15, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPACKSSWB    Y6, Y4, Y4
+	VPMOVMSKB    Y4, BX
+	NOTL         BX
+	MOVL         BX, (CX)
+	ADDQ         $+4, CX
+	DECQ         DX
+	JNZ          turn
+	VZEROUPPER
+	RET

@@ -8,3 +8,13 @@ package kernel
 //
 //go:noescape
 func philoxAVX512(bits *uint64, words int, trials *[12]uint32)
+
+// threefryAVX512 draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.
+//
+//go:noescape
+func threefryAVX512(bits *uint64, words int, trials *[12]uint32)
+
+// threefryPairsAVX512 draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.
+//
+//go:noescape
+func threefryPairsAVX512(first *uint64, second *uint64, words int, trials *[12]uint32)

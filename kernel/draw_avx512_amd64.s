@@ -676,3 +676,775 @@ DATA philoxBlocksAVX512<>+40(SB)/8, $0x0000000000000006
 DATA philoxBlocksAVX512<>+48(SB)/8, $0x0000000000000003
 DATA philoxBlocksAVX512<>+56(SB)/8, $0x0000000000000007
 GLOBL philoxBlocksAVX512<>(SB), RODATA|NOPTR, $64
+
+// func threefryAVX512(bits *uint64, words int, trials *[12]uint32)
+// Requires: AVX, AVX512F
+TEXT ·threefryAVX512(SB), NOSPLIT, $56-24
+	MOVQ         bits+0(FP), AX
+	MOVQ         words+8(FP), CX
+	MOVQ         trials+16(FP), DX
+	MOVL         32(DX), BX
+	MOVL         36(DX), SI
+	MOVL         BX, DI
+	XORL         SI, DI
+	XORL         $0x1bd11bda, DI
+	MOVL         SI, R8
+	MOVL         R8, (SP)
+	MOVL         DI, R8
+	ADDL         $0x00000001, R8
+	MOVL         R8, 4(SP)
+	MOVL         DI, R8
+	MOVL         R8, 8(SP)
+	MOVL         BX, R8
+	ADDL         $0x00000002, R8
+	MOVL         R8, 12(SP)
+	MOVL         BX, R8
+	MOVL         R8, 16(SP)
+	MOVL         SI, R8
+	ADDL         $0x00000003, R8
+	MOVL         R8, 20(SP)
+	MOVL         SI, 24(SP)
+	MOVL         DI, SI
+	ADDL         $0x00000004, SI
+	MOVL         SI, 28(SP)
+	MOVL         DI, SI
+	MOVL         SI, 32(SP)
+	ADDL         $0x00000005, BX
+	MOVL         BX, 36(SP)
+	VPBROADCASTD 16(DX), Z12
+	VPMULLD      threefryBlocksAVX512<>+0(SB), Z12, Z12
+	VPBROADCASTD (DX), Z0
+	VPADDD       Z0, Z12, Z12
+	VPBROADCASTD 32(DX), Z0
+	VPADDD       Z0, Z12, Z12
+	MOVL         16(DX), BX
+	SHLL         $0x04, BX
+	MOVL         BX, 40(SP)
+	SHLL         $0x02, BX
+	MOVL         BX, 48(SP)
+	VPBROADCASTD 20(DX), Z13
+	VPMULLD      threefryBlocksAVX512<>+0(SB), Z13, Z13
+	VPBROADCASTD 4(DX), Z0
+	VPADDD       Z0, Z13, Z13
+	VPBROADCASTD 36(DX), Z0
+	VPADDD       Z0, Z13, Z13
+	MOVL         20(DX), BX
+	SHLL         $0x04, BX
+	MOVL         BX, 44(SP)
+	SHLL         $0x02, BX
+	MOVL         BX, 52(SP)
+	VPBROADCASTD 40(DX), Z14
+	VPBROADCASTD 44(DX), Z15
+
+turn:
+	VPBROADCASTD 40(SP), Z8
+	VPBROADCASTD 48(SP), Z9
+	VMOVDQU32    Z12, Z0
+	VPADDD       Z8, Z0, Z1
+	VPADDD       Z8, Z1, Z2
+	VPADDD       Z8, Z2, Z3
+	VPADDD       Z9, Z12, Z12
+	VPBROADCASTD 44(SP), Z8
+	VPBROADCASTD 52(SP), Z9
+	VMOVDQU32    Z13, Z4
+	VPADDD       Z8, Z4, Z5
+	VPADDD       Z8, Z5, Z6
+	VPADDD       Z8, Z6, Z7
+	VPADDD       Z9, Z13, Z13
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0f, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0f, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0f, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0f, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1a, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1a, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1a, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1a, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x06, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x06, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x06, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x06, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  (SP), Z0, Z0
+	VPADDD.BCST  4(SP), Z4, Z4
+	VPADDD.BCST  (SP), Z1, Z1
+	VPADDD.BCST  4(SP), Z5, Z5
+	VPADDD.BCST  (SP), Z2, Z2
+	VPADDD.BCST  4(SP), Z6, Z6
+	VPADDD.BCST  (SP), Z3, Z3
+	VPADDD.BCST  4(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x11, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x11, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x11, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x11, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x10, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x10, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x10, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x10, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x18, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x18, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x18, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x18, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  8(SP), Z0, Z0
+	VPADDD.BCST  12(SP), Z4, Z4
+	VPADDD.BCST  8(SP), Z1, Z1
+	VPADDD.BCST  12(SP), Z5, Z5
+	VPADDD.BCST  8(SP), Z2, Z2
+	VPADDD.BCST  12(SP), Z6, Z6
+	VPADDD.BCST  8(SP), Z3, Z3
+	VPADDD.BCST  12(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0f, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0f, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0f, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0f, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1a, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1a, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1a, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1a, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x06, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x06, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x06, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x06, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  16(SP), Z0, Z0
+	VPADDD.BCST  20(SP), Z4, Z4
+	VPADDD.BCST  16(SP), Z1, Z1
+	VPADDD.BCST  20(SP), Z5, Z5
+	VPADDD.BCST  16(SP), Z2, Z2
+	VPADDD.BCST  20(SP), Z6, Z6
+	VPADDD.BCST  16(SP), Z3, Z3
+	VPADDD.BCST  20(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x11, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x11, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x11, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x11, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x10, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x10, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x10, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x10, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x18, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x18, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x18, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x18, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  24(SP), Z0, Z0
+	VPADDD.BCST  28(SP), Z4, Z4
+	VPADDD.BCST  24(SP), Z1, Z1
+	VPADDD.BCST  28(SP), Z5, Z5
+	VPADDD.BCST  24(SP), Z2, Z2
+	VPADDD.BCST  28(SP), Z6, Z6
+	VPADDD.BCST  24(SP), Z3, Z3
+	VPADDD.BCST  28(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0f, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0f, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0f, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0f, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1a, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1a, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1a, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1a, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x06, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x06, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x06, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x06, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  32(SP), Z0, Z0
+	VPADDD.BCST  36(SP), Z4, Z4
+	VPADDD.BCST  32(SP), Z1, Z1
+	VPADDD.BCST  36(SP), Z5, Z5
+	VPADDD.BCST  32(SP), Z2, Z2
+	VPADDD.BCST  36(SP), Z6, Z6
+	VPADDD.BCST  32(SP), Z3, Z3
+	VPADDD.BCST  36(SP), Z7, Z7
+	VPXORD       Z4, Z0, Z0
+	VPXORD       Z5, Z1, Z1
+	VPXORD       Z6, Z2, Z2
+	VPXORD       Z7, Z3, Z3
+	VPANDD       Z14, Z0, Z0
+	VPCMPUD      $0x01, Z15, Z0, K4
+	KMOVW        K4, (AX)
+	VPANDD       Z14, Z1, Z1
+	VPCMPUD      $0x01, Z15, Z1, K5
+	KMOVW        K5, 2(AX)
+	VPANDD       Z14, Z2, Z2
+	VPCMPUD      $0x01, Z15, Z2, K6
+	KMOVW        K6, 4(AX)
+	VPANDD       Z14, Z3, Z3
+	VPCMPUD      $0x01, Z15, Z3, K7
+	KMOVW        K7, 6(AX)
+	ADDQ         $+8, AX
+	DECQ         CX
+	JNZ          turn
+	VZEROUPPER
+	RET
+
+DATA threefryBlocksAVX512<>+0(SB)/8, $0x0000000100000000
+DATA threefryBlocksAVX512<>+8(SB)/8, $0x0000000300000002
+DATA threefryBlocksAVX512<>+16(SB)/8, $0x0000000500000004
+DATA threefryBlocksAVX512<>+24(SB)/8, $0x0000000700000006
+DATA threefryBlocksAVX512<>+32(SB)/8, $0x0000000900000008
+DATA threefryBlocksAVX512<>+40(SB)/8, $0x0000000b0000000a
+DATA threefryBlocksAVX512<>+48(SB)/8, $0x0000000d0000000c
+DATA threefryBlocksAVX512<>+56(SB)/8, $0x0000000f0000000e
+GLOBL threefryBlocksAVX512<>(SB), RODATA|NOPTR, $64
+
+// func threefryPairsAVX512(first *uint64, second *uint64, words int, trials *[12]uint32)
+// Requires: AVX, AVX512F
+TEXT ·threefryPairsAVX512(SB), NOSPLIT, $56-32
+	MOVQ         first+0(FP), AX
+	MOVQ         second+8(FP), CX
+	MOVQ         words+16(FP), DX
+	MOVQ         trials+24(FP), BX
+	MOVL         32(BX), SI
+	MOVL         36(BX), DI
+	MOVL         SI, R8
+	XORL         DI, R8
+	XORL         $0x1bd11bda, R8
+	MOVL         DI, R9
+	MOVL         R9, (SP)
+	MOVL         R8, R9
+	ADDL         $0x00000001, R9
+	MOVL         R9, 4(SP)
+	MOVL         R8, R9
+	MOVL         R9, 8(SP)
+	MOVL         SI, R9
+	ADDL         $0x00000002, R9
+	MOVL         R9, 12(SP)
+	MOVL         SI, R9
+	MOVL         R9, 16(SP)
+	MOVL         DI, R9
+	ADDL         $0x00000003, R9
+	MOVL         R9, 20(SP)
+	MOVL         DI, 24(SP)
+	MOVL         R8, DI
+	ADDL         $0x00000004, DI
+	MOVL         DI, 28(SP)
+	MOVL         R8, DI
+	MOVL         DI, 32(SP)
+	ADDL         $0x00000005, SI
+	MOVL         SI, 36(SP)
+	VPBROADCASTD 16(BX), Z12
+	VPMULLD      threefryBlocksAVX512<>+0(SB), Z12, Z12
+	VPBROADCASTD (BX), Z0
+	VPADDD       Z0, Z12, Z12
+	VPBROADCASTD 32(BX), Z0
+	VPADDD       Z0, Z12, Z12
+	MOVL         16(BX), SI
+	SHLL         $0x04, SI
+	MOVL         SI, 40(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 48(SP)
+	VPBROADCASTD 20(BX), Z13
+	VPMULLD      threefryBlocksAVX512<>+0(SB), Z13, Z13
+	VPBROADCASTD 4(BX), Z0
+	VPADDD       Z0, Z13, Z13
+	VPBROADCASTD 36(BX), Z0
+	VPADDD       Z0, Z13, Z13
+	MOVL         20(BX), SI
+	SHLL         $0x04, SI
+	MOVL         SI, 44(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 52(SP)
+	VPBROADCASTD 40(BX), Z14
+	VPBROADCASTD 44(BX), Z15
+
+turn:
+	VPBROADCASTD 40(SP), Z8
+	VPBROADCASTD 48(SP), Z9
+	VMOVDQU32    Z12, Z0
+	VPADDD       Z8, Z0, Z1
+	VPADDD       Z8, Z1, Z2
+	VPADDD       Z8, Z2, Z3
+	VPADDD       Z9, Z12, Z12
+	VPBROADCASTD 44(SP), Z8
+	VPBROADCASTD 52(SP), Z9
+	VMOVDQU32    Z13, Z4
+	VPADDD       Z8, Z4, Z5
+	VPADDD       Z8, Z5, Z6
+	VPADDD       Z8, Z6, Z7
+	VPADDD       Z9, Z13, Z13
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0f, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0f, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0f, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0f, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1a, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1a, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1a, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1a, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x06, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x06, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x06, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x06, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  (SP), Z0, Z0
+	VPADDD.BCST  4(SP), Z4, Z4
+	VPADDD.BCST  (SP), Z1, Z1
+	VPADDD.BCST  4(SP), Z5, Z5
+	VPADDD.BCST  (SP), Z2, Z2
+	VPADDD.BCST  4(SP), Z6, Z6
+	VPADDD.BCST  (SP), Z3, Z3
+	VPADDD.BCST  4(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x11, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x11, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x11, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x11, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x10, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x10, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x10, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x10, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x18, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x18, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x18, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x18, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  8(SP), Z0, Z0
+	VPADDD.BCST  12(SP), Z4, Z4
+	VPADDD.BCST  8(SP), Z1, Z1
+	VPADDD.BCST  12(SP), Z5, Z5
+	VPADDD.BCST  8(SP), Z2, Z2
+	VPADDD.BCST  12(SP), Z6, Z6
+	VPADDD.BCST  8(SP), Z3, Z3
+	VPADDD.BCST  12(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0f, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0f, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0f, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0f, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1a, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1a, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1a, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1a, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x06, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x06, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x06, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x06, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  16(SP), Z0, Z0
+	VPADDD.BCST  20(SP), Z4, Z4
+	VPADDD.BCST  16(SP), Z1, Z1
+	VPADDD.BCST  20(SP), Z5, Z5
+	VPADDD.BCST  16(SP), Z2, Z2
+	VPADDD.BCST  20(SP), Z6, Z6
+	VPADDD.BCST  16(SP), Z3, Z3
+	VPADDD.BCST  20(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x11, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x11, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x11, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x11, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x10, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x10, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x10, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x10, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x18, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x18, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x18, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x18, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  24(SP), Z0, Z0
+	VPADDD.BCST  28(SP), Z4, Z4
+	VPADDD.BCST  24(SP), Z1, Z1
+	VPADDD.BCST  28(SP), Z5, Z5
+	VPADDD.BCST  24(SP), Z2, Z2
+	VPADDD.BCST  28(SP), Z6, Z6
+	VPADDD.BCST  24(SP), Z3, Z3
+	VPADDD.BCST  28(SP), Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0d, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0d, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0d, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0d, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x0f, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x0f, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x0f, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x0f, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x1a, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x1a, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x1a, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x1a, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD       Z4, Z0, Z0
+	VPROLD       $0x06, Z4, Z4
+	VPXORD       Z0, Z4, Z4
+	VPADDD       Z5, Z1, Z1
+	VPROLD       $0x06, Z5, Z5
+	VPXORD       Z1, Z5, Z5
+	VPADDD       Z6, Z2, Z2
+	VPROLD       $0x06, Z6, Z6
+	VPXORD       Z2, Z6, Z6
+	VPADDD       Z7, Z3, Z3
+	VPROLD       $0x06, Z7, Z7
+	VPXORD       Z3, Z7, Z7
+	VPADDD.BCST  32(SP), Z0, Z0
+	VPADDD.BCST  36(SP), Z4, Z4
+	VPADDD.BCST  32(SP), Z1, Z1
+	VPADDD.BCST  36(SP), Z5, Z5
+	VPADDD.BCST  32(SP), Z2, Z2
+	VPADDD.BCST  36(SP), Z6, Z6
+	VPADDD.BCST  32(SP), Z3, Z3
+	VPADDD.BCST  36(SP), Z7, Z7
+	VPANDD       Z14, Z0, Z0
+	VPCMPUD      $0x01, Z15, Z0, K4
+	KMOVW        K4, (AX)
+	VPANDD       Z14, Z1, Z1
+	VPCMPUD      $0x01, Z15, Z1, K5
+	KMOVW        K5, 2(AX)
+	VPANDD       Z14, Z2, Z2
+	VPCMPUD      $0x01, Z15, Z2, K6
+	KMOVW        K6, 4(AX)
+	VPANDD       Z14, Z3, Z3
+	VPCMPUD      $0x01, Z15, Z3, K7
+	KMOVW        K7, 6(AX)
+	ADDQ         $+8, AX
+	VPANDD       Z14, Z4, Z4
+	VPCMPUD      $0x01, Z15, Z4, K4
+	KMOVW        K4, (CX)
+	VPANDD       Z14, Z5, Z5
+	VPCMPUD      $0x01, Z15, Z5, K5
+	KMOVW        K5, 2(CX)
+	VPANDD       Z14, Z6, Z6
+	VPCMPUD      $0x01, Z15, Z6, K6
+	KMOVW        K6, 4(CX)
+	VPANDD       Z14, Z7, Z7
+	VPCMPUD      $0x01, Z15, Z7, K7
+	KMOVW        K7, 6(CX)
+	ADDQ         $+8, CX
+	DECQ         DX
+	JNZ          turn
+	VZEROUPPER
+	RET

@@ -34,15 +34,18 @@ func amd64Draws(t amd64Tier) (*ir.File, error) {
 		p.Pragma("noescape")
 		p.Doc(d.lines(t.name)...)
 		p.SignatureExpr(d.signature())
-		for _, name := range d.outputs() {
-			p.to = append(p.to, p.argument(name))
-		}
-		p.words, p.trials = p.argument("words"), p.argument("trials")
-		switch d {
-		case philox:
-			p.philox()
-		default:
-			p.threefry()
+		if d == mersenneTwister {
+			p.twister()
+		} else {
+			for _, name := range d.outputs() {
+				p.to = append(p.to, p.argument(name))
+			}
+			p.words, p.trials = p.argument("words"), p.argument("trials")
+			if d == philox {
+				p.philox()
+			} else {
+				p.threefry()
+			}
 		}
 		p.VZEROUPPER()
 		p.RET()
@@ -81,6 +84,8 @@ func (p *drawing) xor(a, b, to operand.Op) {
 // comparison.
 const (
 	xor3     = 0x96
+	choose   = 0xd8 // second where first is set, destination elsewhere
+	xorAnd   = 0x78 // destination ^ second & first
 	lessThan = operand.U8(1)
 )
 

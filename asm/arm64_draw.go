@@ -36,23 +36,22 @@ func arm64Draws() (*ir.File, error) {
 		p.SetSignature(signature)
 		p.Attributes = attr.NOSPLIT
 		p.AddPragma("noescape")
-		for i, name := range append(d.outputs(), "words", "trials") {
+		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials}
+		if d == mersenneTwister {
+			registers = map[string]int{"words": xBits, "state": xState}
+		}
+		for _, name := range d.arguments() {
 			basic, err := signature.Params().Lookup(name).Resolve()
 			if err != nil {
 				return nil, err
 			}
-			to := xBits + i
-			switch name {
-			case "words":
-				to = xWords
-			case "trials":
-				to = xTrials
-			}
-			p.ins("MOVD", basic.Addr, x(to))
+			p.ins("MOVD", basic.Addr, x(registers[name]))
 		}
 		switch d {
 		case philox:
 			p.philox()
+		case mersenneTwister:
+			p.twister()
 		default:
 			p.threefry()
 		}
@@ -70,6 +69,10 @@ const (
 	xTrials             // what the draw is
 	xKey                // three
 	xScratch = xKey + 3 // two
+
+	xState = xTrials // of mt19937
+	xNext  = xKey    // the word behind that of a vector
+	xFar   = xKey + 1
 )
 
 // Vector registers that all draws have.

@@ -11,7 +11,7 @@ import (
 // as it is told, or from mt19937 its next 624 numbers.
 type draw struct {
 	name string // without a tier
-	to   string // the arguments that it writes
+	to   string // the arguments that bits are written to, none for mt19937
 	doc  string // what it does, behind its name
 }
 
@@ -20,7 +20,9 @@ var (
 	threefry      = draw{"threefry", "bits", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block."}
 	threefryPairs = draw{"threefryPairs", "first, second", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second."}
 
-	draws = []draw{philox, threefry, threefryPairs}
+	mersenneTwister = draw{"mersenneTwister", "", "advances the state of mt19937 by 624 words and writes them, tempered, to words."}
+
+	draws = []draw{philox, threefry, threefryPairs, mersenneTwister}
 )
 
 // Of a draw's description, what begins where, in bytes: see trials in package
@@ -34,9 +36,22 @@ const (
 )
 
 // signature is that of the kernel on every tier.
-func (d draw) signature() string { return "func(" + d.to + " *uint64, words int, trials *[12]uint32)" }
+func (d draw) signature() string {
+	if d == mersenneTwister {
+		return "func(words, state *[624]uint32)"
+	}
+	return "func(" + d.to + " *uint64, words int, trials *[12]uint32)"
+}
 
-// outputs are the names of those arguments.
+// arguments are the names of all.
+func (d draw) arguments() []string {
+	if d == mersenneTwister {
+		return []string{"words", "state"}
+	}
+	return append(d.outputs(), "words", "trials")
+}
+
+// outputs are the names of the arguments that bits are written to.
 func (d draw) outputs() []string { return strings.Split(d.to, ", ") }
 
 // lines is the doc comment of the kernel on a tier.
@@ -59,6 +74,34 @@ const (
 
 var threefryRotations = [8]int{13, 15, 26, 6, 17, 29, 16, 24}
 
+// mt19937: the words of its state, how far behind a word another lies that goes into
+// it, what is added where the next one is odd, the bit that does not come from the
+// next one, and which bits temper a word, shifted by 7 and by 15.
+const (
+	twisterWords = 624
+	twisterFar   = 397
+	twisterOdd   = 0x9908b0df
+	twisterUpper = 1 << 31
+
+	twisterTemper7, twisterTemper15 = 0x9d2c5680, 0xefc60000
+)
+
+// twist is a piece of the state: n words from one on, which become new with those
+// from next and from far on.
+type twist struct{ from, n, next, far int }
+
+// twists are the pieces. What is far ahead of the first is old, of the others it is
+// new already, and so is what is next to the last word: the first one. Within a piece
+// nothing is read as new that was written by less than a vector before.
+func twists() []twist {
+	const first = twisterWords - twisterFar
+	return []twist{
+		{0, first, 1, twisterFar},
+		{first, twisterWords - 1 - first, first + 1, 0},
+		{twisterWords - 1, 1, 0, twisterFar - 1},
+	}
+}
+
 // drawDispatchFile returns the choice between the tiers of one architecture, for
 // the reasons that dispatchFile has. Tiers that draw with the kernels of another are
 // named with it.
@@ -66,11 +109,15 @@ func drawDispatchFile(tiers [][2]string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
 	for _, d := range draws {
-		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s *uint64, words int, t *trials) {\n\tswitch {\n", exported(d.name), d.name, d.to)
-		for _, t := range tiers {
-			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s, words, (*[12]uint32)(unsafe.Pointer(t)))\n", t[0], d.name, t[1], d.to)
+		parameters, assembly, plain := d.to+" *uint64, words int, t *trials", d.to+", words, (*[12]uint32)(unsafe.Pointer(t))", d.to+", words, t"
+		if d == mersenneTwister {
+			parameters, assembly, plain = "words, state *[624]uint32", "words, state", "words, state"
 		}
-		fmt.Fprintf(&b, "\tdefault:\n\t\t%sGeneric(%s, words, t)\n\t}\n}\n\n", d.name, d.to)
+		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s) {\n\tswitch {\n", exported(d.name), d.name, parameters)
+		for _, t := range tiers {
+			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
+		}
+		fmt.Fprintf(&b, "\tdefault:\n\t\t%sGeneric(%s)\n\t}\n}\n\n", d.name, plain)
 	}
 	return format.Source(b.Bytes())
 }

@@ -41,3 +41,15 @@ func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
 		threefryPairsGeneric(first, second, words, t)
 	}
 }
+
+// dispatchMersenneTwister runs mersenneTwister on the best tier in use.
+func dispatchMersenneTwister(words, state *[624]uint32) {
+	switch {
+	case useNEONFP16:
+		mersenneTwisterNEON(words, state)
+	case useNEON:
+		mersenneTwisterNEON(words, state)
+	default:
+		mersenneTwisterGeneric(words, state)
+	}
+}

@@ -18,3 +18,8 @@ func threefryAVX2(bits *uint64, words int, trials *[12]uint32)
 //
 //go:noescape
 func threefryPairsAVX2(first *uint64, second *uint64, words int, trials *[12]uint32)
+
+// mersenneTwisterAVX2 advances the state of mt19937 by 624 words and writes them, tempered, to words.
+//
+//go:noescape
+func mersenneTwisterAVX2(words *[624]uint32, state *[624]uint32)

@@ -18,3 +18,8 @@ func threefryNEON(bits *uint64, words int, trials *[12]uint32)
 //
 //go:noescape
 func threefryPairsNEON(first *uint64, second *uint64, words int, trials *[12]uint32)
+
+// mersenneTwisterNEON advances the state of mt19937 by 624 words and writes them, tempered, to words.
+//
+//go:noescape
+func mersenneTwisterNEON(words *[624]uint32, state *[624]uint32)

@@ -20,7 +20,9 @@ const (
 	regHighest = 15 // that is below
 )
 
-// threefry draws 32 trials a turn with AVX2 and 64 with AVX-512.
+// threefry draws 32 trials a turn with AVX2 and 64 with AVX-512. Each round goes
+// through the sets one by one: with the sums of all sets first it took 1.13 ns a trial
+// with AVX2, too, but 0.77 instead of 0.75 with AVX-512 (Zen 4, as all numbers here).
 func (p *drawing) threefry() {
 	keys, steps := p.threefryKeys(), p.AllocLocal(2*2*4)
 	blocks, near, far := p.threefryBlocks()
@@ -169,7 +171,10 @@ func (p *drawing) signed() {
 	p.VPBROADCASTD(reg.X0, y(regHighest))
 }
 
-// rotated rotates x1 to the left, and to the exclusive or with x0.
+// rotated rotates x1 to the left and sets it to the exclusive or with x0. Where AVX2
+// has no rotation, x0 goes to the half that is ready first, and whole bytes are
+// shuffled: the other way round a trial took 1.15 ns, and without shuffles 1.16, not
+// 1.13.
 func (p *drawing) rotated(x0, x1, spare reg.Register, by int) {
 	switch {
 	case p.tier.masks:

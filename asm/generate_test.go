@@ -156,6 +156,34 @@ func TestOnlyNEONFP16ComputesInFloat16(t *testing.T) {
 	}
 }
 
+// TestEveryARM64Draws looks for what not every arm64 has where both tiers draw, and
+// for every kernel.
+func TestEveryARM64Draws(t *testing.T) {
+	files, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "draw_neon_arm64.s"
+	for word, text := range arm64Words(t, files[name]) {
+		if word&0x9f60c400 == 0x0e400400 { // as in TestOnlyNEONFP16ComputesInFloat16
+			t.Errorf("%s: %#08x, %s needs FEAT_FP16", name, word, text)
+		}
+	}
+	var want, got []string
+	for _, d := range draws {
+		want = append(want, d.name+arm64Tier)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^TEXT ·(\w+)`).FindAllSubmatch(files[name], -1) {
+		got = append(got, string(m[1]))
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s has functions %v, want %v", name, got, want)
+	}
+	if reserved := regexp.MustCompile(`\bR(1[678]|2[789]|30)\b`).Find(files[name]); reserved != nil {
+		t.Errorf("%s uses %s", name, reserved)
+	}
+}
+
 // TestKernelsStayWithinTheirTier looks for what the feature tests of a tier do
 // not promise, and for what every kernel must do before it returns.
 func TestKernelsStayWithinTheirTier(t *testing.T) {

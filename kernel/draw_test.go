@@ -298,12 +298,12 @@ func TestDrawsAreThoseOfTheOracle(t *testing.T) {
 			for length := 0; length < 20; length++ {
 				checkDraw(t, generator, length, draw(length, 0, r.Uint32()))
 			}
-			for _, length := range []int{31, 33, 64, 127, callWords - 1, callWords, callWords + 1, 3*callWords + 2} {
-				if length > callWords+1 && (testing.Short() || RaceEnabled) {
+			for _, length := range []int{31, 33, threefryCall - 1, threefryCall, threefryCall + 1, 127, philoxCall - 1, philoxCall, philoxCall + 1, 3*philoxCall + 2} {
+				if length > philoxCall+1 && (testing.Short() || RaceEnabled) {
 					continue
 				}
 				for stride := range strides {
-					if stride == 3 || length < callWords {
+					if stride == 3 || length < philoxCall {
 						checkDraw(t, generator, length, draw(stride, uint32(length%3*4), r.Uint32()))
 					}
 				}
@@ -420,7 +420,7 @@ func FuzzDraw(f *testing.F) {
 		d := Draw{[4]uint32{c0, c1, c2, c3}, [4]uint32{s0, s1, s2, s3}, [2]uint32{k0, k1}, shift % 33, below}
 		everyTier(t, func(t *testing.T) {
 			for generator := range generators {
-				checkDraw(t, generator, int(length)%(callWords+8), d)
+				checkDraw(t, generator, int(length)%(philoxCall+8), d)
 			}
 		})
 	})

@@ -85,32 +85,28 @@ type bitWriter struct {
 }
 
 // add appends a trial, 1 for a kept channel.
-func (b *bitWriter) add(kept uint64) {
-	b.word |= kept << (b.n % 64)
-	if b.n++; b.n%64 == 0 {
-		b.m.bits[b.n/64-1], b.word = b.word, 0
-	}
-}
+func (b *bitWriter) add(kept uint64) { b.append(kept<<63, 1) }
 
 // addPairs appends a trial for every two words.
 func (b *bitWriter) addPairs(words []uint32, threshold uint64) {
 	for len(words) > 0 {
 		n := min(len(words)/2, 64-b.n%64)
-		some, word, at := words[:2*n], b.word, b.n%64
-		for i := 0; i+1 < len(some); i += 2 {
-			word |= below53(some[i], some[i+1], threshold) << (at & 63)
-			at++
+		// From the top downwards, so that every shift is by one.
+		var kept uint64
+		for some := words[:2*n]; len(some) >= 2; some = some[2:] {
+			number := uint64(some[0]&(1<<21-1))<<32 | uint64(some[1])
+			kept = kept>>1 | (number-threshold)&(1<<63)
 		}
-		b.full(word, n)
+		b.append(kept, n)
 		words = words[2*n:]
 	}
 }
 
-// full takes what word has become by n more trials.
-func (b *bitWriter) full(word uint64, n int) {
-	b.word = word
+// append appends the upper n bits of kept.
+func (b *bitWriter) append(kept uint64, n int) {
+	b.word |= kept >> (64 - n) << (b.n % 64)
 	if b.n += n; b.n%64 == 0 {
-		b.m.bits[b.n/64-1], b.word = word, 0
+		b.m.bits[b.n/64-1], b.word = b.word, 0
 	}
 }
 
@@ -119,12 +115,11 @@ func (b *bitWriter) full(word uint64, n int) {
 func (b *bitWriter) addWords(words []uint32, threshold uint32) {
 	for len(words) > 0 {
 		n := min(len(words), 64-b.n%64)
-		word, at := b.word, b.n%64
+		var kept uint64
 		for _, w := range words[:n] {
-			word |= uint64((w&0xffffff-threshold)>>31) << (at & 63)
-			at++
+			kept = kept>>1 | (uint64(w&(1<<24-1))-uint64(threshold))&(1<<63)
 		}
-		b.full(word, n)
+		b.append(kept, n)
 		words = words[n:]
 	}
 }

@@ -2,7 +2,6 @@ package mask
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -51,7 +50,14 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, at Place) error {
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
 	draw := kernel.Draw{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
 	if t == Float64 {
-		m.drawWide(draw, at.first(m))
+		// 52 bits, the upper 20 from the first word.
+		threshold := ceil(m.rate, 52)
+		if threshold == 1<<52 {
+			m.set(false)
+			return nil
+		}
+		draw.Shift = 12
+		m.drawWords(words{draw: draw, double: true, below: threshold>>32<<44 | threshold<<32>>32, inverted: true}, at.first(m))
 		return nil
 	}
 	fraction, rate := 23, float64(float32(m.rate))
@@ -64,23 +70,6 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, at Place) error {
 	draw.Shift = uint32(32 - fraction)
 	m.drawWords(words{draw: draw, below: ceil(rate, fraction) << draw.Shift, inverted: true}, at.first(m))
 	return nil
-}
-
-// drawWide decides the trials by 52 bits each: two words of a block, the upper 20 bits
-// from the first.
-func (m *Mask) drawWide(draw kernel.Draw, first uint64) {
-	threshold := uint64(math.Ceil(math.Ldexp(m.rate, 52)))
-	key, high := uint64(draw.Key[1])<<32|uint64(draw.Key[0]), uint64(draw.Counter[3])<<32|uint64(draw.Counter[2])
-	b := bitWriter{m: m}
-	for i, trials := first, m.samples*m.channels; trials > 0; i, trials = i+1, trials-1 {
-		w0, w1, w2, w3 := philox4x32(key, i/2, high)
-		if i%2 == 1 {
-			w0, w1 = w2, w3
-		}
-		u := uint64(w0&0xfffff)<<32 | uint64(w1)
-		b.add(1 - (u-threshold)>>63)
-	}
-	b.flush()
 }
 
 // After returns the next step.

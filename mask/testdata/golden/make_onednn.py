@@ -2,8 +2,8 @@
 
     python make_onednn.py
 
-writes onednn-VERSION.json. It compiles make_onednn.c against the oneDNN of this
-virtual environment. oneDNN drops elements, so every channel here has one
+writes onednn-VERSION.json. It compiles make_onednn.c against the oneDNN of
+this virtual environment. oneDNN drops elements, so every channel here has one
 element; it has no backward pass, so "dy" and "dx" are empty. The library gets
 the low 32 bits of the seed and the float32 next to the rate.
 """

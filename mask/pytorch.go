@@ -3,8 +3,8 @@ package mask
 import "fmt"
 
 // PyTorch is what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
-// after torch.manual_seed(Seed), in builds without MKL and on processors that are not
-// Intel's: mt19937, two words a trial. Its low 32 bits are all that counts of a seed.
+// after torch.manual_seed(Seed), from version 2.7 on, and before where [PyTorchMKL] does
+// not hold: mt19937, two words a trial. Its low 32 bits are all that counts of a seed.
 // Trial i of a call is kept if and only if r·2⁻⁵³ < 1−rate, where r is the lower 53
 // bits of a first word, the upper half, and a second one.
 //
@@ -132,11 +132,11 @@ func (b *bitWriter) flush() {
 }
 
 // PyTorchMKL is what they draw where MKL does it: in builds with MKL, the usual ones
-// for x86, on processors of Intel's. A call takes one word of mt19937 as the seed of
+// for x86-64, of versions 2.0 to 2.6, and of version 1 on processors of Intel's. A call takes one word of mt19937 as the seed of
 // MCG31m1, x₀ = word mod (2³¹−1), or 1 where that is 0; trial i is decided by
 // xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if xᵢ·2⁻³¹ < 1−rate, both rounded
-// to float32. (On processors of others MKL rounds a tie otherwise, which one trial in
-// 2³¹ shows; but there PyTorch does not ask it.)
+// to float32. (On processors of others MKL takes a tie for the larger number, which one
+// xᵢ of 2³¹ can show.)
 //
 // Rates 0 and 1 and empty tensors take no word. See [PyTorch] for the rest.
 type PyTorchMKL struct {

@@ -2,6 +2,7 @@ package mask
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -15,11 +16,14 @@ import (
 type TensorFlow struct {
 	Seed [2]int64
 	Type Type
+	// XLA draws what comes of a function that XLA compiles (jit_compile=True): 23 other
+	// bits for float32, and as many for bfloat16, and 52 other bits for float64.
+	XLA bool
 }
 
 // String names the stream, its seed and its type, see [ParseStream].
 func (t TensorFlow) String() string {
-	return withType(fmt.Sprintf("tensorflow:%d,%d", t.Seed[0], t.Seed[1]), t.Type)
+	return withType(fmt.Sprintf("tensorflow:%d,%d", t.Seed[0], t.Seed[1]), t.Type) + flags(t.XLA, "/xla")
 }
 
 // withType adds a type to the text of a stream.
@@ -35,11 +39,11 @@ func (t TensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // Draw decides every channel of m anew.
 func (t TensorFlow) Draw(m *Mask, at Place) error {
-	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, at)
+	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, t.XLA, at)
 }
 
 // drawTensorFlow decides every channel of m by TensorFlow's stateless numbers.
-func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, at Place) error {
+func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) error {
 	if t >= types {
 		return fmt.Errorf("mask: %v, want a type of package mask", t)
 	}
@@ -49,27 +53,43 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, at Place) error {
 	// The seed is scrambled: half of what comes of it is the key, half the counter.
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
 	draw := kernel.Draw{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
-	if t == Float64 {
-		// 52 bits, the upper 20 from the first word.
+	w := words{draw: draw, inverted: true}
+	rate := twice(m.rate)
+	switch t {
+	case Float64:
 		threshold := ceil(m.rate, 52)
 		if threshold == 1<<52 {
 			m.set(false)
 			return nil
 		}
-		draw.Shift = 12
-		m.drawWords(words{draw: draw, double: true, below: threshold>>32<<44 | threshold<<32>>32, inverted: true}, at.first(m))
-		return nil
-	}
-	fraction, rate := 23, float64(float32(m.rate))
-	switch t {
+		w.double = true
+		if w.lowFirst = xla; xla {
+			w.below = threshold << 12 // the upper 52 bits
+		} else {
+			w.draw.Shift = 12
+			w.below = threshold>>32<<44 | threshold<<32>>32 // the upper 20 from the first word
+		}
+	case Float32:
+		w.bits(float64(math.Float32frombits(rate.f32)), 23, xla)
 	case Float16:
-		fraction, rate = 10, float64(value(half(m.rate, 10, 5), 10, 5))
+		w.bits(float64(value(rate.f16, 10, 5)), 10, false)
 	case BFloat16:
-		fraction, rate = 7, float64(value(half(m.rate, 7, 8), 7, 8))
+		fraction := 7
+		if xla {
+			fraction = 23
+		}
+		w.bits(float64(value(rate.bf16, 7, 8)), fraction, xla)
 	}
-	draw.Shift = uint32(32 - fraction)
-	m.drawWords(words{draw: draw, below: ceil(rate, fraction) << draw.Shift, inverted: true}, at.first(m))
+	m.drawWords(w, at.first(m))
 	return nil
+}
+
+// bits compares so many bits of a word, the highest or the lowest, with a number.
+func (w *words) bits(x float64, n int, highest bool) {
+	w.below = ceil(x, n) << (32 - n)
+	if !highest {
+		w.draw.Shift = uint32(32 - n)
+	}
 }
 
 // After returns the next step.
@@ -100,7 +120,7 @@ func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
 	if seed < 0 {
 		seed += modulus // Python's remainder has the sign of the divisor
 	}
-	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.Type, at)
+	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.Type, false, at)
 }
 
 // After returns the next step.

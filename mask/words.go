@@ -16,9 +16,9 @@ type words struct {
 	inverted bool        // a channel is kept if the word is not below
 	below    uint64      // up to 2³², where all are below
 
-	// A trial takes two words, the high one first, and below is what these 64 bits, those
-	// that Shift shifts out left out, are compared with: up to 2⁶⁴−1.
-	double bool
+	// A trial takes two words, the high one first or last, and below is what these 64
+	// bits, those that Shift shifts out left out, are compared with: up to 2⁶⁴−1.
+	double, lowFirst bool
 }
 
 // drawWords decides trial t of m by word first+t of a generator, or by two words. Its
@@ -74,9 +74,13 @@ func (w *words) run(bits []uint64, index uint64) {
 		} else {
 			w.single(less[:2*len(some)], nil, 2*index, high)
 			w.single(notMore[:2*len(some)], nil, 2*index, high+1)
+			skip := 0
+			if w.lowFirst {
+				skip = 1
+			}
 			for i := range some {
-				less[i] = everySecond(less[2*i]) | everySecond(less[2*i+1])<<32
-				notMore[i] = everySecond(notMore[2*i]) | everySecond(notMore[2*i+1])<<32
+				less[i] = everySecond(less[2*i]>>skip) | everySecond(less[2*i+1]>>skip)<<32
+				notMore[i] = everySecond(notMore[2*i]>>skip) | everySecond(notMore[2*i+1]>>skip)<<32
 			}
 		}
 		for i := range some {
@@ -106,7 +110,12 @@ func (w *words) exact(i uint64) bool {
 	}
 	key, step := uint64(w.draw.Key[1])<<32|uint64(w.draw.Key[0]), uint64(w.draw.Counter[3])<<32|uint64(w.draw.Counter[2])
 	wide := wideNumbers{seed: key, step: step}
-	return bits.RotateLeft64(wide.at(i), 32)&(math.MaxUint64>>w.draw.Shift) < w.below>>w.draw.Shift|w.below&math.MaxUint32
+	number := wide.at(i)
+	if !w.lowFirst {
+		number = bits.RotateLeft64(number, 32)
+	}
+	high, low := uint32(number>>32)<<w.draw.Shift, uint32(number)
+	return uint64(high)<<32|uint64(low) < w.below
 }
 
 // everySecond returns bits 0, 2, 4 and so on of a word side by side.

@@ -43,6 +43,7 @@ func (r *Report) measureFull(sizes []size, all []featureMap, begin progress) err
 		{s.halves, large},
 		{s.adds, small}, {s.adds, large},
 		{s.factorOne, small}, {s.factorOne, large},
+		{s.draws, large},
 		{s.overhead, small},
 	} {
 		if err := c.measure(c.size); err != nil {
@@ -291,6 +292,52 @@ func (s *suite) factorOne(z size) error {
 	s.judge(fmt.Sprintf("NCHW in place, %s, factor 1, dropped 0.5", z.name), "× time of clear", atMost(1.05),
 		single("clear of the dropped", fill.throughput().Median), throughput("kernel", r.kernel), single("clear of all", c.probes[1].throughput().Median))
 	return nil
+}
+
+// draws measures the draw of a mask beside its application to planes of 7×7, where
+// there is least to do for each trial.
+func (s *suite) draws(z size) error {
+	sh := shape{z.n / 2, 512, 7, 7}
+	t := tensorOf(float32s, s.data, sh.len())
+	m := masks(sh, barely, halfOf(sh))[1]
+	r := t.row(work{order: layout.NCHW}, sh, m, s.tiers)
+	c := contest{name: "draws", bytes: t.bytes(sh), tiers: s.tiers, rows: []*row{r}}
+	streams := []string{"philox", "jax"}
+	drawn, by := new(mask.Mask), map[string]map[string]*contender{}
+	must(drawn.Reset(sh.samples(), sh.channels(), 0.5, mask.Select))
+	for _, name := range streams {
+		stream, err := mask.ParseStream(name)
+		must(err)
+		by[name] = map[string]*contender{}
+		for _, tier := range s.tiers {
+			var at mask.Place
+			one := t.named("Draw/stream="+name+"/tier="+tier, sh, tier, func() {
+				must(stream.Draw(drawn, at))
+				at = stream.After(at, sh.samples(), sh.channels(), 0.5)
+			})
+			by[name][tier] = one
+			c.others = append(c.others, one)
+		}
+	}
+	if _, err := s.hold(c, s.begin); err != nil {
+		return err
+	}
+	trials := sh.samples() * sh.channels()
+	for _, name := range streams {
+		draw, apply := nanoseconds("draw", by[name], trials), nanoseconds("apply", r.kernel, trials)
+		s.judge(fmt.Sprintf("draw of %d channels, %s", trials, name), "× time of Apply to 7×7", atMost(0.05), draw, apply)
+		s.Figures[len(s.Figures)-1].Unit = "ns a channel"
+	}
+	return nil
+}
+
+// nanoseconds returns the time of contenders for each of n things, by tier.
+func nanoseconds(of string, by map[string]*contender, n int) Quantity {
+	q := Quantity{of, map[string]float64{}}
+	for tier, c := range by {
+		q.By[tier] = 1e9 * quartilesOf(c.seconds).Median / float64(n)
+	}
+	return q
 }
 
 // overhead measures a call that has next to nothing to do.

@@ -54,7 +54,7 @@ func TestFullSuite(t *testing.T) {
 		}
 	}
 	// A row of the table in README.md can be several cases.
-	if want := 2 + 1 + 2 + 1 + 4 + 2 + 6 + 8 + 4 + 4 + 2 + 2; len(r.Figures) != want {
+	if want := 2 + 1 + 2 + 1 + 4 + 2 + 6 + 8 + 4 + 4 + 2 + 2 + 2; len(r.Figures) != want {
 		t.Errorf("%d figures, want %d", len(r.Figures), want)
 	}
 

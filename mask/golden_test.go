@@ -1,6 +1,9 @@
 package mask_test
 
 import (
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,5 +103,51 @@ func TestSequencesAreThoseOfTheFrameworks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The table of streams names each stream, in order, and the versions whose data stand
+// behind its row, no more and no fewer.
+func TestTableOfStreamsIsWhatWasCompared(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of the packages that a file names, the one that draws.
+	drawing := map[string]string{"PyTorch": "torch", "Keras": "keras", "TensorFlow": "tensorflow", "JAX": "jax", "Flax": "flax", "oneDNN": "onednn"}
+	want := map[string][]string{"philox": {"all"}}
+	for _, f := range goldenFiles(t) {
+		framework, _, _ := strings.Cut(f.Framework, " ")
+		p := drawing[framework]
+		version, _, _ := strings.Cut(f.Versions[p], "+")
+		if version == "" {
+			t.Fatalf("%s: no version of %q among %v", f.Name, p, f.Versions)
+		}
+		for _, c := range append(f.Cases, f.Long...) {
+			name := strings.TrimSuffix(c.Stream, "-original")
+			if v := p + " " + version; !slices.Contains(want[name], v) {
+				want[name] = append(want[name], v)
+			}
+		}
+	}
+	var names []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|[^|]*\\|([^|]*)\\|").FindAllStringSubmatch(string(text), -1) {
+		names = append(names, row[1])
+		var versions []string
+		for i, v := range strings.Split(strings.TrimSpace(row[2]), ", ") {
+			if i > 0 && !strings.Contains(v, " ") {
+				p, _, _ := strings.Cut(versions[0], " ")
+				v = p + " " + v // torch 1.13.1, 2.15.0
+			}
+			versions = append(versions, v)
+		}
+		slices.Sort(versions)
+		slices.Sort(want[row[1]])
+		if !slices.Equal(versions, want[row[1]]) {
+			t.Errorf("%s: the table has %q, the data are of %q", row[1], versions, want[row[1]])
+		}
+	}
+	if !slices.Equal(names, mask.StreamNames()) {
+		t.Errorf("the table has %q, want %q", names, mask.StreamNames())
 	}
 }

@@ -99,8 +99,13 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 		l.last, l.rate = evaluated, rate
 		return nil
 	}
+	l.drop.gen.begin()
+	defer l.drop.gen.end()
 	at, next := l.drop.take(&g)
-	err := l.drop.drawAt(l.spare, &g, at)
+	err := l.drop.ready(kernel.Scale, l.elements, of(dst), of(src), at, &g)
+	if err == nil {
+		err = l.drop.drawAt(l.spare, &g, at)
+	}
 	if err == nil {
 		err = l.apply(kernel.Scale, dst, src, l.spare, &g, false)
 	}

@@ -108,6 +108,8 @@ func (d *Dropout) Draw(g layout.Geometry) *mask.Mask {
 // DrawInto is Draw into the memory of m, whatever it held before: it does not
 // allocate once m has been large enough.
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) {
+	d.gen.begin()
+	defer d.gen.end()
 	if err := d.drawAt(m, &g, d.Advance(g)); err != nil {
 		panic(err)
 	}

@@ -69,7 +69,10 @@ func (g *Generator) at() mask.Place {
 // an error if that was another stream, or another seed of it.
 func (g *Generator) Restore(s State) error {
 	if have := g.stream.String(); s.Stream != have {
-		return fmt.Errorf("spatialdropout: a state of the stream %q, want one of %q", s.Stream, have)
+		// There is more than one way to write a seed.
+		if given, err := mask.ParseStream(s.Stream); err != nil || given.String() != have {
+			return fmt.Errorf("spatialdropout: a state of the stream %q, want one of %q", s.Stream, have)
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

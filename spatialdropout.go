@@ -129,7 +129,7 @@ func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
 	at = d.gen.place
 	at.Offset, at.Batch = d.offset, d.batch
 	part, samples := at, g.Samples()
-	if samples > 0 && g.Len() == 0 && !d.gen.once {
+	if g.Spatial() == 0 && !d.gen.once {
 		// Of feature maps without elements PyTorch draws none. A source does, and has
 		// given the numbers away.
 		part.Offset, part.Batch, samples = 0, 0, 0

@@ -48,13 +48,12 @@ func restored(t testing.TB, rate float64, name string, stream mask.Stream, s spa
 		return all
 	}
 	all["WithState alone"] = newDropout(t, rate, append(opts[:len(opts):len(opts)], spatialdropout.WithState(s))...)
-	other := newDropout(t, rate, opts...)
+	elsewhere := spatialdropout.WithState(spatialdropout.State{Stream: s.Stream, Step: 3, Cursor: 2})
 	if name == "philox:5" {
-		other = newDropout(t, rate, append(given, spatialdropout.WithStep(77))...)
+		elsewhere = spatialdropout.WithStep(77)
 		all["WithState and WithSeed"] = newDropout(t, rate, append(opts[:len(opts):len(opts)], spatialdropout.WithSeed(5), spatialdropout.WithState(s))...)
-	} else {
-		other = newDropout(t, rate, append(given, spatialdropout.WithState(spatialdropout.State{Stream: s.Stream, Step: 3, Cursor: 2}))...)
 	}
+	other := newDropout(t, rate, append(given, elsewhere)...)
 	other.Draw(dense(t, layout.NC, 3, 7).geom)
 	if err := other.Restore(s); err != nil {
 		t.Fatal(err)

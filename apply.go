@@ -148,7 +148,7 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 	if err != nil {
 		return err
 	}
-	if op <= kernel.AddMultiply && n*sizeOf(e) <= fewBytes && g.Len() <= fewElements && len(g.Axes()) <= 2 {
+	if op < kernel.Affine && n*sizeOf(e) <= fewBytes && g.Len() <= fewElements && len(g.Axes()) <= 2 {
 		return alone(op, e, dst, src, m, g)
 	}
 	entries := n

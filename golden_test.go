@@ -170,7 +170,7 @@ func TestOutputsAreThoseOfTheFrameworks(t *testing.T) {
 				compared[f.Name+" "+c.Dtype] += n
 			})
 		}
-		if compared[f.Name+" float32"] < 40 && len(f.Cases) > 0 {
+		if compared[f.Name+" float32"] < 40 && f.Framework != "oneDNN" {
 			t.Errorf("%s: compared %d outputs and gradients of float32, want 40 or more", f.Name, compared[f.Name+" float32"])
 		}
 	}

@@ -22,12 +22,12 @@ const lineBytes = 64
 //
 // Prefetching the first lines of the planes that come next lost 3 %.
 //
-// A division is no slower than memory. Past the cache, 103 MB of float32 and float64
-// are divided 1.5 to 1.9 times as fast as with ordinary stores and halves 1.0 to
-// 1.25 times; where half of the planes are dropped, four strands add 1.2 to 1.3
-// times to that, of halves 1.4 to 1.5 times, in place 1.1 to 1.5 times, and to sums
-// 1.0 to 1.3 times. With nothing dropped they cost halves 5 to 18 % (planes of
-// 56×56, rows of 256 channels, Zen 4).
+// A division is about as fast as memory. Past the cache, 103 MB of float32 and
+// float64 are divided 1.4 to 1.9 times as fast as with ordinary stores and halves
+// 1.04 to 1.3 times; where half of the planes are dropped, four strands multiply
+// that by 1.2 to 1.3, of halves by 1.4 to 1.5, in place by 1.1 to 1.5, and sums by
+// 1.0 to 1.3. Where none is, they cost halves 6 to 18 %, and floats gain up to 28 %
+// or lose up to 22 % (planes of 56×56, rows of 256 channels, Zen 4).
 const strands = 4
 
 // aheadBytes is how far ahead of its loads a strand of halves is prefetched: with

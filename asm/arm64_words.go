@@ -32,6 +32,12 @@ var (
 	addhn  = encoding{word: 0x0e604000, text: "addhn v%d.4h, v%d.4s, v%d.4s"}
 	addhn2 = encoding{word: 0x4e604000, text: "addhn2 v%d.8h, v%d.4s, v%d.4s"}
 
+	// Products of the low and of the high half of a vector, and a comparison of
+	// numbers without a sign.
+	umull  = encoding{word: 0x2ea0c000, text: "umull v%d.2d, v%d.2s, v%d.2s"}
+	umull2 = encoding{word: 0x6ea0c000, text: "umull2 v%d.2d, v%d.4s, v%d.4s"}
+	cmhi   = encoding{word: 0x6ea03400, text: "cmhi v%d.4s, v%d.4s, v%d.4s"}
+
 	// A load clears the rest of the register.
 	loadHalf  = encoding{word: 0x7c402400, text: "ldr h%d, [x%d], #2"}
 	peekHalf  = encoding{word: 0x7d400000, text: "ldr h%d, [x%d]"}

@@ -168,6 +168,34 @@ func TestOnlyNEONFP16ComputesInFloat16(t *testing.T) {
 	}
 }
 
+// TestEveryARM64Draws looks for what not every arm64 has where both tiers draw, and
+// for every kernel.
+func TestEveryARM64Draws(t *testing.T) {
+	files, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "draw_neon_arm64.s"
+	for word, text := range arm64Words(t, files[name]) {
+		if word&0x9f60c400 == 0x0e400400 { // as in TestOnlyNEONFP16ComputesInFloat16
+			t.Errorf("%s: %#08x, %s needs FEAT_FP16", name, word, text)
+		}
+	}
+	var want, got []string
+	for _, d := range draws {
+		want = append(want, d.name+arm64Tier)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^TEXT ·(\w+)`).FindAllSubmatch(files[name], -1) {
+		got = append(got, string(m[1]))
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s has functions %v, want %v", name, got, want)
+	}
+	if reserved := regexp.MustCompile(`\bR(1[678]|2[789]|30)\b`).Find(files[name]); reserved != nil {
+		t.Errorf("%s uses %s", name, reserved)
+	}
+}
+
 // TestKernelsStayWithinTheirTier looks for what the feature tests of a tier do
 // not promise, and for what every kernel must do before it returns.
 func TestKernelsStayWithinTheirTier(t *testing.T) {
@@ -176,13 +204,19 @@ func TestKernelsStayWithinTheirTier(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, allowed := range map[string]string{
-		"avx2_amd64.s":   "AVX AVX2 CMOV F16C MMX+ SSE SSE2",
-		"avx512_amd64.s": "AVX AVX2 CMOV F16C MMX+ SSE SSE2 AVX512F AVX512VL AVX512DQ AVX512BW",
+		"avx2_amd64.s":        "AVX AVX2 CMOV F16C MMX+ SSE SSE2",
+		"avx512_amd64.s":      "AVX AVX2 CMOV F16C MMX+ SSE SSE2 AVX512F AVX512VL AVX512DQ AVX512BW",
+		"draw_avx2_amd64.s":   "AVX AVX2 CMOV F16C MMX+ SSE SSE2",
+		"draw_avx512_amd64.s": "AVX AVX2 CMOV F16C MMX+ SSE SSE2 AVX512F AVX512VL AVX512DQ AVX512BW",
 	} {
 		functions := strings.Split(string(files[name]), "\nTEXT ·")
 		want := 0
+		plain, drawing := strings.CutPrefix(name, "draw_")
+		if drawing {
+			want = len(draws)
+		}
 		for _, k := range kernels() {
-			if tier := strings.ToUpper(name[:strings.Index(name, "_")]); k.symbol(tier) == k.name()+tier {
+			if tier := strings.ToUpper(plain[:strings.Index(plain, "_")]); !drawing && k.symbol(tier) == k.name()+tier {
 				want++
 			}
 		}
@@ -203,7 +237,7 @@ func TestKernelsStayWithinTheirTier(t *testing.T) {
 			if high := regexp.MustCompile(`\b[XYZ](1[6-9]|2\d|3[01])\b`).FindString(body); high != "" {
 				t.Errorf("%s uses %s, whose upper half VZEROUPPER does not clear", kernel, high)
 			}
-			if name == "avx2_amd64.s" && regexp.MustCompile(`\b(Z\d+|K\d)\b`).MatchString(body) {
+			if plain == "avx2_amd64.s" && regexp.MustCompile(`\b(Z\d+|K\d)\b`).MatchString(body) {
 				t.Errorf("%s uses registers of AVX-512", kernel)
 			}
 			if strings.Count(body, "VZEROUPPER\n\tRET") != strings.Count(body, "RET\n") {

@@ -68,7 +68,25 @@ func generate() (map[string][]byte, error) {
 	}
 	content, e = dispatchFile(tiers)
 	add("dispatch_arm64.go", content, e)
+	drawFiles(add)
 	return files, err
+}
+
+// drawFiles adds the kernels that draw, and the choice between them.
+func drawFiles(add func(string, []byte, error)) {
+	var tiers [][2]string
+	for _, t := range amd64Tiers {
+		tiers = append([][2]string{{t.name, t.name}}, tiers...)
+		f, e := amd64Draws(t)
+		printed(add, "draw_"+strings.ToLower(t.name)+"_amd64", f, e)
+	}
+	content, e := drawDispatchFile(tiers)
+	add("dispatch_draw_amd64.go", content, e)
+
+	f, e := arm64Draws()
+	printed(add, "draw_neon_arm64", f, e)
+	content, e = drawDispatchFile([][2]string{{arm64FP16Tier, arm64Tier}, {arm64Tier, arm64Tier}})
+	add("dispatch_draw_arm64.go", content, e)
 }
 
 // printed adds one assembly file and its declarations.

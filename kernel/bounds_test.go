@@ -117,6 +117,34 @@ func TestKernelsStayWithinTheirSlices(t *testing.T) {
 	})
 }
 
+// TestDrawsStayWithinTheirSlices does so with what draws write, and the twister
+// reads.
+func TestDrawsStayWithinTheirSlices(t *testing.T) {
+	const longest = 40
+	first, second := newFenced(t, 8*longest), newFenced(t, 8*longest)
+	words, state := newFenced(t, 4*624), newFenced(t, 4*624)
+	everyTier(t, func(t *testing.T) {
+		for _, end := range []bool{false, true} {
+			for length := 1; length <= longest; length++ {
+				to := [][]uint64{
+					unsafe.Slice((*uint64)(first.at(end, 8*length)), length),
+					unsafe.Slice((*uint64)(second.at(end, 8*length)), length),
+				}
+				for _, g := range generators {
+					if fault := faulted(func() { g.draw(to, &Draw{Below: 1}) }); fault != nil {
+						t.Fatalf("%s of %d words at the end of memory (%v) or at its beginning: %v", g.name, length, end, fault)
+					}
+				}
+			}
+			if fault := faulted(func() {
+				MersenneTwister((*[624]uint32)(words.at(end, 4*624)), (*[624]uint32)(state.at(end, 4*624)))
+			}); fault != nil {
+				t.Fatalf("mt19937 at the end of memory (%v) or at its beginning: %v", end, fault)
+			}
+		}
+	})
+}
+
 // faulted returns what f panics with, a fault of memory included.
 func faulted(f func()) (fault any) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -28,9 +28,10 @@ func (m *Mask) noisy(pitch int, set func(i int, factor float64)) {
 		return
 	}
 	sigma := math.Sqrt(m.rate / (1 - m.rate))
+	wide := wideNumbers{seed: m.noise.seed, step: m.noise.step}
 	for n := 0; n < m.samples; n++ {
 		for c := 0; c < m.channels; c++ {
-			r := philoxWide(m.noise.seed, m.noise.step, m.noise.first+uint64(n*m.channels+c))
+			r := wide.at(m.noise.first + uint64(n*m.channels+c))
 			set(n*pitch+c, 1+float64(sigma*normal(float64(r>>12)*0x1p-52+0x1p-53)))
 		}
 	}

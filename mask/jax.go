@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
@@ -291,17 +292,31 @@ func (m *Mask) putRange(words *[32]uint64, from, n uint64, bounds [2]uint64, shi
 
 // threefry2x32 returns Threefry2x32-20 (Salmon et al. 2011) of a key and a counter.
 func threefry2x32(key Key, x0, x1 uint32) (uint32, uint32) {
-	keys := [3]uint32{key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDA}
-	x0, x1 = x0+keys[0], x1+keys[1]
-	for group := range 5 {
-		rotations := [2][4]uint{{13, 15, 26, 6}, {17, 29, 16, 24}}[group%2]
-		for _, r := range rotations {
-			x0 += x1
-			x1 = x1<<r | x1>>(32-r)
-			x1 ^= x0
-		}
-		x0 += keys[(group+1)%3]
-		x1 += keys[(group+2)%3] + uint32(group) + 1
-	}
+	k0, k1 := key[0], key[1]
+	k2 := k0 ^ k1 ^ 0x1BD11BDA
+	x0, x1 = x0+k0, x1+k1
+	x0, x1 = fourRounds(x0, x1, 13, 15, 26, 6)
+	x0, x1 = x0+k1, x1+k2+1
+	x0, x1 = fourRounds(x0, x1, 17, 29, 16, 24)
+	x0, x1 = x0+k2, x1+k0+2
+	x0, x1 = fourRounds(x0, x1, 13, 15, 26, 6)
+	x0, x1 = x0+k0, x1+k1+3
+	x0, x1 = fourRounds(x0, x1, 17, 29, 16, 24)
+	x0, x1 = x0+k1, x1+k2+4
+	x0, x1 = fourRounds(x0, x1, 13, 15, 26, 6)
+	return x0 + k2, x1 + k0 + 5
+}
+
+// fourRounds is small enough for the compiler to put it in its place, where the
+// rotations are constants.
+func fourRounds(x0, x1 uint32, a, b, c, d int) (uint32, uint32) {
+	x0 += x1
+	x1 = bits.RotateLeft32(x1, a) ^ x0
+	x0 += x1
+	x1 = bits.RotateLeft32(x1, b) ^ x0
+	x0 += x1
+	x1 = bits.RotateLeft32(x1, c) ^ x0
+	x0 += x1
+	x1 = bits.RotateLeft32(x1, d) ^ x0
 	return x0, x1
 }

@@ -73,7 +73,7 @@ var kinds = []struct {
 		return KerasJAX{uint32(seed), o.x64}, err
 	}},
 	{"onednn", 1, "", func(s []*big.Int, _ options) (Stream, error) {
-		seed, err := within(s[0], math.MinInt32, math.MaxUint32)
+		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
 		return OneDNN{uint32(seed)}, err
 	}},
 }

@@ -52,7 +52,8 @@ func (p Philox) Arithmetic() Arithmetic { return Arithmetic{} }
 // 3.4.2, algorithm S). It is kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the
 // 64-bit number r of trial i as [Philox.DrawGaussian] has it.
 func (p Philox) DrawCount(m *Mask, count int, at Place) error {
-	return m.drawCount(count, at, func(i uint64) uint64 { return philoxWide(p.Seed, at.Step, i) })
+	wide := wideNumbers{seed: p.Seed, step: at.Step}
+	return m.drawCount(count, at, wide.at)
 }
 
 // checkCount returns an error unless so many channels can be kept.
@@ -187,14 +188,21 @@ func (m *Mask) set(kept bool) {
 	m.trim()
 }
 
-// philoxWide returns the i-th 64-bit number of a step: two words of a block, low half
+// wideNumbers are the 64-bit numbers of a step: two words of a block each, low half
 // first.
-func philoxWide(seed, step, i uint64) uint64 {
-	w0, w1, w2, w3 := philox4x32(seed, i/2, step)
-	if i%2 == 1 {
-		w0, w1 = w2, w3
+type wideNumbers struct {
+	seed, step uint64
+	index      uint64 // of the pair below, from 1 on
+	pair       [2]uint64
+}
+
+// at returns the i-th number.
+func (w *wideNumbers) at(i uint64) uint64 {
+	if w.index != i/2+1 {
+		w0, w1, w2, w3 := philox4x32(w.seed, i/2, w.step)
+		w.index, w.pair = i/2+1, [2]uint64{uint64(w1)<<32 | uint64(w0), uint64(w3)<<32 | uint64(w2)}
 	}
-	return uint64(w1)<<32 | uint64(w0)
+	return w.pair[i%2]
 }
 
 // philox4x32 returns Philox4x32-10 of a 64-bit key and a 128-bit counter, each

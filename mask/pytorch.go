@@ -139,7 +139,9 @@ func (b *bitWriter) flush() {
 // PyTorchMKL is what they draw where MKL does it: in builds with MKL, the usual ones
 // for x86, on processors of Intel's. A call takes one word of mt19937 as the seed of
 // MCG31m1, x₀ = word mod (2³¹−1), or 1 where that is 0; trial i is decided by
-// xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if xᵢ/(2³¹−1) < 1−rate.
+// xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if xᵢ·2⁻³¹ < 1−rate, both rounded
+// to float32. (On processors of others MKL rounds a tie otherwise, which one trial in
+// 2³¹ shows; but there PyTorch does not ask it.)
 //
 // Rates 0 and 1 and empty tensors take no word. See [PyTorch] for the rest.
 type PyTorchMKL struct {
@@ -206,17 +208,19 @@ func mcg31Power(n uint64) uint64 {
 	return p
 }
 
-// ceilMCG31 returns how many numbers x have x/(2³¹−1) < q.
+// ceilMCG31 returns how many numbers x have x·2⁻³¹ < q, as float32 numbers.
 func ceilMCG31(q float64) uint64 {
-	// q·(2³¹−1) is not exact as a float64: look at its neighbours.
-	t := uint64(q * mcg31)
-	for t > 0 && float64(t-1)/mcg31 >= q {
-		t--
+	// A product with a power of two is exact. Of the numbers below it, those within
+	// half a place, at most 64, are rounded to it.
+	bound := float32(q) * (1 << 31)
+	x := uint64(bound)
+	for x > 0 && float32(x-1) >= bound {
+		x--
 	}
-	for float64(t)/mcg31 < q {
-		t++
+	for float32(x) < bound {
+		x++
 	}
-	return t
+	return x
 }
 
 // drawMCG31 decides the trials by x and what follows it.

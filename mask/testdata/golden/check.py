@@ -66,9 +66,9 @@ class Float:
         return np.where(np.abs(values) < tiny, values * self.wide(0), values)
 
     def of(self, number):
-        """A Python float, rounded once to the data type."""
-        bits = golden.to_bits([number], self.dtype)
-        return self.from_bits(bits)[0]
+        """A Python float in the data type: a half gets it by way of float32."""
+        number = float(self.wide(number))
+        return self.from_bits(golden.to_bits([number], self.dtype))[0]
 
 
 def same_bits(got, want_hex, kind):
@@ -171,6 +171,36 @@ class PyTorch:
         return u < 1.0 - rate
 
 
+def mcg31(start, count):
+    """Multiplicative congruential numbers, the first of which is start."""
+    out = np.array([start], dtype=U64)
+    step = U64(1132489760)
+    while len(out) < count:
+        out = np.concatenate([out, out * step % U64(2**31 - 1)])
+        step = step * step % U64(2**31 - 1)
+    return out[:count]
+
+
+def mkl_keeps(x, q):
+    """MKL compares float32 numbers: x·2^-31, rounded to nearest even, with q.
+
+    So it does on Intel's processors. Elsewhere it divides x by 2^31-1 in float64
+    before it rounds to float32, so that a tie goes up: see try_mkl.py. One x in
+    2^31 can tell the two apart.
+    """
+    return x.astype(np.float32) < np.float32(q) * np.float32(2.0**31)
+
+
+class PyTorchMKL(PyTorch):
+    """MKL's path: one word of the Mersenne Twister starts a whole call."""
+
+    def trials(self, count, rate):
+        if count == 0:
+            return np.ones(0, dtype=bool)
+        start = int(self.generator.next(1)[0]) % (2**31 - 1)
+        return mkl_keeps(mcg31(start or 1, count), 1.0 - rate)
+
+
 def pytorch_factor(doc, kind, rate):
     """1/q, divided in float32 for the halves and rounded once."""
     q = kind.wide(1.0 - rate)
@@ -233,8 +263,12 @@ def words_of(number):
     return number & MASK32, (number >> 32) & MASK32
 
 
-def tensorflow_uniform(pair, count, dtype):
-    """What stateless_uniform of this seed and type holds, as float64."""
+def tensorflow_uniform(pair, count, dtype, xla=False):
+    """What stateless_uniform of this seed and type holds, as float64.
+
+    XLA takes the high bits where the plain kernels take the low ones, joins the
+    words of a float64 the other way round, and draws bfloat16 as float32.
+    """
     counter = np.array([words_of(pair[0]) + words_of(pair[1])], dtype=U32)
     mix = philox(counter, (0x3EC8F720, 0x02461E29))[0]
     per_trial = 2 if dtype == "float64" else 1
@@ -248,15 +282,20 @@ def tensorflow_uniform(pair, count, dtype):
     w = philox(counters, (int(mix[0]), int(mix[1]))).ravel()
     if dtype == "float64":
         pairs = w[:2 * count].astype(U64)
+        if xla:
+            m = (pairs[1::2] << U64(32) | pairs[0::2]) >> U64(12)
+            return m.astype(np.float64) * 2.0**-52
         m = (pairs[0::2] & U64(0xFFFFF)) << U64(32) | pairs[1::2]
         return m.astype(np.float64) * 2.0**-52
+    if xla and dtype != "float16":
+        return (w[:count] >> U32(9)).astype(np.float64) * 2.0**-23
     digits = {"float32": 23, "float16": 10, "bfloat16": 7}[dtype]
     m = w[:count] & U32((1 << digits) - 1)
     return m.astype(np.float64) * 2.0**-digits
 
 
-def tensorflow_trials(pair, count, rate, dtype):
-    u = tensorflow_uniform(pair, count, dtype)
+def tensorflow_trials(pair, count, rate, dtype, xla=False):
+    u = tensorflow_uniform(pair, count, dtype, xla)
     return u >= np.float64(Float(dtype).of(rate))
 
 
@@ -265,6 +304,7 @@ class TensorFlow:
 
     def __init__(self, doc, case):
         self.pair = case["seed"]
+        self.xla = case.get("jit", False)
         self.count = 0
 
     def draw(self, count, rate, dtype):
@@ -272,7 +312,7 @@ class TensorFlow:
         self.count += 1
         if rate == 0.0:
             return np.ones(count, dtype=bool)
-        return tensorflow_trials(pair, count, rate, dtype)
+        return tensorflow_trials(pair, count, rate, dtype, self.xla)
 
 
 def tensorflow_case(doc, case, kind, mask, x, dy):
@@ -373,10 +413,13 @@ def jax_case(doc, case, kind, mask, x, dy):
     Outside of jit, q is an argument to the forward pass but a constant to the
     backward pass, unless the tensor has one element only.
     """
+    jit = case.get("jit", False)
     q = kind.of(1.0 - case["rate"])
+    if jit and kind.dtype == "float16":
+        # A constant of a compiled program is rounded once, from float64.
+        q = np.float32(np.float16(1.0 - case["rate"]))
     kept = spread(mask, case)
     zero = kind.wide(0.0)
-    jit = case.get("jit", False)
     return (np.where(kept, divided(kind, x, q, jit), zero),
             divided(kind, np.where(kept, dy, zero), q, jit or len(dy) > 1))
 
@@ -501,8 +544,36 @@ def keras_torch_case(doc, case, kind, mask, x, dy):
             np.where(kept, kind.rounded(dy / q), zero))
 
 
+# --------------------------------------------------------------------- oneDNN
+
+
+class OneDNN:
+    """A block of Philox for every four trials, its counter four numbers on."""
+
+    def __init__(self, doc, case):
+        self.seed = case["seed"] & MASK32
+
+    def draw(self, count, rate, dtype):
+        start = np.arange(0, count, 4, dtype=np.int64).reshape(-1, 1)
+        counters = (start + np.arange(4)).astype(U32)
+        words = philox(counters, (self.seed, self.seed)).ravel()[:count]
+        bound = 4294967295.0 * float(np.float32(rate))
+        return words.astype(np.uint64) > U64(int(bound))
+
+
+def onednn_case(doc, case, kind, mask, x, dy):
+    """A product with 1/(1-rate), all in float32.
+
+    The matrix product that carries x turns -0 into +0, by adding it to 0.
+    """
+    kept = spread(mask, case)
+    scale = kind.wide(1.0) / (kind.wide(1.0) - kind.wide(case["rate"]))
+    return np.where(kept, (x + kind.wide(0.0)) * scale, kind.wide(0.0)), dy
+
+
 RULES = {
     "pytorch": (PyTorch, pytorch_case),
+    "pytorch-mkl": (PyTorchMKL, pytorch_case),
     "tensorflow": (TensorFlow, tensorflow_case),
     "jax": (Jax, jax_case),
     "jax-original": (Jax, jax_case),
@@ -511,6 +582,7 @@ RULES = {
     "keras-torch": (KerasTorch, keras_torch_case),
     "keras-tensorflow": (KerasTensorFlow, tensorflow_case),
     "keras-jax": (KerasJax, jax_layer_case),
+    "onednn": (OneDNN, onednn_case),
 }
 
 

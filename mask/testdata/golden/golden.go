@@ -158,6 +158,8 @@ func (f File) Unlike(c Case) (y, dx string) {
 	case c.Stream == "keras-torch" && (c.Dtype == "float16" || c.Dtype == "bfloat16") && c.Rate > 0 && c.Rate < 1 && c.Rate != 0.5:
 		y = "Keras divides halves by a float32"
 		dx = y
+	case c.Stream == "onednn":
+		y, dx = "oneDNN computes its factor from the rate as a float32", "no gradients were recorded"
 	case f.Old() && strings.Contains(c.API, "alpha") && c.Dtype == "bfloat16" && c.Rate > 0 && c.Rate < 1:
 		y = "before version 2 PyTorch rounded the scalars of alpha dropout to the half"
 	}
@@ -185,7 +187,7 @@ func (f File) Compiled(c Case) (y, dx bool) {
 // float16 are normal numbers in float32, in which it computes.
 func (f File) Flushes(c Case) bool {
 	switch {
-	case c.Dtype == "float16" || strings.Contains(c.Stream, "torch"):
+	case c.Dtype == "float16" || strings.Contains(c.Stream, "torch") || c.Stream == "onednn":
 		return false
 	case c.Stream == "jax" || c.Stream == "jax-original":
 		return true

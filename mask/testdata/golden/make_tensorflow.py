@@ -3,7 +3,8 @@
     python make_tensorflow.py
 
 writes tensorflow-VERSION.json. Call number s of a case has the seed
-[seed[0], seed[1] + s]: TensorFlow itself counts nothing.
+[seed[0], seed[1] + s]: TensorFlow itself counts nothing. Where "jit" is true,
+XLA has compiled the whole; it draws other masks.
 """
 
 import os
@@ -31,8 +32,10 @@ def dropout(x, rate, seed, step, layout):
         x, rate, pair, noise_shape=noise_shape(x.shape, layout))
 
 
-def mask_of(shape, dtype, rate, seed, step, layout):
-    y = dropout(tf.ones(shape, dtype), rate, seed, step, layout)
+def mask_of(shape, dtype, rate, seed, step, layout, jit=False):
+    def run():
+        return dropout(tf.ones(shape, dtype), rate, seed, step, layout)
+    y = tf.function(run, jit_compile=True)() if jit else run()
     y = tf.cast(y, tf.float32).numpy()
     return golden.first_of_each(y, layout) != 0
 
@@ -42,7 +45,7 @@ def case(seed, rate, dtype, layout, shape, steps=3, jit=False):
     db = golden.make_bits(shape, dtype, 8)
     calls = []
     for step in range(steps):
-        mask = mask_of(shape, dtype, rate, seed, step, layout)
+        mask = mask_of(shape, dtype, rate, seed, step, layout, jit)
 
         def both(x, dy):
             return TF.gradient(lambda x: dropout(x, rate, seed, step, layout),
@@ -59,15 +62,15 @@ def case(seed, rate, dtype, layout, shape, steps=3, jit=False):
             "dy": golden.hexed(db, dtype), "calls": calls}
 
 
-def long_case(seed, rate, trials, dtype, steps=2):
+def long_case(seed, rate, trials, dtype, steps=2, jit=False):
     calls = []
     for step in range(steps):
-        mask = mask_of((1, 1, trials), dtype, rate, seed, step, "NWC")
+        mask = mask_of((1, 1, trials), dtype, rate, seed, step, "NWC", jit)
         calls.append({"step": step, "bits": golden.mask_bits(mask)})
     return {"stream": "tensorflow",
             "api": "tf.nn.experimental.stateless_dropout",
             "seed": seed, "rate": rate, "dtype": dtype, "trials": trials,
-            "calls": calls}
+            "jit": jit, "calls": calls}
 
 
 def cases():
@@ -87,6 +90,8 @@ def cases():
                               ((2, 2, 3, 5), "NHWC"),
                               ((2, 2, 2, 2, 3), "NDHWC")):
             yield case([0, 5], 0.2, dtype, layout, shape, steps=2)
+        for rate in (0.3, golden.THIRD):
+            yield case([42, 0], rate, dtype, "NHWC", (3, 2, 2, 7), 1, jit=True)
 
 
 def main():
@@ -95,6 +100,8 @@ def main():
             long_case([123, 0], golden.THIRD, 7001, "float64"),
             long_case([1701, -4], 0.3, 7001, "float16"),
             long_case([-5, 2**40], 0.2, 7001, "bfloat16")]
+    long += [long_case([42, 1], golden.THIRD, 5001, dtype, 1, jit=True)
+             for dtype in golden.WIDTH]
     golden.write("tensorflow-%s.json" % tf.__version__, {
         "framework": "TensorFlow",
         "versions": dict(TF.version, python=golden.python_version(),

@@ -1,0 +1,58 @@
+package mask_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// BenchmarkDraw draws 65,536 channels from every stream. The reported metric is
+// nanoseconds a channel.
+func BenchmarkDraw(b *testing.B) {
+	streams := []mask.Stream{mask.JAX{Original: true}, mask.JAX{X64: true}, mask.TensorFlow{Type: mask.Float64}, mask.NewSource(rand.NewPCG(1, 2))}
+	for _, name := range mask.StreamNames() {
+		s, err := mask.ParseStream(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		streams = append(streams, s)
+	}
+	m, err := mask.New(128, 512, 0.5, mask.Select)
+	if err != nil {
+		b.Fatal(err)
+	}
+	perChannel := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(128*512), "ns/channel")
+	}
+	for _, s := range streams {
+		b.Run(s.String(), func(b *testing.B) {
+			at := mask.Place{}
+			for range b.N {
+				if err := s.Draw(m, at); err != nil {
+					b.Fatal(err)
+				}
+				at = s.After(at, 128, 512, 0.5)
+			}
+			perChannel(b)
+		})
+	}
+	for _, share := range []mask.Sharing{mask.PerChannel, mask.PerSample, mask.FixedCount} {
+		b.Run(share.String(), func(b *testing.B) {
+			for i := range b.N {
+				if err := mask.Draw(m, mask.Philox{}, share, mask.Place{Step: uint64(i)}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perChannel(b)
+		})
+	}
+	b.Run("Gaussian", func(b *testing.B) {
+		factors := make([]float32, 128*512)
+		for i := range b.N {
+			mask.Philox{}.DrawGaussian(m, mask.Place{Step: uint64(i)})
+			mask.Factors(factors, m, 512)
+		}
+		perChannel(b)
+	})
+}

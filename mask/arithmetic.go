@@ -43,7 +43,7 @@ const (
 	// XLA makes of a Quotient when it compiles it, and PyTorch's before version 2.
 	RoundedReciprocal
 	// Quotient is x / fl(q), a true division: that of JAX, of Flax, and of Keras on JAX
-	// and on PyTorch.
+	// and on PyTorch. To a half q is rounded by way of float32.
 	Quotient
 	// Unscaled is x: for dropout whose evaluation scales, and for none at all.
 	Unscaled
@@ -127,6 +127,14 @@ func once(f float64) numbers {
 	return numbers{math.Float64bits(f), math.Float32bits(float32(f)), half(f, 10, 5), half(f, 7, 8)}
 }
 
+// twice returns f rounded to each type, to a half by way of float32: how frameworks
+// give numbers of Python to halves.
+func twice(f float64) numbers {
+	n := once(float64(float32(f)))
+	n.f64 = math.Float64bits(f)
+	return n
+}
+
 // half returns the bits of f rounded to the nearest number with so many bits of
 // fraction and exponent, ties to even, where f is finite.
 func half(f float64, fraction, exponent int) uint16 {
@@ -180,13 +188,12 @@ func roundedReciprocal(q float64) numbers {
 
 // alphaNumbers returns what PyTorch's alpha dropout, with noise m of 1 or 0, multiplies
 // elements by, m·a, and what it adds to kept and to dropped ones, (m−1)·(αa) + αa·rate.
-// It rounds to the type after each operation. For halves a scalar is rounded to float32
-// before it is multiplied by, and to the half before it is added.
+// It rounds to the type after each operation. For halves a scalar is rounded to float32,
+// and to the half as well before it is added.
 func alphaNumbers(a, rate float64) (factor, kept, dropped numbers) {
 	s := float64(alpha * a)
 	b := float64(s * rate)
-	factor, kept = once(a), once(b)
-	factor.f16, factor.bf16 = half(float64(float32(a)), 10, 5), half(float64(float32(a)), 7, 8)
+	factor, kept = twice(a), twice(b)
 	dropped = numbers{math.Float64bits(b - s), math.Float32bits(float32(b) - float32(s)), minus(kept.f16, s, 10, 5), minus(kept.bf16, s, 7, 8)}
 	return factor, kept, dropped
 }

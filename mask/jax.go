@@ -220,7 +220,17 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 		return nil
 	}
 	if x64 {
-		m.drawDoubles(key, original, batch*uint64(m.channels), at.first(m))
+		// The upper 52 of 64 bits.
+		threshold := ceil(1-m.rate, 52)
+		if threshold == 1<<52 {
+			m.set(true)
+			return nil
+		}
+		w := words{draw: kernel.Draw{Key: key}, threefry: true, double: true, below: threshold << 12}
+		if original {
+			w.pairs = batch * uint64(m.channels)
+		}
+		m.drawWords(w, at.first(m))
 		return nil
 	}
 	below := ceil(float64(float32(1-m.rate)), 23) << 9
@@ -230,21 +240,6 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 	}
 	m.drawWords(words{draw: kernel.Draw{Key: key}, threefry: true, below: below}, at.first(m))
 	return nil
-}
-
-// drawDoubles decides the trials from first on of so many, by 52 bits each.
-func (m *Mask) drawDoubles(key Key, original bool, total, first uint64) {
-	threshold := ceil(1-m.rate, 52)
-	b := bitWriter{m: m}
-	for i, trials := first, m.samples*m.channels; trials > 0; i, trials = i+1, trials-1 {
-		x0, x1 := uint32(i>>32), uint32(i)
-		if original {
-			x0, x1 = uint32(i), uint32(i+total)
-		}
-		x0, x1 = threefry2x32(key, x0, x1)
-		b.add(((uint64(x0)<<32|uint64(x1))>>12 - threshold) >> 63)
-	}
-	b.flush()
 }
 
 // drawPairs decides the trials from first on of so many, two of which share a counter.

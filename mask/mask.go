@@ -121,7 +121,7 @@ func (m *Mask) setNumbers() {
 	case RoundedReciprocal:
 		m.kept = roundedReciprocal(q)
 	case Quotient:
-		m.kept = once(q)
+		m.kept = twice(q)
 	case Alpha, AlphaGradient:
 		m.kept, m.keptShift, m.droppedShift = alphaNumbers(m.factor, m.rate)
 	}

@@ -42,8 +42,8 @@ var kinds = []struct {
 		seed, err := within(s[0], math.MinInt32, math.MaxInt32)
 		return KerasTorch{int32(seed)}, err
 	}},
-	{"tensorflow", 2, "type", func(s []*big.Int, o options) (Stream, error) {
-		t := TensorFlow{Type: o.typ}
+	{"tensorflow", 2, "type xla", func(s []*big.Int, o options) (Stream, error) {
+		t := TensorFlow{Type: o.typ, XLA: o.xla}
 		for i, n := range s {
 			var err error
 			if t.Seed[i], err = within(n, math.MinInt64, math.MaxInt64); err != nil {
@@ -82,6 +82,7 @@ var kinds = []struct {
 type options struct {
 	typ                 Type
 	fold, original, x64 bool
+	xla                 bool
 	path                []string
 	call, layer         uint64
 }
@@ -104,6 +105,8 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 		o.original = true
 	case "x64":
 		o.x64 = true
+	case "xla":
+		o.xla = true
 	default:
 		switch name {
 		case "path":
@@ -129,7 +132,7 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // [Source] write it as their String. Without a seed it is 0.
 //
 // Options may follow, each after a slash: a type ("tensorflow:1,0/float16"), fold,
-// original and x64 for those that have such a field ("jax:42/fold"), and path, call and
+// original, x64 and xla for those that have such a field ("jax:42/fold"), and path, call and
 // layer ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/layer=1"). A key of
 // JAX's may be written as its two words.
 //

@@ -3,8 +3,8 @@ package mask
 import "fmt"
 
 // PyTorch is what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
-// after torch.manual_seed(Seed), in builds without MKL and on processors that are not
-// Intel's: mt19937, two words a trial. Its low 32 bits are all that counts of a seed.
+// after torch.manual_seed(Seed), from version 2.7 on, and before where [PyTorchMKL] does
+// not hold: mt19937, two words a trial. Its low 32 bits are all that counts of a seed.
 // Trial i of a call is kept if and only if r·2⁻⁵³ < 1−rate, where r is the lower 53
 // bits of a first word, the upper half, and a second one.
 //
@@ -85,32 +85,28 @@ type bitWriter struct {
 }
 
 // add appends a trial, 1 for a kept channel.
-func (b *bitWriter) add(kept uint64) {
-	b.word |= kept << (b.n % 64)
-	if b.n++; b.n%64 == 0 {
-		b.m.bits[b.n/64-1], b.word = b.word, 0
-	}
-}
+func (b *bitWriter) add(kept uint64) { b.append(kept<<63, 1) }
 
 // addPairs appends a trial for every two words.
 func (b *bitWriter) addPairs(words []uint32, threshold uint64) {
 	for len(words) > 0 {
 		n := min(len(words)/2, 64-b.n%64)
-		some, word, at := words[:2*n], b.word, b.n%64
-		for i := 0; i+1 < len(some); i += 2 {
-			word |= below53(some[i], some[i+1], threshold) << (at & 63)
-			at++
+		// From the top downwards, so that every shift is by one.
+		var kept uint64
+		for some := words[:2*n]; len(some) >= 2; some = some[2:] {
+			number := uint64(some[0]&(1<<21-1))<<32 | uint64(some[1])
+			kept = kept>>1 | (number-threshold)&(1<<63)
 		}
-		b.full(word, n)
+		b.append(kept, n)
 		words = words[2*n:]
 	}
 }
 
-// full takes what word has become by n more trials.
-func (b *bitWriter) full(word uint64, n int) {
-	b.word = word
+// append appends the upper n bits of kept.
+func (b *bitWriter) append(kept uint64, n int) {
+	b.word |= kept >> (64 - n) << (b.n % 64)
 	if b.n += n; b.n%64 == 0 {
-		b.m.bits[b.n/64-1], b.word = word, 0
+		b.m.bits[b.n/64-1], b.word = b.word, 0
 	}
 }
 
@@ -119,12 +115,11 @@ func (b *bitWriter) full(word uint64, n int) {
 func (b *bitWriter) addWords(words []uint32, threshold uint32) {
 	for len(words) > 0 {
 		n := min(len(words), 64-b.n%64)
-		word, at := b.word, b.n%64
+		var kept uint64
 		for _, w := range words[:n] {
-			word |= uint64((w&0xffffff-threshold)>>31) << (at & 63)
-			at++
+			kept = kept>>1 | (uint64(w&(1<<24-1))-uint64(threshold))&(1<<63)
 		}
-		b.full(word, n)
+		b.append(kept, n)
 		words = words[n:]
 	}
 }
@@ -137,11 +132,11 @@ func (b *bitWriter) flush() {
 }
 
 // PyTorchMKL is what they draw where MKL does it: in builds with MKL, the usual ones
-// for x86, on processors of Intel's. A call takes one word of mt19937 as the seed of
+// for x86-64, of versions 2.0 to 2.6, and of version 1 on processors of Intel's. A call takes one word of mt19937 as the seed of
 // MCG31m1, x₀ = word mod (2³¹−1), or 1 where that is 0; trial i is decided by
 // xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if xᵢ·2⁻³¹ < 1−rate, both rounded
-// to float32. (On processors of others MKL rounds a tie otherwise, which one trial in
-// 2³¹ shows; but there PyTorch does not ask it.)
+// to float32. (On processors of others MKL takes a tie for the larger number, which one
+// xᵢ of 2³¹ can show.)
 //
 // Rates 0 and 1 and empty tensors take no word. See [PyTorch] for the rest.
 type PyTorchMKL struct {

@@ -16,11 +16,14 @@ import (
 type TensorFlow struct {
 	Seed [2]int64
 	Type Type
+	// XLA draws what comes of a function that XLA compiles (jit_compile=True): 23 other
+	// bits for float32, and as many for bfloat16, and 52 other bits for float64.
+	XLA bool
 }
 
 // String names the stream, its seed and its type, see [ParseStream].
 func (t TensorFlow) String() string {
-	return withType(fmt.Sprintf("tensorflow:%d,%d", t.Seed[0], t.Seed[1]), t.Type)
+	return withType(fmt.Sprintf("tensorflow:%d,%d", t.Seed[0], t.Seed[1]), t.Type) + flags(t.XLA, "/xla")
 }
 
 // withType adds a type to the text of a stream.
@@ -36,11 +39,11 @@ func (t TensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // Draw decides every channel of m anew.
 func (t TensorFlow) Draw(m *Mask, at Place) error {
-	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, at)
+	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, t.XLA, at)
 }
 
 // drawTensorFlow decides every channel of m by TensorFlow's stateless numbers.
-func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, at Place) error {
+func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) error {
 	if t >= types {
 		return fmt.Errorf("mask: %v, want a type of package mask", t)
 	}
@@ -50,37 +53,43 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, at Place) error {
 	// The seed is scrambled: half of what comes of it is the key, half the counter.
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
 	draw := kernel.Draw{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
-	if t == Float64 {
-		m.drawWide(draw, at.first(m))
-		return nil
-	}
-	fraction, rate := 23, float64(float32(m.rate))
+	w := words{draw: draw, inverted: true}
+	rate := twice(m.rate)
 	switch t {
+	case Float64:
+		threshold := ceil(m.rate, 52)
+		if threshold == 1<<52 {
+			m.set(false)
+			return nil
+		}
+		w.double = true
+		if w.lowFirst = xla; xla {
+			w.below = threshold << 12 // the upper 52 bits
+		} else {
+			w.draw.Shift = 12
+			w.below = threshold>>32<<44 | threshold<<32>>32 // the upper 20 from the first word
+		}
+	case Float32:
+		w.bits(float64(math.Float32frombits(rate.f32)), 23, xla)
 	case Float16:
-		fraction, rate = 10, float64(value(half(m.rate, 10, 5), 10, 5))
+		w.bits(float64(value(rate.f16, 10, 5)), 10, false)
 	case BFloat16:
-		fraction, rate = 7, float64(value(half(m.rate, 7, 8), 7, 8))
+		fraction := 7
+		if xla {
+			fraction = 23
+		}
+		w.bits(float64(value(rate.bf16, 7, 8)), fraction, xla)
 	}
-	draw.Shift = uint32(32 - fraction)
-	m.drawWords(words{draw: draw, below: ceil(rate, fraction) << draw.Shift, inverted: true}, at.first(m))
+	m.drawWords(w, at.first(m))
 	return nil
 }
 
-// drawWide decides the trials by 52 bits each: two words of a block, the upper 20 bits
-// from the first.
-func (m *Mask) drawWide(draw kernel.Draw, first uint64) {
-	threshold := uint64(math.Ceil(math.Ldexp(m.rate, 52)))
-	key, high := uint64(draw.Key[1])<<32|uint64(draw.Key[0]), uint64(draw.Counter[3])<<32|uint64(draw.Counter[2])
-	b := bitWriter{m: m}
-	for i, trials := first, m.samples*m.channels; trials > 0; i, trials = i+1, trials-1 {
-		w0, w1, w2, w3 := philox4x32(key, i/2, high)
-		if i%2 == 1 {
-			w0, w1 = w2, w3
-		}
-		u := uint64(w0&0xfffff)<<32 | uint64(w1)
-		b.add(1 - (u-threshold)>>63)
+// bits compares so many bits of a word, the highest or the lowest, with a number.
+func (w *words) bits(x float64, n int, highest bool) {
+	w.below = ceil(x, n) << (32 - n)
+	if !highest {
+		w.draw.Shift = uint32(32 - n)
 	}
-	b.flush()
 }
 
 // After returns the next step.
@@ -111,7 +120,7 @@ func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
 	if seed < 0 {
 		seed += modulus // Python's remainder has the sign of the divisor
 	}
-	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.Type, at)
+	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.Type, false, at)
 }
 
 // After returns the next step.

@@ -1,11 +1,11 @@
-"""Derives every mask, output and gradient in the golden files again, bit by bit.
+"""Derives all that the golden files hold again, bit by bit.
 
     python check.py            checks all the JSON files beside this script
     python check.py FILE...    checks these
 
-It needs numpy alone. Nothing here calls a framework: each stream is written down
-as a rule, so that the files and the rules prove each other. Any NaN equals any
-other NaN.
+It needs numpy alone. Nothing here calls a framework: each stream is written
+down as a rule, so that the files and the rules prove each other. Any NaN
+equals any other NaN.
 """
 
 import glob
@@ -29,8 +29,8 @@ MASK32 = 0xFFFFFFFF
 class Float:
     """A data type's arithmetic.
 
-    Numbers are held in the type that computes: float32 for the halves, the type
-    itself otherwise. rounded() brings a number to the data type's own values.
+    Numbers are held in the type that computes: float32 for the halves, else
+    the type itself. rounded() brings a number to the data type's own values.
     """
 
     def __init__(self, dtype):
@@ -66,7 +66,7 @@ class Float:
         return np.where(np.abs(values) < tiny, values * self.wide(0), values)
 
     def of(self, number):
-        """A Python float in the data type: a half gets it by way of float32."""
+        """A Python float in the data type; halves by way of float32."""
         number = float(self.wide(number))
         return self.from_bits(golden.to_bits([number], self.dtype))[0]
 
@@ -184,9 +184,9 @@ def mcg31(start, count):
 def mkl_keeps(x, q):
     """MKL compares float32 numbers: x·2^-31, rounded to nearest even, with q.
 
-    So it does on Intel's processors. Elsewhere it divides x by 2^31-1 in float64
-    before it rounds to float32, so that a tie goes up: see try_mkl.py. One x in
-    2^31 can tell the two apart.
+    So it does on Intel's processors with AVX2. Elsewhere it divides x by
+    2^31-1 in float64 before it rounds to float32, so that a tie goes up: see
+    try_mkl.py. One x in 2^31 can tell the two apart.
     """
     return x.astype(np.float32) < np.float32(q) * np.float32(2.0**31)
 
@@ -224,8 +224,8 @@ def pytorch_alpha(doc, case, kind, mask, x, dy):
         return pytorch_plain(doc, case, kind, mask, x, dy)
     alpha = 1.7580993408473766
     a = 1.0 / np.sqrt((alpha * alpha * rate + 1.0) * (1.0 - rate))
-    # Every operation's result is rounded to the half. A scalar joins an addition
-    # rounded to the half, and since version 2 a multiplication as a float32.
+    # Every operation's result is rounded to the half. A scalar joins an
+    # addition rounded to the half, and since version 2 a product as a float32.
     scalar = kind.of if old_pytorch(doc) else kind.wide
     m = mask.astype(kind.wide)
     b = kind.rounded(m + kind.wide(-1.0))
@@ -266,8 +266,8 @@ def words_of(number):
 def tensorflow_uniform(pair, count, dtype, xla=False):
     """What stateless_uniform of this seed and type holds, as float64.
 
-    XLA takes the high bits where the plain kernels take the low ones, joins the
-    words of a float64 the other way round, and draws bfloat16 as float32.
+    XLA takes the high bits where the plain kernels take the low ones, joins
+    the words of a float64 the other way round, and draws bfloat16 as float32.
     """
     counter = np.array([words_of(pair[0]) + words_of(pair[1])], dtype=U32)
     mix = philox(counter, (0x3EC8F720, 0x02461E29))[0]
@@ -519,7 +519,7 @@ class KerasTensorFlow(Keras):
     def trials(self, step, count, rate, dtype):
         if not -2**63 <= self.seed < 2**63:
             raise ValueError("Keras on TensorFlow does not take this seed")
-        # Both numbers are brought into int32, modulo the largest of them less 1.
+        # Both numbers are brought into int32, modulo its largest less 1.
         pair = [self.seed % (2**31 - 2), step % (2**31 - 2)]
         return tensorflow_trials(pair, count, rate, dtype)
 
@@ -631,8 +631,8 @@ def check_long(tally, doc, case):
     stream = RULES[case["stream"]][0](doc, case)
     for call in case["calls"]:
         mask = stream.draw(case["trials"], case["rate"], case["dtype"])
-        tally.note(golden.mask_bits(mask) == call["bits"], "long", case["seed"],
-                   case["rate"], call["step"])
+        tally.note(golden.mask_bits(mask) == call["bits"], "long",
+                   case["seed"], case["rate"], call["step"])
 
 
 def check_sequence(tally, doc, case):
@@ -671,9 +671,8 @@ def main(paths):
     with np.errstate(all="ignore"):
         for path in paths or sorted(glob.glob(os.path.join(here, "*.json"))):
             tally = check_file(path)
-            print("%-32s %5d checks, %d wrong" % (os.path.basename(path),
-                                                 tally.done,
-                                                 len(tally.wrong)))
+            print("%-32s %5d checks, %d wrong" % (
+                os.path.basename(path), tally.done, len(tally.wrong)))
             for what in tally.wrong[:12]:
                 print("   ", *what)
             failed += len(tally.wrong)

@@ -93,6 +93,7 @@ func (f File) Of(c Case) (mask.Stream, error) {
 		text string
 		set  bool
 	}{
+		{"/xla", c.Stream == "tensorflow" && c.Jit},
 		{"/x64", c.X64 || strings.HasSuffix(f.Script, "--x64")},
 		{"/fold", c.Fold},
 		{"/original", name != c.Stream},
@@ -146,16 +147,10 @@ func (c Call) Want(trials int) (string, error) {
 // Unlike returns why the outputs or the gradients of a case are not computed again,
 // though its masks are; empty where they are.
 func (f File) Unlike(c Case) (y, dx string) {
-	xla := strings.Contains(c.Stream, "jax") || strings.Contains(c.Stream, "flax")
 	switch {
-	case xla && c.Dtype == "bfloat16" && c.Rate > 0 && c.Rate < 1:
-		dx = "XLA multiplies bfloat16 by a float32 reciprocal where it compiles"
-		if c.Jit {
-			y = dx
-		}
-	case xla && c.Rate == 1 && strings.HasPrefix(c.Stream, "jax"):
+	case c.Rate == 1 && strings.HasPrefix(c.Stream, "jax"):
 		dx = "the gradient of a division by 0"
-	case c.Stream == "keras-torch" && (c.Dtype == "float16" || c.Dtype == "bfloat16") && c.Rate > 0 && c.Rate < 1 && c.Rate != 0.5:
+	case c.Stream == "keras-torch" && strings.HasSuffix(c.Dtype, "float16") && c.Rate > 0 && c.Rate < 1 && c.Rate != 0.5:
 		y = "Keras divides halves by a float32"
 		dx = y
 	case c.Stream == "onednn":
@@ -170,9 +165,10 @@ func (f File) Unlike(c Case) (y, dx string) {
 func (f File) Old() bool { return strings.HasPrefix(f.Versions["torch"], "1.") }
 
 // Compiled reports whether XLA compiled the outputs, or the gradients: then it
-// multiplied by the reciprocal.
+// multiplied by the reciprocal. Of bfloat16 that is a float32, and the product, rounded,
+// is the quotient.
 func (f File) Compiled(c Case) (y, dx bool) {
-	if !strings.Contains(c.Stream, "jax") && !strings.Contains(c.Stream, "flax") {
+	if !strings.Contains(c.Stream, "jax") && !strings.Contains(c.Stream, "flax") || c.Dtype == "bfloat16" {
 		return false, false
 	}
 	elements := 1

@@ -1,4 +1,4 @@
-"""What all the scripts here share: the inputs, the encoding and the file format.
+"""What the scripts here share: the inputs, the encoding, the file format.
 
 It needs numpy and nothing of any framework, so that every virtual environment
 can use it.
@@ -122,15 +122,15 @@ def python_version():
 def write(path, document):
     """One case a line, so that a difference can be read."""
     out = ["{"]
-    lists = ("cases", "long", "sequences", "scales")
+    lists = ("cases", "long", "sequences")
     heads = [k for k in document if k not in lists]
     for k in heads:
         out.append("%s: %s," % (json.dumps(k), json.dumps(document[k])))
     present = [k for k in lists if k in document]
     for n, k in enumerate(present):
         rows = [json.dumps(r, separators=(",", ":")) for r in document[k]]
-        out.append("%s: [\n%s\n]%s" % (json.dumps(k), ",\n".join(rows),
-                                      "," if n + 1 < len(present) else ""))
+        comma = "," if n + 1 < len(present) else ""
+        out.append("%s: [\n%s\n]%s" % (json.dumps(k), ",\n".join(rows), comma))
     out.append("}")
     with open(path, "w", encoding="ascii") as f:
         f.write("\n".join(out) + "\n")

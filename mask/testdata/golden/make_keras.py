@@ -5,8 +5,8 @@
     python make_keras.py jax [--x64]
 
 writes keras-BACKEND-VERSION.json. The layers hold a counter: their random
-stream is a pure function of the seed, which the user types, and of how often the
-layer has drawn.
+stream is a pure function of the seed, which the user types, and of how often
+the layer has drawn.
 """
 
 import os
@@ -54,8 +54,9 @@ def case(seed, rate, dtype, layout, shape, steps=3, jit=False):
     layer.build(shape)
     calls = []
     for step in range(steps):
-        y, dx = backend.layer_gradient(layer, backend.tensor(xb, dtype, shape),
-                                 backend.tensor(db, dtype, shape), jit)
+        y, dx = backend.layer_gradient(
+            layer, backend.tensor(xb, dtype, shape),
+            backend.tensor(db, dtype, shape), jit)
         calls.append({"step": step, "mask": masks[step],
                       "y": golden.hexed(backend.bits(y, dtype), dtype),
                       "dx": golden.hexed(backend.bits(dx, dtype), dtype)})

@@ -2,8 +2,8 @@
 
     python make_onednn.py
 
-writes onednn-VERSION.json. It compiles make_onednn.c against the oneDNN of this
-virtual environment. oneDNN drops elements, so every channel here has one
+writes onednn-VERSION.json. It compiles onednn/make_onednn.c against the oneDNN of
+this virtual environment. oneDNN drops elements, so every channel here has one
 element; it has no backward pass, so "dy" and "dx" are empty. The library gets
 the low 32 bits of the seed and the float32 next to the rate.
 """
@@ -25,7 +25,7 @@ LIB = os.path.join(sys.prefix, "lib")
 def build(folder):
     program = os.path.join(folder, "make_onednn")
     subprocess.run(["cc", "-O1", "-o", program,
-                    os.path.join(HERE, "make_onednn.c"),
+                    os.path.join(HERE, "onednn", "make_onednn.c"),
                     "-I" + os.path.join(sys.prefix, "include"), "-L" + LIB,
                     "-ldnnl", "-Wl,-rpath-link," + LIB], check=True)
     return program

@@ -23,7 +23,7 @@ PLAIN = {"NCW": "dropout1d", "NCHW": "dropout2d", "NCDHW": "dropout3d",
 
 
 def to_memory(t):
-    """From logical N,C,… to the order in which channels_last lies in memory."""
+    """From logical N,C,… to the order of channels_last in memory."""
     return t.permute(0, *range(2, t.dim()), 1)
 
 
@@ -56,9 +56,10 @@ def case(seed, rate, dtype, layout, shape, alpha=False, steps=3):
         dy = view(TORCH.tensor(db, dtype, shape))
         y = fn(x, rate, training=True)
         (dx,) = torch.autograd.grad(y, x, dy)
+        y, dx = (TORCH.bits(memory(t), dtype) for t in (y, dx))
         calls.append({"step": step, "mask": golden.mask_text(masks[step]),
-                      "y": golden.hexed(TORCH.bits(memory(y), dtype), dtype),
-                      "dx": golden.hexed(TORCH.bits(memory(dx), dtype), dtype)})
+                      "y": golden.hexed(y, dtype),
+                      "dx": golden.hexed(dx, dtype)})
     name = "torch.nn.functional." + fn.__name__
     if last:
         dims = "channels_last_3d" if len(shape) == 5 else "channels_last"

@@ -3,9 +3,10 @@
     python try_mkl.py [COUNT]
 
 MKL's MCG31 starts at its seed, so a seed decides which number x a trial sees,
-and a search over x finds the first one that is dropped. PyTorch has called these
-functions on x86-64, up to version 2.6, and check.py holds the rule that is tested
-here. It prints how many of COUNT probabilities disagree.
+and a search over x finds the first one that is dropped. PyTorch called these
+functions up to version 2.6. Two rules are tried, and how often each of them
+disagrees is printed: the first is that of Intel's processors with AVX2, the
+second that of all others.
 """
 
 import ctypes

@@ -20,7 +20,7 @@ func streamTexts() []string {
 		all = append(all, name+":5")
 	}
 	return append(all,
-		"philox:18446744073709551615", "pytorch:-3", "tensorflow:5,-6", "tensorflow:5/float64", "tensorflow:5/float16", "tensorflow:5/bfloat16", "keras-tensorflow:-5/bfloat16",
+		"philox:18446744073709551615", "pytorch:-3", "tensorflow:5,-6", "tensorflow:5/float64", "tensorflow:5/float16", "tensorflow:5/bfloat16", "tensorflow:5/xla", "tensorflow:5/float64/xla", "keras-tensorflow:-5/bfloat16",
 		"jax:5/fold", "jax:5/original", "jax:7,8/x64", "jax:5/fold/x64/original", "flax-linen:5/fold/path=Block_0.Dropout_0/call=2", "flax-nnx:5/x64/layer=3", "keras-jax:5/x64",
 	)
 }

@@ -246,7 +246,7 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 	if c.count > 0 {
 		q = float64(c.count) / float64(channels)
 	}
-	// What PyTorch takes for a scalar that is multiplied by.
+	// What frameworks make of a number that they are given for halves.
 	scalar := func(x float64) T {
 		if sizeOf[T]() == 8 {
 			return k.of(x)
@@ -265,7 +265,7 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 	case mask.RoundedReciprocal:
 		kept.factor = k.over(one, k.of(q))
 	case mask.Quotient:
-		kept.factor, kept.over = k.of(q), true
+		kept.factor, kept.over = scalar(q), true
 	case mask.Unscaled:
 		kept.factor = one
 	case mask.Expectation:
@@ -276,7 +276,7 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 		kept.factor = scalar(a)
 		if c.rule == mask.Alpha && c.rate > 0 && c.rate < 1 {
 			aa := float64(alpha * a)
-			kept.shifted, kept.shift = true, k.of(float64(aa*c.rate))
+			kept.shifted, kept.shift = true, scalar(float64(aa*c.rate))
 			dropped.shifted, dropped.shift = true, k.plus(k.times(k.of(-1), scalar(aa)), kept.shift)
 		}
 	default:

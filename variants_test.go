@@ -436,7 +436,8 @@ func testRules[T number](t *testing.T) {
 			if rule == mask.Quotient && policy == mask.Multiply {
 				continue
 			}
-			for _, rate := range []float64{0, 0.1, 1.0 / 3, 0.5, 0.9999, 1} {
+			// With two of these it shows whether 1−rate is rounded to a half at once.
+			for _, rate := range []float64{0, 0.1, 1.0 / 3, 0.5, 0.5 - 0x1p-12 - 0x1p-40, 0.5 - 0x1p-9 - 0x1p-40, 0.9999, 1} {
 				d := newDropout(t, rate, spatialdropout.WithRule(rule), spatialdropout.WithPolicy(policy))
 				for i, x := range all {
 					if i%3 != int(rule)%3 {

@@ -49,6 +49,21 @@ func testAllocs[T number](t *testing.T) {
 			"AddTo with two workers":  func() { check(k.addTo(dst, src, m, x.geom, two...)) },
 			"mask.Reset and a redraw": func() { check(m.Reset(x.samples, x.channels, 0.5, mask.Select)); drop.DrawInto(m, x.geom) },
 		}
+		for _, text := range streamTexts() {
+			d := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, text)))
+			at := d.Advance(x.geom)
+			cases["ApplyAt of "+text] = func() { check(k.applyAt(dst, src, d, at, x.geom)) }
+			cases["AddToAt of "+text+" with two workers"] = func() { check(k.addToAt(dst, src, d, d.Advance(x.geom), x.geom, two...)) }
+		}
+		for _, s := range []mask.Sharing{mask.PerChannel, mask.PerSample, mask.FixedCount} {
+			d := newDropout(t, 0.5, spatialdropout.WithSharing(s))
+			cases[fmt.Sprintf("ApplyAt shared %v", s)] = func() { check(k.applyAt(dst, src, d, d.Advance(x.geom), x.geom)) }
+		}
+		alpha, gaussian := newDropout(t, 0.5, spatialdropout.WithAlpha()), newDropout(t, 0.5, spatialdropout.WithGaussian())
+		cases["ApplyAt of alpha dropout"] = func() { check(k.applyAt(dst, src, alpha, alpha.Advance(x.geom), x.geom)) }
+		cases["ApplyAt of Gaussian noise"] = func() { check(k.applyAt(dst, src, gaussian, gaussian.Advance(x.geom), x.geom)) }
+		alphaLayer := newLayer[T](t, 0.5, spatialdropout.WithAlpha(), spatialdropout.WithStream(&mask.PyTorch{}))
+		cases["Layer of alpha dropout"] = func() { check(alphaLayer.Forward(dst, src, x.geom)); check(alphaLayer.BackwardAddTo(dst, src, x.geom)) }
 		small := dense(t, layout.NC, 1, 1)
 		one := drop.Draw(small.geom)
 		cases["Apply of two sizes in turn"] = func() {

@@ -182,12 +182,14 @@ func opOf(op kernel.Op, m *mask.Mask, shifts bool) (kernel.Op, error) {
 	}
 	if shifts {
 		if op == kernel.Add || op == kernel.AddMultiply {
-			return op, errors.New("spatialdropout: AddTo with a mask of alpha dropout, want that of its Gradient")
+			return op, errAlpha
 		}
 		op += kernel.Affine - kernel.Scale
 	}
 	return op, nil
 }
+
+var errAlpha = errors.New("spatialdropout: AddTo with a mask of alpha dropout, want that of its Gradient")
 
 // A call with so few factors, for so few elements, is all overhead: its factors
 // are on the stack and no other goroutine is asked.

@@ -47,12 +47,37 @@ func applyAt(op kernel.Op, e mask.Type, dst, src vector, d *Dropout, at mask.Pla
 	if err := check(dst, src, g); err != nil {
 		return err
 	}
+	if _, err := only(workers); err != nil {
+		return err
+	}
+	if err := d.ready(op, e, dst, src, at, g); err != nil {
+		return err
+	}
 	m := passing.Get().(*mask.Mask)
 	defer passing.Put(m)
 	if err := d.drawAt(m, g, at); err != nil {
 		return err
 	}
 	return apply(op, e, dst, src, m, g, false, workers)
+}
+
+// ready returns the errors that a call would meet behind the draw at a place, where
+// the place cannot be drawn once more.
+func (d *Dropout) ready(op kernel.Op, e mask.Type, dst, src vector, at mask.Place, g *layout.Geometry) error {
+	if !d.gen.once || g.Len() == 0 {
+		return nil
+	}
+	if rate := d.rateAt(at.Step); op == kernel.Add && d.arithmetic.Rule == mask.Alpha && rate > 0 && rate < 1 {
+		return errAlpha
+	}
+	loops := loopsOf(g)
+	switch sizeOf(e) {
+	case 2:
+		return kernel.Overlap(slice[uint16](dst), slice[uint16](src), loops)
+	case 4:
+		return kernel.Overlap(slice[float32](dst), slice[float32](src), loops)
+	}
+	return kernel.Overlap(slice[float64](dst), slice[float64](src), loops)
 }
 
 // passing holds masks that are drawn for a call.

@@ -57,6 +57,16 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 		{"WithPolicy(255)", spatialdropout.WithPolicy(255), []string{"Policy(255)"}},
 		{"WithSampleOffset(-3)", spatialdropout.WithSampleOffset(-3), []string{"offset -3", "0 or more"}},
 		{"WithSampleOffset(MinInt)", spatialdropout.WithSampleOffset(math.MinInt), []string{fmt.Sprint(math.MinInt)}},
+		{"WithBatch(0)", spatialdropout.WithBatch(0), []string{"batch of 0", "1 or more"}},
+		{"WithBatch(-1)", spatialdropout.WithBatch(-1), []string{"batch of -1"}},
+		{"WithStream(nil)", spatialdropout.WithStream(nil), []string{"no stream", "package mask"}},
+		{"WithGenerator(nil)", spatialdropout.WithGenerator(nil), []string{"no generator", "NewGenerator"}},
+		{"WithSchedule(nil)", spatialdropout.WithSchedule(nil), []string{"no schedule", "function"}},
+		{"WithRule(Unscaled)", spatialdropout.WithRule(mask.Unscaled), []string{"Unscaled", "Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient"}},
+		{"WithRule(Alpha)", spatialdropout.WithRule(mask.Alpha), []string{"Alpha", "Quotient"}},
+		{"WithRule(200)", spatialdropout.WithRule(200), []string{"Rule(200)"}},
+		{"WithScaling(3)", spatialdropout.WithScaling(3), []string{"Scaling(3)", "Inverted", "AtInference", "Unscaled"}},
+		{"WithSharing(4)", spatialdropout.WithSharing(4), []string{"Sharing(4)", "Each", "PerChannel", "PerSample", "FixedCount"}},
 		{"WithWorkers(-1)", spatialdropout.WithWorkers(-1), []string{"-1 workers", "0 or more"}},
 	} {
 		_, err := spatialdropout.New(0.5, o.option)

@@ -1,6 +1,7 @@
 package spatialdropout_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"log"
 	"math"
@@ -322,4 +323,244 @@ func ExampleWithWorkers() {
 	}
 	fmt.Println(x)
 	// Output: [2 4 0 0]
+}
+
+func ExampleWithStream() {
+	// What torch.manual_seed(0) and dropout2d(torch.ones(2, 4, 1, 2), 0.5) give in
+	// PyTorch 2, in a build without MKL.
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 0}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NCHW.Of(2, 4, 1, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := make([]float32, geom.Len())
+	for i := range x {
+		x[i] = 1
+	}
+	if err := spatialdropout.Apply(x, x, drop.Draw(geom), geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x[:8])
+	fmt.Println(x[8:])
+	// Output:
+	// [0 0 0 0 2 2 0 0]
+	// [0 0 0 0 2 2 2 2]
+}
+
+func ExampleApplyAt() {
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(7))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(2, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{1, 2, 3, 4, 5, 6, 7, 8}
+	dy := []float32{1, 1, 1, 1, 1, 1, 1, 1}
+	y, dx := make([]float32, 8), make([]float32, 8)
+
+	at := drop.Advance(geom) // a few integers are all that the tape keeps
+	if err := spatialdropout.ApplyAt(y, x, drop, at, geom); err != nil {
+		log.Fatal(err)
+	}
+	if err := spatialdropout.ApplyAt(dx, dy, drop.Gradient(), at, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(y)
+	fmt.Println(dx)
+	// Output:
+	// [0 0 6 8 10 0 14 0]
+	// [0 0 2 2 2 0 2 0]
+}
+
+func ExampleWithState() {
+	geom, err := layout.NC.Of(1, 16)
+	if err != nil {
+		log.Fatal(err)
+	}
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 1}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	drop.Draw(geom)
+	checkpoint, err := json.Marshal(drop.State())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", checkpoint)
+
+	var state spatialdropout.State
+	if err := json.Unmarshal(checkpoint, &state); err != nil {
+		log.Fatal(err)
+	}
+	resumed, err := spatialdropout.New(0.5, spatialdropout.WithState(state))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resumed.Draw(geom).Equal(drop.Draw(geom)))
+	// Output:
+	// {"stream":"pytorch:1","step":1,"cursor":32}
+	// true
+}
+
+func ExampleWithSharing() {
+	// DropPath, or stochastic depth: whole samples skip a block of the network.
+	path, err := spatialdropout.New(0.5, spatialdropout.WithSeed(2), spatialdropout.WithSharing(mask.PerSample))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NCHW.Of(4, 3, 1, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float32{1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4}
+	if err := spatialdropout.Apply(x, x, path.Draw(geom), geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x)
+	// Output:
+	// [2 2 2 4 4 4 0 0 0 8 8 8]
+}
+
+func ExampleWithSharing_fixedCount() {
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(1), spatialdropout.WithSharing(mask.FixedCount))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(3, 5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m := drop.Draw(geom) // 3 of 5 channels are left in every sample
+	for n := range 3 {
+		fmt.Println(m.CountKeptOf(n), "times", m.Factor())
+	}
+	// Output:
+	// 3 times 1.6666666666666667
+	// 3 times 1.6666666666666667
+	// 3 times 1.6666666666666667
+}
+
+func ExampleWithSchedule() {
+	drop, err := spatialdropout.New(0.2, spatialdropout.WithSchedule(spatialdropout.Ramp(4)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(32, 64)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 6 {
+		fmt.Printf("step %d: %.2f\n", drop.Step(), drop.Draw(geom).Rate())
+	}
+	// Output:
+	// step 0: 0.00
+	// step 1: 0.05
+	// step 2: 0.10
+	// step 3: 0.15
+	// step 4: 0.20
+	// step 5: 0.20
+}
+
+func ExampleWithAlways() {
+	layer, err := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithSeed(1), spatialdropout.WithAlways())
+	if err != nil {
+		log.Fatal(err)
+	}
+	layer.SetTraining(false) // what else the network holds evaluates
+	geom, err := layout.NC.Of(1, 100)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x, y := make([]float64, 100), make([]float64, 100)
+	for i := range x {
+		x[i] = 0.01
+	}
+	// How far do the outputs of a network, here the sum of its inputs, lie apart?
+	const passes = 1000
+	var sum, squares float64
+	for range passes {
+		if err := layer.Forward(y, x, geom); err != nil {
+			log.Fatal(err)
+		}
+		var output float64
+		for _, v := range y {
+			output += v
+		}
+		sum += output
+		squares += output * output
+	}
+	mean := sum / passes
+	fmt.Printf("%.1f ± %.1f\n", mean, math.Sqrt(squares/passes-mean*mean))
+	// Output:
+	// 1.0 ± 0.1
+}
+
+func ExampleWithAlpha() {
+	layer, err := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithSeed(7), spatialdropout.WithAlpha())
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(1, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	y := make([]float64, 4)
+	if err := layer.Forward(y, []float64{1, -1, 1, -1}, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.4f\n", y) // a dropped channel is where a SELU saturates, not 0
+	if err := layer.Backward(y, []float64{1, 1, 1, 1}, geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.4f\n", y)
+	// Output:
+	// [-0.7792 -0.7792 1.6656 -0.1072]
+	// [0.0000 0.0000 0.8864 0.8864]
+}
+
+func ExampleWithGaussian() {
+	drop, err := spatialdropout.New(0.2, spatialdropout.WithGaussian())
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NCW.Of(1, 3, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := []float64{1, 1, 1, 1, 1, 1}
+	if err := spatialdropout.Apply(x, x, drop.Draw(geom), geom); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.3f\n", x) // one factor a channel, about 1 ± 0.5
+	// Output:
+	// [1.589 1.589 1.134 1.134 0.824 0.824]
+}
+
+func ExampleWithGenerator() {
+	// Layers that draw from one generator, as those of a PyTorch program do.
+	gen := spatialdropout.NewGenerator(&mask.PyTorch{Seed: 0})
+	first, err := spatialdropout.New(0.5, spatialdropout.WithGenerator(gen))
+	if err != nil {
+		log.Fatal(err)
+	}
+	second, err := spatialdropout.New(0.1, spatialdropout.WithGenerator(gen))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(2, 8)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		first.Draw(geom)
+		second.Draw(geom)
+	}
+	fmt.Printf("%+v\n", gen.State()) // four draws of 16 trials, two words each
+	// Output:
+	// {Stream:pytorch:0 Step:4 Cursor:128}
 }

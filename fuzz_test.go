@@ -105,3 +105,69 @@ func FuzzApply(f *testing.F) {
 		}
 	})
 }
+
+func fuzzAt[T number](t *testing.T, x tensor, m *mask.Mask, d *spatialdropout.Dropout, at mask.Place, c call, workers spatialdropout.Workers, raw []byte) {
+	dst, src := rawOf[T](raw, x.length, 1), rawOf[T](raw, x.length, 6)
+	onTiers(t, func(string) {
+		if err := checkAt(x, c, m, d, at, dst, src, workers); err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+	})
+}
+
+// FuzzApplyAt compares ApplyAt and AddToAt with Draw and the oracle, for any stream,
+// tensor, rate, place and part of a batch.
+func FuzzApplyAt(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text string, order uint8, shape []byte, rate float64, step, cursor uint64, offset, batch uint16, choice, workers uint8, raw []byte) {
+		x, ok := fuzzedTensor(t, order, shape)
+		if !ok {
+			return
+		}
+		stream, err := mask.ParseStream(text)
+		if err != nil {
+			_, other := spatialdropout.New(0.5, spatialdropout.WithState(spatialdropout.State{Stream: text}))
+			wantError(t, "WithState", other, err.Error())
+			return
+		}
+		drawing, err := spatialdropout.New(rate, spatialdropout.WithStream(stream), spatialdropout.WithSharing(mask.Sharing(choice>>4%3)), spatialdropout.WithSampleOffset(int(offset)))
+		if !(rate >= 0 && rate <= 1) {
+			wantError(t, "New", err, "0 to 1")
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		// What draws for ApplyAt knows the stream by its text, and nothing of the part.
+		applying := newDropout(t, rate, spatialdropout.WithState(spatialdropout.State{Stream: stream.String()}), spatialdropout.WithSharing(mask.Sharing(choice>>4%3)))
+		at := mask.Place{Step: step, Cursor: cursor, Offset: uint64(offset), Batch: uint64(batch)}
+		if batch == 0 {
+			if err := drawing.Restore(spatialdropout.State{Stream: stream.String(), Step: step, Cursor: cursor}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := new(mask.Mask)
+		if err := drawing.DrawAt(m, x.geom, at); err != nil {
+			dst := rawOf[float32](raw, x.length, 1)
+			got := append([]float32(nil), dst...)
+			wantError(t, "ApplyAt", spatialdropout.ApplyAt(got, dst, applying, at, x.geom), err.Error())
+			if err := differ(got, dst, dst); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if batch == 0 && !drawing.Draw(x.geom).Equal(m) {
+			t.Errorf("%s: Draw and DrawAt differ", text)
+		}
+		c := callOf(m, choice&1 > 0)
+		c.inPlace = choice&2 > 0
+		switch choice >> 2 % 4 {
+		case 0:
+			fuzzAt[float32](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+		case 1:
+			fuzzAt[float64](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+		case 2:
+			fuzzAt[float16](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+		default:
+			fuzzAt[bfloat16](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+		}
+	})
+}

@@ -14,10 +14,32 @@ type Generator struct {
 	stream mask.Stream
 	mu     sync.Mutex
 	place  mask.Place // of the next draw
+
+	// A mask.Source cannot go back: its places must be drawn in the order in which
+	// they are taken, and nothing twice.
+	once  bool
+	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
 }
 
 // NewGenerator returns a generator at the beginning of a stream.
-func NewGenerator(s mask.Stream) *Generator { return &Generator{stream: s} }
+func NewGenerator(s mask.Stream) *Generator {
+	_, once := s.(*mask.Source)
+	return &Generator{stream: s, once: once}
+}
+
+// begin waits until what others have taken is drawn, where that matters.
+func (g *Generator) begin() {
+	if g.once {
+		g.draws.Lock()
+	}
+}
+
+// end lets others take the next place.
+func (g *Generator) end() {
+	if g.once {
+		g.draws.Unlock()
+	}
+}
 
 // State is where a random stream is: all that a run must save to go on bit for bit.
 // It can be encoded as it is, with encoding/json for one.
@@ -47,7 +69,10 @@ func (g *Generator) at() mask.Place {
 // an error if that was another stream, or another seed of it.
 func (g *Generator) Restore(s State) error {
 	if have := g.stream.String(); s.Stream != have {
-		return fmt.Errorf("spatialdropout: a state of the stream %q, want one of %q", s.Stream, have)
+		// There is more than one way to write a seed.
+		if given, err := mask.ParseStream(s.Stream); err != nil || given.String() != have {
+			return fmt.Errorf("spatialdropout: a state of the stream %q, want one of %q", s.Stream, have)
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -99,8 +99,13 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 		l.last, l.rate = evaluated, rate
 		return nil
 	}
+	l.drop.gen.begin()
+	defer l.drop.gen.end()
 	at, next := l.drop.take(&g)
-	err := l.drop.drawAt(l.spare, &g, at)
+	err := l.drop.ready(kernel.Scale, l.elements, of(dst), of(src), at, &g)
+	if err == nil {
+		err = l.drop.drawAt(l.spare, &g, at)
+	}
 	if err == nil {
 		err = l.apply(kernel.Scale, dst, src, l.spare, &g, false)
 	}
@@ -118,9 +123,10 @@ func (l *Layer[T]) evaluate(op kernel.Op, rate float64, dst, src []T, g *layout.
 	if !l.drop.expect && op == kernel.Scale {
 		return identity(l.elements, of(dst), of(src), g, l.workers)
 	}
-	a := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.Expectation}
+	// Nothing is dropped but padding, and all at rate 1.
+	a := mask.Arithmetic{Policy: l.drop.arithmetic.Policy, Rule: mask.Expectation}
 	if !l.drop.expect {
-		rate = 0
+		a.Policy, rate = mask.Select, 0
 	}
 	if err := l.spare.ResetArithmetic(g.Samples(), g.Channels(), rate, a); err != nil {
 		return err
@@ -146,7 +152,8 @@ func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 }
 
 // BackwardAddTo adds to dst what [Layer.Backward] would write, for tapes that
-// accumulate gradients; padding stays as it is. Its errors are those of Backward.
+// accumulate gradients; padding stays as it is, in training with [mask.Multiply] but
+// for the sum with a product with 0. Its errors are those of Backward.
 func (l *Layer[T]) BackwardAddTo(dst, src []T, g layout.Geometry) error {
 	switch l.last {
 	case trained:

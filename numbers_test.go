@@ -25,20 +25,23 @@ type number interface {
 	spatialdropout.Float | spatialdropout.Half
 }
 
-// apply is what Apply and AddTo are, makeLayer what NewLayer is.
+// apply is what Apply and AddTo are, applyAt what ApplyAt and AddToAt are, makeLayer
+// what NewLayer is.
 type (
 	apply[T number]     func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error
+	applyAt[T number]   func(dst, src []T, d *spatialdropout.Dropout, at mask.Place, g layout.Geometry, workers ...spatialdropout.Workers) error
 	makeLayer[T number] func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error)
 )
 
 // kind is a kind of data: the functions for it and its arithmetic.
 type kind[T number] struct {
-	apply, addTo apply[T]
-	layer        makeLayer[T]
+	apply, addTo     apply[T]
+	applyAt, addToAt applyAt[T]
+	layer            makeLayer[T]
 
-	of          func(x float64) T // rounded once
-	float       func(x T) float64
-	times, plus func(x, y T) T
+	of                func(x float64) T // rounded once
+	float             func(x T) float64
+	times, plus, over func(x, y T) T
 
 	// Zeros, subnormals, the extremes, infinities, quiet and signalling NaNs with
 	// a payload of either sign.
@@ -50,8 +53,8 @@ type kind[T number] struct {
 var kinds = [...]any{
 	floats[float32](hard32, 0x7f8abcde), floats[named32](hard32, 0xff8abcde),
 	floats[float64](hard64, 0x7ff0abcdef012345), floats[named64](hard64, 0xfff0abcdef012345),
-	halves(spatialdropout.ApplyF16[float16], spatialdropout.AddToF16[float16], spatialdropout.NewLayerF16[float16], hardF16, 0x7d55),
-	halves(spatialdropout.ApplyBF16[bfloat16], spatialdropout.AddToBF16[bfloat16], spatialdropout.NewLayerBF16[bfloat16], hardBF16, 0xffaa),
+	halves(spatialdropout.ApplyF16[float16], spatialdropout.AddToF16[float16], spatialdropout.ApplyAtF16[float16], spatialdropout.AddToAtF16[float16], spatialdropout.NewLayerF16[float16], hardF16, 0x7d55),
+	halves(spatialdropout.ApplyBF16[bfloat16], spatialdropout.AddToBF16[bfloat16], spatialdropout.ApplyAtBF16[bfloat16], spatialdropout.AddToAtBF16[bfloat16], spatialdropout.NewLayerBF16[bfloat16], hardBF16, 0xffaa),
 }
 
 // kindOf returns the kind that T is.
@@ -66,19 +69,21 @@ func kindOf[T number]() *kind[T] {
 
 func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
-		apply: spatialdropout.Apply[T], addTo: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
+		apply: spatialdropout.Apply[T], addTo: spatialdropout.AddTo[T],
+		applyAt: spatialdropout.ApplyAt[T], addToAt: spatialdropout.AddToAt[T], layer: spatialdropout.NewLayer[T],
 		of:    func(x float64) T { return T(x) },
 		float: func(x T) float64 { return float64(x) },
 		times: func(x, y T) T { return T(x * y) }, // the conversion keeps it from being fused with a sum
 		plus:  func(x, y T) T { return x + y },
+		over:  func(x, y T) T { return x / y },
 		hard:  hard, signalling: signalling,
 	}
 }
 
-func halves[T float16 | bfloat16](apply, addTo apply[T], layer makeLayer[T], hard []uint64, signalling uint64) *kind[T] {
+func halves[T float16 | bfloat16](apply, addTo apply[T], applyAt, addToAt applyAt[T], layer makeLayer[T], hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
-		apply: apply, addTo: addTo, layer: layer,
-		of: encode[T], float: decode[T], times: timesHalf[T], plus: plusHalf[T],
+		apply: apply, addTo: addTo, applyAt: applyAt, addToAt: addToAt, layer: layer,
+		of: encode[T], float: decode[T], times: timesHalf[T], plus: plusHalf[T], over: overHalf[T],
 		hard: hard, signalling: signalling,
 	}
 }
@@ -171,6 +176,11 @@ func timesHalf[T float16 | bfloat16](x, y T) T {
 // plusHalf returns the sum likewise.
 func plusHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) + float32(decode(y))))
+}
+
+// overHalf returns the quotient likewise.
+func overHalf[T float16 | bfloat16](x, y T) T {
+	return encode[T](float64(float32(decode(x)) / float32(decode(y))))
 }
 
 // The oracle's halves are right: known numbers, every half, and what lies

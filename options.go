@@ -179,7 +179,8 @@ func WithAlpha() Option {
 
 // WithGaussian makes it multiplicative Gaussian noise: every channel of every sample is
 // multiplied by a normal number of mean 1 and variance rate/(1−rate), see
-// [mask.Gaussian]. The stream must be [mask.Philox]. A rate of 1 gives zeros.
+// [mask.Gaussian]. The stream must be [mask.Philox]. A rate of 1 gives zeros. Padding
+// channels are multiplied by 0.
 func WithGaussian() Option {
 	return func(c *config) error { c.gaussian = true; return nil }
 }

@@ -216,6 +216,8 @@ type call struct {
 	add, inPlace bool
 	rate         float64
 	policy       mask.Policy
+	rule         mask.Rule
+	count        int // of channels kept in each sample, 0 unless it is fixed
 	seed         uint64
 }
 
@@ -227,26 +229,85 @@ func (c call) String() string {
 	if c.inPlace {
 		name += " in place"
 	}
-	return fmt.Sprintf("%s, rate %v, %v, seed %d", name, c.rate, c.policy, c.seed)
+	return fmt.Sprintf("%s, rate %v, %v, %v, seed %d", name, c.rate, c.policy, c.rule, c.seed)
 }
 
-// element returns what becomes of one element: y in dst, x in src, f the factor
-// of its channel if that is kept. There is a second answer where the contract
-// leaves a choice: which NaN survives where two meet, and whether a product
-// with 1 is computed, which a signalling NaN tells.
-func (k *kind[T]) element(c call, kept bool, y, x, f T) (want, or T) {
-	if !kept {
-		if c.policy == mask.Select {
-			if c.add {
-				return y, y
-			}
-			return 0, 0
-		}
-		f = 0
+// formula is what becomes of the elements of one channel: x·factor+shift, or, where
+// the rule is a quotient, x/factor.
+type formula[T number] struct {
+	dropped, over, shifted bool
+	factor, shift          T
+}
+
+// formulas returns those of a kept and a dropped channel, computed as the frameworks
+// do whose rules they are, one operation after the other.
+func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
+	q := 1 - c.rate
+	if c.count > 0 {
+		q = float64(c.count) / float64(channels)
 	}
-	product := k.times(x, f)
+	// What frameworks make of a number that they are given for halves.
+	scalar := func(x float64) T {
+		if sizeOf[T]() == 8 {
+			return k.of(x)
+		}
+		return k.of(float64(float32(x)))
+	}
+	dropped.dropped = true
+	switch one := k.of(1); c.rule {
+	case mask.Reciprocal:
+		kept.factor = k.of(1 / q)
+	case mask.WideReciprocal:
+		kept.factor = k.of(1 / q)
+		if sizeOf[T]() < 8 {
+			kept.factor = k.of(float64(1 / float32(q)))
+		}
+	case mask.RoundedReciprocal:
+		kept.factor = k.over(one, k.of(q))
+	case mask.Quotient:
+		kept.factor, kept.over = scalar(q), true
+	case mask.Unscaled:
+		kept.factor = one
+	case mask.Expectation:
+		kept.factor = k.of(q)
+	case mask.Alpha, mask.AlphaGradient:
+		const alpha = 1.7580993408473766
+		a := 1 / math.Sqrt(float64((float64(float64(alpha*alpha)*c.rate)+1)*q))
+		kept.factor = scalar(a)
+		if c.rule == mask.Alpha && c.rate > 0 && c.rate < 1 {
+			aa := float64(alpha * a)
+			kept.shifted, kept.shift = true, scalar(float64(aa*c.rate))
+			dropped.shifted, dropped.shift = true, k.plus(k.times(k.of(-1), scalar(aa)), kept.shift)
+		}
+	default:
+		panic("no oracle of " + c.rule.String())
+	}
+	if c.rate == 0 && c.count == 0 {
+		kept = formula[T]{factor: k.of(1)}
+	}
+	return kept, dropped
+}
+
+// element returns what becomes of one element: y in dst, x in src, f the formula of
+// its channel. There is a second answer where the contract leaves a choice: which NaN
+// survives where two meet, and whether a product with 1 is computed, which a
+// signalling NaN tells.
+func (k *kind[T]) element(c call, y, x T, f formula[T]) (want, or T) {
+	if f.dropped && c.policy == mask.Select {
+		if c.add {
+			return y, y
+		}
+		return f.shift, f.shift
+	}
+	product := k.times(x, f.factor)
+	if f.over {
+		product = k.over(x, f.factor)
+	}
+	if f.shifted {
+		product = k.plus(product, f.shift)
+	}
 	switch {
-	case !c.add && f == k.of(1):
+	case !c.add && f.factor == k.of(1) && !f.shifted:
 		return product, x
 	case !c.add:
 		return product, product
@@ -262,12 +323,17 @@ func (k *kind[T]) element(c call, kept bool, y, x, f T) (want, or T) {
 func expect[T number](x tensor, c call, m *mask.Mask, dst, src []T) (want, or []T) {
 	k := kindOf[T]()
 	want, or = append([]T(nil), dst...), append([]T(nil), dst...)
-	f := k.of(1 / (1 - c.rate))
+	kept, dropped := k.formulas(c, x.channels)
+	padding := formula[T]{dropped: true, shifted: dropped.shifted}
 	for _, p := range x.places {
-		want[p.at], or[p.at] = k.element(c, m.Kept(p.n, p.c), dst[p.at], src[p.at], f)
+		f := dropped
+		if m.Kept(p.n, p.c) {
+			f = kept
+		}
+		want[p.at], or[p.at] = k.element(c, dst[p.at], src[p.at], f)
 	}
 	for _, at := range x.padding { // counts as dropped
-		want[at], or[at] = k.element(c, false, dst[at], src[at], f)
+		want[at], or[at] = k.element(c, dst[at], src[at], padding)
 	}
 	return want, or
 }
@@ -321,18 +387,26 @@ func checkCall[T number](x tensor, c call, dst, src []T, workers ...spatialdropo
 	return checkMask(x, c, m, dst, src, workers...)
 }
 
-// checkMask is checkCall with a mask that is drawn. It compares every bit of dst,
-// the gaps of a view, what lies around the buffer, and that src is only read.
+// checkMask is checkCall with a mask that is drawn.
 func checkMask[T number](x tensor, c call, m *mask.Mask, dst, src []T, workers ...spatialdropout.Workers) error {
+	do := kindOf[T]().apply
+	if c.add {
+		do = kindOf[T]().addTo
+	}
+	return checkDo(x, c, m, dst, src, func(dst, src []T, w spatialdropout.Workers) error {
+		return do(dst, src, m, x.geom, w)
+	}, workers...)
+}
+
+// checkDo makes a call in which the mask is m with each number of workers. It compares
+// every bit of dst, the gaps of a view, what lies around the buffer, and that src is
+// only read.
+func checkDo[T number](x tensor, c call, m *mask.Mask, dst, src []T, do func(dst, src []T, w spatialdropout.Workers) error, workers ...spatialdropout.Workers) error {
 	if c.inPlace {
 		src = dst
 	}
 	k := kindOf[T]()
 	want, or := expect(x, c, m, dst, src)
-	do := k.apply
-	if c.add {
-		do = k.addTo
-	}
 	outer := make([]T, 2*guard+len(dst))
 	got := outer[guard : guard+len(dst) : guard+len(dst)]
 	for _, w := range workers {
@@ -342,7 +416,7 @@ func checkMask[T number](x tensor, c call, m *mask.Mask, dst, src []T, workers .
 		if !c.inPlace {
 			from = append([]T(nil), src...)
 		}
-		if err := do(got, from, m, x.geom, w); err != nil {
+		if err := do(got, from, w); err != nil {
 			return fmt.Errorf("%v, %d workers: %w", c, w, err)
 		}
 		if err := differ(got, want, or); err != nil {

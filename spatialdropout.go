@@ -108,6 +108,8 @@ func (d *Dropout) Draw(g layout.Geometry) *mask.Mask {
 // DrawInto is Draw into the memory of m, whatever it held before: it does not
 // allocate once m has been large enough.
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) {
+	d.gen.begin()
+	defer d.gen.end()
 	if err := d.drawAt(m, &g, d.Advance(g)); err != nil {
 		panic(err)
 	}
@@ -127,8 +129,9 @@ func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
 	at = d.gen.place
 	at.Offset, at.Batch = d.offset, d.batch
 	part, samples := at, g.Samples()
-	if samples > 0 && g.Len() == 0 {
-		// Of feature maps without elements PyTorch draws none.
+	if g.Spatial() == 0 && !d.gen.once {
+		// Of feature maps without elements PyTorch draws none. A source does, and has
+		// given the numbers away.
 		part.Offset, part.Batch, samples = 0, 0, 0
 	}
 	next = mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))

@@ -152,10 +152,8 @@ func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span 
 	if dst.len < span || src.len < span || factors.len < entries {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", dst.len, src.len, factors.len, span, span, entries)}
 	}
-	if bytes := overlap(dst.data, src.data, span<<e.shift()); bytes != 0 {
-		if size := 1 << e.shift(); bytes%size != 0 || collide(loops, bytes/size) {
-			return 0, &OverlapError{Elements: span, Distance: bytes}
-		}
+	if err := meet(dst.data, src.data, span, 1<<e.shift(), loops); err != nil {
+		return 0, err
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil
@@ -169,6 +167,29 @@ func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span 
 		}
 	}
 	return span, nil
+}
+
+// meet returns an error if dst and src are not the same and share an element that
+// loops visit. They reach over span elements of so many bytes.
+func meet(dst, src unsafe.Pointer, span, size int, loops []Loop) error {
+	if bytes := overlap(dst, src, span*size); bytes != 0 {
+		if bytes%size != 0 || collide(loops, bytes/size) {
+			return &OverlapError{Elements: span, Distance: bytes}
+		}
+	}
+	return nil
+}
+
+// Overlap returns the [*OverlapError] with which [Run] would refuse dst and src, nil if
+// it would not: for callers who must know before they have the factors. The loops are
+// those of Run; with loops that do not nest it is a [*LoopError].
+func Overlap[T Float | Half](dst, src []T, loops []Loop) error {
+	span, _, reason := measure(loops)
+	if reason != "" {
+		return &LoopError{Loops: clone(loops), Reason: reason}
+	}
+	var x T
+	return meet(of(dst).data, of(src).data, span, int(unsafe.Sizeof(x)), loops)
 }
 
 // total returns how many elements a nest visits.

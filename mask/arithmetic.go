@@ -207,13 +207,14 @@ func minus(bits uint16, s float64, fraction, exponent int) uint16 {
 // value returns a half as float32.
 func value(bits uint16, fraction, exponent int) float32 {
 	e, digits := int(bits<<1>>1>>fraction), int(bits)&(1<<fraction-1)
-	x := math.Inf(1)
+	var x float64
 	switch bias := 1<<(exponent-1) - 1; e {
 	case 0:
 		x = math.Ldexp(float64(digits), 1-bias-fraction)
+	case 1<<exponent - 1:
+		x = math.Inf(1)
 	default:
 		x = math.Ldexp(float64(digits|1<<fraction), e-bias-fraction)
-	case 1<<exponent - 1:
 	}
 	if bits>>15 == 1 {
 		x = -x

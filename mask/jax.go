@@ -134,9 +134,14 @@ func (l Linen) Draw(m *Mask, at Place) error {
 // module returns what Linen folds in: the first 32 bits of the SHA-1 of the path's
 // names and the number of the call, in as few bytes as it takes.
 func (l Linen) module() uint32 {
-	text := []byte(strings.Join(l.Path, ""))
-	digits := binary.BigEndian.AppendUint64(nil, uint64(max(l.Call, 1)))
-	sum := sha1.Sum(append(text, bytes.TrimLeft(digits, "\x00")...))
+	var room [128]byte // off the heap, unless the path is long
+	text := room[:0]
+	for _, name := range l.Path {
+		text = append(text, name...)
+	}
+	var digits [8]byte
+	binary.BigEndian.PutUint64(digits[:], uint64(max(l.Call, 1)))
+	sum := sha1.Sum(append(text, bytes.TrimLeft(digits[:], "\x00")...))
 	return binary.BigEndian.Uint32(sum[:])
 }
 

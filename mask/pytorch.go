@@ -171,7 +171,9 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 
 // After returns the next step, which is one word further unless this one took none.
 func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
-	return at.nextCall(samples > 0 && channels > 0 && rate > 0 && rate < 1)
+	// A shard without samples is part of a batch that has some.
+	some := samples > 0 || at.Offset > 0 || at.Batch > 0
+	return at.nextCall(some && channels > 0 && rate > 0 && rate < 1)
 }
 
 const (

@@ -1,0 +1,276 @@
+package spatialdropout_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// saved returns a state as it is after it was written to a file and read.
+func saved(t testing.TB, s spatialdropout.State) spatialdropout.State {
+	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read spatialdropout.State
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	if read != s {
+		t.Fatalf("%s is read as %+v, want %+v", text, read, s)
+	}
+	return read
+}
+
+// uncertain is a schedule with rates of 0 and 1, at which streams draw nothing.
+func uncertain(rate float64, step uint64) float64 {
+	switch step % 4 {
+	case 0:
+		return 0
+	case 2:
+		return 1
+	}
+	return rate
+}
+
+// restored are the ways to go on from a state.
+func restored(t testing.TB, rate float64, name string, stream mask.Stream, s spatialdropout.State, opts ...spatialdropout.Option) map[string]*spatialdropout.Dropout {
+	given := append([]spatialdropout.Option{spatialdropout.WithStream(stream)}, opts...)
+	all := map[string]*spatialdropout.Dropout{"WithState and WithStream": newDropout(t, rate, append(given, spatialdropout.WithState(s))...)}
+	if name == "source" {
+		return all
+	}
+	all["WithState alone"] = newDropout(t, rate, append(opts[:len(opts):len(opts)], spatialdropout.WithState(s))...)
+	elsewhere := spatialdropout.WithState(spatialdropout.State{Stream: s.Stream, Step: 3, Cursor: 2})
+	if name == "philox:5" {
+		elsewhere = spatialdropout.WithStep(77)
+		all["WithState and WithSeed"] = newDropout(t, rate, append(opts[:len(opts):len(opts)], spatialdropout.WithSeed(5), spatialdropout.WithState(s))...)
+	}
+	other := newDropout(t, rate, append(given, elsewhere)...)
+	other.Draw(dense(t, layout.NC, 3, 7).geom)
+	if err := other.Restore(s); err != nil {
+		t.Fatal(err)
+	}
+	all["Restore"] = other
+	return all
+}
+
+// A run that stops after any step and goes on elsewhere draws what it would have.
+func TestStateGoesOnToTheBit(t *testing.T) {
+	batches := uneven(t)
+	for name, stream := range streams(t) {
+		for what, opts := range map[string][]spatialdropout.Option{
+			"every step at one rate":   nil,
+			"rates of 0 and 1 between": {spatialdropout.WithSchedule(uncertain)},
+			"one trial a sample":       {spatialdropout.WithSharing(mask.PerSample)},
+			"one trial a channel":      {spatialdropout.WithSharing(mask.PerChannel), spatialdropout.WithSchedule(uncertain)},
+		} {
+			d := newDropout(t, 0.35, append(opts[:len(opts):len(opts)], spatialdropout.WithStream(stream()))...)
+			var states []spatialdropout.State
+			var want []*mask.Mask
+			for _, x := range batches {
+				states = append(states, saved(t, d.State()))
+				want = append(want, d.Draw(x.geom))
+			}
+			for stop, s := range states {
+				if s.Step != uint64(stop) || s.Stream != d.Stream().String() {
+					t.Fatalf("%s: state %+v after %d steps", name, s, stop)
+				}
+				for how, other := range restored(t, 0.35, name, stream(), s, opts...) {
+					if other.State() != s {
+						t.Fatalf("%s, %s: state %+v, want %+v", name, how, other.State(), s)
+					}
+					for i := stop; i < len(batches); i++ {
+						if got := other.Draw(batches[i].geom); !got.Equal(want[i]) {
+							t.Fatalf("%s, %s, %s, stopped at %d: step %d is %v, want\n%v", name, what, how, stop, i, got, want[i])
+						}
+					}
+					if other.State() != d.State() {
+						t.Fatalf("%s, %s: in the end at %+v, want %+v", name, how, other.State(), d.State())
+					}
+				}
+			}
+		}
+	}
+}
+
+// A Layer's state is that of its Dropout; evaluation between does not move it.
+func TestLayerGoesOnToTheBit(t *testing.T) {
+	batches := uneven(t)
+	train := func(l *spatialdropout.Layer[float32], x tensor) []float32 {
+		l.SetTraining(false)
+		forward(t, l, filled[float32](x.length, 1), x.geom)
+		l.SetTraining(true)
+		y := forward(t, l, filled[float32](x.length, 1), x.geom)
+		return append(y, backward(t, l, filled[float32](x.length, -3), x.geom)...)
+	}
+	for name, stream := range streams(t) {
+		opts := func() []spatialdropout.Option {
+			return []spatialdropout.Option{spatialdropout.WithStream(stream()), spatialdropout.WithSchedule(spatialdropout.Ramp(5))}
+		}
+		l := newLayer[float32](t, 0.5, opts()...)
+		for _, x := range batches[:4] {
+			train(l, x)
+		}
+		s := saved(t, l.Dropout().State())
+		a, b := newLayer[float32](t, 0.5, append(opts(), spatialdropout.WithState(s))...), newLayer[float32](t, 0.5, opts()...)
+		if err := b.Dropout().Restore(s); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range batches[4:] {
+			want := train(l, x)
+			if !same(train(a, x), want) || !same(train(b, x), want) {
+				t.Fatalf("%s: step %d is another", name, 4+i)
+			}
+			if a.Dropout().State() != l.Dropout().State() || b.Dropout().State() != l.Dropout().State() {
+				t.Fatalf("%s: states %v and %v, want %v", name, a.Dropout().State(), b.Dropout().State(), l.Dropout().State())
+			}
+		}
+	}
+}
+
+func TestStateOfAnotherStreamIsAnError(t *testing.T) {
+	g := dense(t, layout.NC, 3, 7).geom
+	for _, c := range []struct{ have, given string }{
+		{"philox:5", "philox:6"}, {"philox:5", "pytorch:5"}, {"pytorch:5", "pytorch-mkl:5"}, {"jax:5", "jax:5/fold"}, {"tensorflow:5,6/float16", "tensorflow:5,6"},
+		{"philox:5", ""}, {"philox:5", "nonsense"}, {"philox:5", "philox:5 "}, {"philox:5", "source:*rand.PCG"},
+	} {
+		d := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, c.have)))
+		d.Draw(g)
+		before := d.State()
+		s := spatialdropout.State{Stream: c.given, Step: 9, Cursor: 4}
+		wantError(t, "Restore of "+c.given, d.Restore(s), `"`+c.given+`"`, `"`+c.have+`"`)
+		if d.State() != before {
+			t.Errorf("a state of %q was refused and moved %q to %v", c.given, c.have, d.State())
+		}
+		_, err := spatialdropout.New(0.5, spatialdropout.WithStream(streamOf(t, c.have)), spatialdropout.WithState(s))
+		wantError(t, "WithState of "+c.given, err, `"`+c.given+`"`, `"`+c.have+`"`)
+		wantError(t, "Generator.Restore of "+c.given, spatialdropout.NewGenerator(streamOf(t, c.have)).Restore(s), `"`+c.given+`"`, `"`+c.have+`"`)
+	}
+	_, err := spatialdropout.New(0.5, spatialdropout.WithSeed(4), spatialdropout.WithState(spatialdropout.State{Stream: "philox:5"}))
+	wantError(t, "WithSeed and the state of another", err, `"philox:5"`, `"philox:4"`)
+}
+
+// A state's stream may be written in every way that ParseStream reads.
+func TestStateTakesWhatParseStreamReads(t *testing.T) {
+	for text, want := range map[string]string{
+		"philox": "philox:0", "philox:0x10": "philox:16", "pytorch:-1": "pytorch:18446744073709551615", "jax:0,7": "jax:7", "jax:7/x64/fold": "jax:7/fold/x64", "tensorflow:3/float32": "tensorflow:3,0",
+	} {
+		s := spatialdropout.State{Stream: text, Step: 6}
+		d, err := spatialdropout.New(0.5, spatialdropout.WithState(s))
+		if err != nil {
+			t.Errorf("WithState of %q: %v", text, err)
+			continue
+		}
+		if got := d.State(); got != (spatialdropout.State{Stream: want, Step: 6}) {
+			t.Errorf("WithState of %q is at %+v", text, got)
+		}
+		if err := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, want))).Restore(s); err != nil {
+			t.Errorf("Restore of %q: %v", text, err)
+		}
+	}
+}
+
+func TestHostileStatesAreErrors(t *testing.T) {
+	for text, word := range map[string]string{
+		"": "one of philox", "nothing:3": "one of philox", "philox:": "whole number", "philox:-1": "seed -1", "philox:1,2": "2 numbers", "philox:1/fold": "want nothing", "philox:0\n": "whole number",
+		"pytorch:99999999999999999999999": "99999999999999999999999", "jax:5/fast": "fold, original, x64", "flax-linen:1/call=0": `call "0"`, "keras-jax:-1": "seed -1",
+		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "whole number", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
+	} {
+		d, err := spatialdropout.New(0.5, spatialdropout.WithState(spatialdropout.State{Stream: text}))
+		wantError(t, "WithState of "+text[:min(len(text), 40)], err, "mask: stream", word)
+		if d != nil {
+			t.Errorf("%q: a result besides the error", text)
+		}
+		l, err := spatialdropout.NewLayer[float32](0.5, spatialdropout.WithState(spatialdropout.State{Stream: text}))
+		wantError(t, "a layer WithState of "+text[:min(len(text), 40)], err, word)
+		if l != nil {
+			t.Errorf("%q: a layer besides the error", text)
+		}
+	}
+}
+
+// Numbers that no run reaches are drawn like others, and step over.
+func TestStatesAtTheEndOfTheNumbersDraw(t *testing.T) {
+	x := dense(t, layout.NC, 40, 31)
+	for _, text := range streamTexts() {
+		for _, at := range [][2]uint64{{math.MaxUint64, 0}, {math.MaxUint64, math.MaxUint64}, {0, math.MaxUint64}, {1 << 32, 1<<63 - 7}} {
+			s := spatialdropout.State{Stream: streamOf(t, text).String(), Step: at[0], Cursor: at[1]}
+			a, b := newDropout(t, 0.5, spatialdropout.WithState(s)), newDropout(t, 0.5, spatialdropout.WithState(s))
+			if m := a.Draw(x.geom); !m.Equal(b.Draw(x.geom)) || m.CountKept() < 400 || m.CountKept() > 840 {
+				t.Errorf("%s at %v keeps %d of 1240", text, at, m.CountKept())
+			}
+			if a.Step() != at[0]+1 {
+				t.Errorf("%s at %v goes on to step %d", text, at, a.Step())
+			}
+		}
+	}
+}
+
+// A source that begins anew with its seed is passed on to where it was.
+func TestSourceGoesOnFromItsSeed(t *testing.T) {
+	stream := func(seed uint64) spatialdropout.Option {
+		return spatialdropout.WithStream(mask.NewSource(rand.NewPCG(seed, 8)))
+	}
+	batches := uneven(t)
+	d := newDropout(t, 0.5, stream(1), spatialdropout.WithSharing(mask.FixedCount))
+	for _, x := range batches[:5] {
+		d.Draw(x.geom)
+	}
+	s := saved(t, d.State())
+	if s.Stream != "source:*rand.PCG" || s.Step != 5 || s.Cursor != 5*13+5*13+2*13+5*13+5*13 {
+		t.Errorf("state %+v", s)
+	}
+	fresh := newDropout(t, 0.5, stream(1), spatialdropout.WithSharing(mask.FixedCount))
+	if err := fresh.Restore(s); err != nil {
+		t.Fatal(err)
+	}
+	other := newDropout(t, 0.5, stream(2), spatialdropout.WithSharing(mask.FixedCount), spatialdropout.WithState(s))
+	differs := false
+	for i, x := range batches[5:] {
+		want := d.Draw(x.geom)
+		if got := fresh.Draw(x.geom); !got.Equal(want) {
+			t.Errorf("step %d is %v, want\n%v", 5+i, got, want)
+		}
+		differs = differs || !other.Draw(x.geom).Equal(want)
+	}
+	if !differs {
+		t.Error("a source with another seed draws the same")
+	}
+}
+
+// Feature maps without elements have a mask all the same. What PyTorch draws for
+// them, nothing, does not bring a source out of step.
+func TestEmptyFeatureMapsKeepStreamsInStep(t *testing.T) {
+	empty, x := dense(t, layout.NCHW, 3, 5, 0, 4), dense(t, layout.NCHW, 3, 5, 2, 4)
+	for name, stream := range streams(t) {
+		for _, sharing := range []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample} {
+			opts := []spatialdropout.Option{spatialdropout.WithSharing(sharing)}
+			d := newDropout(t, 0.5, append(opts, spatialdropout.WithStream(stream()))...)
+			if m := d.Draw(empty.geom); m.Samples() != 3 || m.Channels() != 5 {
+				t.Fatalf("%s: a mask of %d×%d", name, m.Samples(), m.Channels())
+			}
+			s := saved(t, d.State())
+			if strings.HasPrefix(name, "pytorch") && sharing == mask.Each {
+				first := newDropout(t, 0.5, append(opts, spatialdropout.WithStream(stream()))...)
+				if got, want := d.Draw(x.geom), first.Draw(x.geom); !got.Equal(want) {
+					t.Errorf("%s: after an empty batch %v, want\n%v", name, got, want)
+				}
+				continue
+			}
+			want := d.Draw(x.geom)
+			for how, other := range restored(t, 0.5, name, stream(), s, opts...) {
+				if got := other.Draw(x.geom); !got.Equal(want) {
+					t.Errorf("%s, %s, %v: after an empty batch %v, want\n%v", name, how, sharing, got, want)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,662 @@
+package spatialdropout_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// sharings are the ways to share a trial that a stream allows.
+func sharings(s mask.Stream) []mask.Sharing {
+	all := []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample}
+	if _, ok := s.(mask.Counter); ok {
+		all = append(all, mask.FixedCount)
+	}
+	return all
+}
+
+// sharedRows returns what a mask must be in which channels share trials: what the
+// stream draws for fewer channels or samples, repeated.
+func sharedRows(t testing.TB, s mask.Stream, sharing mask.Sharing, samples, channels int, rate float64) []string {
+	all := make([]string, samples)
+	switch sharing {
+	case mask.PerChannel:
+		row := rows(newDropout(t, rate, spatialdropout.WithStream(s)).Draw(dense(t, layout.NC, 1, channels).geom))[0]
+		for n := range all {
+			all[n] = row
+		}
+	case mask.PerSample:
+		column := rows(newDropout(t, rate, spatialdropout.WithStream(s)).Draw(dense(t, layout.NC, samples, 1).geom))
+		for n := range all {
+			for range channels {
+				all[n] += column[n]
+			}
+		}
+	default:
+		return rows(newDropout(t, rate, spatialdropout.WithStream(s)).Draw(dense(t, layout.NC, samples, channels).geom))
+	}
+	return all
+}
+
+func TestSharedTrialsAreRepeated(t *testing.T) {
+	x := dense(t, layout.NHWC, 7, 2, 1, 45)
+	for name, stream := range streams(t) {
+		for _, sharing := range sharings(stream()) {
+			if sharing == mask.FixedCount {
+				continue
+			}
+			d := newDropout(t, 0.4, spatialdropout.WithStream(stream()), spatialdropout.WithSharing(sharing))
+			want := sharedRows(t, stream(), sharing, 7, 45, 0.4)
+			if got := rows(d.Draw(x.geom)); !equal(got, want) {
+				t.Errorf("%s, %v:\n%v, want\n%v", name, sharing, got, want)
+			}
+		}
+	}
+}
+
+// Where the count is fixed it is the same in every sample, every channel has its
+// share, and no two samples need agree.
+func TestFixedCountKeepsAsManyInEverySample(t *testing.T) {
+	const samples, channels = 600, 10
+	x := dense(t, layout.NC, samples, channels)
+	for name, stream := range streams(t) {
+		if _, ok := stream().(mask.Counter); !ok {
+			continue
+		}
+		for rate, count := range map[float64]int{0: 10, 0.01: 10, 0.25: 8, 0.5: 5, 0.72: 3, 0.949: 1, 0.96: 0, 1: 0} {
+			m := newDropout(t, rate, spatialdropout.WithStream(stream()), spatialdropout.WithSharing(mask.FixedCount)).Draw(x.geom)
+			kept := make([]int, channels)
+			for n := range samples {
+				if m.CountKeptOf(n) != count {
+					t.Fatalf("%s, rate %v: %d kept in sample %d, want %d", name, rate, m.CountKeptOf(n), n, count)
+				}
+				m.KeptOf(n)(func(c int) bool { kept[c]++; return true })
+			}
+			share := float64(count) / channels
+			for c, k := range kept {
+				// Five standard deviations.
+				if math.Abs(float64(k)-samples*share) > 5*math.Sqrt(samples*share*(1-share)) {
+					t.Errorf("%s, rate %v: channel %d is kept %d times of %d, want about %v", name, rate, c, k, samples, samples*share)
+				}
+			}
+		}
+	}
+}
+
+func testSharing[T number](t *testing.T) {
+	k := kindOf[T]()
+	r := rand.New(rand.NewPCG(1, 30))
+	for _, x := range []tensor{dense(t, layout.NCHW, 3, 7, 3, 5), dense(t, layout.NHWC, 3, 3, 5, 7), dense(t, layout.NCHW8c, 3, 7, 3, 5), dense(t, layout.NC, 5, 67), strided(t, []int{3, 7, 19}, []int{231, 33, 1}, 0, 2)} {
+		for _, text := range []string{"philox:5", "pytorch:5", "jax:5", "tensorflow:5"} {
+			for _, sharing := range sharings(streamOf(t, text)) {
+				opts := func() []spatialdropout.Option {
+					return []spatialdropout.Option{spatialdropout.WithStream(streamOf(t, text)), spatialdropout.WithSharing(sharing)}
+				}
+				d, drawing, l := newDropout(t, 0.3, opts()...), newDropout(t, 0.3, opts()...), newLayer[T](t, 0.3, opts()...)
+				for range 2 {
+					at, m := d.Advance(x.geom), drawing.Draw(x.geom)
+					dst, src := operands[T](r, x)
+					for _, add := range []bool{false, true} {
+						c := callOf(m, add)
+						if sharing == mask.FixedCount {
+							// The factor makes up for the channels that are gone, to the bit.
+							c.count = int(math.Floor(0.7*float64(x.channels) + 0.5))
+						}
+						if err := checkAt(x, c, m, d, at, dst, src, 1, 2); err != nil {
+							t.Fatalf("%s, %s, %v: %v", x.name, text, sharing, err)
+						}
+						if err := checkMask(x, c, m, dst, src, 1, 2); err != nil {
+							t.Fatalf("%s, %s, %v: %v", x.name, text, sharing, err)
+						}
+					}
+					want := append([]T(nil), src...)
+					clear(want)
+					if err := k.apply(want, src, m, x.geom); err != nil {
+						t.Fatal(err)
+					}
+					if y := forward(t, l, src, x.geom); !same(y, want) || !l.Mask().Equal(m) {
+						t.Fatalf("%s, %s, %v: Forward is not Apply", x.name, text, sharing)
+					}
+					if dx := backward(t, l, src, x.geom); !same(dx, want) {
+						t.Fatalf("%s, %s, %v: Backward is not Apply", x.name, text, sharing)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSharedTrialsAreTheOraclesThroughEveryCall(t *testing.T) {
+	t.Run("float32", testSharing[float32])
+	t.Run("float64", testSharing[float64])
+	t.Run("float16", testSharing[float16])
+	t.Run("bfloat16", testSharing[bfloat16])
+}
+
+// Shards that know the whole batch draw their rows of its mask, step for step, from
+// every stream and however trials are shared.
+func TestShardsOfEveryStreamDrawTheirRows(t *testing.T) {
+	const batch = 11
+	for _, channels := range []int{3, 64, 70} {
+		geometry := func(n int) layout.Geometry { return dense(t, layout.NCW, n, channels, 2).geom }
+		for name, stream := range streams(t) {
+			for _, sharing := range sharings(stream()) {
+				common := spatialdropout.WithSharing(sharing)
+				whole := newDropout(t, 0.4, spatialdropout.WithStream(stream()), common)
+				cuts := []int{0, 2, 2, 7, 11}
+				var shards []*spatialdropout.Dropout
+				for _, from := range cuts[:len(cuts)-1] {
+					shards = append(shards, newDropout(t, 0.4, spatialdropout.WithStream(stream()), common, spatialdropout.WithSampleOffset(from), spatialdropout.WithBatch(batch)))
+				}
+				for step := range 3 {
+					want := rows(whole.Draw(geometry(batch)))
+					for i, d := range shards {
+						from, to := cuts[i], cuts[i+1]
+						if got := rows(d.Draw(geometry(to - from))); !equal(got, want[from:to]) {
+							t.Fatalf("%s, %v, %d channels, step %d: samples [%d,%d) are\n%v, want\n%v", name, sharing, channels, step, from, to, got, want[from:to])
+						}
+						if d.State() != whole.State() {
+							t.Fatalf("%s, %v: a shard is at %+v, the whole at %+v", name, sharing, d.State(), whole.State())
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func testScaling[T number](t *testing.T) {
+	k := kindOf[T]()
+	r := rand.New(rand.NewPCG(1, 31))
+	const rate = 0.3
+	for _, scaling := range []spatialdropout.Scaling{spatialdropout.Inverted, spatialdropout.AtInference, spatialdropout.Unscaled} {
+		rule := mask.Unscaled
+		if scaling == spatialdropout.Inverted {
+			rule = mask.Reciprocal
+		}
+		for _, x := range []tensor{dense(t, layout.NCHW, 3, 7, 3, 5), dense(t, layout.NHWC, 3, 3, 5, 7), dense(t, layout.NCHW8c, 2, 11, 2, 3), dense(t, layout.NC, 5, 67), strided(t, []int{2, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1)} {
+			for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+				l := newLayer[T](t, rate, spatialdropout.WithScaling(scaling), spatialdropout.WithPolicy(policy))
+				dst, src := operands[T](r, x)
+				calls := map[string]func(dst, src []T, w spatialdropout.Workers) error{
+					"Forward":       func(dst, src []T, _ spatialdropout.Workers) error { return l.Forward(dst, src, x.geom) },
+					"Backward":      func(dst, src []T, _ spatialdropout.Workers) error { return l.Backward(dst, src, x.geom) },
+					"BackwardAddTo": func(dst, src []T, _ spatialdropout.Workers) error { return l.BackwardAddTo(dst, src, x.geom) },
+				}
+				drawing := newDropout(t, rate)
+				check := func(what string, c call, m *mask.Mask) {
+					t.Helper()
+					for _, name := range []string{"Forward", "Backward", "BackwardAddTo"} {
+						c.add = name == "BackwardAddTo"
+						if err := checkDo(x, c, m, dst, src, calls[name], 1); err != nil {
+							t.Errorf("%s, %v, %v, %s, %s: %v", x.name, scaling, policy, what, name, err)
+						}
+					}
+				}
+				check("training", call{rate: rate, policy: policy, rule: rule}, drawing.Draw(x.geom))
+				l.SetTraining(false)
+				all, err := mask.New(x.samples, x.channels, 0, policy)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if scaling == spatialdropout.AtInference {
+					check("evaluation", call{rate: rate, policy: policy, rule: mask.Expectation}, all)
+				} else {
+					// The identity, padding and all.
+					for i, do := range []func(dst, src []T, g layout.Geometry) error{l.Forward, l.Backward} {
+						want := append([]T(nil), dst...)
+						for _, p := range x.places {
+							want[p.at] = src[p.at]
+						}
+						for _, at := range x.padding {
+							want[at] = src[at]
+						}
+						got := append([]T(nil), dst...)
+						if err := do(got, src, x.geom); err != nil {
+							t.Fatal(err)
+						}
+						if err := differ(got, want, want); err != nil {
+							t.Errorf("%s, %v, evaluation, %s: %v", x.name, scaling, [...]string{"Forward", "Backward"}[i], err)
+						}
+					}
+					// What is added is src, and nothing to padding.
+					if err := checkDo(x, call{add: true, policy: mask.Select}, all, dst, src, calls["BackwardAddTo"], 1); err != nil {
+						t.Errorf("%s, %v, %v, evaluation, BackwardAddTo: %v", x.name, scaling, policy, err)
+					}
+				}
+				if l.Dropout().Step() != 1 {
+					t.Errorf("%v: step %d after a Forward in training and one in evaluation", scaling, l.Dropout().Step())
+				}
+			}
+		}
+	}
+	// At rate 1 nothing is expected.
+	x := dense(t, layout.NC, 2, 9)
+	l := newLayer[T](t, 1, spatialdropout.WithScaling(spatialdropout.AtInference))
+	l.SetTraining(false)
+	if y := forward(t, l, filled(x.length, k.of(3)), x.geom); !same(y, make([]T, x.length)) {
+		t.Errorf("evaluation at rate 1 gives %v", y)
+	}
+}
+
+func TestScalingInTrainingAndEvaluation(t *testing.T) {
+	t.Run("float32", testScaling[float32])
+	t.Run("float64", testScaling[float64])
+	t.Run("float16", testScaling[float16])
+	t.Run("bfloat16", testScaling[bfloat16])
+}
+
+// A Backward of evaluation scales as its Forward did, though others have drawn since
+// and the rate is another by now.
+func TestEvaluationScalesBackwardAsForward(t *testing.T) {
+	x := dense(t, layout.NC, 2, 9)
+	gen := spatialdropout.NewGenerator(mask.Philox{})
+	l := newLayer[float64](t, 0.5, spatialdropout.WithGenerator(gen), spatialdropout.WithSchedule(spatialdropout.Ramp(4)), spatialdropout.WithScaling(spatialdropout.AtInference))
+	other := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
+	for _, want := range []float64{1, 0.875, 0.75, 0.625, 0.5, 0.5} {
+		l.SetTraining(false)
+		y := forward(t, l, filled[float64](x.length, 1), x.geom)
+		other.Draw(x.geom)
+		l.SetTraining(true)
+		if dx := backward(t, l, filled[float64](x.length, 1), x.geom); !same(y, filled(x.length, want)) || !same(dx, y) {
+			t.Errorf("forward %v and backward %v, want %v", y[0], dx[0], want)
+		}
+	}
+}
+
+func testAlways[T number](t *testing.T) {
+	k := kindOf[T]()
+	x := dense(t, layout.NHWC, 4, 2, 3, 40)
+	ones := filled(x.length, k.of(1))
+	l, training := newLayer[T](t, 0.5, spatialdropout.WithAlways()), newLayer[T](t, 0.5)
+	l.SetTraining(false)
+	seen := make(map[string]bool)
+	for pass := range 8 {
+		y := forward(t, l, ones, x.geom)
+		if !same(y, forward(t, training, ones, x.geom)) {
+			t.Fatalf("pass %d differs from training", pass)
+		}
+		if !same(backward(t, l, ones, x.geom), y) {
+			t.Fatalf("pass %d: Backward has another mask", pass)
+		}
+		seen[fmt.Sprint(rows(l.Mask()))] = true
+	}
+	if len(seen) != 8 || l.Training() || l.Dropout().Step() != 8 {
+		t.Errorf("%d different masks in 8 passes, training %v, step %d", len(seen), l.Training(), l.Dropout().Step())
+	}
+}
+
+// Monte-Carlo dropout drops in evaluation, every time other channels.
+func TestAlwaysDropsInEvaluation(t *testing.T) {
+	t.Run("float32", testAlways[float32])
+	t.Run("float64", testAlways[float64])
+	t.Run("float16", testAlways[float16])
+	t.Run("bfloat16", testAlways[bfloat16])
+}
+
+func TestRampGrowsInEqualParts(t *testing.T) {
+	ramp := spatialdropout.Ramp(8)
+	for step, want := range []float64{0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.4} {
+		if got := ramp(0.4, uint64(step)); math.Abs(got-want) > 1e-16 {
+			t.Errorf("step %d has rate %v, want %v", step, got, want)
+		}
+	}
+	if got := ramp(0.4, math.MaxUint64); got != 0.4 {
+		t.Errorf("in the end the rate is %v", got)
+	}
+	if got := spatialdropout.Ramp(0)(0.4, 0); got != 0.4 {
+		t.Errorf("Ramp(0) begins at %v", got)
+	}
+	if got := spatialdropout.Ramp(math.MaxUint64)(1, math.MaxUint64-1); got > 1 {
+		t.Errorf("a long ramp reaches %v", got)
+	}
+}
+
+// The rate of a draw is that of its step, in a place that is drawn again and in a run
+// that goes on as well.
+func TestScheduleSetsTheRateOfAStep(t *testing.T) {
+	x := dense(t, layout.NC, 6, 40)
+	for name, stream := range streams(t) {
+		opts := func() []spatialdropout.Option {
+			return []spatialdropout.Option{spatialdropout.WithStream(stream()), spatialdropout.WithSchedule(spatialdropout.Ramp(6))}
+		}
+		d := newDropout(t, 0.6, opts()...)
+		l := newLayer[float64](t, 0.6, opts()...)
+		want := sequence{stream: stream()}
+		for step := range 9 {
+			rate := spatialdropout.Ramp(6)(0.6, uint64(step))
+			if d.Rate() != rate || l.Dropout().Rate() != rate {
+				t.Fatalf("%s, step %d: rate %v, want %v", name, step, d.Rate(), rate)
+			}
+			m := d.Draw(x.geom)
+			if m.Rate() != rate || !m.Equal(want.draw(t, x, rate, mask.Each)) {
+				t.Fatalf("%s, step %d: %v", name, step, m)
+			}
+			forward(t, l, filled[float64](x.length, 1), x.geom)
+			if !l.Mask().Equal(m) {
+				t.Fatalf("%s, step %d: the layer's mask is %v", name, step, l.Mask())
+			}
+			if rewinds(d.Stream()) {
+				again := new(mask.Mask)
+				if err := d.DrawAt(again, x.geom, mask.Place{Step: uint64(step), Cursor: want.at.Cursor}); err != nil || again.Rate() != rate {
+					t.Fatalf("%s, step %d again has rate %v, %v", name, step, again.Rate(), err)
+				}
+			}
+		}
+	}
+}
+
+// A rate that is none is an error where there are errors, and a panic in Draw.
+func TestSchedulesWithoutARateAreErrors(t *testing.T) {
+	x := dense(t, layout.NC, 6, 40)
+	for name, stream := range streams(t) {
+		for _, bad := range []float64{math.NaN(), 2, -0.5, math.Inf(1)} {
+			wrong := spatialdropout.WithSchedule(func(rate float64, step uint64) float64 {
+				if step == 1 {
+					return bad
+				}
+				return rate
+			})
+			l := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong)
+			data := filled[float32](x.length, 1)
+			forward(t, l, data, x.geom)
+			m, state := l.Mask(), l.Dropout().State()
+			drawn := rows(m)
+			dst := filled[float32](x.length, 7)
+			for range 2 {
+				wantError(t, name, l.Forward(dst, data, x.geom), fmt.Sprint(bad), "0 to 1")
+			}
+			if !same(dst, filled[float32](x.length, 7)) || l.Dropout().State() != state || l.Mask() != m || !equal(rows(m), drawn) {
+				t.Errorf("%s, rate %v: a failed Forward wrote, spent a step or replaced the mask", name, bad)
+			}
+			again := &mask.Mask{}
+			wantError(t, name, l.Dropout().DrawAt(again, x.geom, mask.Place{Step: 1}), fmt.Sprint(bad), "0 to 1")
+			if again.Samples() != 0 {
+				t.Errorf("%s, rate %v: DrawAt made a mask of %d samples", name, bad, again.Samples())
+			}
+			func() {
+				defer func() {
+					err, _ := recover().(error)
+					wantError(t, name+": Draw", err, fmt.Sprint(bad), "0 to 1")
+				}()
+				l.Dropout().Draw(x.geom)
+			}()
+			// Evaluation that scales by it, too.
+			e := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong, spatialdropout.WithStep(1), spatialdropout.WithScaling(spatialdropout.AtInference))
+			e.SetTraining(false)
+			wantError(t, name+": evaluation", e.Forward(dst, data, x.geom), fmt.Sprint(bad), "0 to 1")
+			wantError(t, name+": Backward", e.Backward(dst, data, x.geom), "without a Forward")
+		}
+	}
+}
+
+// Arithmetic is the framework's unless something else is wanted.
+func TestStreamsBringTheirArithmetic(t *testing.T) {
+	g := dense(t, layout.NC, 2, 3).geom
+	torch, quotient := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, mask.Arithmetic{Rule: mask.Quotient}
+	for name, want := range map[string]mask.Arithmetic{
+		"philox": {}, "pytorch": torch, "pytorch-mkl": torch, "keras-torch": quotient, "tensorflow": {}, "keras-tensorflow": {},
+		"jax": quotient, "flax-linen": quotient, "flax-nnx": quotient, "keras-jax": quotient, "onednn": {},
+	} {
+		for what, c := range map[string]struct {
+			opts []spatialdropout.Option
+			want mask.Arithmetic
+		}{
+			"as it is":       {nil, want},
+			"another policy": {[]spatialdropout.Option{spatialdropout.WithPolicy(mask.Multiply), spatialdropout.WithRule(mask.Reciprocal)}, mask.Arithmetic{Policy: mask.Multiply}},
+			"another rule":   {[]spatialdropout.Option{spatialdropout.WithRule(mask.RoundedReciprocal)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.RoundedReciprocal}},
+			"select":         {[]spatialdropout.Option{spatialdropout.WithPolicy(mask.Select)}, mask.Arithmetic{Rule: want.Rule}},
+			"unscaled":       {[]spatialdropout.Option{spatialdropout.WithScaling(spatialdropout.Unscaled)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Unscaled}},
+			"at inference":   {[]spatialdropout.Option{spatialdropout.WithScaling(spatialdropout.AtInference)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Unscaled}},
+			"alpha":          {[]spatialdropout.Option{spatialdropout.WithAlpha()}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Alpha}},
+		} {
+			m := newDropout(t, 0.5, append(c.opts, spatialdropout.WithStream(streamOf(t, name)))...).Draw(g)
+			if m.Policy() != c.want.Policy || m.Rule() != c.want.Rule {
+				t.Errorf("%s, %s: %v and %v, want %v and %v", name, what, m.Policy(), m.Rule(), c.want.Policy, c.want.Rule)
+			}
+		}
+	}
+	for _, name := range mask.StreamNames() {
+		if s := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, name))).Stream(); s.String() != streamOf(t, name).String() {
+			t.Errorf("the stream of %s is %v", name, s)
+		}
+	}
+}
+
+func testRules[T number](t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 32))
+	all := tensors(t)
+	for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient} {
+		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+			if rule == mask.Quotient && policy == mask.Multiply {
+				continue
+			}
+			// With two of these it shows whether 1−rate is rounded to a half at once.
+			for _, rate := range []float64{0, 0.1, 1.0 / 3, 0.5, 0.5 - 0x1p-12 - 0x1p-40, 0.5 - 0x1p-9 - 0x1p-40, 0.9999, 1} {
+				d := newDropout(t, rate, spatialdropout.WithRule(rule), spatialdropout.WithPolicy(policy))
+				for i, x := range all {
+					if i%3 != int(rule)%3 {
+						continue
+					}
+					m := d.Draw(x.geom)
+					if m.Rule() != rule {
+						t.Fatalf("rule %v, want %v", m.Rule(), rule)
+					}
+					dst, src := operands[T](r, x)
+					onTiers(t, func(string) {
+						for k := range 4 {
+							c := call{add: k&1 > 0, inPlace: k&2 > 0, rate: rate, policy: policy, rule: rule}
+							if err := checkMask(x, c, m, dst, src, 1, 3); err != nil {
+								t.Errorf("%s: %v", x.name, err)
+							}
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// Factors in every rounding, and true quotients, on every tier.
+func TestEveryRuleIsTheOracles(t *testing.T) {
+	t.Run("float32", testRules[float32])
+	t.Run("float64", testRules[float64])
+	t.Run("float16", testRules[float16])
+	t.Run("bfloat16", testRules[bfloat16])
+}
+
+func testAlpha[T number](t *testing.T) {
+	k := kindOf[T]()
+	r := rand.New(rand.NewPCG(1, 33))
+	for _, rate := range []float64{0, 0.05, 0.2, 0.5, 0.9, 1} {
+		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+			d := newDropout(t, rate, spatialdropout.WithAlpha(), spatialdropout.WithPolicy(policy))
+			l := newLayer[T](t, rate, spatialdropout.WithAlpha(), spatialdropout.WithPolicy(policy))
+			for _, x := range tensors(t) {
+				m := d.Draw(x.geom)
+				dst, src := operands[T](r, x)
+				forward, gradient := call{rate: rate, policy: policy, rule: mask.Alpha}, call{rate: rate, policy: policy, rule: mask.AlphaGradient}
+				sum := gradient
+				sum.add = true
+				onTiers(t, func(string) {
+					for what, err := range map[string]error{
+						"Apply":    checkMask(x, forward, m, dst, src, 1, 3),
+						"Gradient": checkMask(x, gradient, m.Gradient(), dst, src, 1, 3),
+						"AddTo":    checkMask(x, sum, m.Gradient(), dst, src, 1),
+					} {
+						if err != nil {
+							t.Errorf("%s, %s: %v", x.name, what, err)
+						}
+					}
+				})
+				pass := func(do func(dst, src []T, g layout.Geometry) error) func(dst, src []T, w spatialdropout.Workers) error {
+					return func(dst, src []T, _ spatialdropout.Workers) error { return do(dst, src, x.geom) }
+				}
+				for _, err := range []error{
+					checkDo(x, forward, m, dst, src, pass(l.Forward), 1),
+					checkDo(x, gradient, m, dst, src, pass(l.Backward), 1),
+					checkDo(x, sum, m, dst, src, pass(l.BackwardAddTo), 1),
+				} {
+					if err != nil {
+						t.Fatalf("layer, %s: %v", x.name, err)
+					}
+				}
+				if before := append([]T(nil), dst...); rate > 0 && rate < 1 && len(x.places) > 0 {
+					wantError(t, "AddTo", k.addTo(dst, src, m, x.geom), "alpha", "Gradient")
+					if err := differ(dst, before, before); err != nil {
+						t.Errorf("AddTo of alpha dropout wrote before it failed: %v", err)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAlphaDropoutIsTheOracles(t *testing.T) {
+	t.Run("float32", testAlpha[float32])
+	t.Run("float64", testAlpha[float64])
+	t.Run("float16", testAlpha[float16])
+	t.Run("bfloat16", testAlpha[bfloat16])
+}
+
+// moments returns mean and variance.
+func moments(all []float64) (mean, variance float64) {
+	for _, x := range all {
+		mean += x / float64(len(all))
+	}
+	for _, x := range all {
+		variance += (x - mean) * (x - mean) / float64(len(all))
+	}
+	return mean, variance
+}
+
+// Alpha dropout keeps mean 0 and variance 1.
+func TestAlphaDropoutKeepsMeanAndVariance(t *testing.T) {
+	x := dense(t, layout.NC, 500, 800)
+	r := rand.New(rand.NewPCG(1, 34))
+	src := make([]float64, x.length)
+	for i := range src {
+		src[i] = r.NormFloat64()
+	}
+	for _, text := range []string{"philox:5", "pytorch:5", "jax:5"} {
+		for _, rate := range []float64{0.05, 0.1, 0.5} {
+			y := forward(t, newLayer[float64](t, rate, spatialdropout.WithStream(streamOf(t, text)), spatialdropout.WithAlpha()), src, x.geom)
+			if mean, variance := moments(y); math.Abs(mean) > 0.02 || math.Abs(variance-1) > 0.02 {
+				t.Errorf("%s, rate %v: mean %v and variance %v, want 0 and 1", text, rate, mean, variance)
+			}
+		}
+	}
+}
+
+func testGaussian[T number](t *testing.T) {
+	k := kindOf[T]()
+	r := rand.New(rand.NewPCG(1, 35))
+	for _, x := range tensors(t) {
+		d := newDropout(t, 0.3, spatialdropout.WithSeed(7), spatialdropout.WithGaussian())
+		l := newLayer[T](t, 0.3, spatialdropout.WithSeed(7), spatialdropout.WithGaussian(), spatialdropout.WithWorkers(2))
+		if d.Gradient() != d {
+			t.Fatal("Gaussian noise has a gradient of its own")
+		}
+		// The factors, read off a matrix of ones.
+		flat := dense(t, layout.NC, x.samples, x.channels)
+		at := d.Advance(x.geom)
+		f := make([]T, flat.length)
+		if err := k.applyAt(f, filled(flat.length, k.of(1)), d, at, flat.geom); err != nil {
+			t.Fatal(err)
+		}
+		dst, src := operands[T](r, x)
+		for i := range src {
+			dst[i], src[i] = k.of(r.NormFloat64()), k.of(r.NormFloat64())
+		}
+		want, sum := append([]T(nil), dst...), append([]T(nil), dst...)
+		for _, p := range x.places {
+			want[p.at] = k.times(src[p.at], f[p.n*x.channels+p.c])
+			sum[p.at] = k.plus(dst[p.at], want[p.at])
+		}
+		for _, at := range x.padding {
+			want[at] = k.times(src[at], 0) // which is a zero
+		}
+		got := make([]T, len(dst))
+		check := func(what string, want []T, do func() error) {
+			t.Helper()
+			copy(got, dst)
+			if err := do(); err != nil {
+				t.Fatalf("%s, %s: %v", x.name, what, err)
+			}
+			for _, at := range x.padding {
+				if k.float(got[at]) == k.float(want[at]) {
+					got[at] = want[at] // zeros of either sign
+				}
+			}
+			if err := differ(got, want, want); err != nil {
+				t.Fatalf("%s, %s: %v", x.name, what, err)
+			}
+		}
+		for _, w := range []spatialdropout.Workers{1, 3} {
+			check("ApplyAt", want, func() error { return k.applyAt(got, src, d, at, x.geom, w) })
+			check("AddToAt", sum, func() error { return k.addToAt(got, src, d, at, x.geom, w) })
+		}
+		check("Forward", want, func() error { return l.Forward(got, src, x.geom) })
+		if m := l.Mask(); m.Rule() != mask.Gaussian || m.CountKept() != x.samples*x.channels {
+			t.Fatalf("%s: the layer's mask is %v", x.name, m)
+		}
+		check("Backward", want, func() error { return l.Backward(got, src, x.geom) })
+		check("BackwardAddTo", sum, func() error { return l.BackwardAddTo(got, src, x.geom) })
+		l.SetTraining(false)
+		if y := forward(t, l, src[:x.length], x.geom); !x.view && !same(y, src) {
+			t.Fatalf("%s: evaluation is not the identity", x.name)
+		}
+	}
+	x := dense(t, layout.NHWC, 2, 3, 3, 9)
+	src := values[T](r, x.length)
+	if y := forward(t, newLayer[T](t, 0, spatialdropout.WithGaussian()), src, x.geom); !same(y, src) {
+		t.Error("rate 0 is not the identity")
+	}
+	if y := forward(t, newLayer[T](t, 1, spatialdropout.WithGaussian()), src, x.geom); !same(y, make([]T, x.length)) {
+		t.Error("rate 1 does not give zeros")
+	}
+}
+
+func TestGaussianNoiseIsOneFactorAChannel(t *testing.T) {
+	t.Run("float32", testGaussian[float32])
+	t.Run("float64", testGaussian[float64])
+	t.Run("float16", testGaussian[float16])
+	t.Run("bfloat16", testGaussian[bfloat16])
+}
+
+func TestGaussianNoiseHasMeanAndVariance(t *testing.T) {
+	const n = 200000
+	x := dense(t, layout.NC, n/100, 100)
+	for _, rate := range []float64{0.1, 0.5, 0.8} {
+		y := forward(t, newLayer[float64](t, rate, spatialdropout.WithGaussian()), filled[float64](x.length, 1), x.geom)
+		want := rate / (1 - rate)
+		mean, variance := moments(y)
+		// Five standard deviations of either.
+		if math.Abs(mean-1) > 5*math.Sqrt(want/n) || math.Abs(variance-want) > 5*want*math.Sqrt(2.0/n) {
+			t.Errorf("rate %v: mean %v and variance %v, want 1 and %v", rate, mean, variance, want)
+		}
+	}
+}
+
+// Shards have their part of the noise, steps noise of their own.
+func TestGaussianNoiseIsOfItsPlace(t *testing.T) {
+	ones := func(n int) []float64 { return filled[float64](n*31, 1) }
+	whole := newLayer[float64](t, 0.5, spatialdropout.WithGaussian())
+	part := newLayer[float64](t, 0.5, spatialdropout.WithGaussian(), spatialdropout.WithSampleOffset(3))
+	var last []float64
+	for range 3 {
+		y := forward(t, whole, ones(9), dense(t, layout.NC, 9, 31).geom)
+		if !same(forward(t, part, ones(4), dense(t, layout.NC, 4, 31).geom), y[3*31:7*31]) {
+			t.Error("a shard has other noise than its part of the batch")
+		}
+		if same(y, last) {
+			t.Error("a step has the noise of the one before")
+		}
+		last = y
+	}
+}

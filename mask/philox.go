@@ -88,8 +88,13 @@ func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error 
 	return nil
 }
 
-// settled fills the mask and returns true where there is nothing to draw.
+// settled begins a draw: it forgets the count of an earlier one, fills the mask where
+// there is nothing to draw, and returns true then.
 func (m *Mask) settled() bool {
+	if m.count > 0 {
+		m.count = 0
+		m.setNumbers()
+	}
 	if m.rate == 0 || m.rate == 1 {
 		m.fill()
 		return true

@@ -229,7 +229,7 @@ func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 		{quotient, multiply, "mask.Quotient mask.Multiply"}, {quotient, torch, "mask.Quotient mask.Multiply"}, {multiply, jax, "mask.Quotient mask.Multiply"},
 		{gaussian, torch, "Gaussian pytorch:0 mask.Philox"}, {gaussian, jax, "Gaussian jax:0 mask.Philox"}, {gaussian, count, "WithGaussian WithSharing(FixedCount)"},
 		{gaussian, spatialdropout.WithSharing(mask.PerChannel), "WithGaussian WithSharing(PerChannel)"}, {gaussian, spatialdropout.WithSharing(mask.PerSample), "WithGaussian WithSharing(PerSample)"},
-		{alpha, count, "WithAlpha WithSharing(FixedCount)"}, {count, torch, "fixed count pytorch:0 mask.Counter"}, {count, jax, "fixed count jax:0 mask.Counter"},
+		{alpha, count, "WithAlpha WithSharing(FixedCount)"}, {atInference, count, "WithScaling(AtInference) WithSharing(FixedCount)"}, {count, torch, "fixed count pytorch:0 mask.Counter"}, {count, jax, "fixed count jax:0 mask.Counter"},
 	} {
 		for _, opts := range [][]spatialdropout.Option{{c.a, c.b}, {c.b, c.a}} {
 			d, err := spatialdropout.New(0.5, opts...)

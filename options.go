@@ -144,7 +144,8 @@ const (
 	// identity.
 	Inverted Scaling = iota
 	// AtInference leaves kept elements as they are in training and scales all by
-	// 1−rate in evaluation, as the first papers did. Of that only a [Layer] knows.
+	// 1−rate in evaluation, as the first papers did. Of that only a [Layer] knows. It
+	// does not go with [mask.FixedCount].
 	AtInference
 	// Unscaled never scales.
 	Unscaled
@@ -319,7 +320,8 @@ func (c *config) arithmetic(s mask.Stream) (mask.Arithmetic, error) {
 	if _, ok := s.(mask.Counter); !ok && c.sharing == mask.FixedCount {
 		return a, fmt.Errorf("spatialdropout: a fixed count from %v, want a stream that is a mask.Counter, such as mask.Philox", s)
 	}
-	if c.gaussian && c.sharing != mask.Each || c.alpha && c.sharing == mask.FixedCount {
+	// Evaluation knows nothing of counts, which are those of a number of channels.
+	if c.gaussian && c.sharing != mask.Each || (c.alpha || c.scaling == AtInference) && c.sharing == mask.FixedCount {
 		return a, fmt.Errorf("spatialdropout: %s and WithSharing(%v), want mask.Each", others[0], c.sharing)
 	}
 	return a, nil

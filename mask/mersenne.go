@@ -49,16 +49,24 @@ func (s *sequence) seek(seed uint32, at uint64) {
 		return
 	}
 	if !s.begun || s.seed != seed || block < s.block || block-s.block > jumpBlocks {
-		s.begun, s.seed, s.block = true, seed, 0
+		s.begun, s.seed, s.block = true, seed, block
 		s.mersenne.seed(seed)
-		if block > jumpBlocks {
-			s.jump(block)
-			s.block = block
-		}
+		s.skip(block)
 		s.next()
 	}
 	for ; s.block < block; s.block++ {
 		s.next()
+	}
+}
+
+// skip advances the state by a number of blocks.
+func (g *mersenne) skip(blocks uint64) {
+	if blocks > jumpBlocks {
+		g.jump(blocks)
+		return
+	}
+	for ; blocks > 0; blocks-- {
+		g.next()
 	}
 }
 

@@ -269,9 +269,7 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 	g.seed(uint32(k.Seed) + uint32(at.calls()))
 	threshold := uint32(ceil(float64(float32(1-m.rate)), 24))
 	first := at.first(m)
-	for block := first / blockWords; block > 0; block-- {
-		g.next()
-	}
+	g.skip(first / blockWords)
 	b := bitWriter{m: m}
 	for from, trials := int(first%blockWords), m.samples*m.channels; trials > 0; from = 0 {
 		g.next()

@@ -3,7 +3,13 @@
 //
 // A [Mask] belongs to a batch of samples × channels. Trial i = n·channels + c
 // decides over channel c of sample n, whatever the tensor's layout or type. The
-// trials come from a random stream, [Philox] unless you bring bits of your own.
+// trials come from a [Stream], at a [Place] in it: from [Philox], or from one that
+// draws what another framework draws, or from bits of your own. README.md, beside this
+// file, has the table of the streams: which framework, which versions, what is
+// reproduced and what is not. [Draw] lets channels share a trial.
+//
+// A stream brings its [Arithmetic]: what becomes of the elements of dropped channels and
+// of kept ones. [Factors] turns a mask into what a kernel multiplies or divides by.
 package mask
 
 import (

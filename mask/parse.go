@@ -110,7 +110,7 @@ func ParseStream(text string) (Stream, error) {
 // orArgs returns err, or an error where there are arguments that a stream does not take.
 func orArgs(err error, args []string) error {
 	if err == nil && len(args) > 0 {
-		err = fmt.Errorf("unexpected %q behind the seed", args[0])
+		err = fmt.Errorf("unexpected %q behind the seed, want nothing there", args[0])
 	}
 	return err
 }

@@ -184,9 +184,17 @@ func shift16(s, b float32, fraction, exponent int) uint16 {
 	return half(float64(value(minus, fraction, exponent)+b), fraction, exponent)
 }
 
-// value returns a half, which is finite and normal, as float32.
+// value returns a half, which is a number, as float32.
 func value(bits uint16, fraction, exponent int) float32 {
 	sign, e := float64(1-int(bits>>15)*2), int(bits<<1>>1>>fraction)
-	digits := int(bits)&(1<<fraction-1) | 1<<fraction
+	digits := int(bits) & (1<<fraction - 1)
+	switch e {
+	case 0:
+		e = 1 // subnormal
+	case 1<<exponent - 1:
+		return float32(math.Inf(int(sign)))
+	default:
+		digits |= 1 << fraction
+	}
 	return float32(sign * math.Ldexp(float64(digits), e-(1<<(exponent-1)-1)-fraction))
 }

@@ -10,7 +10,7 @@ import (
 // the seed Seed+step; oneDNN drops single elements, this stream channels. Trial i is
 // word i mod 4 of the Philox4x32-10 block with the counter (x, x+1, x+2, x+3) and the key
 // (seed, seed), x = i with its lowest two bits cleared, modulo 2³². The channel is kept if
-// and only if word > 4294967295·rate, as float32 numbers.
+// and only if word > 4294967295·rate, a product in float64 with the rate as a float32.
 type OneDNN struct {
 	Seed uint32
 }
@@ -30,7 +30,7 @@ func (o OneDNN) Draw(m *Mask, at Place) error {
 	m.drawWords(words{
 		draw:     kernel.Draw{Key: [2]uint32{seed, seed}},
 		quads:    true,
-		below:    uint64(4294967295.0*m.rate) + 1,
+		below:    uint64(4294967295.0*float64(float32(m.rate))) + 1,
 		inverted: true,
 	}, at.first(m))
 	return nil

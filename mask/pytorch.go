@@ -175,7 +175,7 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 // After returns the place one word further.
 func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
-	if samples > 0 && channels > 0 && rate > 0 && rate < 1 {
+	if batch, err := at.batch(samples); err == nil && batch > 0 && channels > 0 && rate > 0 && rate < 1 {
 		at.Cursor++
 	}
 	return at

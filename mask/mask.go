@@ -74,6 +74,7 @@ func (m *Mask) ResetArithmetic(samples, channels int, rate float64, a Arithmetic
 	if err := a.check(); err != nil {
 		return err
 	}
+	rate = math.Abs(rate) // -0 is 0
 	words := (trials + 63) / 64
 	if cap(m.bits) < words {
 		m.bits = make([]uint64, words)

@@ -138,11 +138,13 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
 	switch s {
 	case PerChannel:
-		next := stream.After(Place{Step: at.Step, Cursor: at.Cursor, Batch: 1}, 1, channels, rate)
+		batch, _ := at.batch(samples)
+		batch = min(batch, 1)
+		next := stream.After(Place{Step: at.Step, Cursor: at.Cursor, Batch: batch}, int(batch), channels, rate)
 		at.Step, at.Cursor = next.Step, next.Cursor
 		return at
 	case PerSample:
-		return stream.After(at, samples, 1, rate)
+		return stream.After(at, samples, min(channels, 1), rate)
 	}
 	return stream.After(at, samples, channels, rate)
 }

@@ -107,24 +107,6 @@ func TestTrialIndexIsTakenModulo64Bits(t *testing.T) {
 	}
 }
 
-func TestBatchSplitsAgree(t *testing.T) {
-	for _, channels := range []int{1, 2, 3, 5, 6, 63, 64, 65, 100, 129} {
-		const samples = 9
-		whole := drawn(t, samples, channels, 0.4, 11, 22, 5)
-		for at := 0; at <= samples; at++ {
-			for part, m := range []*mask.Mask{drawn(t, at, channels, 0.4, 11, 22, 5), drawn(t, samples-at, channels, 0.4, 11, 22, uint64(5+at))} {
-				for n := range m.Samples() {
-					for c := range channels {
-						if m.Kept(n, c) != whole.Kept(part*at+n, c) {
-							t.Fatalf("%d channels split at %d: channel %d of sample %d of part %d", channels, at, c, n, part)
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
 func TestDrawForgetsWhatWasSet(t *testing.T) {
 	for _, rate := range []float64{0, 0.5, 1} {
 		m := drawn(t, 3, 50, rate, 1, 2, 3)

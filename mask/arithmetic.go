@@ -123,8 +123,11 @@ func once(f float64) numbers {
 }
 
 // half returns the bits of f rounded to the nearest number with so many bits of
-// fraction and exponent, ties to even, where f is finite.
+// fraction and exponent, ties to even.
 func half(f float64, fraction, exponent int) uint16 {
+	if math.IsNaN(f) {
+		return uint16(1<<(exponent+1)-1) << (fraction - 1)
+	}
 	bits := math.Float64bits(f)
 	sign := uint16(bits >> 63 << (fraction + exponent))
 	// The exponent of the result, from 1 on, and the bits that it has no room for.
@@ -168,7 +171,7 @@ func roundedReciprocal(q float64) numbers {
 // alphaShifts returns what PyTorch's alpha dropout adds to kept and to dropped
 // elements: with noise m, 1 or 0, it computes ((m−1)·(αa) + αa·rate), rounding to
 // the type after each operation. The scalars αa and αa·rate are float64 for float64
-// data and float32 for all others.
+// data and float32 for all others, but αa·rate is a half where it is added to one.
 func alphaShifts(a, rate float64) (kept, dropped numbers) {
 	s := float64(alpha * a)
 	b := float64(s * rate)
@@ -178,10 +181,10 @@ func alphaShifts(a, rate float64) (kept, dropped numbers) {
 	return kept, dropped
 }
 
-// shift16 returns −s rounded to a half, plus b, rounded again.
+// shift16 returns −s plus b, both rounded to halves, rounded again.
 func shift16(s, b float32, fraction, exponent int) uint16 {
-	minus := half(float64(-s), fraction, exponent)
-	return half(float64(value(minus, fraction, exponent)+b), fraction, exponent)
+	minus, plus := half(float64(-s), fraction, exponent), half(float64(b), fraction, exponent)
+	return half(float64(value(minus, fraction, exponent)+value(plus, fraction, exponent)), fraction, exponent)
 }
 
 // value returns a half, which is a number, as float32.

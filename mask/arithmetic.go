@@ -164,8 +164,12 @@ func (r Rule) factor(q, rate float64) float64 {
 // roundedReciprocal returns what PyTorch's noise is for a kept channel: 1 divided by
 // q, which is a float64 only for float64 data and a float32 for all others.
 func roundedReciprocal(q float64) numbers {
-	f32 := 1 / float32(q)
-	return numbers{math.Float64bits(1 / q), math.Float32bits(f32), half(float64(f32), 10, 5), half(float64(f32), 7, 8)}
+	return twice(1/q, 1/float32(q))
+}
+
+// twice returns a number as float64 and float32, and the latter rounded to halves.
+func twice(f64 float64, f32 float32) numbers {
+	return numbers{math.Float64bits(f64), math.Float32bits(f32), half(float64(f32), 10, 5), half(float64(f32), 7, 8)}
 }
 
 // alphaShifts returns what PyTorch's alpha dropout adds to kept and to dropped
@@ -176,7 +180,7 @@ func alphaShifts(a, rate float64) (kept, dropped numbers) {
 	s := float64(alpha * a)
 	b := float64(s * rate)
 	s32, b32 := float32(s), float32(b)
-	kept = numbers{math.Float64bits(b), math.Float32bits(b32), half(float64(b32), 10, 5), half(float64(b32), 7, 8)}
+	kept = twice(b, b32)
 	dropped = numbers{math.Float64bits(b - s), math.Float32bits(b32 - s32), shift16(s32, b32, 10, 5), shift16(s32, b32, 7, 8)}
 	return kept, dropped
 }

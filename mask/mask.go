@@ -121,7 +121,10 @@ func (m *Mask) setNumbers() {
 		m.kept = roundedReciprocal(q)
 	case Quotient:
 		m.kept = once(q)
+	case AlphaGradient:
+		m.kept = twice(m.factor, float32(m.factor))
 	case Alpha:
+		m.kept = twice(m.factor, float32(m.factor))
 		m.keptShift, m.droppedShift = alphaShifts(m.factor, m.rate)
 	}
 }

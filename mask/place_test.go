@@ -429,3 +429,43 @@ func TestErrorsOfDrawsLeaveTheMaskAlone(t *testing.T) {
 		}
 	}
 }
+
+// A mask can be drawn into again, after whatever: nothing of that is left.
+func TestDrawForgetsEarlierDraws(t *testing.T) {
+	for _, m := range makers(t) {
+		want := drawnBy(t, m.of(1), 9, 47, 0.3, mask.Place{})
+		for name, earlier := range map[string]func(m *mask.Mask) error{
+			"another draw":  func(m *mask.Mask) error { return mask.Philox{}.Draw(m, mask.Place{}) },
+			"PerChannel":    func(m *mask.Mask) error { return mask.Draw(m, mask.Philox{}, mask.PerChannel, mask.Place{}) },
+			"PerSample":     func(m *mask.Mask) error { return mask.Draw(m, mask.Philox{}, mask.PerSample, mask.Place{}) },
+			"a fixed count": func(m *mask.Mask) error { return mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{}) },
+		} {
+			got := drawnBy(t, mask.Philox{}, 9, 47, 0.3, mask.Place{})
+			if err := earlier(got); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.of(1).Draw(got, mask.Place{}); err != nil {
+				t.Fatal(err)
+			}
+			if !got.Equal(want) || got.Factor() != want.Factor() {
+				t.Errorf("%s after %s: factor %v, want %v, or other channels", m.name, name, got.Factor(), want.Factor())
+			}
+		}
+	}
+}
+
+// A count of none is no count: that of the draw before must not remain.
+func TestCountOfNoneForgetsTheCountBefore(t *testing.T) {
+	counted := func(counts ...int) *mask.Mask {
+		m := drawnBy(t, mask.Philox{}, 9, 47, 0.3, mask.Place{})
+		for _, count := range counts {
+			if err := (mask.Philox{}).DrawCount(m, count, mask.Place{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return m
+	}
+	if got, want := counted(3, 0), counted(0); !got.Equal(want) || got.Factor() != want.Factor() {
+		t.Errorf("%v,\nfactor %v, want\n%v,\nfactor %v", got, got.Factor(), want, want.Factor())
+	}
+}

@@ -80,19 +80,19 @@ func (k dataType) scalar(x float64) float64 {
 	return float64(float32(x))
 }
 
-// exact is a number that no operation rounds; its methods round once.
-func exact(x float64) *big.Float { return new(big.Float).SetPrec(2000).SetFloat64(x) }
+// exact returns a number that products and sums do not round.
+func exact(x float64) *big.Float { return new(big.Float).SetPrec(1200).SetFloat64(x) }
 
-// quotient returns a/b, rounded once to float64. Such a quotient is never so near the
-// middle of two that 2000 bits are too few.
+// quotient returns a/b, rounded once to float64: a quotient of two of them, or a root,
+// is never so near the middle between two that 200 bits are too few.
 func quotient(a, b float64) float64 {
-	f, _ := new(big.Float).SetPrec(2000).Quo(exact(a), exact(b)).Float64()
+	f, _ := new(big.Float).SetPrec(200).Quo(exact(a), exact(b)).Float64()
 	return f
 }
 
 // product and sum are rounded once to float64, and so never fused.
 func product(a, b float64) float64 {
-	f, _ := new(big.Float).SetPrec(2000).Mul(exact(a), exact(b)).Float64()
+	f, _ := new(big.Float).SetPrec(1200).Mul(exact(a), exact(b)).Float64()
 	return f
 }
 
@@ -100,12 +100,12 @@ func sum(a, b float64) float64 {
 	if math.IsInf(a, 0) || math.IsInf(b, 0) {
 		return a + b
 	}
-	f, _ := new(big.Float).SetPrec(2000).Add(exact(a), exact(b)).Float64()
+	f, _ := new(big.Float).SetPrec(1200).Add(exact(a), exact(b)).Float64()
 	return f
 }
 
 func root(a float64) float64 {
-	f, _ := new(big.Float).SetPrec(2000).Sqrt(exact(a)).Float64()
+	f, _ := new(big.Float).SetPrec(200).Sqrt(exact(a)).Float64()
 	return f
 }
 
@@ -161,7 +161,11 @@ func ruleRates() []float64 {
 			all = append(all, 1-math.Ldexp(1+r.Float64(), -e-1), math.Ldexp(1+r.Float64(), -e-1))
 		}
 	}
-	for range 5000 {
+	ordinary := 5000
+	if testing.Short() {
+		ordinary = 500
+	}
+	for range ordinary {
 		all = append(all, r.Float64())
 	}
 	var within []float64

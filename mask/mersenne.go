@@ -179,7 +179,7 @@ func reduce(p []uint64, i int, word uint64) {
 var terms = sync.OnceValue(func() []int {
 	count := map[int]int{}
 	for i := 0; i <= 31; i++ { // i is the power of B
-		if i < 31 && twist>>(30-i)&1 == 0 {
+		if i < 31 && uint32(twist)>>(30-i)&1 == 0 {
 			continue
 		}
 		// A·Bⁱ = (x+1·…): Bⁱ has the terms of the binomial coefficients that are odd.

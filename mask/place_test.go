@@ -117,20 +117,52 @@ func TestExtremeRatesAreTheRuleTrialByTrial(t *testing.T) {
 	}
 }
 
-// oneDNN's rate is a float32 number, which it multiplies in float64.
-func TestBorderOfOneDNNsRateIsExact(t *testing.T) {
-	s := mask.OneDNN{Seed: 8}
-	for i := range uint32(200) {
-		x := i &^ 3
-		w := word([4]uint32{x, x + 1, x + 2, x + 3}, [2]uint32{8, 8}, int(i%4))
-		nearest := float64(float32(float64(w) / 4294967295))
-		ulp := float64(math.Nextafter32(float32(nearest), 2)) - nearest
-		for _, rate := range []float64{nearest, nearest - 0.2*ulp, nearest + 0.4*ulp, nearest + ulp} {
-			m := drawnBy(t, s, 1, 200, rate, mask.Place{})
-			if want := float64(w) > 4294967295*float64(float32(rate)); m.Kept(0, int(i)) != want {
-				t.Fatalf("trial %d, number %#x: kept %v at the rate %v, a float32 ulp of %v around its border", i, w, !want, rate, ulp)
+// Each trial has two neighbouring rates between which its outcome changes: where a
+// number is compared with the border, and where the border is rounded, becomes visible.
+func TestBorderOfEveryStreamIsExact(t *testing.T) {
+	const trials = 30
+	for _, m := range makers(t) {
+		t.Run(m.name, func(t *testing.T) {
+			o, found := m.oracle(t, 6), 0
+			for i := range uint64(trials) {
+				kept := func(rate uint64) bool {
+					return o(mask.Place{}, i, trials, math.Float64frombits(rate))
+				}
+				low, high := uint64(1), math.Float64bits(1)-1
+				if !kept(low) || kept(high) {
+					continue
+				}
+				for high-low > 1 {
+					if middle := low + (high-low)/2; kept(middle) {
+						low = middle
+					} else {
+						high = middle
+					}
+				}
+				found++
+				for bits, want := range map[uint64]bool{low - 1: true, low: true, high: false, high + 1: false} {
+					rate := math.Float64frombits(bits)
+					if got := drawnBy(t, m.of(6), 1, trials, rate, mask.Place{}).Kept(0, int(i)); got != want {
+						t.Fatalf("trial %d is kept at the rate %v: %v, want %v", i, rate, got, want)
+					}
+				}
 			}
-		}
+			if found < trials/2 {
+				t.Errorf("%d borders: too few", found)
+			}
+		})
+	}
+}
+
+// JAX pads an odd batch with a count of 0, which decides the last trial of the first half.
+func TestOddBatchesOfOriginalJAXArePadded(t *testing.T) {
+	s := mask.JAX{Key: mask.Key{1, 2}, Original: true}
+	o := oracleOf(t, s)
+	for total := 1; total < 300; total++ {
+		checkOracle(t, s, drawnBy(t, s, total, 1, 0.5, mask.Place{}), o, mask.Place{})
+	}
+	for _, total := range []int{4095, 4096, 4097, 8191, 12289} { // many blocks
+		checkOracle(t, s, drawnBy(t, s, 1, total, 0.5, mask.Place{}), o, mask.Place{})
 	}
 }
 

@@ -136,8 +136,11 @@ func twice(f float64) numbers {
 }
 
 // half returns the bits of f rounded to the nearest number with so many bits of
-// fraction and exponent, ties to even, where f is finite.
+// fraction and exponent, ties to even.
 func half(f float64, fraction, exponent int) uint16 {
+	if math.IsNaN(f) {
+		return uint16(1<<(exponent+1)-1) << (fraction - 1) // quiet
+	}
 	bits := math.Float64bits(f)
 	sign := uint16(bits >> 63 << (fraction + exponent))
 	// The exponent of the result, from 1 on, and the bits that it has no room for.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"strings"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -24,7 +23,8 @@ func KeyOf(seed int64, x64 bool) Key {
 	return Key{0, uint32(seed)}
 }
 
-// FoldIn returns jax.random.fold_in(k, data).
+// FoldIn returns jax.random.fold_in(k, data), which is also jax.random.split(k, n)[data]
+// for any n above it.
 func (k Key) FoldIn(data uint32) Key {
 	x0, x1 := threefry2x32(k, 0, data)
 	return Key{x0, x1}
@@ -106,16 +106,16 @@ type Linen struct {
 	Key  Key
 	Fold bool // see [JAX]
 	X64  bool // see [JAX]
-	// Path leads to the module, such as "Block_0", "Dropout_0"; it is empty for one that
-	// is applied itself.
-	Path []string
+	// Path leads to the module, with a point between the names, such as
+	// "Block_0.Dropout_0"; it is empty for one that is applied itself.
+	Path string
 	// Call says which draw of the module in one apply it is; 0 stands for 1, the first.
 	Call int
 }
 
 // String names the stream, its key and the module, see [ParseStream].
 func (l Linen) String() string {
-	s := "flax-linen:" + l.Key.String() + flags(l.Fold, "/fold", l.X64, "/x64", len(l.Path) > 0, "/path="+strings.Join(l.Path, "."))
+	s := "flax-linen:" + l.Key.String() + flags(l.Fold, "/fold", l.X64, "/x64", l.Path != "", "/path="+l.Path)
 	if l.Call > 1 {
 		s += fmt.Sprintf("/call=%d", l.Call)
 	}
@@ -136,8 +136,10 @@ func (l Linen) Draw(m *Mask, at Place) error {
 func (l Linen) module() uint32 {
 	var room [128]byte // off the heap, unless the path is long
 	text := room[:0]
-	for _, name := range l.Path {
-		text = append(text, name...)
+	for i := 0; i < len(l.Path); i++ {
+		if l.Path[i] != '.' {
+			text = append(text, l.Path[i])
+		}
 	}
 	var digits [8]byte
 	binary.BigEndian.PutUint64(digits[:], uint64(max(l.Call, 1)))

@@ -129,8 +129,10 @@ func (m *Mask) setNumbers() {
 		m.kept = roundedReciprocal(q)
 	case Quotient:
 		m.kept = twice(q)
-	case Alpha, AlphaGradient:
+	case Alpha:
 		m.kept, m.keptShift, m.droppedShift = alphaNumbers(m.factor, m.rate)
+	case AlphaGradient:
+		m.kept, _, _ = alphaNumbers(m.factor, m.rate)
 	}
 }
 

@@ -3,7 +3,6 @@ package mask_test
 import (
 	"fmt"
 	"math"
-	"math/big"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -11,34 +10,6 @@ import (
 
 	"github.com/spatialdropout/spatialdropout/mask"
 )
-
-// word returns one number of Philox4x32-10 as its authors spell it: the counter
-// and the key in 32-bit words, the key bumped between rounds.
-func word(counter [4]uint32, key [2]uint32, which int) uint32 {
-	for round := range 10 {
-		if round > 0 {
-			key[0] += 0x9E3779B9
-			key[1] += 0xBB67AE85
-		}
-		a := uint64(0xD2511F53) * uint64(counter[0])
-		b := uint64(0xCD9E8D57) * uint64(counter[2])
-		counter = [4]uint32{
-			uint32(b>>32) ^ counter[1] ^ key[0], uint32(b),
-			uint32(a>>32) ^ counter[3] ^ key[1], uint32(a),
-		}
-	}
-	return counter[which]
-}
-
-// trial says whether trial i is kept, in the words of [mask.Philox].
-func trial(seed, step, i uint64, rate float64) bool {
-	if rate == 0 || rate == 1 {
-		return rate == 0
-	}
-	block := i / 4
-	w := word([4]uint32{uint32(block), uint32(block >> 32), uint32(step), uint32(step >> 32)}, [2]uint32{uint32(seed), uint32(seed >> 32)}, int(i%4))
-	return float64(w)*0x1p-32 < 1-rate
-}
 
 // drawn returns a new mask with one draw.
 func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset uint64) *mask.Mask {
@@ -131,24 +102,6 @@ func TestTrialIndexIsTakenModulo64Bits(t *testing.T) {
 		for c := range 5 {
 			if whole.Kept(4+n, c) != behind.Kept(n, c) {
 				t.Fatalf("sample 2⁶⁴+%d is not sample %d", n, n)
-			}
-		}
-	}
-}
-
-func TestBatchSplitsAgree(t *testing.T) {
-	for _, channels := range []int{1, 2, 3, 5, 6, 63, 64, 65, 100, 129} {
-		const samples = 9
-		whole := drawn(t, samples, channels, 0.4, 11, 22, 5)
-		for at := 0; at <= samples; at++ {
-			for part, m := range []*mask.Mask{drawn(t, at, channels, 0.4, 11, 22, 5), drawn(t, samples-at, channels, 0.4, 11, 22, uint64(5+at))} {
-				for n := range m.Samples() {
-					for c := range channels {
-						if m.Kept(n, c) != whole.Kept(part*at+n, c) {
-							t.Fatalf("%d channels split at %d: channel %d of sample %d of part %d", channels, at, c, n, part)
-						}
-					}
-				}
 			}
 		}
 	}
@@ -363,20 +316,6 @@ func bits[T number](x T) uint64 {
 		return uint64(*(*uint32)(unsafe.Pointer(&x)))
 	}
 	return *(*uint64)(unsafe.Pointer(&x))
-}
-
-// rounded returns the half nearest to x, which is 1 or more, the even one of two,
-// in numbers of so many bits of fraction and exponent.
-func rounded(x float64, fraction, exponent int) uint16 {
-	var units big.Float
-	units.SetPrec(uint(fraction) + 1).SetMode(big.ToNearestEven).SetFloat64(x)
-	e := units.MantExp(nil) // in binary, x is 0.1… · 2^e
-	bias := 1<<(exponent-1) - 1
-	if units.IsInf() || e-1 > bias {
-		return uint16(1<<exponent-1) << fraction
-	}
-	n, _ := units.SetMantExp(&units, fraction+1-e).Uint64()
-	return uint16(e-1+bias)<<fraction | uint16(n-1<<fraction)
 }
 
 func toF16(x float64) float16   { return float16(rounded(x, 10, 5)) }

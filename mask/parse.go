@@ -83,7 +83,7 @@ type options struct {
 	typ                 Type
 	fold, original, x64 bool
 	xla                 bool
-	path                []string
+	path                string
 	call, layer         uint64
 }
 
@@ -110,7 +110,7 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 	default:
 		switch name {
 		case "path":
-			o.path = strings.Split(value, ".")
+			o.path = value
 		case "call":
 			if o.call, err = strconv.ParseUint(value, 10, 31); err != nil || o.call == 0 {
 				err = fmt.Errorf("call %q, want a number from 1 to 2³¹−1", value)

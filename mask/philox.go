@@ -70,10 +70,8 @@ func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error 
 		return err
 	}
 	clear(m.bits)
-	if count > 0 {
-		m.count = count
-		m.setNumbers()
-	}
+	m.count = count
+	m.setNumbers()
 	i, trial := at.first(m), 0
 	for n := 0; n < m.samples; n++ {
 		needed := uint64(count)
@@ -95,12 +93,15 @@ func (m *Mask) settled() bool {
 		m.count = 0
 		m.setNumbers()
 	}
-	if m.rate == 0 || m.rate == 1 {
+	if !m.draws() {
 		m.fill()
 		return true
 	}
-	return len(m.bits) == 0
+	return false
 }
+
+// draws reports whether a draw takes numbers.
+func (m *Mask) draws() bool { return m.rate > 0 && m.rate < 1 && len(m.bits) > 0 }
 
 // ceil returns ⌈p·2^bits⌉ for a probability: as many numbers k of so many bits have
 // k·2^−bits < p. p·2^bits is exact.

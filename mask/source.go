@@ -33,13 +33,15 @@ func (s *Source) Draw(m *Mask, at Place) error {
 	if _, err := at.batch(m.samples); err != nil {
 		return err
 	}
-	if m.settled() {
-		return nil
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.skip(at.Cursor + at.first(m)); err != nil {
-		return err
+	if m.draws() {
+		if err := s.skip(at.Cursor + at.first(m)); err != nil {
+			return err
+		}
+	}
+	if m.settled() {
+		return nil
 	}
 	threshold := ceil(1-m.rate, 53)
 	b := bitWriter{m: m}

@@ -140,7 +140,8 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 		if !ok {
 			return fmt.Errorf("mask: a fixed count from %v, whose framework draws none, want a stream that is a mask.Counter", stream)
 		}
-		if m.settled() {
+		if !m.draws() {
+			m.settled()
 			return nil
 		}
 		return counter.DrawCount(m, countOf(m.rate, channels), at)
@@ -153,11 +154,13 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
 	switch s {
 	case PerChannel:
-		next := stream.After(Place{Step: at.Step, Cursor: at.Cursor, Batch: 1}, 1, channels, rate)
+		batch, _ := at.batch(samples)
+		batch = min(batch, 1)
+		next := stream.After(Place{Step: at.Step, Cursor: at.Cursor, Batch: batch}, int(batch), channels, rate)
 		at.Step, at.Cursor = next.Step, next.Cursor
 		return at
 	case PerSample:
-		return stream.After(at, samples, 1, rate)
+		return stream.After(at, samples, min(channels, 1), rate)
 	}
 	return stream.After(at, samples, channels, rate)
 }

@@ -1,0 +1,473 @@
+package mask_test
+
+import (
+	"crypto/sha1"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// The rules of the streams once more, trial by trial, as their documentation and
+// their authors spell them: slow and obvious.
+
+// maker is a stream but for its seed.
+type maker struct {
+	name string
+	of   func(seed uint64) mask.Stream
+}
+
+// makers returns every stream that there is.
+func makers(t testing.TB) []maker {
+	t.Helper()
+	parsed := func(name, args string) maker {
+		return maker{name + args, func(seed uint64) mask.Stream {
+			s, err := mask.ParseStream(fmt.Sprintf("%s:%d%s", name, seed%(1<<31), args))
+			if err != nil {
+				panic(err)
+			}
+			return s
+		}}
+	}
+	var all []maker
+	for _, name := range mask.StreamNames() {
+		all = append(all, parsed(name, ""))
+		switch name {
+		case "tensorflow":
+			all = append(all, parsed(name, "/float64"), parsed(name, "/float16"), parsed(name, "/bfloat16"))
+			all = append(all, parsed(name, "/xla"), parsed(name, "/float64/xla"), parsed(name, "/float16/xla"), parsed(name, "/bfloat16/xla"))
+		case "keras-tensorflow":
+			all = append(all, parsed(name, "/float64"))
+		case "jax":
+			all = append(all, parsed(name, "/original"), parsed(name, "/fold"), parsed(name, "/fold/original"), parsed(name, "/x64"), parsed(name, "/x64/original"))
+		case "flax-linen":
+			all = append(all, parsed(name, "/path=Block_0.Dropout_0/call=300"), parsed(name, "/fold/x64"))
+		case "flax-nnx":
+			all = append(all, parsed(name, "/layer=2"), parsed(name, "/x64"))
+		case "keras-jax":
+			all = append(all, parsed(name, "/x64"))
+		}
+	}
+	return append(all, maker{"source", func(seed uint64) mask.Stream { return mask.NewSource(rand.NewPCG(seed, sourceSeed)) }})
+}
+
+// sourceSeed is the other half of the seed of makers' source.
+const sourceSeed = 77
+
+// oracle says whether trial i of a batch of so many trials is kept.
+type oracle func(at mask.Place, i, total uint64, rate float64) bool
+
+// oracle returns the oracle of the stream with this seed.
+func (m maker) oracle(t testing.TB, seed uint64) oracle {
+	t.Helper()
+	if m.name == "source" {
+		return sourceOracle(rand.NewPCG(seed, sourceSeed))
+	}
+	return oracleOf(t, m.of(seed))
+}
+
+// oracleOf returns the oracle of a stream other than Source.
+func oracleOf(t testing.TB, stream mask.Stream) oracle {
+	t.Helper()
+	decide := ruleOf(t, stream)
+	return func(at mask.Place, i, total uint64, rate float64) bool {
+		if rate == 0 || rate == 1 {
+			return rate == 0
+		}
+		return decide(at, i, total, rate)
+	}
+}
+
+func ruleOf(t testing.TB, stream mask.Stream) oracle {
+	t.Helper()
+	twisters := map[uint32]*twister{}
+	wordOf := func(seed uint32, i uint64) uint32 {
+		if twisters[seed] == nil {
+			twisters[seed] = newTwister(seed)
+		}
+		return twisters[seed].word(i)
+	}
+	switch s := stream.(type) {
+	case mask.Philox:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			return trial(s.Seed, at.Step, i, rate)
+		}
+	case *mask.PyTorch:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			high, low := wordOf(uint32(s.Seed), at.Cursor+2*i), wordOf(uint32(s.Seed), at.Cursor+2*i+1)
+			r := (uint64(high)<<32 | uint64(low)) & (1<<53 - 1)
+			return float64(r)*0x1p-53 < 1-rate
+		}
+	case *mask.PyTorchMKL:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			x := uint64(wordOf(uint32(s.Seed), at.Step-at.Cursor)) % mcg31
+			if x == 0 {
+				x = 1
+			}
+			for square := uint64(1132489760); i > 0; i >>= 1 {
+				if i&1 == 1 {
+					x = x * square % mcg31
+				}
+				square = square * square % mcg31
+			}
+			return float32(x)*0x1p-31 < float32(1-rate)
+		}
+	case mask.KerasTorch:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			w := wordOf(uint32(s.Seed)+uint32(at.Step-at.Cursor), i)
+			return float32(w&0xffffff)*0x1p-24 < float32(1-rate)
+		}
+	case mask.KerasTensorFlow:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			const modulus = 1<<31 - 2
+			of := mask.TensorFlow{Seed: [2]int64{(s.Seed%modulus + modulus) % modulus, int64((at.Step - at.Cursor) % modulus)}, Type: s.Type}
+			return ruleOf(t, of)(mask.Place{}, i, total, rate)
+		}
+	case mask.TensorFlow:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			a, b := uint64(s.Seed[0]), uint64(s.Seed[1])+at.Step
+			var mixed [4]uint32
+			for k := range mixed {
+				mixed[k] = word([4]uint32{uint32(a), uint32(a >> 32), uint32(b), uint32(b >> 32)}, [2]uint32{0x3ec8f720, 0x02461e29}, k)
+			}
+			number := func(block uint64, which int) uint32 {
+				return word([4]uint32{uint32(block), uint32(block >> 32), mixed[2], mixed[3]}, [2]uint32{mixed[0], mixed[1]}, which)
+			}
+			if s.Type == mask.Float64 { // two words a trial
+				high, low := number(i/2, int(i%2*2)), number(i/2, int(i%2*2)+1)
+				if s.XLA {
+					return float64((uint64(low)<<32|uint64(high))>>12)*0x1p-52 >= rate
+				}
+				return float64(uint64(high&0xfffff)<<32|uint64(low))*0x1p-52 >= rate
+			}
+			w := number(i/4, int(i%4))
+			single := float64(float32(rate))
+			switch bf := unrounded(rounded(single, 7, 8), 7, 8); {
+			case s.Type == mask.Float16:
+				return float64(w&0x3ff)*0x1p-10 >= unrounded(rounded(single, 10, 5), 10, 5)
+			case s.Type == mask.BFloat16 && s.XLA:
+				return float64(w>>9)*0x1p-23 >= bf
+			case s.Type == mask.BFloat16:
+				return float64(w&0x7f)*0x1p-7 >= bf
+			case s.XLA:
+				return float64(w>>9)*0x1p-23 >= single
+			}
+			return math.Float32frombits(w&0x7fffff|0x3f800000)-1 >= float32(rate)
+		}
+	case mask.JAX:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			key := [2]uint32(s.Key)
+			if at.Step > 0 || s.Fold {
+				key = threefry(key, [2]uint32{0, uint32(at.Step)})
+			}
+			switch {
+			case s.Original && s.X64:
+				return below52(threefry(key, [2]uint32{uint32(i), uint32(total + i)}), rate)
+			case s.Original:
+				return below23(pair(key, i, total), rate)
+			}
+			return belowJAX(key, i, s.X64, rate)
+		}
+	case mask.Linen:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			key := [2]uint32(s.Key)
+			if at.Step > 0 || s.Fold {
+				key = threefry(key, [2]uint32{0, uint32(at.Step)})
+			}
+			call := []byte{byte(max(s.Call, 1))}
+			if s.Call > 255 {
+				call = []byte{byte(s.Call >> 8), byte(s.Call)}
+			}
+			hash := sha1.Sum(append([]byte(strings.ReplaceAll(s.Path, ".", "")), call...))
+			return belowJAX(threefry(key, [2]uint32{0, binary.BigEndian.Uint32(hash[:4])}), i, s.X64, rate)
+		}
+	case mask.NNX:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			key := threefry([2]uint32(s.Key), [2]uint32{0, s.Layer})
+			return belowJAX(threefry(key, [2]uint32{0, uint32(at.Step - at.Cursor)}), i, s.X64, rate)
+		}
+	case mask.KerasJAX:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			return belowJAX([2]uint32{s.Seed, uint32(at.Step - at.Cursor)}, i, s.X64, rate)
+		}
+	case mask.OneDNN:
+		return func(at mask.Place, i, total uint64, rate float64) bool {
+			seed, x := s.Seed+uint32(at.Step), uint32(i)&^3
+			w := word([4]uint32{x, x + 1, x + 2, x + 3}, [2]uint32{seed, seed}, int(i%4))
+			return float64(w) > 4294967295.0*float64(float32(rate))
+		}
+	}
+	t.Fatalf("there is no oracle of %v", stream)
+	return nil
+}
+
+// probability returns the probability with which a stream keeps a channel, exactly:
+// rates have as many bits as the stream's numbers.
+func probability(t testing.TB, stream mask.Stream, rate float64) float64 {
+	t.Helper()
+	// The share of the numbers k·2^−bits that are below p.
+	below := func(p float64, bits int) float64 {
+		return math.Ldexp(math.Ceil(math.Ldexp(p, bits)), -bits)
+	}
+	switch s := stream.(type) {
+	case mask.Philox:
+		return below(1-rate, 32)
+	case *mask.PyTorch, *mask.Source:
+		return below(1-rate, 53)
+	case *mask.PyTorchMKL:
+		return 1 - rate // but for 2⁻²⁴
+	case mask.KerasTorch:
+		return below(float64(float32(1-rate)), 24)
+	case mask.JAX, mask.KerasJAX, mask.Linen, mask.NNX:
+		if strings.Contains(stream.String(), "/x64") {
+			return below(1-rate, 52)
+		}
+		return below(float64(float32(1-rate)), 23)
+	case mask.KerasTensorFlow:
+		return probability(t, mask.TensorFlow{Type: s.Type}, rate)
+	case mask.TensorFlow:
+		single := float64(float32(rate))
+		switch s.Type {
+		case mask.Float64:
+			return 1 - below(rate, 52)
+		case mask.Float16:
+			return 1 - below(unrounded(rounded(single, 10, 5), 10, 5), 10)
+		case mask.BFloat16:
+			bits := 7
+			if s.XLA {
+				bits = 23
+			}
+			return 1 - below(unrounded(rounded(single, 7, 8), 7, 8), bits)
+		}
+		return 1 - below(single, 23)
+	case mask.OneDNN:
+		return 1 - (math.Floor(4294967295.0*float64(float32(rate)))+1)*0x1p-32
+	}
+	t.Fatalf("how often %v keeps a channel is not known", stream)
+	return 0
+}
+
+// word returns one number of Philox4x32-10 as its authors spell it: the counter
+// and the key in 32-bit words, the key bumped between rounds.
+func word(counter [4]uint32, key [2]uint32, which int) uint32 {
+	for round := range 10 {
+		if round > 0 {
+			key[0] += 0x9E3779B9
+			key[1] += 0xBB67AE85
+		}
+		a := uint64(0xD2511F53) * uint64(counter[0])
+		b := uint64(0xCD9E8D57) * uint64(counter[2])
+		counter = [4]uint32{
+			uint32(b>>32) ^ counter[1] ^ key[0], uint32(b),
+			uint32(a>>32) ^ counter[3] ^ key[1], uint32(a),
+		}
+	}
+	return counter[which]
+}
+
+// trial says whether trial i is kept, in the words of [mask.Philox].
+func trial(seed, step, i uint64, rate float64) bool {
+	if rate == 0 || rate == 1 {
+		return rate == 0
+	}
+	block := i / 4
+	w := word([4]uint32{uint32(block), uint32(block >> 32), uint32(step), uint32(step >> 32)}, [2]uint32{uint32(seed), uint32(seed >> 32)}, int(i%4))
+	return float64(w)*0x1p-32 < 1-rate
+}
+
+// wide returns the i-th 64-bit number of a step, in the words of
+// [mask.Philox.DrawGaussian].
+func wide(seed, step, i uint64) uint64 {
+	block := [4]uint32{uint32(i / 2), uint32(i / 2 >> 32), uint32(step), uint32(step >> 32)}
+	key := [2]uint32{uint32(seed), uint32(seed >> 32)}
+	return uint64(word(block, key, int(i%2*2)+1))<<32 | uint64(word(block, key, int(i%2*2)))
+}
+
+// mcg31 is the modulus of MCG31m1.
+const mcg31 = 1<<31 - 1
+
+// twister is mt19937 as its authors spell it, one word after the other.
+type twister struct {
+	state [624]uint32
+	at    int
+	words []uint32 // all that it gave so far
+}
+
+func newTwister(seed uint32) *twister {
+	g := &twister{at: 624}
+	g.state[0] = seed
+	for i := 1; i < 624; i++ {
+		g.state[i] = 1812433253*(g.state[i-1]^g.state[i-1]>>30) + uint32(i)
+	}
+	return g
+}
+
+// word returns the i-th word.
+func (g *twister) word(i uint64) uint32 {
+	for uint64(len(g.words)) <= i {
+		if g.at == 624 {
+			for k := range g.state {
+				y := g.state[k]&0x80000000 | g.state[(k+1)%624]&0x7fffffff
+				next := g.state[(k+397)%624] ^ y>>1
+				if y%2 == 1 {
+					next ^= 0x9908b0df
+				}
+				g.state[k] = next
+			}
+			g.at = 0
+		}
+		y := g.state[g.at]
+		g.at++
+		y ^= y >> 11
+		y ^= y << 7 & 0x9d2c5680
+		y ^= y << 15 & 0xefc60000
+		y ^= y >> 18
+		g.words = append(g.words, y)
+	}
+	return g.words[i]
+}
+
+// threefry is Threefry2x32-20 as its authors spell it.
+func threefry(key, x [2]uint32) [2]uint32 {
+	k := [3]uint32{key[0], key[1], 0x1BD11BDA ^ key[0] ^ key[1]}
+	x[0] += k[0]
+	x[1] += k[1]
+	for round := range 20 {
+		rotation := [8]uint{13, 15, 26, 6, 17, 29, 16, 24}[round%8]
+		x[0] += x[1]
+		x[1] = x[1]<<rotation | x[1]>>(32-rotation)
+		x[1] ^= x[0]
+		if round%4 == 3 {
+			n := round/4 + 1
+			x[0] += k[n%3]
+			x[1] += k[(n+1)%3] + uint32(n)
+		}
+	}
+	return x
+}
+
+// both returns number i of JAX's partitionable generator.
+func both(key [2]uint32, i uint64) uint32 {
+	x := threefry(key, [2]uint32{uint32(i >> 32), uint32(i)})
+	return x[0] ^ x[1]
+}
+
+// pair returns number i of so many of JAX's original generator: the counts from 0 on,
+// with a 0 behind an odd number of them, are cut into halves, whose elements are the
+// words of a counter; the halves of what comes of it are put together again.
+func pair(key [2]uint32, i, total uint64) uint32 {
+	half := (total + 1) / 2
+	count := func(k uint64) uint32 {
+		if k >= total {
+			return 0
+		}
+		return uint32(k)
+	}
+	if i < half {
+		return threefry(key, [2]uint32{count(i), count(half + i)})[0]
+	}
+	return threefry(key, [2]uint32{count(i - half), count(i)})[1]
+}
+
+// belowJAX decides by number i of JAX's partitionable generator.
+func belowJAX(key [2]uint32, i uint64, x64 bool, rate float64) bool {
+	if x64 {
+		return below52(threefry(key, [2]uint32{uint32(i >> 32), uint32(i)}), rate)
+	}
+	return below23(both(key, i), rate)
+}
+
+// below52 makes a uniform float64 of two words as JAX does.
+func below52(words [2]uint32, rate float64) bool {
+	return math.Float64frombits((uint64(words[0])<<32|uint64(words[1]))>>12|0x3ff<<52)-1 < 1-rate
+}
+
+// below23 makes a uniform float32 of a word as JAX does.
+func below23(word uint32, rate float64) bool {
+	return math.Float32frombits(word>>9|0x3f800000)-1 < float32(1-rate)
+}
+
+// sourceOracle is the rule of [mask.Source].
+func sourceOracle(src rand.Source) oracle {
+	var numbers []uint64
+	return func(at mask.Place, i, total uint64, rate float64) bool {
+		if rate == 0 || rate == 1 {
+			return rate == 0
+		}
+		for uint64(len(numbers)) <= at.Cursor+i {
+			numbers = append(numbers, src.Uint64())
+		}
+		return float64(numbers[at.Cursor+i]>>11)*0x1p-53 < 1-rate
+	}
+}
+
+// rounded returns the half nearest to x, the even one of two, in numbers of so many
+// bits of fraction and exponent.
+func rounded(x float64, fraction, exponent int) uint16 {
+	bias := 1<<(exponent-1) - 1
+	_, e := math.Frexp(x)
+	unit := max(e-1, 1-bias) - fraction // x is counted in units of 2^unit
+	n := math.RoundToEven(math.Ldexp(math.Abs(x), -unit))
+	infinity := uint16(1<<exponent-1) << fraction
+	bits := infinity
+	if math.Ldexp(n, unit) < math.Ldexp(1, bias+1) {
+		bits = uint16(n)
+		if n >= math.Ldexp(1, fraction) { // normal: the exponent is written, the first digit not
+			bits = uint16((unit+fraction+bias-1)<<fraction) + uint16(n)
+		}
+	}
+	if math.Signbit(x) {
+		bits |= 1 << (fraction + exponent)
+	}
+	return bits
+}
+
+// unrounded returns the number that a half is.
+func unrounded(bits uint16, fraction, exponent int) float64 {
+	bias := 1<<(exponent-1) - 1
+	e, digits := int(bits)>>fraction&(1<<exponent-1), float64(bits&(1<<fraction-1))
+	var x float64
+	switch e {
+	case 1<<exponent - 1:
+		x = math.Inf(1)
+		if digits != 0 {
+			x = math.NaN()
+		}
+	case 0:
+		x = math.Ldexp(digits, 1-bias-fraction)
+	default:
+		x = math.Ldexp(digits+math.Ldexp(1, fraction), e-bias-fraction)
+	}
+	if bits>>(fraction+exponent) == 1 {
+		x = -x
+	}
+	return x
+}
+
+// What is compared with the code under test must be right itself: every half, what
+// lies between two of them, and what is just above and below that.
+func TestRoundingOfTheOracle(t *testing.T) {
+	for _, format := range []struct{ fraction, exponent int }{{10, 5}, {7, 8}} {
+		round := func(x float64) uint16 { return rounded(x, format.fraction, format.exponent) }
+		infinity := uint16(1<<format.exponent-1) << format.fraction
+		for b := range infinity {
+			x, next := unrounded(b, format.fraction, format.exponent), unrounded(b+1, format.fraction, format.exponent)
+			if math.IsInf(next, 1) {
+				next = 2*x - unrounded(b-1, format.fraction, format.exponent)
+			}
+			middle, even := (x+next)/2, b+b%2
+			for y, want := range map[float64]uint16{
+				x: b, math.Nextafter(x, 1e300): b, math.Nextafter(middle, 0): b,
+				middle: even, math.Nextafter(middle, 1e300): b + 1, math.Nextafter(next, 0): b + 1,
+			} {
+				if round(y) != want || round(-y) != want|0x8000 && y != 0 {
+					t.Fatalf("%v and its negative are rounded to %#04x and %#04x, want %#04x", y, round(y), round(-y), want)
+				}
+			}
+		}
+	}
+}

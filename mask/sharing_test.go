@@ -1,0 +1,302 @@
+package mask_test
+
+import (
+	"fmt"
+	"math"
+	mathbits "math/bits"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// sharedBy returns a new mask with one draw whose trials are shared.
+func sharedBy(t testing.TB, s mask.Stream, sharing mask.Sharing, samples, channels int, rate float64, at mask.Place) *mask.Mask {
+	t.Helper()
+	m, err := mask.New(samples, channels, rate, mask.Select)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mask.Draw(m, s, sharing, at); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// checkShared compares a mask with what kept says, also the bits past the last trial.
+func checkShared(t *testing.T, what string, m *mask.Mask, kept func(n, c int) bool) {
+	t.Helper()
+	byHand := new(mask.Mask)
+	if err := byHand.UnmarshalBinary([]byte(encoded(t, m))); err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for n := range m.Samples() {
+		row := 0
+		for c := range m.Channels() {
+			want := kept(n, c)
+			byHand.Set(n, c, want)
+			if want {
+				row++
+			}
+		}
+		if m.CountKeptOf(n) != row {
+			t.Fatalf("%s, %d×%d: %d channels of sample %d kept, want %d", what, m.Samples(), m.Channels(), m.CountKeptOf(n), n, row)
+		}
+		count += row
+	}
+	if !m.Equal(byHand) || m.CountKept() != count {
+		t.Fatalf("%s, %d×%d: %d kept, want %d:\n%v, want\n%v", what, m.Samples(), m.Channels(), m.CountKept(), count, m, byHand)
+	}
+}
+
+// everyShape calls f with shapes of which rows begin at each bit of a word, and which
+// are shorter and longer than one.
+func everyShape(f func(samples, channels int)) {
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	for samples := 0; samples <= 70; samples += step {
+		for channels := 0; channels <= 130; channels++ {
+			f(samples, channels)
+		}
+	}
+}
+
+func TestPerChannelIsOneRowForAllSamples(t *testing.T) {
+	const rate = 0.4
+	everyShape(func(samples, channels int) {
+		at := mask.Place{Step: uint64(samples), Offset: 5, Batch: 100}
+		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerChannel, samples, channels, rate, at)
+		row := make([]bool, channels)
+		for c := range row {
+			row[c] = trial(3, at.Step, uint64(c), rate)
+		}
+		checkShared(t, "PerChannel", m, func(n, c int) bool { return row[c] })
+	})
+}
+
+func TestPerSampleIsOneTrialForAllChannels(t *testing.T) {
+	const rate = 0.4
+	everyShape(func(samples, channels int) {
+		at := mask.Place{Step: uint64(channels), Offset: 5}
+		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerSample, samples, channels, rate, at)
+		column := make([]bool, samples)
+		for n := range column {
+			column[n] = trial(3, at.Step, 5+uint64(n), rate)
+		}
+		checkShared(t, "PerSample", m, func(n, c int) bool { return column[n] })
+	})
+}
+
+// countedRow returns which channels of a sample are kept: algorithm S.
+func countedRow(channels, count int, number func(c int) uint64) []bool {
+	row := make([]bool, channels)
+	needed := uint64(count)
+	for c := range row {
+		if share, _ := mathbits.Mul64(number(c), uint64(channels-c)); share < needed {
+			row[c] = true
+			needed--
+		}
+	}
+	return row
+}
+
+func TestFixedCountIsTheRule(t *testing.T) {
+	rates := []float64{0.5, 0.3, 0.01, 0.99}
+	i := 0
+	everyShape(func(samples, channels int) {
+		i++
+		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Offset: uint64(i % 9)}
+		m := sharedBy(t, mask.Philox{Seed: 3}, mask.FixedCount, samples, channels, rate, at)
+		count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+		all := make([][]bool, samples)
+		for n := range all {
+			all[n] = countedRow(channels, count, func(c int) uint64 {
+				return wide(3, at.Step, (at.Offset+uint64(n))*uint64(channels)+uint64(c))
+			})
+			if m.CountKeptOf(n) != count {
+				t.Fatalf("%d×%d, rate %v: %d channels of sample %d kept, want %d", samples, channels, rate, m.CountKeptOf(n), n, count)
+			}
+		}
+		checkShared(t, "FixedCount", m, func(n, c int) bool { return all[n][c] })
+		if samples == 0 || channels == 0 {
+			return
+		}
+		if want := float64(channels) / float64(count); count > 0 && math.Abs(m.Factor()-want) > want*0x1p-52 || m.Rate() != rate {
+			t.Fatalf("%d×%d, rate %v: rate %v, factor %v, want %v", samples, channels, rate, m.Rate(), m.Factor(), want)
+		}
+	})
+}
+
+func TestFixedCountOfASourceIsTheRule(t *testing.T) {
+	src := rand.NewPCG(5, 5)
+	s := mask.NewSource(rand.NewPCG(5, 5))
+	at := mask.Place{}
+	for channels := 1; channels < 80; channels++ {
+		m := sharedBy(t, s, mask.FixedCount, 3, channels, 0.4, at)
+		var all [][]bool
+		for range 3 {
+			all = append(all, countedRow(channels, int(math.Floor(0.6*float64(channels)+0.5)), func(int) uint64 { return src.Uint64() }))
+		}
+		checkShared(t, "FixedCount of a source", m, func(n, c int) bool { return all[n][c] })
+		at = mask.After(s, mask.FixedCount, at, 3, channels, 0.4)
+	}
+}
+
+// The count is rounded to the nearest, halves up; at rates 0 and 1 nothing is left to
+// chance.
+func TestFixedCountOfKnownRates(t *testing.T) {
+	for _, c := range []struct {
+		channels int
+		rate     float64
+		want     int
+		factor   float64
+	}{
+		{10, 0.5, 5, 2}, {5, 0.5, 3, 5.0 / 3}, {6, 0.25, 5, 1.2}, {4, 0.9, 0, 1 / (1 - 0.9)}, {4, 0.1, 4, 1},
+		{7, 0, 7, 1}, {7, 1, 0, 0}, {1, 0.5, 1, 1}, {3, 0.75, 1, 3}, {64, 0.5, 32, 2}, {65, 1.0 / 65, 64, 65.0 / 64},
+	} {
+		m := sharedBy(t, mask.Philox{}, mask.FixedCount, 5, c.channels, c.rate, mask.Place{})
+		for n := range 5 {
+			if m.CountKeptOf(n) != c.want {
+				t.Errorf("rate %v: %d of %d channels kept, want %d", c.rate, m.CountKeptOf(n), c.channels, c.want)
+			}
+		}
+		if math.Abs(m.Factor()-c.factor) > 1e-15*c.factor {
+			t.Errorf("rate %v: %d of %d channels kept, times %v, want %v", c.rate, c.want, c.channels, m.Factor(), c.factor)
+		}
+		if c.want == c.channels != m.Identity() {
+			t.Errorf("rate %v: %d of %d channels kept: identity %v", c.rate, c.want, c.channels, m.Identity())
+		}
+	}
+}
+
+func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
+	const samples = 200_000
+	for name, s := range map[string]mask.Stream{"philox": mask.Philox{Seed: 8}, "source": mask.NewSource(rand.NewPCG(8, 8))} {
+		// χ² of a good stream is above 70 with a probability of 8·10⁻⁸, for 19 degrees
+		// of freedom.
+		m := sharedBy(t, s, mask.FixedCount, samples, 6, 0.5, mask.Place{})
+		chosen := map[string]int{}
+		for n := range samples {
+			choice := ""
+			m.KeptOf(n)(func(c int) bool {
+				choice += fmt.Sprint(c)
+				return true
+			})
+			chosen[choice]++
+		}
+		if len(chosen) != 20 {
+			t.Errorf("%s: %d choices of 3 of 6 channels, want 20", name, len(chosen))
+		}
+		squares := 0.0
+		for _, count := range chosen {
+			d := float64(count) - samples/20
+			squares += d * d / (samples / 20)
+		}
+		if squares > 70 {
+			t.Errorf("%s: χ² %v for %v", name, squares, chosen)
+		}
+	}
+
+	// More channels have too many choices to count: each channel, and each pair, which
+	// are correlated by −1/(C−1).
+	const channels, count = 9, 7
+	m := sharedBy(t, mask.Philox{Seed: 9}, mask.FixedCount, samples, channels, 0.2, mask.Place{})
+	var pairs [channels][channels]int
+	for n := range samples {
+		for c := range channels {
+			for d := range channels {
+				if m.Kept(n, c) && m.Kept(n, d) {
+					pairs[c][d]++
+				}
+			}
+		}
+	}
+	const q = float64(count) / channels
+	for c := range channels {
+		for d := range channels {
+			p := q
+			if c != d {
+				p = q*q - q*(1-q)/(channels-1)
+			}
+			if z := (float64(pairs[c][d]) - samples*p) / math.Sqrt(samples*p*(1-p)); !(math.Abs(z) < farthest) {
+				t.Errorf("channels %d and %d are kept together with frequency %v, want %v, z = %.1f", c, d, float64(pairs[c][d])/samples, p, z)
+			}
+		}
+	}
+}
+
+// All streams can be shared; what remains of a batch on each machine are its rows.
+func TestShardsOfSharedTrialsAreRowsOfTheWholeBatch(t *testing.T) {
+	const samples, rate = 9, 0.3
+	for _, m := range makers(t) {
+		for _, sharing := range []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount} {
+			if _, ok := m.of(0).(mask.Counter); !ok && sharing == mask.FixedCount {
+				continue
+			}
+			t.Run(fmt.Sprint(m.name, " ", sharing), func(t *testing.T) {
+				for _, channels := range []int{1, 3, 63, 64, 65, 130} {
+					start := mask.Place{Step: 2, Batch: samples}
+					whole := sharedBy(t, m.of(4), sharing, samples, channels, rate, start)
+					after := mask.After(m.of(4), sharing, start, samples, channels, rate)
+					for from := range samples {
+						for _, to := range []int{from + 1, samples} {
+							at := start
+							at.Offset = uint64(from)
+							s := m.of(4)
+							part := sharedBy(t, s, sharing, to-from, channels, rate, at)
+							want := rows(t, whole, from, to)
+							checkShared(t, "shard", part, want.Kept)
+							if next := mask.After(s, sharing, at, to-from, channels, rate); next.Step != after.Step || next.Cursor != after.Cursor {
+								t.Fatalf("behind samples %d to %d of %d×%d follows %+v, behind all %+v", from, to, samples, channels, next, after)
+							}
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// What is drawn after a shared draw goes on where that has ended: a source is asked, of
+// which every number is taken once.
+func TestSharedTrialsTakeAsManyNumbersAsTheyAre(t *testing.T) {
+	for _, c := range []struct {
+		sharing           mask.Sharing
+		samples, channels int
+		rate              float64
+		want              uint64
+	}{
+		{mask.Each, 4, 30, 0.5, 120}, {mask.PerChannel, 4, 30, 0.5, 30}, {mask.PerSample, 4, 30, 0.5, 4}, {mask.FixedCount, 4, 30, 0.5, 120},
+		{mask.PerChannel, 4, 30, 0, 0}, {mask.PerSample, 4, 30, 1, 0}, {mask.FixedCount, 4, 30, 1, 0},
+		{mask.PerChannel, 0, 30, 0.5, 0}, {mask.PerChannel, 4, 0, 0.5, 0}, {mask.PerSample, 4, 0, 0.5, 0}, {mask.FixedCount, 4, 0, 0.5, 0},
+	} {
+		counted := &countingSource{}
+		s := mask.NewSource(counted)
+		sharedBy(t, s, c.sharing, c.samples, c.channels, c.rate, mask.Place{})
+		if counted.numbers != c.want {
+			t.Errorf("%v, %d×%d, rate %v: %d numbers drawn, want %d", c.sharing, c.samples, c.channels, c.rate, counted.numbers, c.want)
+		}
+		if next := mask.After(s, c.sharing, mask.Place{}, c.samples, c.channels, c.rate); next.Cursor != c.want || next.Step != 1 {
+			t.Errorf("%v, %d×%d, rate %v: followed by %+v, want cursor %d", c.sharing, c.samples, c.channels, c.rate, next, c.want)
+		}
+	}
+}
+
+// countingSource counts the numbers that are taken.
+type countingSource struct{ numbers uint64 }
+
+func (s *countingSource) Uint64() uint64 {
+	s.numbers++
+	return s.numbers * 0x9e3779b97f4a7c15
+}
+
+func TestSharingNames(t *testing.T) {
+	for s, want := range map[mask.Sharing]string{mask.Each: "Each", mask.PerChannel: "PerChannel", mask.PerSample: "PerSample", mask.FixedCount: "FixedCount", 4: "Sharing(4)", 255: "Sharing(255)"} {
+		if s.String() != want {
+			t.Errorf("%d is called %v, want %s", uint8(s), s, want)
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (k *philoxKernel) turn(sets int) {
 	for r := range philoxRounds {
 		for s := range c {
 			for h := range 2 {
-				// h is the number of the key, too: that of a word goes into the other's half.
+				// The product of word 0 meets key 1, that of word 2 key 0.
 				k.VPMULUDQ(k.whole(regMul+h), c[s][2*h], c[s][2*h])
 				if !k.tier.masks && r%2 == 0 {
 					k.VPXOR(k.keys.Offset((r+1-h)*32), c[s][2*h], c[s][2*h])

@@ -144,9 +144,6 @@ func (m *Mask) keep() float64 {
 	return 1 - m.rate
 }
 
-// fill keeps every channel, or none at rate 1.
-func (m *Mask) fill() { m.set(m.rate != 1) }
-
 // Samples returns the number of samples.
 func (m *Mask) Samples() int { return m.samples }
 

@@ -3,7 +3,6 @@ package mask
 import (
 	"fmt"
 	"math"
-	"math/bits"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -56,36 +55,6 @@ func (p Philox) DrawCount(m *Mask, count int, at Place) error {
 	return m.drawCount(count, at, wide.at)
 }
 
-// checkCount returns an error unless so many channels can be kept.
-func (m *Mask) checkCount(count int) error {
-	if count < 0 || count > m.channels {
-		return fmt.Errorf("mask: %d channels to keep in each sample, want 0 to %d, the channels that there are", count, m.channels)
-	}
-	return nil
-}
-
-// drawCount keeps count channels of every sample; wide gives the numbers.
-func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error {
-	if err := m.checkCount(count); err != nil {
-		return err
-	}
-	clear(m.bits)
-	m.count = count
-	m.setNumbers()
-	i, trial := at.first(m), 0
-	for n := 0; n < m.samples; n++ {
-		needed := uint64(count)
-		for left := uint64(m.channels); left > 0; left-- {
-			if kept, _ := bits.Mul64(wide(i), left); kept < needed {
-				m.bits[trial/64] |= 1 << (trial % 64)
-				needed--
-			}
-			i, trial = i+1, trial+1
-		}
-	}
-	return nil
-}
-
 // settled begins a draw: it forgets the count of an earlier one, fills the mask where
 // there is nothing to draw, and returns true then.
 func (m *Mask) settled() bool {
@@ -109,17 +78,6 @@ func ceil(p float64, bits int) uint64 { return uint64(math.Ceil(math.Ldexp(p, bi
 
 // halves returns a 64-bit number, low half first.
 func halves(x uint64) [2]uint32 { return [2]uint32{uint32(x), uint32(x >> 32)} }
-
-// set keeps every channel, or none.
-func (m *Mask) set(kept bool) {
-	for i := range m.bits {
-		m.bits[i] = 0
-		if kept {
-			m.bits[i] = ^uint64(0)
-		}
-	}
-	m.trim()
-}
 
 // wideNumbers are the 64-bit numbers of a step: two words of a block each, low half
 // first.

@@ -72,65 +72,6 @@ func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
 	return at
 }
 
-// below53 returns 1 if the number that two words make is below the threshold.
-func below53(high, low uint32, threshold uint64) uint64 {
-	return ((uint64(high)<<32|uint64(low))&(1<<53-1) - threshold) >> 63
-}
-
-// bitWriter fills a mask from its first trial on.
-type bitWriter struct {
-	m    *Mask
-	word uint64
-	n    int // trials so far
-}
-
-// add appends a trial, 1 for a kept channel.
-func (b *bitWriter) add(kept uint64) { b.append(kept<<63, 1) }
-
-// addPairs appends a trial for every two words.
-func (b *bitWriter) addPairs(words []uint32, threshold uint64) {
-	for len(words) > 0 {
-		n := min(len(words)/2, 64-b.n%64)
-		// From the top downwards, so that every shift is by one.
-		var kept uint64
-		for some := words[:2*n]; len(some) >= 2; some = some[2:] {
-			number := uint64(some[0]&(1<<21-1))<<32 | uint64(some[1])
-			kept = kept>>1 | (number-threshold)&(1<<63)
-		}
-		b.append(kept, n)
-		words = words[2*n:]
-	}
-}
-
-// append appends the upper n bits of kept.
-func (b *bitWriter) append(kept uint64, n int) {
-	b.word |= kept >> (64 - n) << (b.n % 64)
-	if b.n += n; b.n%64 == 0 {
-		b.m.bits[b.n/64-1], b.word = b.word, 0
-	}
-}
-
-// addWords appends a trial for every word: kept if its lowest 24 bits are below the
-// threshold.
-func (b *bitWriter) addWords(words []uint32, threshold uint32) {
-	for len(words) > 0 {
-		n := min(len(words), 64-b.n%64)
-		var kept uint64
-		for _, w := range words[:n] {
-			kept = kept>>1 | (uint64(w&(1<<24-1))-uint64(threshold))&(1<<63)
-		}
-		b.append(kept, n)
-		words = words[n:]
-	}
-}
-
-// flush writes the last, partial word.
-func (b *bitWriter) flush() {
-	if b.n%64 > 0 {
-		b.m.bits[b.n/64] = b.word
-	}
-}
-
 // PyTorchMKL is what they draw where MKL does it: in builds with MKL, the usual ones
 // for x86-64, of versions 2.0 to 2.6, and of version 1 on processors of Intel's. A call takes one word of mt19937 as the seed of
 // MCG31m1, x₀ = word mod (2³¹−1), or 1 where that is 0; trial i is decided by
@@ -174,72 +115,6 @@ func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place 
 	// A shard without samples is part of a batch that has some.
 	some := samples > 0 || at.Offset > 0 || at.Batch > 0
 	return at.nextCall(some && channels > 0 && rate > 0 && rate < 1)
-}
-
-const (
-	mcg31           = 1<<31 - 1
-	mcg31Multiplier = 1132489760
-)
-
-// mcg31Mul returns a·b mod 2³¹−1, for factors below it.
-func mcg31Mul(a, b uint64) uint64 {
-	p := a * b
-	p = p&mcg31 + p>>31 // 2³¹ is 1
-	if p >= mcg31 {
-		p -= mcg31
-	}
-	return p
-}
-
-// mcg31Power returns the multiplier's n-th power.
-func mcg31Power(n uint64) uint64 {
-	p, square := uint64(1), uint64(mcg31Multiplier)
-	for ; n > 0; n >>= 1 {
-		if n&1 == 1 {
-			p = mcg31Mul(p, square)
-		}
-		square = mcg31Mul(square, square)
-	}
-	return p
-}
-
-// ceilMCG31 returns how many numbers x have x·2⁻³¹ < q, as float32 numbers.
-func ceilMCG31(q float64) uint64 {
-	// A product with a power of two is exact. Of the numbers below it, those within
-	// half a place, at most 64, are rounded to it.
-	bound := float32(q) * (1 << 31)
-	x := uint64(bound)
-	for x > 0 && float32(x-1) >= bound {
-		x--
-	}
-	for float32(x) < bound {
-		x++
-	}
-	return x
-}
-
-// drawMCG31 decides the trials by x and what follows it.
-func (m *Mask) drawMCG31(x, threshold uint64) {
-	// Eight strands, each the eighth of the numbers: a multiplication takes longer than
-	// it takes to begin the next.
-	const strands = 8
-	var at [strands]uint64
-	for i := range at {
-		at[i] = x
-		x = mcg31Mul(x, mcg31Multiplier)
-	}
-	step := mcg31Power(strands)
-	for i := range m.bits {
-		var word uint64
-		for done := 0; done < 64; done += strands {
-			for k := range at {
-				word |= (at[k] - threshold) >> 63 << (done + k)
-				at[k] = mcg31Mul(at[k], step)
-			}
-		}
-		m.bits[i] = word
-	}
-	m.trim()
 }
 
 // KerasTorch is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the

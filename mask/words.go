@@ -56,9 +56,9 @@ func (m *Mask) drawWords(w words, first uint64) {
 }
 
 // run draws words of bits for the trials from index on, a multiple of 64.
-func (w *words) run(bits []uint64, index uint64) {
+func (w *words) run(out []uint64, index uint64) {
 	if !w.double {
-		w.single(bits, nil, index, w.below)
+		w.single(out, nil, index, w.below)
 		return
 	}
 	// The high word alone decides, unless it is that of the threshold: then it is below
@@ -66,8 +66,8 @@ func (w *words) run(bits []uint64, index uint64) {
 	const most = 16
 	var less, notMore, low [2 * most]uint64
 	high := w.below >> 32
-	for len(bits) > 0 {
-		some := bits[:min(most, len(bits))]
+	for len(out) > 0 {
+		some := out[:min(most, len(out))]
 		if w.threefry {
 			w.single(less[:len(some)], low[:len(some)], index, high)
 			w.single(notMore[:len(some)], low[:len(some)], index, high+1)
@@ -86,17 +86,14 @@ func (w *words) run(bits []uint64, index uint64) {
 		for i := range some {
 			some[i] = less[i]
 			for open := notMore[i] &^ less[i]; open != 0; open &= open - 1 {
-				if trial := w.first(open); w.exact(index + uint64(64*i+trial)) {
+				if trial := bits.TrailingZeros64(open); w.exact(index + uint64(64*i+trial)) {
 					some[i] |= 1 << trial
 				}
 			}
 		}
-		bits, index = bits[len(some):], index+64*uint64(len(some))
+		out, index = out[len(some):], index+64*uint64(len(some))
 	}
 }
-
-// first returns the place of the lowest bit that is set.
-func (w *words) first(word uint64) int { return bits.TrailingZeros64(word) }
 
 // exact reports whether both words of a trial are below.
 func (w *words) exact(i uint64) bool {

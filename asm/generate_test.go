@@ -261,8 +261,8 @@ func TestDivisionsAreDivisions(t *testing.T) {
 	divisions := regexp.MustCompile(`\b(VDIVP[SD]|fdiv)\b`)
 	others := regexp.MustCompile(`\b(VMULP[SD]|VRCP\w+|VF\w*M(ADD|SUB)\w+|fmul|frecp\w|fml[as]|VFML[AS])\b`)
 	for name, file := range files {
-		if !strings.HasSuffix(name, ".s") || name == "fence_amd64.s" {
-			continue
+		if !strings.HasSuffix(name, ".s") || name == "fence_amd64.s" || strings.HasPrefix(name, "draw_") {
+			continue // what is left computes with elements
 		}
 		for _, body := range strings.Split(string(file), "\nTEXT ·")[1:] {
 			kernel := body[:strings.Index(body, "(")]

@@ -34,16 +34,24 @@ func amd64Draws(t amd64Tier) (*ir.File, error) {
 		p.Pragma("noescape")
 		p.Doc(d.lines(t.name)...)
 		p.SignatureExpr(d.signature())
-		if d == mersenneTwister {
+		switch d {
+		case mersenneTwister:
 			p.twister()
-		} else {
+		case wordsBelow, pairsBelow:
+			p.below()
+		default:
 			for _, name := range d.outputs() {
 				p.to = append(p.to, p.argument(name))
 			}
-			p.words, p.trials = p.argument("words"), p.argument("trials")
-			if d == philox {
+			p.words = p.argument("words")
+			switch d {
+			case mcg31:
+				p.mcg31()
+			case philox:
+				p.trials = p.argument("trials")
 				p.philox()
-			} else {
+			default:
+				p.trials = p.argument("trials")
 				p.threefry()
 			}
 		}

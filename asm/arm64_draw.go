@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"go/types"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/buildtags"
@@ -36,22 +37,33 @@ func arm64Draws() (*ir.File, error) {
 		p.SetSignature(signature)
 		p.Attributes = attr.NOSPLIT
 		p.AddPragma("noescape")
-		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials}
-		if d == mersenneTwister {
+		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials, "powers": xPowers, "x": xFirst, "below": xBelow}
+		switch d {
+		case mersenneTwister:
 			registers = map[string]int{"words": xBits, "state": xState}
+		case wordsBelow, pairsBelow:
+			registers = map[string]int{"bits": xBits, "words": xFrom, "eights": xWords, "mask": xMask, "below": xBelow}
 		}
 		for _, name := range d.arguments() {
 			basic, err := signature.Params().Lookup(name).Resolve()
 			if err != nil {
 				return nil, err
 			}
-			p.ins("MOVD", basic.Addr, x(registers[name]))
+			move := "MOVD"
+			if basic.Type == types.Typ[types.Uint32] {
+				move = "MOVWU"
+			}
+			p.ins(move, basic.Addr, x(registers[name]))
 		}
 		switch d {
 		case philox:
 			p.philox()
 		case mersenneTwister:
 			p.twister()
+		case wordsBelow, pairsBelow:
+			p.below()
+		case mcg31:
+			p.mcg31()
 		default:
 			p.threefry()
 		}
@@ -73,6 +85,14 @@ const (
 	xState = xTrials // of mt19937
 	xNext  = xKey    // the word behind that of a vector
 	xFar   = xKey + 1
+
+	xFrom  = xSecond // of comparisons: the words
+	xRest  = xTrials // eights that make no word of bits
+	xMask  = xKey
+	xBelow = xKey + 1
+
+	xPowers = xTrials // of MCG31m1
+	xFirst  = xKey    // the number of the first trial
 )
 
 // Vector registers that all draws have.
@@ -121,6 +141,11 @@ func (p *neonDrawing) compare(to int, from [4]int) {
 		p.ins("VAND", v16(vCounts), v16(v), v16(v))
 		p.word(cmhi, v, vLimit, v)
 	}
+	p.narrowed(to, from)
+}
+
+// narrowed makes bytes of four vectors of words.
+func (p *neonDrawing) narrowed(to int, from [4]int) {
 	for i := range 2 {
 		p.ins("VUZP1", vec(from[2*i+1], "H8"), vec(from[2*i], "H8"), vec(from[2*i], "H8"))
 	}

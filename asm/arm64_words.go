@@ -36,7 +36,7 @@ var (
 	// numbers without a sign.
 	umull  = encoding{word: 0x2ea0c000, text: "umull v%d.2d, v%d.2s, v%d.2s"}
 	umull2 = encoding{word: 0x6ea0c000, text: "umull2 v%d.2d, v%d.4s, v%d.4s"}
-	cmhi   = encoding{word: 0x6ea03400, text: "cmhi v%d.4s, v%d.4s, v%d.4s"}
+	cmhi   = encoding{word: 0x6ea03400, text: "cmhi v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22}
 
 	// A load clears the rest of the register.
 	loadHalf  = encoding{word: 0x7c402400, text: "ldr h%d, [x%d], #2"}

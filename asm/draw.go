@@ -4,25 +4,29 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"slices"
 	"strings"
 )
 
-// draw is a kernel that draws: from a counter-based generator as many words of bits
-// as it is told, or from mt19937 its next 624 numbers.
+// draw is a kernel that draws: words of bits from a counter-based generator or from
+// MCG31m1, numbers from mt19937, or bits from numbers.
 type draw struct {
-	name string // without a tier
-	to   string // the arguments that bits are written to, none for mt19937
-	doc  string // what it does, behind its name
+	name       string // without a tier
+	parameters string
+	doc        string // what it does, behind its name
 }
 
 var (
-	philox        = draw{"philox", "bits", "draws words of bits from Philox4x32-10, four from each block."}
-	threefry      = draw{"threefry", "bits", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block."}
-	threefryPairs = draw{"threefryPairs", "first, second", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second."}
+	philox        = draw{"philox", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Philox4x32-10, four from each block."}
+	threefry      = draw{"threefry", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block."}
+	threefryPairs = draw{"threefryPairs", "first, second *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second."}
 
-	mersenneTwister = draw{"mersenneTwister", "", "advances the state of mt19937 by 624 words and writes them, tempered, to words."}
+	mersenneTwister = draw{"mersenneTwister", "words, state *[624]uint32", "advances the state of mt19937 by 624 words and writes them, tempered, to words."}
+	wordsBelow      = draw{"wordsBelow", "bits *uint64, words *uint32, eights int, mask, below uint32", "compares eights of words, of which the bits of mask count, with below, which is not 0. It writes a byte for each."}
+	pairsBelow      = draw{"pairsBelow", "bits *uint64, words *uint32, eights int, below uint64", "compares eights of pairs of words, of which the low 53 bits count, with below. It writes a byte for each."}
+	mcg31           = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, below uint32", "draws words of bits from MCG31m1, the first from x, below what is at most the modulus. Of the multiplier powers has the first."}
 
-	draws = []draw{philox, threefry, threefryPairs, mersenneTwister}
+	draws = []draw{philox, threefry, threefryPairs, mersenneTwister, wordsBelow, pairsBelow, mcg31}
 )
 
 // Of a draw's description, what begins where, in bytes: see trials in package
@@ -36,23 +40,24 @@ const (
 )
 
 // signature is that of the kernel on every tier.
-func (d draw) signature() string {
-	if d == mersenneTwister {
-		return "func(words, state *[624]uint32)"
-	}
-	return "func(" + d.to + " *uint64, words int, trials *[12]uint32)"
-}
+func (d draw) signature() string { return "func(" + d.parameters + ")" }
 
 // arguments are the names of all.
 func (d draw) arguments() []string {
-	if d == mersenneTwister {
-		return []string{"words", "state"}
+	var names []string
+	for _, p := range strings.Split(d.parameters, ", ") {
+		name, _, _ := strings.Cut(p, " ")
+		names = append(names, name)
 	}
-	return append(d.outputs(), "words", "trials")
+	return names
 }
 
-// outputs are the names of the arguments that bits are written to.
-func (d draw) outputs() []string { return strings.Split(d.to, ", ") }
+// outputs are the names of the arguments before words, to which a generator writes
+// bits.
+func (d draw) outputs() []string {
+	all := d.arguments()
+	return all[:slices.Index(all, "words")]
+}
 
 // lines is the doc comment of the kernel on a tier.
 func (d draw) lines(tier string) []string { return []string{d.name + tier + " " + d.doc} }
@@ -86,6 +91,16 @@ const (
 	twisterTemper7, twisterTemper15 = 0x9d2c5680, 0xefc60000
 )
 
+// A pair of words makes a number of so many bits.
+const pairBits = 53
+
+// MCG31m1: the modulus, which is a power of two less one, and how many numbers are
+// side by side.
+const (
+	mcg31Modulus = 1<<31 - 1
+	mcg31Lanes   = 64
+)
+
 // twist is a piece of the state: n words from one on, which become new with those
 // from next and from far on.
 type twist struct{ from, n, next, far int }
@@ -109,10 +124,9 @@ func drawDispatchFile(tiers [][2]string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
 	for _, d := range draws {
-		parameters, assembly, plain := d.to+" *uint64, words int, t *trials", d.to+", words, (*[12]uint32)(unsafe.Pointer(t))", d.to+", words, t"
-		if d == mersenneTwister {
-			parameters, assembly, plain = "words, state *[624]uint32", "words, state", "words, state"
-		}
+		parameters := strings.Replace(d.parameters, "trials *[12]uint32", "t *trials", 1)
+		plain := strings.Replace(strings.Join(d.arguments(), ", "), "trials", "t", 1)
+		assembly := strings.Replace(plain, "words, t", "words, (*[12]uint32)(unsafe.Pointer(t))", 1)
 		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s) {\n\tswitch {\n", exported(d.name), d.name, parameters)
 		for _, t := range tiers {
 			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
@@ -122,4 +136,9 @@ func drawDispatchFile(tiers [][2]string) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-func exported(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+func exported(name string) string {
+	if strings.HasPrefix(name, "mcg") {
+		return "MCG" + name[3:]
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}

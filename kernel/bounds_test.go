@@ -145,6 +145,28 @@ func TestDrawsStayWithinTheirSlices(t *testing.T) {
 	})
 }
 
+// TestComparisonsStayWithinTheirSlices does so with what they write and read.
+func TestComparisonsStayWithinTheirSlices(t *testing.T) {
+	const longest = 200
+	bits, words := newFenced(t, 8*(longest/64+1)), newFenced(t, 8*longest)
+	everyTier(t, func(t *testing.T) {
+		for _, end := range []bool{false, true} {
+			for n := 1; n <= longest; n++ {
+				to := unsafe.Slice((*uint64)(bits.at(end, 8*((n+63)/64))), (n+63)/64)
+				for _, c := range comparisons {
+					from := unsafe.Slice((*uint32)(words.at(end, 4*c.each*n)), c.each*n)
+					if fault := faulted(func() { c.draw(to, from, 0, 1) }); fault != nil {
+						t.Fatalf("%s of %d trials at the end of memory (%v) or at its beginning: %v", c.name, n, end, fault)
+					}
+				}
+				if fault := faulted(func() { MCG31(to, 1, 0, 1<<30) }); fault != nil {
+					t.Fatalf("MCG31 of %d words at the end of memory (%v) or at its beginning: %v", len(to), end, fault)
+				}
+			}
+		}
+	})
+}
+
 // faulted returns what f panics with, a fault of memory included.
 func faulted(f func()) (fault any) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

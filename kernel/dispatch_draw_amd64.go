@@ -53,3 +53,39 @@ func dispatchMersenneTwister(words, state *[624]uint32) {
 		mersenneTwisterGeneric(words, state)
 	}
 }
+
+// dispatchWordsBelow runs wordsBelow on the best tier in use.
+func dispatchWordsBelow(bits *uint64, words *uint32, eights int, mask, below uint32) {
+	switch {
+	case useAVX512:
+		wordsBelowAVX512(bits, words, eights, mask, below)
+	case useAVX2:
+		wordsBelowAVX2(bits, words, eights, mask, below)
+	default:
+		wordsBelowGeneric(bits, words, eights, mask, below)
+	}
+}
+
+// dispatchPairsBelow runs pairsBelow on the best tier in use.
+func dispatchPairsBelow(bits *uint64, words *uint32, eights int, below uint64) {
+	switch {
+	case useAVX512:
+		pairsBelowAVX512(bits, words, eights, below)
+	case useAVX2:
+		pairsBelowAVX2(bits, words, eights, below)
+	default:
+		pairsBelowGeneric(bits, words, eights, below)
+	}
+}
+
+// dispatchMCG31 runs mcg31 on the best tier in use.
+func dispatchMCG31(bits *uint64, words int, powers *[66]uint32, x, below uint32) {
+	switch {
+	case useAVX512:
+		mcg31AVX512(bits, words, powers, x, below)
+	case useAVX2:
+		mcg31AVX2(bits, words, powers, x, below)
+	default:
+		mcg31Generic(bits, words, powers, x, below)
+	}
+}

@@ -72,6 +72,61 @@ func ThreefryPairs(first, second []uint64, d *Draw) {
 // may not overlap.
 func MersenneTwister(words, state *[624]uint32) { dispatchMersenneTwister(words, state) }
 
+// MCG31 draws bits from MCG31m1, the generator of Intel's MKL: bit i, which is bit
+// i mod 64 of bits[i/64], is 1 if the number 1132489760^(from+i)·x mod 2³¹−1 is below
+// below. All bits are written.
+func MCG31(bits []uint64, x uint32, from uint64, below uint32) {
+	x = mcg31Mul(x%mcg31Modulus, mcg31Power(from))
+	below = min(below, mcg31Modulus) // all are below the modulus
+	for len(bits) > 0 {
+		n := min(len(bits), mcg31Call)
+		dispatchMCG31(&bits[0], n, &mcg31Powers, x, below)
+		x = mcg31Mul(x, mcg31Skip)
+		bits = bits[n:]
+	}
+}
+
+// WordsBelow draws a bit with each of some words, such as [MersenneTwister] makes: bit
+// i, which is bit i mod 64 of bits[i/64], is 1 if words[i], shifted left by shift, is
+// below below. There must be as many words of bits as that takes. All are written, with
+// zeros behind the last trial.
+func WordsBelow(bits []uint64, words []uint32, shift, below uint32) {
+	checkBits(bits, words, 1)
+	if below == 0 || len(words) == 0 {
+		clear(bits)
+		return
+	}
+	t := (&Draw{Shift: shift, Below: below}).trials()
+	bits[len(bits)-1] = 0
+	whole := len(words) &^ 7
+	for at := 0; at < whole; at += belowCall {
+		dispatchWordsBelow(&bits[at/64], &words[at], min(whole-at, belowCall)/8, t.mask, t.below)
+	}
+	for i, w := range words[whole:] {
+		bits[len(bits)-1] |= t.bit(w) << ((whole + i) % 64)
+	}
+}
+
+// PairsBelow does so with each pair of words: bit i is 1 if the lower 53 bits of the
+// number words[2i]·2³² + words[2i+1] are below below.
+func PairsBelow(bits []uint64, words []uint32, below uint64) {
+	checkBits(bits, words, 2)
+	if below == 0 || len(words) == 0 {
+		clear(bits)
+		return
+	}
+	below = min(below, 1<<53) // all are below that
+	bits[len(bits)-1] = 0
+	trials := len(words) / 2
+	whole := trials &^ 7
+	for at := 0; at < whole; at += belowCall {
+		dispatchPairsBelow(&bits[at/64], &words[2*at], min(whole-at, belowCall)/8, below)
+	}
+	for i := whole; i < trials; i++ {
+		bits[len(bits)-1] |= pairBelow(words[2*i], words[2*i+1], below) << (i % 64)
+	}
+}
+
 // PairError is what [ThreefryPairs] panics with when its slices differ in length.
 // Nothing has been written then.
 type PairError struct {
@@ -82,13 +137,37 @@ func (e *PairError) Error() string {
 	return fmt.Sprintf("kernel: pairs with %d words of first and %d of second bits, want as many", e.First, e.Second)
 }
 
+// BitsError is what [WordsBelow] and [PairsBelow] panic with when their slices do not
+// fit. Nothing has been written then.
+type BitsError struct {
+	Bits, Words int // lengths
+	Each        int // words a bit
+}
+
+func (e *BitsError) Error() string {
+	if e.Words%e.Each > 0 {
+		return fmt.Sprintf("kernel: bits with %d words each, of %d words, want a multiple", e.Each, e.Words)
+	}
+	return fmt.Sprintf("kernel: %d words of bits with %d words, %d each, want %d", e.Bits, e.Words, e.Each, (e.Words/e.Each+63)/64)
+}
+
+// checkBits panics if the words do not make whole bits, or those do not just fit.
+func checkBits(bits []uint64, words []uint32, each int) {
+	if len(words)%each > 0 || len(bits) != (len(words)/each+63)/64 {
+		panic(&BitsError{len(bits), len(words), each})
+	}
+}
+
 // These bound the work of one call of an assembly kernel, which cannot be preempted,
 // to about 25 µs: 64 trials a word make 7 µs of Philox where a trial takes 0.43 ns
 // (AVX2, Zen 4), and 20 µs of Threefry where it takes 5, as is to be expected of small
-// cores with NEON. A call costs less than 30 ns.
+// cores with NEON. A call costs less than 30 ns. A trial of MCG31m1 and a comparison may
+// take 1.5 ns there. The last counts trials, the others words of bits.
 const (
 	philoxCall   = 256
 	threefryCall = 64
+	mcg31Call    = 256
+	belowCall    = 1 << 14
 )
 
 // trials is a draw as the assembly reads it, as twelve numbers. A shifted word is
@@ -123,4 +202,47 @@ func (t *trials) skip(blocks int) {
 // The difference borrows, which sets the top bit: no branch on a random number.
 func (t *trials) bit(word uint32) uint64 {
 	return (uint64(word&t.mask) - uint64(t.below)) >> 63
+}
+
+// pairBelow returns 1 if the number that two words make is below a threshold, else 0,
+// as bit does.
+func pairBelow(high, low uint32, below uint64) uint64 {
+	return ((uint64(high)<<32|uint64(low))&(1<<53-1) - below) >> 63
+}
+
+// MCG31m1.
+const (
+	mcg31Modulus    = 1<<31 - 1
+	mcg31Multiplier = 1132489760
+)
+
+// mcg31Powers are the multiplier's first powers, and mcg31Skip is the one that a call of
+// a kernel goes on by.
+var (
+	mcg31Powers = func() (all [66]uint32) {
+		for i := range all {
+			all[i] = mcg31Power(uint64(i))
+		}
+		return all
+	}()
+	mcg31Skip = mcg31Power(64 * mcg31Call)
+)
+
+// mcg31Mul returns a product modulo 2³¹−1 of factors below that.
+func mcg31Mul(a, b uint32) uint32 {
+	p := uint64(a) * uint64(b)
+	p = p&mcg31Modulus + p>>31 // 2³¹ is 1
+	return uint32(min(p, p-mcg31Modulus))
+}
+
+// mcg31Power returns the multiplier's n-th power.
+func mcg31Power(n uint64) uint32 {
+	p, square := uint32(1), uint32(mcg31Multiplier)
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			p = mcg31Mul(p, square)
+		}
+		square = mcg31Mul(square, square)
+	}
+	return p
 }

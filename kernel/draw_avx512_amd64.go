@@ -23,3 +23,18 @@ func threefryPairsAVX512(first *uint64, second *uint64, words int, trials *[12]u
 //
 //go:noescape
 func mersenneTwisterAVX512(words *[624]uint32, state *[624]uint32)
+
+// wordsBelowAVX512 compares eights of words, of which the bits of mask count, with below, which is not 0. It writes a byte for each.
+//
+//go:noescape
+func wordsBelowAVX512(bits *uint64, words *uint32, eights int, mask uint32, below uint32)
+
+// pairsBelowAVX512 compares eights of pairs of words, of which the low 53 bits count, with below. It writes a byte for each.
+//
+//go:noescape
+func pairsBelowAVX512(bits *uint64, words *uint32, eights int, below uint64)
+
+// mcg31AVX512 draws words of bits from MCG31m1, the first from x, below what is at most the modulus. Of the multiplier powers has the first.
+//
+//go:noescape
+func mcg31AVX512(bits *uint64, words int, powers *[66]uint32, x uint32, below uint32)

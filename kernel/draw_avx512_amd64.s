@@ -1609,3 +1609,248 @@ turn1:
 	VMOVD      X0, 2492(AX)
 	VZEROUPPER
 	RET
+
+// func wordsBelowAVX512(bits *uint64, words *uint32, eights int, mask uint32, below uint32)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL
+TEXT ·wordsBelowAVX512(SB), NOSPLIT, $0-32
+	MOVQ         bits+0(FP), AX
+	MOVQ         words+8(FP), CX
+	MOVQ         eights+16(FP), DX
+	MOVL         mask+24(FP), BX
+	VMOVD        BX, X12
+	VPBROADCASTD X12, Z12
+	MOVL         below+28(FP), BX
+	VMOVD        BX, X13
+	VPBROADCASTD X13, Z13
+	MOVQ         DX, BX
+	ANDQ         $+7, BX
+	SHRQ         $0x03, DX
+	JZ           rest
+
+turn:
+	VPANDD   (CX), Z12, Z0
+	VPCMPUD  $0x01, Z13, Z0, K1
+	VPANDD   64(CX), Z12, Z0
+	VPCMPUD  $0x01, Z13, Z0, K2
+	KUNPCKWD K1, K2, K1
+	VPANDD   128(CX), Z12, Z0
+	VPCMPUD  $0x01, Z13, Z0, K2
+	VPANDD   192(CX), Z12, Z0
+	VPCMPUD  $0x01, Z13, Z0, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, (AX)
+	ADDQ     $+256, CX
+	ADDQ     $+8, AX
+	DECQ     DX
+	JNZ      turn
+
+rest:
+	TESTQ BX, BX
+	JZ    done
+
+eight:
+	VPANDD  (CX), Y12, Y0
+	VPCMPUD $0x01, Y13, Y0, K1
+	KMOVB   K1, (AX)
+	ADDQ    $+32, CX
+	INCQ    AX
+	DECQ    BX
+	JNZ     eight
+
+done:
+	VZEROUPPER
+	RET
+
+// func pairsBelowAVX512(bits *uint64, words *uint32, eights int, below uint64)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
+TEXT ·pairsBelowAVX512(SB), NOSPLIT, $0-32
+	MOVQ         bits+0(FP), AX
+	MOVQ         words+8(FP), CX
+	MOVQ         eights+16(FP), DX
+	MOVQ         $0x001fffffffffffff, BX
+	VMOVQ        BX, X12
+	VPBROADCASTQ X12, Z12
+	MOVQ         below+24(FP), BX
+	VMOVQ        BX, X13
+	VPBROADCASTQ X13, Z13
+	MOVQ         DX, BX
+	ANDQ         $+7, BX
+	SHRQ         $0x03, DX
+	JZ           rest
+
+turn:
+	VPROLQ   $0x20, (CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K1
+	VPROLQ   $0x20, 64(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K2
+	KUNPCKBW K1, K2, K1
+	VPROLQ   $0x20, 128(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K2
+	VPROLQ   $0x20, 192(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K3
+	KUNPCKBW K2, K3, K2
+	KUNPCKWD K1, K2, K1
+	VPROLQ   $0x20, 256(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K2
+	VPROLQ   $0x20, 320(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K3
+	KUNPCKBW K2, K3, K2
+	VPROLQ   $0x20, 384(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K3
+	VPROLQ   $0x20, 448(CX), Z0
+	VPANDQ   Z12, Z0, Z0
+	VPCMPUQ  $0x01, Z13, Z0, K4
+	KUNPCKBW K3, K4, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, (AX)
+	ADDQ     $+512, CX
+	ADDQ     $+8, AX
+	DECQ     DX
+	JNZ      turn
+
+rest:
+	TESTQ BX, BX
+	JZ    done
+
+eight:
+	VPROLQ  $0x20, (CX), Z0
+	VPANDQ  Z12, Z0, Z0
+	VPCMPUQ $0x01, Z13, Z0, K1
+	KMOVB   K1, (AX)
+	ADDQ    $+64, CX
+	INCQ    AX
+	DECQ    BX
+	JNZ     eight
+
+done:
+	VZEROUPPER
+	RET
+
+// func mcg31AVX512(bits *uint64, words int, powers *[66]uint32, x uint32, below uint32)
+// Requires: AVX, AVX512F
+TEXT ·mcg31AVX512(SB), NOSPLIT, $0-32
+	MOVQ         bits+0(FP), AX
+	MOVQ         words+8(FP), CX
+	MOVQ         powers+16(FP), DX
+	MOVL         $0x7fffffff, BX
+	VMOVD        BX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         below+28(FP), BX
+	VMOVD        BX, X11
+	VPBROADCASTD X11, Z11
+	VPSHUFD      $0xd8, (DX), Z0
+	VPSHUFD      $0xd8, 64(DX), Z1
+	VPSHUFD      $0xd8, 128(DX), Z2
+	VPSHUFD      $0xd8, 192(DX), Z3
+	MOVL         x+24(FP), BX
+	VMOVD        BX, X8
+	VPBROADCASTD X8, Z8
+	VPADDD       Z8, Z8, Z8
+	MOVL         x+24(FP), BX
+	VMOVD        BX, X9
+	VPBROADCASTD X9, Z9
+	VPADDD       Z9, Z9, Z9
+	VPSRLQ       $0x20, Z0, Z13
+	VPMULUDQ     Z8, Z0, Z12
+	VPMULUDQ     Z9, Z13, Z13
+	VSHUFPS      $0xdd, Z13, Z12, Z0
+	VSHUFPS      $0x88, Z13, Z12, Z12
+	VPSRLD       $0x01, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VPSUBD       Z10, Z0, Z12
+	VPMINUD      Z12, Z0, Z0
+	VPSRLQ       $0x20, Z1, Z13
+	VPMULUDQ     Z8, Z1, Z12
+	VPMULUDQ     Z9, Z13, Z13
+	VSHUFPS      $0xdd, Z13, Z12, Z1
+	VSHUFPS      $0x88, Z13, Z12, Z12
+	VPSRLD       $0x01, Z12, Z12
+	VPADDD       Z12, Z1, Z1
+	VPSUBD       Z10, Z1, Z12
+	VPMINUD      Z12, Z1, Z1
+	VPSRLQ       $0x20, Z2, Z13
+	VPMULUDQ     Z8, Z2, Z12
+	VPMULUDQ     Z9, Z13, Z13
+	VSHUFPS      $0xdd, Z13, Z12, Z2
+	VSHUFPS      $0x88, Z13, Z12, Z12
+	VPSRLD       $0x01, Z12, Z12
+	VPADDD       Z12, Z2, Z2
+	VPSUBD       Z10, Z2, Z12
+	VPMINUD      Z12, Z2, Z2
+	VPSRLQ       $0x20, Z3, Z13
+	VPMULUDQ     Z8, Z3, Z12
+	VPMULUDQ     Z9, Z13, Z13
+	VSHUFPS      $0xdd, Z13, Z12, Z3
+	VSHUFPS      $0x88, Z13, Z12, Z12
+	VPSRLD       $0x01, Z12, Z12
+	VPADDD       Z12, Z3, Z3
+	VPSUBD       Z10, Z3, Z12
+	VPMINUD      Z12, Z3, Z3
+	VPBROADCASTD 256(DX), Z12
+	VPBROADCASTD 252(DX), Z8
+	VPUNPCKLQDQ  Z8, Z12, Z8
+	VPADDD       Z8, Z8, Z8
+	VPBROADCASTD 260(DX), Z12
+	VPBROADCASTD 256(DX), Z9
+	VPUNPCKLQDQ  Z9, Z12, Z9
+	VPADDD       Z9, Z9, Z9
+
+turn:
+	VPCMPUD  $0x01, Z11, Z0, K4
+	KMOVW    K4, (AX)
+	VPSRLQ   $0x20, Z0, Z13
+	VPMULUDQ Z8, Z0, Z12
+	VPMULUDQ Z9, Z13, Z13
+	VSHUFPS  $0xdd, Z13, Z12, Z0
+	VSHUFPS  $0x88, Z13, Z12, Z12
+	VPSRLD   $0x01, Z12, Z12
+	VPADDD   Z12, Z0, Z0
+	VPSUBD   Z10, Z0, Z12
+	VPMINUD  Z12, Z0, Z0
+	VPCMPUD  $0x01, Z11, Z1, K5
+	KMOVW    K5, 2(AX)
+	VPSRLQ   $0x20, Z1, Z13
+	VPMULUDQ Z8, Z1, Z12
+	VPMULUDQ Z9, Z13, Z13
+	VSHUFPS  $0xdd, Z13, Z12, Z1
+	VSHUFPS  $0x88, Z13, Z12, Z12
+	VPSRLD   $0x01, Z12, Z12
+	VPADDD   Z12, Z1, Z1
+	VPSUBD   Z10, Z1, Z12
+	VPMINUD  Z12, Z1, Z1
+	VPCMPUD  $0x01, Z11, Z2, K6
+	KMOVW    K6, 4(AX)
+	VPSRLQ   $0x20, Z2, Z13
+	VPMULUDQ Z8, Z2, Z12
+	VPMULUDQ Z9, Z13, Z13
+	VSHUFPS  $0xdd, Z13, Z12, Z2
+	VSHUFPS  $0x88, Z13, Z12, Z12
+	VPSRLD   $0x01, Z12, Z12
+	VPADDD   Z12, Z2, Z2
+	VPSUBD   Z10, Z2, Z12
+	VPMINUD  Z12, Z2, Z2
+	VPCMPUD  $0x01, Z11, Z3, K7
+	KMOVW    K7, 6(AX)
+	VPSRLQ   $0x20, Z3, Z13
+	VPMULUDQ Z8, Z3, Z12
+	VPMULUDQ Z9, Z13, Z13
+	VSHUFPS  $0xdd, Z13, Z12, Z3
+	VSHUFPS  $0x88, Z13, Z12, Z12
+	VPSRLD   $0x01, Z12, Z12
+	VPADDD   Z12, Z3, Z3
+	VPSUBD   Z10, Z3, Z12
+	VPMINUD  Z12, Z3, Z3
+	ADDQ     $+8, AX
+	DECQ     CX
+	JNZ      turn
+	VZEROUPPER
+	RET

@@ -124,3 +124,54 @@ func twist(word, next, far uint32) uint32 {
 	y := word&(1<<31) | next&(1<<31-1)
 	return far ^ y>>1 ^ -(y&1)&0x9908b0df
 }
+
+// wordsBelowGeneric is the meaning of the assembly kernels that compare words. Behind
+// the last eight it may write zeros up to the end of a word of bits.
+func wordsBelowGeneric(to *uint64, from *uint32, eights int, mask, below uint32) {
+	t := trials{mask: mask, below: below}
+	words := unsafe.Slice(from, 8*eights)
+	for out := unsafe.Slice(to, (eights+7)/8); len(words) > 0; out = out[1:] {
+		n := min(len(words), 64)
+		var word uint64
+		for i, w := range words[:n] {
+			word |= t.bit(w) << i
+		}
+		out[0], words = word, words[n:]
+	}
+}
+
+// pairsBelowGeneric is that of those that compare pairs.
+func pairsBelowGeneric(to *uint64, from *uint32, eights int, below uint64) {
+	words := unsafe.Slice(from, 2*8*eights)
+	for out := unsafe.Slice(to, (eights+7)/8); len(words) > 0; out = out[1:] {
+		n := min(len(words), 2*64)
+		// From the top downwards, so that every shift is by one.
+		var word uint64
+		for some := words[:n]; len(some) >= 2; some = some[2:] {
+			number := uint64(some[0]&(1<<21-1))<<32 | uint64(some[1])
+			word = word>>1 | (number-below)&(1<<63)
+		}
+		out[0], words = word>>(64-n/2), words[n:]
+	}
+}
+
+// mcg31Generic is that of those of MCG31m1. Eight strands, each the eighth of the
+// numbers: a multiplication takes longer than it takes to begin the next.
+func mcg31Generic(to *uint64, words int, powers *[66]uint32, x, below uint32) {
+	const strands = 8
+	var at [strands]uint32
+	for i := range at {
+		at[i] = mcg31Mul(x, powers[i])
+	}
+	out, step := unsafe.Slice(to, words), powers[strands]
+	for i := range out {
+		var word uint64
+		for done := 0; done < 64; done += strands {
+			for k := range at {
+				word |= (uint64(at[k]) - uint64(below)) >> 63 << (done + k)
+				at[k] = mcg31Mul(at[k], step)
+			}
+		}
+		out[i] = word
+	}
+}

@@ -1456,3 +1456,597 @@ turn1:
 	VEOR    V3.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 	RET
+
+// func wordsBelowNEON(bits *uint64, words *uint32, eights int, mask uint32, below uint32)
+TEXT ·wordsBelowNEON(SB), NOSPLIT, $0-32
+	MOVD  bits+0(FP), R0
+	MOVD  words+8(FP), R1
+	MOVD  eights+16(FP), R2
+	MOVWU mask+24(FP), R4
+	MOVWU below+28(FP), R5
+	MOVD  $0x8040201008040201, R7
+	VMOV  R7, V26.D[0]
+	MOVD  $0x8040201008040201, R7
+	VMOV  R7, V26.D[1]
+	VDUP  R4, V25.S4
+	VDUP  R5, V24.S4
+	AND   $7, R2, R3
+	LSR   $3, R2, R2
+	CBZ   R2, rest
+
+turn:
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VAND    V25.B16, V0.B16, V0.B16
+	WORD    $0x6ea03700 // cmhi v0.4s, v24.4s, v0.4s
+	VAND    V25.B16, V1.B16, V1.B16
+	WORD    $0x6ea13701 // cmhi v1.4s, v24.4s, v1.4s
+	VAND    V25.B16, V2.B16, V2.B16
+	WORD    $0x6ea23702 // cmhi v2.4s, v24.4s, v2.4s
+	VAND    V25.B16, V3.B16, V3.B16
+	WORD    $0x6ea33703 // cmhi v3.4s, v24.4s, v3.4s
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V16.B16
+	VAND    V26.B16, V16.B16, V16.B16
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VAND    V25.B16, V0.B16, V0.B16
+	WORD    $0x6ea03700 // cmhi v0.4s, v24.4s, v0.4s
+	VAND    V25.B16, V1.B16, V1.B16
+	WORD    $0x6ea13701 // cmhi v1.4s, v24.4s, v1.4s
+	VAND    V25.B16, V2.B16, V2.B16
+	WORD    $0x6ea23702 // cmhi v2.4s, v24.4s, v2.4s
+	VAND    V25.B16, V3.B16, V3.B16
+	WORD    $0x6ea33703 // cmhi v3.4s, v24.4s, v3.4s
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V17.B16
+	VAND    V26.B16, V17.B16, V17.B16
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VAND    V25.B16, V0.B16, V0.B16
+	WORD    $0x6ea03700 // cmhi v0.4s, v24.4s, v0.4s
+	VAND    V25.B16, V1.B16, V1.B16
+	WORD    $0x6ea13701 // cmhi v1.4s, v24.4s, v1.4s
+	VAND    V25.B16, V2.B16, V2.B16
+	WORD    $0x6ea23702 // cmhi v2.4s, v24.4s, v2.4s
+	VAND    V25.B16, V3.B16, V3.B16
+	WORD    $0x6ea33703 // cmhi v3.4s, v24.4s, v3.4s
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V18.B16
+	VAND    V26.B16, V18.B16, V18.B16
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VAND    V25.B16, V0.B16, V0.B16
+	WORD    $0x6ea03700 // cmhi v0.4s, v24.4s, v0.4s
+	VAND    V25.B16, V1.B16, V1.B16
+	WORD    $0x6ea13701 // cmhi v1.4s, v24.4s, v1.4s
+	VAND    V25.B16, V2.B16, V2.B16
+	WORD    $0x6ea23702 // cmhi v2.4s, v24.4s, v2.4s
+	VAND    V25.B16, V3.B16, V3.B16
+	WORD    $0x6ea33703 // cmhi v3.4s, v24.4s, v3.4s
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V19.B16
+	VAND    V26.B16, V19.B16, V19.B16
+	VADDP   V17.B16, V16.B16, V16.B16
+	VADDP   V19.B16, V18.B16, V18.B16
+	VADDP   V18.B16, V16.B16, V16.B16
+	VADDP   V16.B16, V16.B16, V16.B16
+	FMOVD.P F16, 8(R0)
+	SUBS    $1, R2, R2
+	BNE     turn
+
+rest:
+	CBZ R3, done
+
+eight:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	VAND   V25.B16, V0.B16, V0.B16
+	WORD   $0x6ea03700 // cmhi v0.4s, v24.4s, v0.4s
+	VAND   V25.B16, V1.B16, V1.B16
+	WORD   $0x6ea13701 // cmhi v1.4s, v24.4s, v1.4s
+	VAND   V25.B16, V2.B16, V2.B16
+	WORD   $0x6ea23702 // cmhi v2.4s, v24.4s, v2.4s
+	VAND   V25.B16, V3.B16, V3.B16
+	WORD   $0x6ea33703 // cmhi v3.4s, v24.4s, v3.4s
+	VUZP1  V1.H8, V0.H8, V0.H8
+	VUZP1  V3.H8, V2.H8, V2.H8
+	VUZP1  V2.B16, V0.B16, V16.B16
+	VAND   V26.B16, V16.B16, V16.B16
+	VADDP  V16.B16, V16.B16, V16.B16
+	VADDP  V16.B16, V16.B16, V16.B16
+	VADDP  V16.B16, V16.B16, V16.B16
+	VMOV   V16.B[0], R7
+	MOVB.P R7, 1(R0)
+	SUBS   $1, R3, R3
+	BNE    eight
+
+done:
+	RET
+
+// func pairsBelowNEON(bits *uint64, words *uint32, eights int, below uint64)
+TEXT ·pairsBelowNEON(SB), NOSPLIT, $0-32
+	MOVD bits+0(FP), R0
+	MOVD words+8(FP), R1
+	MOVD eights+16(FP), R2
+	MOVD below+24(FP), R5
+	MOVD $0x8040201008040201, R7
+	VMOV R7, V26.D[0]
+	MOVD $0x8040201008040201, R7
+	VMOV R7, V26.D[1]
+	MOVD $0x1fffffffffffff, R7
+	VMOV R7, V25.D[0]
+	MOVD $0x1fffffffffffff, R7
+	VMOV R7, V25.D[1]
+	VDUP R5, V24.D2
+	AND  $7, R2, R3
+	LSR  $3, R2, R2
+	CBZ  R2, rest
+
+turn:
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P  64(R1), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VREV64  V0.S4, V0.S4
+	VREV64  V1.S4, V1.S4
+	VREV64  V2.S4, V2.S4
+	VREV64  V3.S4, V3.S4
+	VREV64  V4.S4, V4.S4
+	VREV64  V5.S4, V5.S4
+	VREV64  V6.S4, V6.S4
+	VREV64  V7.S4, V7.S4
+	VAND    V25.B16, V0.B16, V0.B16
+	VAND    V25.B16, V1.B16, V1.B16
+	VAND    V25.B16, V2.B16, V2.B16
+	VAND    V25.B16, V3.B16, V3.B16
+	VAND    V25.B16, V4.B16, V4.B16
+	VAND    V25.B16, V5.B16, V5.B16
+	VAND    V25.B16, V6.B16, V6.B16
+	VAND    V25.B16, V7.B16, V7.B16
+	WORD    $0x6ee03700 // cmhi v0.2d, v24.2d, v0.2d
+	WORD    $0x6ee13701 // cmhi v1.2d, v24.2d, v1.2d
+	WORD    $0x6ee23702 // cmhi v2.2d, v24.2d, v2.2d
+	WORD    $0x6ee33703 // cmhi v3.2d, v24.2d, v3.2d
+	WORD    $0x6ee43704 // cmhi v4.2d, v24.2d, v4.2d
+	WORD    $0x6ee53705 // cmhi v5.2d, v24.2d, v5.2d
+	WORD    $0x6ee63706 // cmhi v6.2d, v24.2d, v6.2d
+	WORD    $0x6ee73707 // cmhi v7.2d, v24.2d, v7.2d
+	VUZP1   V1.S4, V0.S4, V0.S4
+	VUZP1   V3.S4, V2.S4, V1.S4
+	VUZP1   V5.S4, V4.S4, V2.S4
+	VUZP1   V7.S4, V6.S4, V3.S4
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V16.B16
+	VAND    V26.B16, V16.B16, V16.B16
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P  64(R1), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VREV64  V0.S4, V0.S4
+	VREV64  V1.S4, V1.S4
+	VREV64  V2.S4, V2.S4
+	VREV64  V3.S4, V3.S4
+	VREV64  V4.S4, V4.S4
+	VREV64  V5.S4, V5.S4
+	VREV64  V6.S4, V6.S4
+	VREV64  V7.S4, V7.S4
+	VAND    V25.B16, V0.B16, V0.B16
+	VAND    V25.B16, V1.B16, V1.B16
+	VAND    V25.B16, V2.B16, V2.B16
+	VAND    V25.B16, V3.B16, V3.B16
+	VAND    V25.B16, V4.B16, V4.B16
+	VAND    V25.B16, V5.B16, V5.B16
+	VAND    V25.B16, V6.B16, V6.B16
+	VAND    V25.B16, V7.B16, V7.B16
+	WORD    $0x6ee03700 // cmhi v0.2d, v24.2d, v0.2d
+	WORD    $0x6ee13701 // cmhi v1.2d, v24.2d, v1.2d
+	WORD    $0x6ee23702 // cmhi v2.2d, v24.2d, v2.2d
+	WORD    $0x6ee33703 // cmhi v3.2d, v24.2d, v3.2d
+	WORD    $0x6ee43704 // cmhi v4.2d, v24.2d, v4.2d
+	WORD    $0x6ee53705 // cmhi v5.2d, v24.2d, v5.2d
+	WORD    $0x6ee63706 // cmhi v6.2d, v24.2d, v6.2d
+	WORD    $0x6ee73707 // cmhi v7.2d, v24.2d, v7.2d
+	VUZP1   V1.S4, V0.S4, V0.S4
+	VUZP1   V3.S4, V2.S4, V1.S4
+	VUZP1   V5.S4, V4.S4, V2.S4
+	VUZP1   V7.S4, V6.S4, V3.S4
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V17.B16
+	VAND    V26.B16, V17.B16, V17.B16
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P  64(R1), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VREV64  V0.S4, V0.S4
+	VREV64  V1.S4, V1.S4
+	VREV64  V2.S4, V2.S4
+	VREV64  V3.S4, V3.S4
+	VREV64  V4.S4, V4.S4
+	VREV64  V5.S4, V5.S4
+	VREV64  V6.S4, V6.S4
+	VREV64  V7.S4, V7.S4
+	VAND    V25.B16, V0.B16, V0.B16
+	VAND    V25.B16, V1.B16, V1.B16
+	VAND    V25.B16, V2.B16, V2.B16
+	VAND    V25.B16, V3.B16, V3.B16
+	VAND    V25.B16, V4.B16, V4.B16
+	VAND    V25.B16, V5.B16, V5.B16
+	VAND    V25.B16, V6.B16, V6.B16
+	VAND    V25.B16, V7.B16, V7.B16
+	WORD    $0x6ee03700 // cmhi v0.2d, v24.2d, v0.2d
+	WORD    $0x6ee13701 // cmhi v1.2d, v24.2d, v1.2d
+	WORD    $0x6ee23702 // cmhi v2.2d, v24.2d, v2.2d
+	WORD    $0x6ee33703 // cmhi v3.2d, v24.2d, v3.2d
+	WORD    $0x6ee43704 // cmhi v4.2d, v24.2d, v4.2d
+	WORD    $0x6ee53705 // cmhi v5.2d, v24.2d, v5.2d
+	WORD    $0x6ee63706 // cmhi v6.2d, v24.2d, v6.2d
+	WORD    $0x6ee73707 // cmhi v7.2d, v24.2d, v7.2d
+	VUZP1   V1.S4, V0.S4, V0.S4
+	VUZP1   V3.S4, V2.S4, V1.S4
+	VUZP1   V5.S4, V4.S4, V2.S4
+	VUZP1   V7.S4, V6.S4, V3.S4
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V18.B16
+	VAND    V26.B16, V18.B16, V18.B16
+	VLD1.P  64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P  64(R1), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VREV64  V0.S4, V0.S4
+	VREV64  V1.S4, V1.S4
+	VREV64  V2.S4, V2.S4
+	VREV64  V3.S4, V3.S4
+	VREV64  V4.S4, V4.S4
+	VREV64  V5.S4, V5.S4
+	VREV64  V6.S4, V6.S4
+	VREV64  V7.S4, V7.S4
+	VAND    V25.B16, V0.B16, V0.B16
+	VAND    V25.B16, V1.B16, V1.B16
+	VAND    V25.B16, V2.B16, V2.B16
+	VAND    V25.B16, V3.B16, V3.B16
+	VAND    V25.B16, V4.B16, V4.B16
+	VAND    V25.B16, V5.B16, V5.B16
+	VAND    V25.B16, V6.B16, V6.B16
+	VAND    V25.B16, V7.B16, V7.B16
+	WORD    $0x6ee03700 // cmhi v0.2d, v24.2d, v0.2d
+	WORD    $0x6ee13701 // cmhi v1.2d, v24.2d, v1.2d
+	WORD    $0x6ee23702 // cmhi v2.2d, v24.2d, v2.2d
+	WORD    $0x6ee33703 // cmhi v3.2d, v24.2d, v3.2d
+	WORD    $0x6ee43704 // cmhi v4.2d, v24.2d, v4.2d
+	WORD    $0x6ee53705 // cmhi v5.2d, v24.2d, v5.2d
+	WORD    $0x6ee63706 // cmhi v6.2d, v24.2d, v6.2d
+	WORD    $0x6ee73707 // cmhi v7.2d, v24.2d, v7.2d
+	VUZP1   V1.S4, V0.S4, V0.S4
+	VUZP1   V3.S4, V2.S4, V1.S4
+	VUZP1   V5.S4, V4.S4, V2.S4
+	VUZP1   V7.S4, V6.S4, V3.S4
+	VUZP1   V1.H8, V0.H8, V0.H8
+	VUZP1   V3.H8, V2.H8, V2.H8
+	VUZP1   V2.B16, V0.B16, V19.B16
+	VAND    V26.B16, V19.B16, V19.B16
+	VADDP   V17.B16, V16.B16, V16.B16
+	VADDP   V19.B16, V18.B16, V18.B16
+	VADDP   V18.B16, V16.B16, V16.B16
+	VADDP   V16.B16, V16.B16, V16.B16
+	FMOVD.P F16, 8(R0)
+	SUBS    $1, R2, R2
+	BNE     turn
+
+rest:
+	CBZ R3, done
+
+eight:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VREV64 V0.S4, V0.S4
+	VREV64 V1.S4, V1.S4
+	VREV64 V2.S4, V2.S4
+	VREV64 V3.S4, V3.S4
+	VAND   V25.B16, V0.B16, V0.B16
+	VAND   V25.B16, V1.B16, V1.B16
+	VAND   V25.B16, V2.B16, V2.B16
+	VAND   V25.B16, V3.B16, V3.B16
+	WORD   $0x6ee03700 // cmhi v0.2d, v24.2d, v0.2d
+	WORD   $0x6ee13701 // cmhi v1.2d, v24.2d, v1.2d
+	WORD   $0x6ee23702 // cmhi v2.2d, v24.2d, v2.2d
+	WORD   $0x6ee33703 // cmhi v3.2d, v24.2d, v3.2d
+	VUZP1  V1.S4, V0.S4, V0.S4
+	VUZP1  V3.S4, V2.S4, V1.S4
+	VUZP1  V1.H8, V0.H8, V0.H8
+	VUZP1  V3.H8, V2.H8, V2.H8
+	VUZP1  V2.B16, V0.B16, V16.B16
+	VAND   V26.B16, V16.B16, V16.B16
+	VADDP  V16.B16, V16.B16, V16.B16
+	VADDP  V16.B16, V16.B16, V16.B16
+	VADDP  V16.B16, V16.B16, V16.B16
+	VMOV   V16.B[0], R7
+	MOVB.P R7, 1(R0)
+	SUBS   $1, R3, R3
+	BNE    eight
+
+done:
+	RET
+
+// func mcg31NEON(bits *uint64, words int, powers *[66]uint32, x uint32, below uint32)
+TEXT ·mcg31NEON(SB), NOSPLIT, $0-32
+	MOVD   bits+0(FP), R0
+	MOVD   words+8(FP), R2
+	MOVD   powers+16(FP), R3
+	MOVWU  x+24(FP), R4
+	MOVWU  below+28(FP), R5
+	MOVD   $0x8040201008040201, R7
+	VMOV   R7, V26.D[0]
+	MOVD   $0x8040201008040201, R7
+	VMOV   R7, V26.D[1]
+	MOVD   $0x7fffffff, R12
+	VDUP   R12, V17.S4
+	VDUP   R5, V24.S4
+	VLD1.P 64(R3), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VLD1.P 64(R3), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VLD1.P 64(R3), [V8.S4, V9.S4, V10.S4, V11.S4]
+	VLD1.P 64(R3), [V12.S4, V13.S4, V14.S4, V15.S4]
+	LSL    $1, R4, R7
+	VDUP   R7, V16.S4
+	WORD   $0x2eb0c012 // umull v18.2d, v0.2s, v16.2s
+	WORD   $0x2eb0c033 // umull v19.2d, v1.2s, v16.2s
+	WORD   $0x2eb0c054 // umull v20.2d, v2.2s, v16.2s
+	WORD   $0x2eb0c075 // umull v21.2d, v3.2s, v16.2s
+	WORD   $0x6eb0c01c // umull2 v28.2d, v0.4s, v16.4s
+	WORD   $0x6eb0c03d // umull2 v29.2d, v1.4s, v16.4s
+	WORD   $0x6eb0c05e // umull2 v30.2d, v2.4s, v16.4s
+	WORD   $0x6eb0c07f // umull2 v31.2d, v3.4s, v16.4s
+	VUZP1  V28.S4, V18.S4, V0.S4
+	VUZP1  V29.S4, V19.S4, V1.S4
+	VUZP1  V30.S4, V20.S4, V2.S4
+	VUZP1  V31.S4, V21.S4, V3.S4
+	VUZP2  V28.S4, V18.S4, V18.S4
+	VUZP2  V29.S4, V19.S4, V19.S4
+	VUZP2  V30.S4, V20.S4, V20.S4
+	VUZP2  V31.S4, V21.S4, V21.S4
+	VUSRA  $1, V0.S4, V18.S4
+	VUSRA  $1, V1.S4, V19.S4
+	VUSRA  $1, V2.S4, V20.S4
+	VUSRA  $1, V3.S4, V21.S4
+	VSUB   V17.S4, V18.S4, V28.S4
+	VSUB   V17.S4, V19.S4, V29.S4
+	VSUB   V17.S4, V20.S4, V30.S4
+	VSUB   V17.S4, V21.S4, V31.S4
+	VUMIN  V28.S4, V18.S4, V0.S4
+	VUMIN  V29.S4, V19.S4, V1.S4
+	VUMIN  V30.S4, V20.S4, V2.S4
+	VUMIN  V31.S4, V21.S4, V3.S4
+	WORD   $0x2eb0c092 // umull v18.2d, v4.2s, v16.2s
+	WORD   $0x2eb0c0b3 // umull v19.2d, v5.2s, v16.2s
+	WORD   $0x2eb0c0d4 // umull v20.2d, v6.2s, v16.2s
+	WORD   $0x2eb0c0f5 // umull v21.2d, v7.2s, v16.2s
+	WORD   $0x6eb0c09c // umull2 v28.2d, v4.4s, v16.4s
+	WORD   $0x6eb0c0bd // umull2 v29.2d, v5.4s, v16.4s
+	WORD   $0x6eb0c0de // umull2 v30.2d, v6.4s, v16.4s
+	WORD   $0x6eb0c0ff // umull2 v31.2d, v7.4s, v16.4s
+	VUZP1  V28.S4, V18.S4, V4.S4
+	VUZP1  V29.S4, V19.S4, V5.S4
+	VUZP1  V30.S4, V20.S4, V6.S4
+	VUZP1  V31.S4, V21.S4, V7.S4
+	VUZP2  V28.S4, V18.S4, V18.S4
+	VUZP2  V29.S4, V19.S4, V19.S4
+	VUZP2  V30.S4, V20.S4, V20.S4
+	VUZP2  V31.S4, V21.S4, V21.S4
+	VUSRA  $1, V4.S4, V18.S4
+	VUSRA  $1, V5.S4, V19.S4
+	VUSRA  $1, V6.S4, V20.S4
+	VUSRA  $1, V7.S4, V21.S4
+	VSUB   V17.S4, V18.S4, V28.S4
+	VSUB   V17.S4, V19.S4, V29.S4
+	VSUB   V17.S4, V20.S4, V30.S4
+	VSUB   V17.S4, V21.S4, V31.S4
+	VUMIN  V28.S4, V18.S4, V4.S4
+	VUMIN  V29.S4, V19.S4, V5.S4
+	VUMIN  V30.S4, V20.S4, V6.S4
+	VUMIN  V31.S4, V21.S4, V7.S4
+	WORD   $0x2eb0c112 // umull v18.2d, v8.2s, v16.2s
+	WORD   $0x2eb0c133 // umull v19.2d, v9.2s, v16.2s
+	WORD   $0x2eb0c154 // umull v20.2d, v10.2s, v16.2s
+	WORD   $0x2eb0c175 // umull v21.2d, v11.2s, v16.2s
+	WORD   $0x6eb0c11c // umull2 v28.2d, v8.4s, v16.4s
+	WORD   $0x6eb0c13d // umull2 v29.2d, v9.4s, v16.4s
+	WORD   $0x6eb0c15e // umull2 v30.2d, v10.4s, v16.4s
+	WORD   $0x6eb0c17f // umull2 v31.2d, v11.4s, v16.4s
+	VUZP1  V28.S4, V18.S4, V8.S4
+	VUZP1  V29.S4, V19.S4, V9.S4
+	VUZP1  V30.S4, V20.S4, V10.S4
+	VUZP1  V31.S4, V21.S4, V11.S4
+	VUZP2  V28.S4, V18.S4, V18.S4
+	VUZP2  V29.S4, V19.S4, V19.S4
+	VUZP2  V30.S4, V20.S4, V20.S4
+	VUZP2  V31.S4, V21.S4, V21.S4
+	VUSRA  $1, V8.S4, V18.S4
+	VUSRA  $1, V9.S4, V19.S4
+	VUSRA  $1, V10.S4, V20.S4
+	VUSRA  $1, V11.S4, V21.S4
+	VSUB   V17.S4, V18.S4, V28.S4
+	VSUB   V17.S4, V19.S4, V29.S4
+	VSUB   V17.S4, V20.S4, V30.S4
+	VSUB   V17.S4, V21.S4, V31.S4
+	VUMIN  V28.S4, V18.S4, V8.S4
+	VUMIN  V29.S4, V19.S4, V9.S4
+	VUMIN  V30.S4, V20.S4, V10.S4
+	VUMIN  V31.S4, V21.S4, V11.S4
+	WORD   $0x2eb0c192 // umull v18.2d, v12.2s, v16.2s
+	WORD   $0x2eb0c1b3 // umull v19.2d, v13.2s, v16.2s
+	WORD   $0x2eb0c1d4 // umull v20.2d, v14.2s, v16.2s
+	WORD   $0x2eb0c1f5 // umull v21.2d, v15.2s, v16.2s
+	WORD   $0x6eb0c19c // umull2 v28.2d, v12.4s, v16.4s
+	WORD   $0x6eb0c1bd // umull2 v29.2d, v13.4s, v16.4s
+	WORD   $0x6eb0c1de // umull2 v30.2d, v14.4s, v16.4s
+	WORD   $0x6eb0c1ff // umull2 v31.2d, v15.4s, v16.4s
+	VUZP1  V28.S4, V18.S4, V12.S4
+	VUZP1  V29.S4, V19.S4, V13.S4
+	VUZP1  V30.S4, V20.S4, V14.S4
+	VUZP1  V31.S4, V21.S4, V15.S4
+	VUZP2  V28.S4, V18.S4, V18.S4
+	VUZP2  V29.S4, V19.S4, V19.S4
+	VUZP2  V30.S4, V20.S4, V20.S4
+	VUZP2  V31.S4, V21.S4, V21.S4
+	VUSRA  $1, V12.S4, V18.S4
+	VUSRA  $1, V13.S4, V19.S4
+	VUSRA  $1, V14.S4, V20.S4
+	VUSRA  $1, V15.S4, V21.S4
+	VSUB   V17.S4, V18.S4, V28.S4
+	VSUB   V17.S4, V19.S4, V29.S4
+	VSUB   V17.S4, V20.S4, V30.S4
+	VSUB   V17.S4, V21.S4, V31.S4
+	VUMIN  V28.S4, V18.S4, V12.S4
+	VUMIN  V29.S4, V19.S4, V13.S4
+	VUMIN  V30.S4, V20.S4, V14.S4
+	VUMIN  V31.S4, V21.S4, V15.S4
+	MOVWU  (R3), R4
+	LSL    $1, R4, R7
+	VDUP   R7, V16.S4
+
+turn:
+	WORD    $0x6ea03712 // cmhi v18.4s, v24.4s, v0.4s
+	WORD    $0x6ea13713 // cmhi v19.4s, v24.4s, v1.4s
+	WORD    $0x6ea23714 // cmhi v20.4s, v24.4s, v2.4s
+	WORD    $0x6ea33715 // cmhi v21.4s, v24.4s, v3.4s
+	VUZP1   V19.H8, V18.H8, V18.H8
+	VUZP1   V21.H8, V20.H8, V20.H8
+	VUZP1   V20.B16, V18.B16, V22.B16
+	VAND    V26.B16, V22.B16, V22.B16
+	WORD    $0x2eb0c012 // umull v18.2d, v0.2s, v16.2s
+	WORD    $0x2eb0c033 // umull v19.2d, v1.2s, v16.2s
+	WORD    $0x2eb0c054 // umull v20.2d, v2.2s, v16.2s
+	WORD    $0x2eb0c075 // umull v21.2d, v3.2s, v16.2s
+	WORD    $0x6eb0c01c // umull2 v28.2d, v0.4s, v16.4s
+	WORD    $0x6eb0c03d // umull2 v29.2d, v1.4s, v16.4s
+	WORD    $0x6eb0c05e // umull2 v30.2d, v2.4s, v16.4s
+	WORD    $0x6eb0c07f // umull2 v31.2d, v3.4s, v16.4s
+	VUZP1   V28.S4, V18.S4, V0.S4
+	VUZP1   V29.S4, V19.S4, V1.S4
+	VUZP1   V30.S4, V20.S4, V2.S4
+	VUZP1   V31.S4, V21.S4, V3.S4
+	VUZP2   V28.S4, V18.S4, V18.S4
+	VUZP2   V29.S4, V19.S4, V19.S4
+	VUZP2   V30.S4, V20.S4, V20.S4
+	VUZP2   V31.S4, V21.S4, V21.S4
+	VUSRA   $1, V0.S4, V18.S4
+	VUSRA   $1, V1.S4, V19.S4
+	VUSRA   $1, V2.S4, V20.S4
+	VUSRA   $1, V3.S4, V21.S4
+	VSUB    V17.S4, V18.S4, V28.S4
+	VSUB    V17.S4, V19.S4, V29.S4
+	VSUB    V17.S4, V20.S4, V30.S4
+	VSUB    V17.S4, V21.S4, V31.S4
+	VUMIN   V28.S4, V18.S4, V0.S4
+	VUMIN   V29.S4, V19.S4, V1.S4
+	VUMIN   V30.S4, V20.S4, V2.S4
+	VUMIN   V31.S4, V21.S4, V3.S4
+	WORD    $0x6ea43712 // cmhi v18.4s, v24.4s, v4.4s
+	WORD    $0x6ea53713 // cmhi v19.4s, v24.4s, v5.4s
+	WORD    $0x6ea63714 // cmhi v20.4s, v24.4s, v6.4s
+	WORD    $0x6ea73715 // cmhi v21.4s, v24.4s, v7.4s
+	VUZP1   V19.H8, V18.H8, V18.H8
+	VUZP1   V21.H8, V20.H8, V20.H8
+	VUZP1   V20.B16, V18.B16, V23.B16
+	VAND    V26.B16, V23.B16, V23.B16
+	WORD    $0x2eb0c092 // umull v18.2d, v4.2s, v16.2s
+	WORD    $0x2eb0c0b3 // umull v19.2d, v5.2s, v16.2s
+	WORD    $0x2eb0c0d4 // umull v20.2d, v6.2s, v16.2s
+	WORD    $0x2eb0c0f5 // umull v21.2d, v7.2s, v16.2s
+	WORD    $0x6eb0c09c // umull2 v28.2d, v4.4s, v16.4s
+	WORD    $0x6eb0c0bd // umull2 v29.2d, v5.4s, v16.4s
+	WORD    $0x6eb0c0de // umull2 v30.2d, v6.4s, v16.4s
+	WORD    $0x6eb0c0ff // umull2 v31.2d, v7.4s, v16.4s
+	VUZP1   V28.S4, V18.S4, V4.S4
+	VUZP1   V29.S4, V19.S4, V5.S4
+	VUZP1   V30.S4, V20.S4, V6.S4
+	VUZP1   V31.S4, V21.S4, V7.S4
+	VUZP2   V28.S4, V18.S4, V18.S4
+	VUZP2   V29.S4, V19.S4, V19.S4
+	VUZP2   V30.S4, V20.S4, V20.S4
+	VUZP2   V31.S4, V21.S4, V21.S4
+	VUSRA   $1, V4.S4, V18.S4
+	VUSRA   $1, V5.S4, V19.S4
+	VUSRA   $1, V6.S4, V20.S4
+	VUSRA   $1, V7.S4, V21.S4
+	VSUB    V17.S4, V18.S4, V28.S4
+	VSUB    V17.S4, V19.S4, V29.S4
+	VSUB    V17.S4, V20.S4, V30.S4
+	VSUB    V17.S4, V21.S4, V31.S4
+	VUMIN   V28.S4, V18.S4, V4.S4
+	VUMIN   V29.S4, V19.S4, V5.S4
+	VUMIN   V30.S4, V20.S4, V6.S4
+	VUMIN   V31.S4, V21.S4, V7.S4
+	WORD    $0x6ea83712 // cmhi v18.4s, v24.4s, v8.4s
+	WORD    $0x6ea93713 // cmhi v19.4s, v24.4s, v9.4s
+	WORD    $0x6eaa3714 // cmhi v20.4s, v24.4s, v10.4s
+	WORD    $0x6eab3715 // cmhi v21.4s, v24.4s, v11.4s
+	VUZP1   V19.H8, V18.H8, V18.H8
+	VUZP1   V21.H8, V20.H8, V20.H8
+	VUZP1   V20.B16, V18.B16, V25.B16
+	VAND    V26.B16, V25.B16, V25.B16
+	WORD    $0x2eb0c112 // umull v18.2d, v8.2s, v16.2s
+	WORD    $0x2eb0c133 // umull v19.2d, v9.2s, v16.2s
+	WORD    $0x2eb0c154 // umull v20.2d, v10.2s, v16.2s
+	WORD    $0x2eb0c175 // umull v21.2d, v11.2s, v16.2s
+	WORD    $0x6eb0c11c // umull2 v28.2d, v8.4s, v16.4s
+	WORD    $0x6eb0c13d // umull2 v29.2d, v9.4s, v16.4s
+	WORD    $0x6eb0c15e // umull2 v30.2d, v10.4s, v16.4s
+	WORD    $0x6eb0c17f // umull2 v31.2d, v11.4s, v16.4s
+	VUZP1   V28.S4, V18.S4, V8.S4
+	VUZP1   V29.S4, V19.S4, V9.S4
+	VUZP1   V30.S4, V20.S4, V10.S4
+	VUZP1   V31.S4, V21.S4, V11.S4
+	VUZP2   V28.S4, V18.S4, V18.S4
+	VUZP2   V29.S4, V19.S4, V19.S4
+	VUZP2   V30.S4, V20.S4, V20.S4
+	VUZP2   V31.S4, V21.S4, V21.S4
+	VUSRA   $1, V8.S4, V18.S4
+	VUSRA   $1, V9.S4, V19.S4
+	VUSRA   $1, V10.S4, V20.S4
+	VUSRA   $1, V11.S4, V21.S4
+	VSUB    V17.S4, V18.S4, V28.S4
+	VSUB    V17.S4, V19.S4, V29.S4
+	VSUB    V17.S4, V20.S4, V30.S4
+	VSUB    V17.S4, V21.S4, V31.S4
+	VUMIN   V28.S4, V18.S4, V8.S4
+	VUMIN   V29.S4, V19.S4, V9.S4
+	VUMIN   V30.S4, V20.S4, V10.S4
+	VUMIN   V31.S4, V21.S4, V11.S4
+	WORD    $0x6eac3712 // cmhi v18.4s, v24.4s, v12.4s
+	WORD    $0x6ead3713 // cmhi v19.4s, v24.4s, v13.4s
+	WORD    $0x6eae3714 // cmhi v20.4s, v24.4s, v14.4s
+	WORD    $0x6eaf3715 // cmhi v21.4s, v24.4s, v15.4s
+	VUZP1   V19.H8, V18.H8, V18.H8
+	VUZP1   V21.H8, V20.H8, V20.H8
+	VUZP1   V20.B16, V18.B16, V27.B16
+	VAND    V26.B16, V27.B16, V27.B16
+	WORD    $0x2eb0c192 // umull v18.2d, v12.2s, v16.2s
+	WORD    $0x2eb0c1b3 // umull v19.2d, v13.2s, v16.2s
+	WORD    $0x2eb0c1d4 // umull v20.2d, v14.2s, v16.2s
+	WORD    $0x2eb0c1f5 // umull v21.2d, v15.2s, v16.2s
+	WORD    $0x6eb0c19c // umull2 v28.2d, v12.4s, v16.4s
+	WORD    $0x6eb0c1bd // umull2 v29.2d, v13.4s, v16.4s
+	WORD    $0x6eb0c1de // umull2 v30.2d, v14.4s, v16.4s
+	WORD    $0x6eb0c1ff // umull2 v31.2d, v15.4s, v16.4s
+	VUZP1   V28.S4, V18.S4, V12.S4
+	VUZP1   V29.S4, V19.S4, V13.S4
+	VUZP1   V30.S4, V20.S4, V14.S4
+	VUZP1   V31.S4, V21.S4, V15.S4
+	VUZP2   V28.S4, V18.S4, V18.S4
+	VUZP2   V29.S4, V19.S4, V19.S4
+	VUZP2   V30.S4, V20.S4, V20.S4
+	VUZP2   V31.S4, V21.S4, V21.S4
+	VUSRA   $1, V12.S4, V18.S4
+	VUSRA   $1, V13.S4, V19.S4
+	VUSRA   $1, V14.S4, V20.S4
+	VUSRA   $1, V15.S4, V21.S4
+	VSUB    V17.S4, V18.S4, V28.S4
+	VSUB    V17.S4, V19.S4, V29.S4
+	VSUB    V17.S4, V20.S4, V30.S4
+	VSUB    V17.S4, V21.S4, V31.S4
+	VUMIN   V28.S4, V18.S4, V12.S4
+	VUMIN   V29.S4, V19.S4, V13.S4
+	VUMIN   V30.S4, V20.S4, V14.S4
+	VUMIN   V31.S4, V21.S4, V15.S4
+	VADDP   V23.B16, V22.B16, V22.B16
+	VADDP   V27.B16, V25.B16, V25.B16
+	VADDP   V25.B16, V22.B16, V22.B16
+	VADDP   V22.B16, V22.B16, V22.B16
+	FMOVD.P F22, 8(R0)
+	SUBS    $1, R2, R2
+	BNE     turn
+	RET

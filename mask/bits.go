@@ -51,61 +51,17 @@ func (m *Mask) copyBits(to, from, n int) {
 	}
 }
 
-// below53 returns 1 if the number that two words make is below the threshold.
-func below53(high, low uint32, threshold uint64) uint64 {
-	return ((uint64(high)<<32|uint64(low))&(1<<53-1) - threshold) >> 63
-}
-
 // bitWriter fills a mask from its first trial on.
 type bitWriter struct {
-	m    *Mask
-	word uint64
-	n    int // trials so far
+	m *Mask
+	n int // trials so far
 }
 
-// add appends a trial, 1 for a kept channel.
-func (b *bitWriter) add(kept uint64) { b.append(kept<<63, 1) }
-
-// addPairs appends a trial for every two words.
-func (b *bitWriter) addPairs(words []uint32, threshold uint64) {
-	for len(words) > 0 {
-		n := min(len(words)/2, 64-b.n%64)
-		// From the top downwards, so that every shift is by one.
-		var kept uint64
-		for some := words[:2*n]; len(some) >= 2; some = some[2:] {
-			number := uint64(some[0]&(1<<21-1))<<32 | uint64(some[1])
-			kept = kept>>1 | (number-threshold)&(1<<63)
-		}
-		b.append(kept, n)
-		words = words[2*n:]
-	}
-}
-
-// append appends the upper n bits of kept.
-func (b *bitWriter) append(kept uint64, n int) {
-	b.word |= kept >> (64 - n) << (b.n % 64)
-	if b.n += n; b.n%64 == 0 {
-		b.m.bits[b.n/64-1], b.word = b.word, 0
-	}
-}
-
-// addWords appends a trial for every word: kept if its lowest 24 bits are below the
-// threshold.
-func (b *bitWriter) addWords(words []uint32, threshold uint32) {
-	for len(words) > 0 {
-		n := min(len(words), 64-b.n%64)
-		var kept uint64
-		for _, w := range words[:n] {
-			kept = kept>>1 | (uint64(w&(1<<24-1))-uint64(threshold))&(1<<63)
-		}
-		b.append(kept, n)
-		words = words[n:]
-	}
-}
-
-// flush writes the last, partial word.
-func (b *bitWriter) flush() {
-	if b.n%64 > 0 {
-		b.m.bits[b.n/64] = b.word
+// add appends n trials, 64 to a word.
+func (b *bitWriter) add(words []uint64, n int) {
+	for ; n > 0; n -= 64 {
+		k := min(n, 64)
+		b.m.put(b.n, k, words[0])
+		b.n, words = b.n+k, words[1:]
 	}
 }

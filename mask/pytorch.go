@@ -1,6 +1,10 @@
 package mask
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
 
 // PyTorch is what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
 // after torch.manual_seed(Seed), from version 2.7 on, and before where [PyTorchMKL] does
@@ -41,25 +45,25 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 	defer s.mu.Unlock()
 	threshold := ceil(1-m.rate, 53)
 	cursor := at.Cursor + 2*at.first(m)
-	var high uint32 // the first word of a trial, when a block ends behind it
-	half := false
 	b := bitWriter{m: m}
+	var bits [(blockWords/2 + 63) / 64]uint64
 	for trials := m.samples * m.channels; trials > 0; {
+		// A block has an even number of words, so that a trial lies in one block or, where
+		// the draw begins at an odd one, in two.
 		s.seek(uint32(p.Seed), cursor)
 		words := s.words[cursor%blockWords:]
-		if half {
-			b.add(below53(high, words[0], threshold))
-			trials--
-			words, half, cursor = words[1:], false, cursor+1
+		var split [2]uint32
+		if len(words) == 1 {
+			split[0] = words[0]
+			s.seek(uint32(p.Seed), cursor+1)
+			split[1] = s.words[0]
+			words = split[:]
 		}
 		n := min(trials, len(words)/2)
-		b.addPairs(words[:2*n], threshold)
-		trials, words, cursor = trials-n, words[2*n:], cursor+2*uint64(n)
-		if trials > 0 && len(words) == 1 {
-			high, half, cursor = words[0], true, cursor+1
-		}
+		kernel.PairsBelow(bits[:(n+63)/64], words[:2*n], threshold)
+		b.add(bits[:], n)
+		trials, cursor = trials-n, cursor+2*uint64(n)
 	}
-	b.flush()
 	return nil
 }
 
@@ -102,11 +106,9 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	s.seek(uint32(p.Seed), at.calls())
 	seed := s.words[at.calls()%blockWords]
 	s.mu.Unlock()
-	x := uint64(seed % mcg31)
-	if x == 0 {
-		x = 1
-	}
-	m.drawMCG31(mcg31Mul(x, mcg31Power(at.first(m))), ceilMCG31(1-m.rate))
+	x := max(seed%(1<<31-1), 1)
+	kernel.MCG31(m.bits, x, at.first(m), ceilMCG31(1-m.rate))
+	m.trim()
 	return nil
 }
 
@@ -115,6 +117,21 @@ func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place 
 	// A shard without samples is part of a batch that has some.
 	some := samples > 0 || at.Offset > 0 || at.Batch > 0
 	return at.nextCall(some && channels > 0 && rate > 0 && rate < 1)
+}
+
+// ceilMCG31 returns how many numbers x have x·2⁻³¹ < q, as float32 numbers.
+func ceilMCG31(q float64) uint32 {
+	// A product with a power of two is exact. Of the numbers below it, those within
+	// half a place, at most 64, are rounded to it.
+	bound := float32(q) * (1 << 31)
+	x := uint32(bound)
+	for x > 0 && float32(x-1) >= bound {
+		x--
+	}
+	for float32(x) < bound {
+		x++
+	}
+	return x
 }
 
 // KerasTorch is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the
@@ -140,19 +157,24 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 	if m.settled() {
 		return nil
 	}
+	threshold := ceil(float64(float32(1-m.rate)), 24) << 8
+	if threshold == 1<<32 {
+		m.set(true)
+		return nil
+	}
 	var g mersenne
 	g.seed(uint32(k.Seed) + uint32(at.calls()))
-	threshold := uint32(ceil(float64(float32(1-m.rate)), 24))
 	first := at.first(m)
 	g.skip(first / blockWords)
 	b := bitWriter{m: m}
+	var bits [(blockWords + 63) / 64]uint64
 	for from, trials := int(first%blockWords), m.samples*m.channels; trials > 0; from = 0 {
 		g.next()
 		n := min(trials, blockWords-from)
-		b.addWords(g.words[from:from+n], threshold)
+		kernel.WordsBelow(bits[:(n+63)/64], g.words[from:from+n], 8, uint32(threshold))
+		b.add(bits[:], n)
 		trials -= n
 	}
-	b.flush()
 	return nil
 }
 

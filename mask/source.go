@@ -44,12 +44,15 @@ func (s *Source) Draw(m *Mask, at Place) error {
 		return nil
 	}
 	threshold := ceil(1-m.rate, 53)
-	b := bitWriter{m: m}
-	for trials := m.samples * m.channels; trials > 0; trials-- {
-		b.add((s.src.Uint64()>>11 - threshold) >> 63)
-		s.drawn++
+	trials := m.samples * m.channels
+	for i := range m.bits {
+		var word uint64
+		for k := 0; k < min(64, trials-64*i); k++ {
+			word |= (s.src.Uint64()>>11 - threshold) >> 63 << k
+		}
+		m.bits[i] = word
 	}
-	b.flush()
+	s.drawn += uint64(trials)
 	return nil
 }
 

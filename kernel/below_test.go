@@ -1,0 +1,215 @@
+package kernel
+
+import (
+	"errors"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mcg31Oracle returns number i of MCG31m1 from x on.
+func mcg31Oracle(x uint32, i uint64) uint32 {
+	modulus := big.NewInt(1<<31 - 1)
+	power := new(big.Int).Exp(big.NewInt(1132489760), new(big.Int).SetUint64(i), modulus)
+	power.Mul(power, big.NewInt(int64(x)))
+	return uint32(power.Mod(power, modulus).Uint64())
+}
+
+// guarded returns a slice of so many words of bits between canaries, and a check of
+// these.
+func guarded(n int) (bits []uint64, whole func() bool) {
+	const guard, filling = 3, 0x5a5a5a5a5a5a5a5a
+	room := make([]uint64, n+2*guard)
+	for i := range room {
+		room[i] = filling
+	}
+	return room[guard:][:n:n], func() bool {
+		for i, w := range room {
+			if (i < guard || i >= guard+n) && w != filling {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func checkMCG31(t *testing.T, length int, x uint32, from uint64, below uint32) {
+	t.Helper()
+	bits, whole := guarded(length)
+	MCG31(bits, x, from, below)
+	number := mcg31Oracle(x, from)
+	for i := range 64 * length {
+		want := uint64(0)
+		if number < below {
+			want = 1
+		}
+		if got := bits[i/64] >> (i % 64) & 1; got != want {
+			t.Fatalf("%d words from %d, number %d on, below %d: trial %d with number %d is %d, want %d", length, x, from, below, i, number, got, want)
+		}
+		number = uint32(uint64(number) * 1132489760 % (1<<31 - 1))
+	}
+	if !whole() {
+		t.Fatalf("%d words: written beside them", length)
+	}
+}
+
+func TestMCG31IsThatOfTheOracle(t *testing.T) {
+	everyTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(8, 9))
+		for _, below := range []uint32{0, 1, 2, 1 << 29, 1 << 30, 1<<31 - 2, 1<<31 - 1, 1 << 31, 1<<32 - 1} {
+			for _, x := range []uint32{0, 1, 2, 1<<31 - 2, 1<<31 - 1, 1 << 31, 1<<32 - 1, r.Uint32()} {
+				checkMCG31(t, 1+r.IntN(3), x, r.Uint64()>>r.IntN(64), below)
+			}
+		}
+		for length := 0; length < 20; length++ {
+			checkMCG31(t, length, r.Uint32(), uint64(length), r.Uint32()>>1)
+		}
+		for _, length := range []int{mcg31Call - 1, mcg31Call, mcg31Call + 1, 2*mcg31Call + 3} {
+			checkMCG31(t, length, r.Uint32(), r.Uint64(), r.Uint32()>>1)
+		}
+	})
+}
+
+// comparisons are the draws with words that somebody else has made.
+var comparisons = []struct {
+	name string
+	each int // words a trial
+	draw func(bits []uint64, words []uint32, shift uint32, below uint64)
+	bit  func(words []uint32, shift uint32, below uint64) bool
+}{
+	{
+		"WordsBelow", 1,
+		func(bits []uint64, words []uint32, shift uint32, below uint64) {
+			WordsBelow(bits, words, shift, uint32(below))
+		},
+		func(words []uint32, shift uint32, below uint64) bool { return words[0]<<shift < uint32(below) },
+	},
+	{
+		"PairsBelow", 2,
+		func(bits []uint64, words []uint32, _ uint32, below uint64) { PairsBelow(bits, words, below) },
+		func(words []uint32, _ uint32, below uint64) bool {
+			return (uint64(words[0])*(1<<32)+uint64(words[1]))%(1<<53) < below
+		},
+	},
+}
+
+// checkBelow compares n trials with words that are skew words from where their memory
+// begins.
+func checkBelow(t *testing.T, comparison, n, skew int, shift uint32, below uint64, word func() uint32) {
+	t.Helper()
+	c := comparisons[comparison]
+	words := make([]uint32, n*c.each+skew)[skew:]
+	for i := range words {
+		words[i] = word()
+	}
+	given := slices.Clone(words)
+	bits, whole := guarded((n + 63) / 64)
+	c.draw(bits, words, shift, below)
+	if !slices.Equal(words, given) || !whole() {
+		t.Fatalf("%s of %d trials: written beside the bits", c.name, n)
+	}
+	for i := range 64 * len(bits) {
+		want := uint64(0)
+		if i < n && c.bit(words[i*c.each:][:c.each], shift, below) {
+			want = 1
+		}
+		if got := bits[i/64] >> (i % 64) & 1; got != want {
+			t.Fatalf("%s of %d trials, skewed by %d, shift %d, below %#x: bit %d is %d, want %d", c.name, n, skew, shift, below, i, got, want)
+		}
+	}
+}
+
+func TestComparisonsAreThoseOfTheOracle(t *testing.T) {
+	everyTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(10, 11))
+		for comparison := range comparisons {
+			for n := 0; n < 300; n++ {
+				below := r.Uint64() >> (11 + 21*(1-comparison))
+				checkBelow(t, comparison, n, n%5, uint32(n%4*8), below, r.Uint32)
+			}
+			for _, n := range []int{312, 624, belowCall - 1, belowCall, belowCall + 1, belowCall + 77} {
+				checkBelow(t, comparison, n, n%3, 8, 1<<31, r.Uint32)
+			}
+			// At the threshold and beside it, with every shift that is used.
+			for _, below := range []uint64{0, 1, 2, 1<<31 - 1, 1 << 31, 1<<32 - 1<<8, 1<<32 - 1, 1 << 32, 1<<52 + 1, 1<<53 - 1, 1 << 53, 1<<64 - 1} {
+				for _, shift := range []uint32{0, 8, 9, 31} {
+					near := uint32(below)
+					words := []uint32{near, near - 1, near + 1, near >> shift, near>>shift - 1, uint32(below >> 32), uint32(below>>32) - 1, 0, 1<<32 - 1, 1 << 21, 1<<21 - 1}
+					checkBelow(t, comparison, 150, 0, shift, below, func() uint32 { return words[r.IntN(len(words))] })
+				}
+			}
+		}
+	})
+}
+
+func TestComparisonsThatDoNotFitAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		bits, words, each int
+		say               string
+	}{
+		{1, 65, 1, "1 words of bits with 65 words, 1 each, want 2"}, {2, 64, 1, "want 1"}, {1, 0, 1, "want 0"}, {0, 1, 1, "want 1"},
+		{1, 130, 2, "1 words of bits with 130 words, 2 each, want 2"}, {1, 3, 2, "2 words each, of 3 words"},
+	} {
+		bits, words := make([]uint64, c.bits), make([]uint32, c.words)
+		for i := range bits {
+			bits[i] = 7
+		}
+		func() {
+			defer func() {
+				var refusal *BitsError
+				if err, ok := recover().(error); !ok || !errors.As(err, &refusal) || *refusal != (BitsError{c.bits, c.words, c.each}) || !strings.Contains(err.Error(), c.say) {
+					t.Errorf("%+v: panics with %v", c, err)
+				}
+			}()
+			comparisons[c.each-1].draw(bits, words, 0, 5)
+		}()
+		for _, w := range bits {
+			if w != 7 {
+				t.Errorf("%+v: refused, and written %v", c, bits)
+			}
+		}
+	}
+}
+
+func TestSerialDrawsDoNotAllocate(t *testing.T) {
+	everyTier(t, func(t *testing.T) {
+		for name, f := range map[string]func(){
+			"MCG31": func() {
+				var bits [3]uint64
+				MCG31(bits[:], 5, 6, 7)
+			},
+			"WordsBelow": func() {
+				var bits [2]uint64
+				var words [77]uint32
+				WordsBelow(bits[:], words[:], 8, 7)
+			},
+			"PairsBelow": func() {
+				var bits [2]uint64
+				var words [154]uint32
+				PairsBelow(bits[:], words[:], 7)
+			},
+		} {
+			if n := testing.AllocsPerRun(100, f); n != 0 {
+				t.Errorf("%s allocates %v times", name, n)
+			}
+		}
+	})
+}
+
+// FuzzBelow compares MCG31m1 and comparisons with the oracle.
+func FuzzBelow(f *testing.F) {
+	f.Add(uint16(312), uint8(0), uint32(8), uint64(1)<<52, uint32(1), uint64(0), uint64(1))
+	f.Add(uint16(129), uint8(1), uint32(31), uint64(1)<<31, uint32(1<<31-2), uint64(1)<<63, uint64(2))
+	f.Add(uint16(7), uint8(3), uint32(0), uint64(1)<<53, uint32(0), uint64(5), uint64(3))
+	f.Fuzz(func(t *testing.T, n uint16, skew uint8, shift uint32, below uint64, x uint32, from, seed uint64) {
+		everyTier(t, func(t *testing.T) {
+			for comparison := range comparisons {
+				r := rand.New(rand.NewPCG(seed, 0))
+				checkBelow(t, comparison, int(n)%(belowCall/8), int(skew)%9, shift%32, below, func() uint32 { return r.Uint32() >> (r.IntN(2) * int(seed%32)) })
+			}
+			checkMCG31(t, int(n)%70, x, from, uint32(below))
+		})
+	})
+}

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Draw says which words of a counter-based generator are compared with what.
 // Whatever makes a word, the bit that comes of it is 1 if the word, shifted left
@@ -125,6 +128,52 @@ func PairsBelow(bits []uint64, words []uint32, below uint64) {
 	for i := whole; i < trials; i++ {
 		bits[len(bits)-1] |= pairBelow(words[2*i], words[2*i+1], below) << (i % 64)
 	}
+}
+
+// PhiloxBlock returns a block of Philox4x32-10, of a counter and a key. The words are four results and not an
+// array, which the compiler would keep in memory.
+func PhiloxBlock(c0, c1, c2, c3, k0, k1 uint32) (_, _, _, _ uint32) {
+	const (
+		mul0, mul1   = 0xd2511f53, 0xcd9e8d57
+		weyl0, weyl1 = 0x9e3779b9, 0xbb67ae85 // of the golden ratio, and of √3 − 1
+	)
+	for range 10 {
+		p0, p1 := mul0*uint64(c0), mul1*uint64(c2)
+		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
+		k0 += weyl0
+		k1 += weyl1
+	}
+	return c0, c1, c2, c3
+}
+
+// ThreefryBlock returns a block of Threefry2x32-20, of a counter and a key: five times four rounds, a key behind
+// each four.
+func ThreefryBlock(x0, x1, k0, k1 uint32) (_, _ uint32) {
+	k2 := k0 ^ k1 ^ 0x1bd11bda
+	x0 += k0
+	x1 += k1
+	for i := uint32(1); i <= 5; i++ {
+		if i%2 == 1 {
+			x0, x1 = threefryRound(x0, x1, 13)
+			x0, x1 = threefryRound(x0, x1, 15)
+			x0, x1 = threefryRound(x0, x1, 26)
+			x0, x1 = threefryRound(x0, x1, 6)
+		} else {
+			x0, x1 = threefryRound(x0, x1, 17)
+			x0, x1 = threefryRound(x0, x1, 29)
+			x0, x1 = threefryRound(x0, x1, 16)
+			x0, x1 = threefryRound(x0, x1, 24)
+		}
+		x0 += k1
+		x1 += k2 + i
+		k0, k1, k2 = k1, k2, k0
+	}
+	return x0, x1
+}
+
+func threefryRound(x0, x1 uint32, rotation int) (_, _ uint32) {
+	x0 += x1
+	return x0, bits.RotateLeft32(x1, rotation) ^ x0
 }
 
 // PairError is what [ThreefryPairs] panics with when its slices differ in length.

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math/bits"
-	"unsafe"
-)
+import "unsafe"
 
 // philoxGeneric is the meaning of the assembly kernels that draw from Philox.
 func philoxGeneric(to *uint64, words int, t *trials) {
@@ -11,7 +8,7 @@ func philoxGeneric(to *uint64, words int, t *trials) {
 	for i := range out {
 		var word uint64
 		for b := 0; b < 64; b += 4 {
-			w0, w1, w2, w3 := philox(c[0], c[1], c[2], c[3], t.key[0], t.key[1])
+			w0, w1, w2, w3 := PhiloxBlock(c[0], c[1], c[2], c[3], t.key[0], t.key[1])
 			word |= (t.bit(w0) | t.bit(w1)<<1 | t.bit(w2)<<2 | t.bit(w3)<<3) << b
 			for j := range c {
 				c[j] += t.stride[j]
@@ -21,22 +18,6 @@ func philoxGeneric(to *uint64, words int, t *trials) {
 	}
 }
 
-// philox returns a block of Philox4x32-10. The words are four results and not an
-// array, which the compiler would keep in memory.
-func philox(c0, c1, c2, c3, k0, k1 uint32) (_, _, _, _ uint32) {
-	const (
-		mul0, mul1   = 0xd2511f53, 0xcd9e8d57
-		weyl0, weyl1 = 0x9e3779b9, 0xbb67ae85 // of the golden ratio, and of √3 − 1
-	)
-	for range 10 {
-		p0, p1 := mul0*uint64(c0), mul1*uint64(c2)
-		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
-		k0 += weyl0
-		k1 += weyl1
-	}
-	return c0, c1, c2, c3
-}
-
 // threefryGeneric is the meaning of the assembly kernels that draw from the two
 // words of Threefry at once.
 func threefryGeneric(to *uint64, words int, t *trials) {
@@ -44,7 +25,7 @@ func threefryGeneric(to *uint64, words int, t *trials) {
 	for i := range out {
 		var word uint64
 		for b := range 64 {
-			x0, x1 := threefry(c0, c1, t.key[0], t.key[1])
+			x0, x1 := ThreefryBlock(c0, c1, t.key[0], t.key[1])
 			word |= t.bit(x0^x1) << b
 			c0 += t.stride[0]
 			c1 += t.stride[1]
@@ -60,7 +41,7 @@ func threefryPairsGeneric(first, second *uint64, words int, t *trials) {
 	for i := range out0 {
 		var word0, word1 uint64
 		for b := range 64 {
-			x0, x1 := threefry(c0, c1, t.key[0], t.key[1])
+			x0, x1 := ThreefryBlock(c0, c1, t.key[0], t.key[1])
 			word0 |= t.bit(x0) << b
 			word1 |= t.bit(x1) << b
 			c0 += t.stride[0]
@@ -68,36 +49,6 @@ func threefryPairsGeneric(first, second *uint64, words int, t *trials) {
 		}
 		out0[i], out1[i] = word0, word1
 	}
-}
-
-// threefry returns a block of Threefry2x32-20: five times four rounds, a key behind
-// each four.
-func threefry(x0, x1, k0, k1 uint32) (_, _ uint32) {
-	k2 := k0 ^ k1 ^ 0x1bd11bda
-	x0 += k0
-	x1 += k1
-	for i := uint32(1); i <= 5; i++ {
-		if i%2 == 1 {
-			x0, x1 = threefryRound(x0, x1, 13)
-			x0, x1 = threefryRound(x0, x1, 15)
-			x0, x1 = threefryRound(x0, x1, 26)
-			x0, x1 = threefryRound(x0, x1, 6)
-		} else {
-			x0, x1 = threefryRound(x0, x1, 17)
-			x0, x1 = threefryRound(x0, x1, 29)
-			x0, x1 = threefryRound(x0, x1, 16)
-			x0, x1 = threefryRound(x0, x1, 24)
-		}
-		x0 += k1
-		x1 += k2 + i
-		k0, k1, k2 = k1, k2, k0
-	}
-	return x0, x1
-}
-
-func threefryRound(x0, x1 uint32, rotation int) (_, _ uint32) {
-	x0 += x1
-	return x0, bits.RotateLeft32(x1, rotation) ^ x0
 }
 
 // mersenneTwisterGeneric is the meaning of the assembly kernels of mt19937.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -26,7 +25,7 @@ func KeyOf(seed int64, x64 bool) Key {
 // FoldIn returns jax.random.fold_in(k, data), which is also jax.random.split(k, n)[data]
 // for any n above it.
 func (k Key) FoldIn(data uint32) Key {
-	x0, x1 := threefry2x32(k, 0, data)
+	x0, x1 := kernel.ThreefryBlock(0, data, k[0], k[1])
 	return Key{x0, x1}
 }
 
@@ -264,7 +263,7 @@ func (m *Mask) drawPairs(key Key, total uint64, below uint32, first uint64) {
 		kernel.ThreefryPairs(words[0][:w], words[1][:w], &draw)
 		if odd := half - 1 - pair; total%2 == 1 && odd < n {
 			// The partner of the last trial is padding, whose counter is 0.
-			x0, _ := threefry2x32(key, uint32(half-1), 0)
+			x0, _ := kernel.ThreefryBlock(uint32(half-1), 0, key[0], key[1])
 			bit := uint64(1) << (odd % 64)
 			words[0][odd/64] &^= bit
 			if x0 < below {
@@ -285,35 +284,4 @@ func (m *Mask) putRange(words *[32]uint64, from, n uint64, bounds [2]uint64, shi
 			m.put(int(a+shift), int(b-a), words[i/64]>>(a-from-i))
 		}
 	}
-}
-
-// threefry2x32 returns Threefry2x32-20 (Salmon et al. 2011) of a key and a counter.
-func threefry2x32(key Key, x0, x1 uint32) (uint32, uint32) {
-	k0, k1 := key[0], key[1]
-	k2 := k0 ^ k1 ^ 0x1BD11BDA
-	x0, x1 = x0+k0, x1+k1
-	x0, x1 = fourRounds(x0, x1, 13, 15, 26, 6)
-	x0, x1 = x0+k1, x1+k2+1
-	x0, x1 = fourRounds(x0, x1, 17, 29, 16, 24)
-	x0, x1 = x0+k2, x1+k0+2
-	x0, x1 = fourRounds(x0, x1, 13, 15, 26, 6)
-	x0, x1 = x0+k0, x1+k1+3
-	x0, x1 = fourRounds(x0, x1, 17, 29, 16, 24)
-	x0, x1 = x0+k1, x1+k2+4
-	x0, x1 = fourRounds(x0, x1, 13, 15, 26, 6)
-	return x0 + k2, x1 + k0 + 5
-}
-
-// fourRounds is small enough for the compiler to put it in its place, where the
-// rotations are constants.
-func fourRounds(x0, x1 uint32, a, b, c, d int) (uint32, uint32) {
-	x0 += x1
-	x1 = bits.RotateLeft32(x1, a) ^ x0
-	x0 += x1
-	x1 = bits.RotateLeft32(x1, b) ^ x0
-	x0 += x1
-	x1 = bits.RotateLeft32(x1, c) ^ x0
-	x0 += x1
-	x1 = bits.RotateLeft32(x1, d) ^ x0
-	return x0, x1
 }

@@ -96,23 +96,8 @@ func (w *wideNumbers) at(i uint64) uint64 {
 	return w.pair[i%2]
 }
 
-// philox4x32 returns Philox4x32-10 of a 64-bit key and a 128-bit counter, each
-// with the low half first. The words are four results and not an array, which
-// the compiler would keep in memory.
+// philox4x32 returns Philox4x32-10 of a 64-bit key and a 128-bit counter, each with the
+// low half first.
 func philox4x32(key, counterLo, counterHi uint64) (c0, c1, c2, c3 uint32) {
-	const (
-		mul0, mul1 = 0xD2511F53, 0xCD9E8D57
-		weyl0      = 0x9E3779B9 // golden ratio
-		weyl1      = 0xBB67AE85 // √3 − 1
-	)
-	c0, c1 = uint32(counterLo), uint32(counterLo>>32)
-	c2, c3 = uint32(counterHi), uint32(counterHi>>32)
-	k0, k1 := uint32(key), uint32(key>>32)
-	for range 10 {
-		p0, p1 := mul0*uint64(c0), mul1*uint64(c2)
-		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
-		k0 += weyl0
-		k1 += weyl1
-	}
-	return c0, c1, c2, c3
+	return kernel.PhiloxBlock(uint32(counterLo), uint32(counterLo>>32), uint32(counterHi), uint32(counterHi>>32), uint32(key), uint32(key>>32))
 }

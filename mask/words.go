@@ -102,7 +102,7 @@ func (w *words) exact(i uint64) bool {
 		if w.pairs > 0 {
 			x0, x1 = uint32(i), uint32(i+w.pairs)
 		}
-		x0, x1 = threefry2x32(w.draw.Key, x0, x1)
+		x0, x1 = kernel.ThreefryBlock(x0, x1, w.draw.Key[0], w.draw.Key[1])
 		return uint64(x0)<<32|uint64(x1) < w.below
 	}
 	key, step := uint64(w.draw.Key[1])<<32|uint64(w.draw.Key[0]), uint64(w.draw.Counter[3])<<32|uint64(w.draw.Counter[2])

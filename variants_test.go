@@ -431,6 +431,10 @@ func TestStreamsBringTheirArithmetic(t *testing.T) {
 func testRules[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 32))
 	all := tensors(t)
+	each := 3
+	if testing.Short() {
+		each = 9
+	}
 	for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient} {
 		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
 			if rule == mask.Quotient && policy == mask.Multiply {
@@ -440,7 +444,7 @@ func testRules[T number](t *testing.T) {
 			for _, rate := range []float64{0, 0.1, 1.0 / 3, 0.5, 0.5 - 0x1p-12 - 0x1p-40, 0.5 - 0x1p-9 - 0x1p-40, 0.9999, 1} {
 				d := newDropout(t, rate, spatialdropout.WithRule(rule), spatialdropout.WithPolicy(policy))
 				for i, x := range all {
-					if i%3 != int(rule)%3 {
+					if i%each != int(rule)%each {
 						continue
 					}
 					m := d.Draw(x.geom)
@@ -477,7 +481,10 @@ func testAlpha[T number](t *testing.T) {
 		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
 			d := newDropout(t, rate, spatialdropout.WithAlpha(), spatialdropout.WithPolicy(policy))
 			l := newLayer[T](t, rate, spatialdropout.WithAlpha(), spatialdropout.WithPolicy(policy))
-			for _, x := range tensors(t) {
+			for i, x := range tensors(t) {
+				if testing.Short() && i%4 > 0 {
+					continue
+				}
 				m := d.Draw(x.geom)
 				dst, src := operands[T](r, x)
 				forward, gradient := call{rate: rate, policy: policy, rule: mask.Alpha}, call{rate: rate, policy: policy, rule: mask.AlphaGradient}

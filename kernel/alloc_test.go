@@ -111,10 +111,14 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 		"bfloat16":     allocating(t, kernel.CallsOfBF16[BFloat16]()),
 	} {
 		for name, f := range cases {
-			for range 20 {
+			runs := 100
+			if testing.Short() {
+				runs = 10
+			}
+			for range runs / 5 {
 				f()
 			}
-			if allocs := testing.AllocsPerRun(100, f); allocs != 0 {
+			if allocs := testing.AllocsPerRun(runs, f); allocs != 0 {
 				t.Errorf("%s, %s allocates %v times", kind, name, allocs)
 			}
 		}

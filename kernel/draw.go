@@ -130,8 +130,8 @@ func PairsBelow(bits []uint64, words []uint32, below uint64) {
 	}
 }
 
-// PhiloxBlock returns a block of Philox4x32-10, of a counter and a key. The words are four results and not an
-// array, which the compiler would keep in memory.
+// PhiloxBlock returns a block of Philox4x32-10, of a counter and a key. The words are
+// four results and not an array, which the compiler would keep in memory.
 func PhiloxBlock(c0, c1, c2, c3, k0, k1 uint32) (_, _, _, _ uint32) {
 	const (
 		mul0, mul1   = 0xd2511f53, 0xcd9e8d57

@@ -74,7 +74,7 @@ func (m *Mask) draws() bool { return m.rate > 0 && m.rate < 1 && len(m.bits) > 0
 
 // ceil returns ⌈p·2^bits⌉ for a probability: as many numbers k of so many bits have
 // k·2^−bits < p. p·2^bits is exact.
-func ceil(p float64, bits int) uint64 { return uint64(math.Ceil(math.Ldexp(p, bits))) }
+func ceil(p float64, bits int) uint64 { return uint64(math.Ceil(p * float64(uint64(1)<<bits))) }
 
 // halves returns a 64-bit number, low half first.
 func halves(x uint64) [2]uint32 { return [2]uint32{uint32(x), uint32(x >> 32)} }

@@ -104,7 +104,9 @@ func typeOf[T Float]() mask.Type {
 }
 
 // sizeOf returns the bytes of an element.
-func sizeOf(e mask.Type) int { return int(0x2284 >> (4 * e) & 0xf) }
+func sizeOf(e mask.Type) int {
+	return [...]int{mask.Float32: 4, mask.Float64: 8, mask.Float16: 2, mask.BFloat16: 2}[e]
+}
 
 // vector is a slice whose type goes its own way, as elements.
 type vector struct {
@@ -144,7 +146,7 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 		return run(kernel.Copy, e, dst, src, vector{}, g, w)
 	}
 	shifts := m.Shifts() && !gradient
-	op, err := opOf(op, m, shifts)
+	op, err := opOf(op, e, m, shifts)
 	if err != nil {
 		return err
 	}
@@ -168,16 +170,15 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 }
 
 // opOf returns the kernel operation that a mask makes of Scale or Add.
-func opOf(op kernel.Op, m *mask.Mask, shifts bool) (kernel.Op, error) {
-	rule := m.Rule()
-	if rule == mask.Quotient {
+func opOf(op kernel.Op, e mask.Type, m *mask.Mask, shifts bool) (kernel.Op, error) {
+	if m.Divides(e) {
 		if op == kernel.Add {
 			return kernel.AddDivide, nil
 		}
 		return kernel.Divide, nil
 	}
 	// A Gaussian factor that happens to be 0 drops nothing.
-	if m.Policy() == mask.Multiply || rule == mask.Gaussian && m.Rate() < 1 {
+	if m.Policy() == mask.Multiply || m.Rule() == mask.Gaussian && m.Rate() < 1 {
 		op += kernel.Multiply - kernel.Scale
 	}
 	if shifts {

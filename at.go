@@ -12,7 +12,8 @@ import (
 // and forgotten: nothing but the place need be saved between the forward and the
 // backward pass, and a forward pass that is computed again sees the same mask.
 // [Dropout.Advance] gives the place of a new step. The gradient of alpha dropout takes
-// d.Gradient() instead of d. Its errors are those of Apply and of [Dropout.DrawAt].
+// d.Gradient() instead of d. Its errors are those of Apply and of [Dropout.DrawAt]; a
+// [mask.Source] cannot be drawn again.
 func ApplyAt[T Float](dst, src []T, d *Dropout, at mask.Place, g layout.Geometry, workers ...Workers) error {
 	return applyAt(kernel.Scale, typeOf[T](), of(dst), of(src), d, at, &g, workers)
 }

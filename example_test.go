@@ -327,7 +327,7 @@ func ExampleWithWorkers() {
 
 func ExampleWithStream() {
 	// What torch.manual_seed(0) and dropout2d(torch.ones(2, 4, 1, 2), 0.5) give in
-	// PyTorch 2, in a build without MKL.
+	// PyTorch from 2.7 on.
 	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 0}))
 	if err != nil {
 		log.Fatal(err)

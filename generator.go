@@ -21,7 +21,7 @@ type Generator struct {
 	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
 }
 
-// NewGenerator returns a generator at the beginning of a stream.
+// NewGenerator returns a generator at the beginning of a stream, which must not be nil.
 func NewGenerator(s mask.Stream) *Generator {
 	_, once := s.(*mask.Source)
 	return &Generator{stream: s, once: once}
@@ -66,7 +66,8 @@ func (g *Generator) at() mask.Place {
 }
 
 // Restore makes the next draw what it would have been where the state was taken. It is
-// an error if that was another stream, or another seed of it.
+// an error if that was another stream, or another seed of it. (Of a [mask.Source] only
+// the type is known: it must begin as the other one did.)
 func (g *Generator) Restore(s State) error {
 	if have := g.stream.String(); s.Stream != have {
 		// There is more than one way to write a seed.

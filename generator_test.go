@@ -3,6 +3,7 @@ package spatialdropout_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -226,7 +227,7 @@ func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 		{alpha, gaussian, "WithAlpha WithGaussian"}, {alpha, rule, "WithAlpha WithRule"}, {gaussian, rule, "WithGaussian WithRule"},
 		{alpha, unscaled, "WithAlpha WithScaling(Unscaled)"}, {alpha, atInference, "WithAlpha WithScaling(AtInference)"}, {gaussian, unscaled, "WithGaussian WithScaling(Unscaled)"},
 		{gaussian, atInference, "WithGaussian WithScaling(AtInference)"}, {rule, unscaled, "WithScaling(Unscaled) WithRule"}, {quotient, atInference, "WithScaling(AtInference) WithRule"},
-		{quotient, multiply, "mask.Quotient mask.Multiply"}, {quotient, torch, "mask.Quotient mask.Multiply"}, {multiply, jax, "mask.Quotient mask.Multiply"},
+		{quotient, multiply, "mask.Quotient mask.Multiply"}, {quotient, torch, "mask.Quotient mask.Multiply"}, {multiply, jax, "mask.CompiledQuotient mask.Multiply"},
 		{gaussian, torch, "Gaussian pytorch:0 mask.Philox"}, {gaussian, jax, "Gaussian jax:0 mask.Philox"}, {gaussian, count, "WithGaussian WithSharing(FixedCount)"},
 		{gaussian, spatialdropout.WithSharing(mask.PerChannel), "WithGaussian WithSharing(PerChannel)"}, {gaussian, spatialdropout.WithSharing(mask.PerSample), "WithGaussian WithSharing(PerSample)"},
 		{alpha, count, "WithAlpha WithSharing(FixedCount)"}, {atInference, count, "WithScaling(AtInference) WithSharing(FixedCount)"}, {count, torch, "fixed count pytorch:0 mask.Counter"}, {count, jax, "fixed count jax:0 mask.Counter"},
@@ -241,11 +242,21 @@ func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 			}
 		}
 	}
+	source := func() spatialdropout.Option { return spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 2))) }
+	for words, opts := range map[string][]spatialdropout.Option{
+		"WithStep(3) pytorch:0 WithState":         {torch, spatialdropout.WithStep(3)},
+		"WithStep(1) source:*rand.PCG WithState":  {source(), spatialdropout.WithStep(1)},
+		"WithSampleOffset(8) WithBatch(8) within": {spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(8)},
+		"CompiledQuotient Multiply":               {jax, multiply},
+	} {
+		_, err := spatialdropout.New(0.5, opts...)
+		wantError(t, words, err, strings.Fields(words)...)
+	}
 	// What is no contradiction.
 	for what, opts := range map[string][]spatialdropout.Option{
 		"seed and step": {seed, step}, "a generator and a part of a batch": {generator, spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(2)},
 		"alpha and policy": {alpha, multiply}, "PyTorch and a rule": {torch, rule}, "JAX and another rule": {jax, rule, multiply}, "JAX and alpha": {jax, alpha},
-		"alpha and a trial a channel": {alpha, spatialdropout.WithSharing(mask.PerChannel)}, "a count and a rule": {count, quotient}, "PyTorch and alpha": {torch, alpha},
+		"alpha and a trial a channel": {alpha, spatialdropout.WithSharing(mask.PerChannel)}, "a count and a rule": {count, quotient}, "PyTorch and alpha": {torch, alpha}, "PyTorch from its first step on": {torch, step}, "the last sample of a batch": {spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(7)},
 		"the stream and its state": {stream, state}, "a seed and its state": {spatialdropout.WithSeed(0), state}, "JAX unscaled": {jax, unscaled},
 	} {
 		if _, err := spatialdropout.New(0.5, opts...); err != nil {

@@ -77,17 +77,15 @@ func testGolden[T number](t *testing.T, f golden.File, c golden.Case) (compared 
 		opts = append(opts, spatialdropout.WithRule(mask.RoundedReciprocal))
 	}
 	plain := newDropout(t, c.Rate, opts...)
-	compiled := plain
-	if y, dx := f.Compiled(c); y || dx {
-		compiled = newDropout(t, c.Rate, append(opts, spatialdropout.WithRule(mask.RoundedReciprocal))...)
-	}
 	drops := [2]*spatialdropout.Dropout{plain, plain}
-	outputs, gradients := f.Compiled(c)
-	if outputs {
-		drops[0] = compiled
-	}
-	if gradients {
-		drops[1] = compiled
+	if f.XLA(c) {
+		// The stream's rule is that of what XLA compiled.
+		y, dx := f.Compiled(c)
+		for i, compiled := range []bool{y, dx} {
+			if !compiled {
+				drops[i] = newDropout(t, c.Rate, append(opts, spatialdropout.WithRule(mask.Quotient))...)
+			}
+		}
 	}
 	x, dy := elements[T](t, c.X), elements[T](t, c.DY)
 	if f.Flushes(c) {

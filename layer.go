@@ -85,7 +85,8 @@ func (l *Layer[T]) Mask() *mask.Mask {
 // Forward writes src with dropout to dst, which may be src: in training with a
 // new mask, in evaluation unchanged or, where the scaling is [AtInference], times
 // 1−rate. Its errors are those of [Apply] and of [Dropout.DrawAt]. On an error dst is
-// untouched, no step is spent, and Backward still belongs to the Forward before.
+// untouched, no step is spent (unless others have drawn from the same [Generator]
+// meanwhile), and Backward still belongs to the Forward before.
 func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 	// Before a mask is drawn for a tensor that may not exist.
 	if err := check(of(dst), of(src), &g); err != nil {

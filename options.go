@@ -69,8 +69,8 @@ func WithGenerator(g *Generator) Option {
 }
 
 // WithStep sets the step of the first Draw, 0 by default. Of a stream that is one long
-// sequence it does not say where in it that step is: restore one of those with
-// [WithState].
+// sequence, [mask.PyTorch] or a [mask.Source], it does not say where in it that step is:
+// there any step but 0 is an error, and [WithState] restores one.
 func WithStep(step uint64) Option {
 	return func(c *config) error { c.step = &step; return nil }
 }
@@ -121,14 +121,13 @@ func WithPolicy(p mask.Policy) Option {
 }
 
 // WithRule sets how the factor of a kept element is rounded, or that elements are
-// divided: [mask.Reciprocal], [mask.WideReciprocal], [mask.RoundedReciprocal] or
-// [mask.Quotient]. By default
-// it is what goes with the stream, Reciprocal with Philox. Quotient goes with
-// [mask.Select] only.
+// divided: [mask.Reciprocal], [mask.WideReciprocal], [mask.RoundedReciprocal],
+// [mask.Quotient] or [mask.CompiledQuotient]. By default it is what goes with the stream,
+// Reciprocal with Philox. Quotients go with [mask.Select] only.
 func WithRule(r mask.Rule) Option {
 	return func(c *config) error {
-		if r > mask.Quotient {
-			return fmt.Errorf("spatialdropout: %v, want mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal or mask.Quotient", r)
+		if r > mask.CompiledQuotient {
+			return fmt.Errorf("spatialdropout: %v, want mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient or mask.CompiledQuotient", r)
 		}
 		c.rule = &r
 		return nil
@@ -198,7 +197,8 @@ func WithSharing(s mask.Sharing) Option {
 }
 
 // Schedule gives the rate of a step, from the rate that [New] was given. It must be a
-// pure function, so that a step can be drawn again.
+// pure function, so that a step can be drawn again, and it must not use the [Dropout]
+// that it is for.
 type Schedule func(rate float64, step uint64) float64
 
 // Ramp is the schedule of a rate that grows from 0 at step 0 in equal parts to its
@@ -252,6 +252,9 @@ func (c *config) generator() (*Generator, error) {
 		}
 		return c.gen, nil
 	}
+	if c.batch > 0 && c.offset >= c.batch {
+		return nil, fmt.Errorf("spatialdropout: WithSampleOffset(%d) and WithBatch(%d), want an offset within the batch", c.offset, c.batch)
+	}
 	if c.step != nil && c.state != nil {
 		return nil, errors.New("spatialdropout: WithStep and WithState, want one of them")
 	}
@@ -271,6 +274,12 @@ func (c *config) generator() (*Generator, error) {
 	}
 	g := NewGenerator(stream)
 	if c.step != nil {
+		switch stream.(type) {
+		case *mask.PyTorch, *mask.Source:
+			if *c.step > 0 {
+				return nil, fmt.Errorf("spatialdropout: WithStep(%d) with the stream %v, want WithState: where the step begins depends on the draws before", *c.step, stream)
+			}
+		}
 		g.place.Step = *c.step
 	}
 	if c.state != nil {
@@ -311,8 +320,8 @@ func (c *config) arithmetic(s mask.Stream) (mask.Arithmetic, error) {
 	if len(others) > 1 {
 		return a, fmt.Errorf("spatialdropout: %s and %s, want one of them", others[0], others[1])
 	}
-	if a.Rule == mask.Quotient && a.Policy == mask.Multiply {
-		return a, errors.New("spatialdropout: mask.Quotient with mask.Multiply, want mask.Select: a dropped element is not divided by 0")
+	if (a.Rule == mask.Quotient || a.Rule == mask.CompiledQuotient) && a.Policy == mask.Multiply {
+		return a, fmt.Errorf("spatialdropout: mask.%v with mask.Multiply, want mask.Select: a dropped element is not divided by 0", a.Rule)
 	}
 	if _, ok := s.(mask.Philox); !ok && c.gaussian {
 		return a, fmt.Errorf("spatialdropout: Gaussian noise from %v, want mask.Philox", s)

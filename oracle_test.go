@@ -264,6 +264,11 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 		}
 	case mask.RoundedReciprocal:
 		kept.factor = k.over(one, k.of(q))
+	case mask.CompiledQuotient:
+		kept.factor = k.over(one, k.of(q))
+		if _, ok := any(one).(bfloat16); ok {
+			kept.factor, kept.over = scalar(q), true
+		}
 	case mask.Quotient:
 		kept.factor, kept.over = scalar(q), true
 	case mask.Unscaled:

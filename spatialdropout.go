@@ -95,10 +95,11 @@ func (d *Dropout) Restore(s State) error { return d.gen.Restore(s) }
 // The next Draw is the next step of the stream. At rate 0 everything is kept and
 // at rate 1 nothing.
 //
-// Draw panics where [Dropout.DrawAt] returns an error. With the streams of package
-// mask and a schedule that keeps to numbers from 0 to 1 that is: if the geometry has
-// samples beyond those of [WithBatch], or if somebody else has drawn from the source of
-// a [mask.Source].
+// Draw panics where [Dropout.DrawAt] returns an error, and the step is spent. With the
+// streams of package mask and a schedule that keeps to numbers from 0 to 1 that is: if the
+// geometry has samples beyond those of [WithBatch] and the stream depends on it; if a
+// [mask.Source] is beyond the place, because somebody else drew from it or an earlier state
+// was restored; or if a [mask.TensorFlow] has no such type.
 func (d *Dropout) Draw(g layout.Geometry) *mask.Mask {
 	m := new(mask.Mask)
 	d.DrawInto(m, g)

@@ -387,7 +387,10 @@ func TestSchedulesWithoutARateAreErrors(t *testing.T) {
 				l.Dropout().Draw(x.geom)
 			}()
 			// Evaluation that scales by it, too.
-			e := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong, spatialdropout.WithStep(1), spatialdropout.WithScaling(spatialdropout.AtInference))
+			e := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong, spatialdropout.WithScaling(spatialdropout.AtInference))
+			if err := e.Dropout().Restore(spatialdropout.State{Stream: e.Dropout().Stream().String(), Step: 1}); err != nil {
+				t.Fatal(err)
+			}
 			e.SetTraining(false)
 			wantError(t, name+": evaluation", e.Forward(dst, data, x.geom), fmt.Sprint(bad), "0 to 1")
 			wantError(t, name+": Backward", e.Backward(dst, data, x.geom), "without a Forward")
@@ -398,10 +401,10 @@ func TestSchedulesWithoutARateAreErrors(t *testing.T) {
 // Arithmetic is the framework's unless something else is wanted.
 func TestStreamsBringTheirArithmetic(t *testing.T) {
 	g := dense(t, layout.NC, 2, 3).geom
-	torch, quotient := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, mask.Arithmetic{Rule: mask.Quotient}
+	torch, quotient, xla := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, mask.Arithmetic{Rule: mask.Quotient}, mask.Arithmetic{Rule: mask.CompiledQuotient}
 	for name, want := range map[string]mask.Arithmetic{
 		"philox": {}, "pytorch": torch, "pytorch-mkl": torch, "keras-torch": quotient, "tensorflow": {}, "keras-tensorflow": {},
-		"jax": quotient, "flax-linen": quotient, "flax-nnx": quotient, "keras-jax": quotient, "onednn": {},
+		"jax": xla, "flax-linen": xla, "flax-nnx": xla, "keras-jax": xla, "onednn": {},
 	} {
 		for what, c := range map[string]struct {
 			opts []spatialdropout.Option
@@ -435,9 +438,9 @@ func testRules[T number](t *testing.T) {
 	if testing.Short() {
 		each = 9
 	}
-	for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient} {
+	for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient} {
 		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
-			if rule == mask.Quotient && policy == mask.Multiply {
+			if (rule == mask.Quotient || rule == mask.CompiledQuotient) && policy == mask.Multiply {
 				continue
 			}
 			// With two of these it shows whether 1−rate is rounded to a half at once.

@@ -23,17 +23,18 @@ type options struct {
 	json, benchstat    bool
 	rounds             int
 
-	order   layout.Order
-	rate    float64
-	stream  string // its name and options
-	seed    string // as the stream's users write it
-	step    uint64
-	offset  int
-	batch   int
-	drop    []spatialdropout.Option // what is drawn and computed otherwise than by default
-	sharing mask.Sharing
-	workers int
-	kind    string // of numbers in the input; empty: as the array says
+	order           layout.Order
+	rate            float64
+	stream          string // its name and options
+	seed            string // as the stream's users write it
+	step            uint64
+	offset          int
+	batch           int
+	drop            []spatialdropout.Option // what is drawn and computed otherwise than by default
+	sharing         mask.Sharing
+	alpha, gaussian bool
+	workers         int
+	kind            string // of numbers in the input; empty: as the array says
 }
 
 // The suites that can be measured.
@@ -80,15 +81,15 @@ func (o *options) flagSet() *flag.FlagSet {
 	option := func(x spatialdropout.Option) { o.drop = append(o.drop, x) }
 	f.Func("policy", "`NAME` of what becomes of dropped elements: select gives +0, multiply the product with 0 (by default what goes with the stream, select with philox)",
 		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { option(spatialdropout.WithPolicy(p)) }))
-	f.Func("rule", "`NAME` of how kept elements are scaled: reciprocal, widereciprocal, roundedreciprocal or quotient (by default what goes with the stream, reciprocal with philox)",
-		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient}, func(r mask.Rule) { option(spatialdropout.WithRule(r)) }))
+	f.Func("rule", "`NAME` of how kept elements are scaled: reciprocal, widereciprocal, roundedreciprocal, quotient or compiledquotient (by default what goes with the stream, reciprocal with philox)",
+		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient}, func(r mask.Rule) { option(spatialdropout.WithRule(r)) }))
 	f.Func("sharing", "`NAME` of which channels share a trial: each on its own, perchannel, persample or fixedcount (default each)",
 		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) {
 			o.sharing = s
 			option(spatialdropout.WithSharing(s))
 		}))
-	f.BoolFunc("alpha", "apply feature alpha dropout", func(string) error { option(spatialdropout.WithAlpha()); return nil })
-	f.BoolFunc("gaussian", "apply Gaussian noise, a factor a channel, of variance rate/(1-rate)", func(string) error { option(spatialdropout.WithGaussian()); return nil })
+	f.BoolVar(&o.alpha, "alpha", false, "apply feature alpha dropout")
+	f.BoolVar(&o.gaussian, "gaussian", false, "apply Gaussian noise, a factor a channel, of variance rate/(1-rate)")
 	f.Func("type", "take the elements of -input for `NAME`: bfloat16, which NumPy does not have, for an array of uint16; or float16, float32 or float64, which is an error unless the array is of that type", func(s string) error {
 		for _, name := range []string{float16s.name, bfloat16s.name, float32s.name, float64s.name} {
 			if strings.EqualFold(name, s) {
@@ -295,7 +296,8 @@ and give -type bfloat16; the output is uint16 again.
 
 With -stream the masks are those that another framework draws, and the numbers
 those that it computes, to the bit: "-stream pytorch -seed 0" gives what
-F.dropout2d(x, rate) returns after torch.manual_seed(0), on a CPU.
+F.dropout2d(x, rate) returns after torch.manual_seed(0), on a CPU, in PyTorch
+2.7 and later; what x86-64 builds of 2.0 to 2.6 draw is pytorch-mkl.
 
 Exit status: 0 if all went well, 1 if something failed or a result is wrong, 2
 if the flags are wrong.

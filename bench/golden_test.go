@@ -105,8 +105,11 @@ func TestStreamsWriteWhatTheFrameworksReturn(t *testing.T) {
 				if alpha {
 					args = append(args, "-alpha")
 				}
-				if compiled, _ := f.Compiled(c); (compiled || f.Old()) && !alpha {
+				if f.Old() && !alpha {
 					args = append(args, "-rule", "roundedreciprocal")
+				}
+				if compiled, _ := f.Compiled(c); f.XLA(c) && !compiled {
+					args = append(args, "-rule", "quotient")
 				}
 				for _, call := range c.Calls {
 					args := append(args, "-step", fmt.Sprint(call.Step))

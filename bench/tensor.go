@@ -157,9 +157,16 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 	if arguments != "" {
 		text += "/" + arguments
 	}
+	opts := slices.Clone(o.drop)
 	stream, err := mask.ParseStream(text)
 	if err != nil {
 		return nil, err
+	}
+	if o.alpha {
+		opts = append(opts, spatialdropout.WithAlpha())
+	}
+	if o.gaussian {
+		opts = append(opts, spatialdropout.WithGaussian())
 	}
 	if !strings.Contains(arguments, "float") {
 		// Where masks depend on the type, it is that of the data.
@@ -172,7 +179,7 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 			stream = s
 		}
 	}
-	opts := append(slices.Clone(o.drop), spatialdropout.WithStream(stream), spatialdropout.WithSampleOffset(o.offset))
+	opts = append(opts, spatialdropout.WithStream(stream), spatialdropout.WithSampleOffset(o.offset))
 	if o.batch > 0 {
 		opts = append(opts, spatialdropout.WithBatch(o.batch))
 	}

@@ -39,12 +39,18 @@ const (
 	// WideReciprocal is x · fl(1/fl(q)), where q is rounded to float32 if the data are
 	// halves: that of PyTorch from version 2 on.
 	WideReciprocal
-	// RoundedReciprocal is x · fl(1/fl(q)), where q is rounded to the data's type: what
-	// XLA makes of a Quotient when it compiles it, and PyTorch's before version 2.
+	// RoundedReciprocal is x · fl(1/fl(q)), where q is rounded to the data's type:
+	// PyTorch's before version 2.
 	RoundedReciprocal
-	// Quotient is x / fl(q), a true division: that of JAX, of Flax, and of Keras on JAX
-	// and on PyTorch. To a half q is rounded by way of float32.
+	// Quotient is x / fl(q), a true division: that of Keras on PyTorch, and of JAX in the
+	// output of a function that jax.vjp or jax.grad takes and that is not compiled. To a
+	// half q is rounded by way of float32. A dropped element is +0, whatever the policy.
 	Quotient
+	// CompiledQuotient is what XLA makes of x / fl(q), where it knows q: RoundedReciprocal,
+	// but of bfloat16 Quotient, since it multiplies those by a float32 and the rounded
+	// product is the quotient. It is JAX's, Flax's and that of Keras on JAX, in plain calls,
+	// in compiled functions and in all gradients.
+	CompiledQuotient
 	// Unscaled is x: for dropout whose evaluation scales, and for none at all.
 	Unscaled
 	// Expectation is x · fl(q): what evaluation does where training is Unscaled.
@@ -53,7 +59,8 @@ const (
 	// (Klambauer et al. 2017), which keeps mean and variance of the activations of
 	// self-normalising networks. With α = 1.7580993408473766 and
 	// a = 1/√((α²·rate+1)·q), b = α·a·rate and b' = b − α·a, in the roundings of
-	// PyTorch: see [Mask.Alpha].
+	// PyTorch: after each operation to the type, with scalars that are rounded to float32
+	// before halves are multiplied by them, and to the half before they are added.
 	Alpha
 	// AlphaGradient is x·a: the gradient of Alpha, see [Mask.Gradient].
 	AlphaGradient
@@ -67,7 +74,7 @@ const (
 // String returns the rule's name.
 func (r Rule) String() string {
 	if r < rules {
-		return [...]string{"Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "Unscaled", "Expectation", "Alpha", "AlphaGradient", "Gaussian"}[r]
+		return [...]string{"Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "CompiledQuotient", "Unscaled", "Expectation", "Alpha", "AlphaGradient", "Gaussian"}[r]
 	}
 	return fmt.Sprintf("Rule(%d)", uint8(r))
 }
@@ -121,8 +128,7 @@ type numbers struct {
 	f16, bf16 uint16
 }
 
-// once returns f rounded to each type. f is 0 or at least 2⁻¹⁴, what float16 has
-// as normal numbers.
+// once returns f rounded to each type.
 func once(f float64) numbers {
 	return numbers{math.Float64bits(f), math.Float32bits(float32(f)), half(f, 10, 5), half(f, 7, 8)}
 }
@@ -178,6 +184,13 @@ func (r Rule) factor(q, rate float64) float64 {
 func wideReciprocal(q float64) numbers {
 	f32 := 1 / float32(q)
 	return numbers{math.Float64bits(1 / q), math.Float32bits(f32), half(float64(f32), 10, 5), half(float64(f32), 7, 8)}
+}
+
+// compiledQuotient returns the factor of the rule of this name, the divisor of bfloat16.
+func compiledQuotient(q float64) numbers {
+	n := roundedReciprocal(q)
+	n.bf16 = twice(q).bf16
+	return n
 }
 
 // roundedReciprocal returns the factor of the rule of this name. A quotient of halves

@@ -47,8 +47,8 @@ func (m *Mask) MarshalBinary() ([]byte, error) {
 }
 
 // UnmarshalBinary makes m the mask of which data is the binary form. Data that is
-// none is an error, and m is as it was then. The memory that it takes is in
-// proportion to data.
+// none is an error, and m is as it was then; whether a stream could have drawn such a
+// mask is not checked. The memory that it takes is in proportion to data.
 func (m *Mask) UnmarshalBinary(data []byte) error {
 	if len(data) < headerSize {
 		return fmt.Errorf("mask: %d bytes, want a header of %d", len(data), headerSize)

@@ -15,7 +15,7 @@ import (
 
 var (
 	everyPolicy = []mask.Policy{mask.Select, mask.Multiply}
-	everyRule   = []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.Unscaled, mask.Expectation, mask.Alpha, mask.AlphaGradient, mask.Gaussian}
+	everyRule   = []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Expectation, mask.Alpha, mask.AlphaGradient, mask.Gaussian}
 )
 
 // kinds returns masks of every kind with so many trials.
@@ -63,7 +63,7 @@ func everything(m *mask.Mask) string {
 	mask.Factors(f64, m, m.Channels())
 	mask.FactorsF16(f16, m, m.Channels())
 	mask.FactorsBF16(bf16, m, m.Channels())
-	all := fmt.Sprint(m, m.Rate(), m.Rule(), m.Policy(), m.Factor(), m.Identity(), m.Divides(), m.Shifts(), m.CountKept(), f32, f64, f16, bf16)
+	all := fmt.Sprint(m, m.Rate(), m.Rule(), m.Policy(), m.Factor(), m.Identity(), m.Divides(mask.BFloat16), m.Shifts(), m.CountKept(), f32, f64, f16, bf16)
 	mask.Shifts(f32, m, m.Channels())
 	mask.Shifts(f64, m, m.Channels())
 	mask.ShiftsF16(f16, m, m.Channels())
@@ -214,7 +214,7 @@ func TestErrorsOfBinaryFormsSayWhatIsWrong(t *testing.T) {
 		"another file":       {func(b []byte) []byte { return append([]byte("PNG"), b[3:]...) }, []string{`"PNG"`, `"SDM"`}},
 		"another version":    {set(3, 2), []string{"version 2", "want 1"}},
 		"no such policy":     {set(4, 2), []string{"Policy(2)", "Select or Multiply"}},
-		"no such rule":       {set(5, 9), []string{"Rule(9)", "rules of package mask"}},
+		"no such rule":       {set(5, 10), []string{"Rule(10)", "rules of package mask"}},
 		"reserved":           {set(7, 9), []string{"reserved", "9", "want 0"}},
 		"rate 1.5":           {number(8, math.Float64bits(1.5)), []string{"rate 1.5", "0 to 1"}},
 		"rate NaN":           {number(8, math.Float64bits(math.NaN())), []string{"rate NaN", "0 to 1"}},

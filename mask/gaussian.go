@@ -32,6 +32,9 @@ func (m *Mask) noisy(pitch int, set func(i int, factor float64)) {
 	for n := 0; n < m.samples; n++ {
 		for c := 0; c < m.channels; c++ {
 			r := wide.at(m.noise.first + uint64(n*m.channels+c))
+			if !m.Kept(n, c) {
+				continue // by hand, with Set
+			}
 			set(n*pitch+c, 1+float64(sigma*normal(float64(r>>12)*0x1p-52+0x1p-53)))
 		}
 	}

@@ -131,7 +131,7 @@ func TestTableOfStreamsIsWhatWasCompared(t *testing.T) {
 		}
 	}
 	var names []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|[^|]*\\|([^|]*)\\|").FindAllStringSubmatch(string(text), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|[^|]*\\|([^|]*)\\|[^|]*\\|[^|]*\\|$").FindAllStringSubmatch(string(text), -1) {
 		names = append(names, row[1])
 		var versions []string
 		for i, v := range strings.Split(strings.TrimSpace(row[2]), ", ") {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
@@ -48,7 +49,7 @@ type JAX struct {
 	// before v0.5: the trials of a batch are cut into halves, and trial i of the first
 	// half and its counterpart in the second are the two words of the counter (i, i+half).
 	// With X64 as well it is i and the size of the batch further on. So they depend on
-	// that size, see [Place.Batch].
+	// that size, see [Place.Batch]. It was not compared for batches of 2³² trials or more.
 	Original bool
 }
 
@@ -77,9 +78,8 @@ func (k Key) String() string {
 	return fmt.Sprintf("%d,%d", k[0], k[1])
 }
 
-// Arithmetic is JAX's: a true division. What is compiled as a whole is multiplied
-// instead, see [RoundedReciprocal].
-func (j JAX) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
+// Arithmetic is JAX's: a division as XLA compiles it.
+func (j JAX) Arithmetic() Arithmetic { return Arithmetic{Rule: CompiledQuotient} }
 
 // Draw decides every channel of m anew. It is an error if the batch has too few samples
 // for the mask.
@@ -105,8 +105,9 @@ type Linen struct {
 	Key  Key
 	Fold bool // see [JAX]
 	X64  bool // see [JAX]
-	// Path leads to the module, with a point between the names, such as
-	// "Block_0.Dropout_0"; it is empty for one that is applied itself.
+	// Path leads to the module, with a point or a slash between the names, such as
+	// "Block_0.Dropout_0"; it is empty for one that is applied itself. Paths of more than
+	// a hundred characters cost an allocation a draw.
 	Path string
 	// Call says which draw of the module in one apply it is; 0 stands for 1, the first.
 	Call int
@@ -114,7 +115,7 @@ type Linen struct {
 
 // String names the stream, its key and the module, see [ParseStream].
 func (l Linen) String() string {
-	s := "flax-linen:" + l.Key.String() + flags(l.Fold, "/fold", l.X64, "/x64", l.Path != "", "/path="+l.Path)
+	s := "flax-linen:" + l.Key.String() + flags(l.Fold, "/fold", l.X64, "/x64", l.Path != "", "/path="+strings.ReplaceAll(l.Path, "/", "."))
 	if l.Call > 1 {
 		s += fmt.Sprintf("/call=%d", l.Call)
 	}
@@ -136,7 +137,7 @@ func (l Linen) module() uint32 {
 	var room [128]byte // off the heap, unless the path is long
 	text := room[:0]
 	for i := 0; i < len(l.Path); i++ {
-		if l.Path[i] != '.' {
+		if l.Path[i] != '.' && l.Path[i] != '/' {
 			text = append(text, l.Path[i])
 		}
 	}

@@ -129,6 +129,8 @@ func (m *Mask) setNumbers() {
 		m.kept = roundedReciprocal(q)
 	case Quotient:
 		m.kept = twice(q)
+	case CompiledQuotient:
+		m.kept = compiledQuotient(q)
 	case Alpha:
 		m.kept, m.keptShift, m.droppedShift = alphaNumbers(m.factor, m.rate)
 	case AlphaGradient:
@@ -150,8 +152,8 @@ func (m *Mask) Samples() int { return m.samples }
 // Channels returns the number of channels of a sample.
 func (m *Mask) Channels() int { return m.channels }
 
-// Rate returns the probability with which a stream drops a channel, or the share of
-// channels that are dropped where their count is fixed.
+// Rate returns the rate that was asked for. Where a count is fixed, the share of
+// channels that are dropped is the nearest that their number allows.
 func (m *Mask) Rate() float64 { return m.rate }
 
 // Policy returns what becomes of dropped elements.
@@ -264,15 +266,17 @@ func (m *Mask) Gradient() *Mask {
 	return &g
 }
 
-// Divides reports whether [Factors] writes what elements are divided by.
-func (m *Mask) Divides() bool { return m.arithmetic.Rule == Quotient }
+// Divides reports whether [Factors] writes what elements of a type are divided by.
+func (m *Mask) Divides(t Type) bool {
+	return m.arithmetic.Rule == Quotient || m.arithmetic.Rule == CompiledQuotient && t == BFloat16
+}
 
 // Shifts reports whether something is added to the products, see [Shifts].
 func (m *Mask) Shifts() bool { return m.arithmetic.Rule == Alpha && m.rate > 0 && m.rate < 1 }
 
 // Factors writes the factor of every channel to dst: 0 if it is dropped,
-// [Mask.Factor] in the roundings of the mask's [Rule] if it is kept; with
-// [Quotient] it is the divisor. A sample takes pitch entries of dst, of which
+// [Mask.Factor] in the roundings of the mask's [Rule] if it is kept; where the mask
+// divides, see [Mask.Divides], it is the divisor. A sample takes pitch entries of dst, of which
 // those past its channels are 0: pitch is m.Channels(), or more where channels are
 // padded. It panics unless pitch ≥ m.Channels() and len(dst) = m.Samples()·pitch.
 func Factors[T ~float32 | ~float64](dst []T, m *Mask, pitch int) {

@@ -90,10 +90,14 @@ type options struct {
 // set reads an option. It reports whether there is one of this name among those allowed.
 func (o *options) set(text, allowed string) (known bool, err error) {
 	name, value, _ := strings.Cut(text, "=")
+	given := false
 	for t := Type(0); t < types; t++ {
 		if text == t.String() {
-			o.typ, name = t, "type"
+			o.typ, name, given = t, "type", true
 		}
+	}
+	if name == "type" && !given {
+		return false, nil // it is given by its own name
 	}
 	if !strings.Contains(" "+allowed+" ", " "+name+" ") || name == "" {
 		return false, nil
@@ -129,7 +133,8 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 
 // ParseStream returns the stream that a text describes, such as "pytorch:42": its name, a
 // colon and the seed as its framework's users write it. All streams of this package but
-// [Source] write it as their String. Without a seed it is 0.
+// [Source] write it as their String. Without a seed it is 0, and so is the second number
+// of TensorFlow's where there is one only. Numbers are decimal, or hexadecimal with 0x.
 //
 // Options may follow, each after a slash: a type ("tensorflow:1,0/float16"), fold,
 // original, x64 and xla for those that have such a field ("jax:42/fold"), and path, call and
@@ -150,7 +155,11 @@ func ParseStream(text string) (Stream, error) {
 			for _, s := range strings.Split(seed, ",") {
 				n, ok := new(big.Int), false
 				if len(s) <= 100 {
-					n, ok = n.SetString(s, 0)
+					base := 10 // a leading 0 is none of C's
+					if strings.Contains(s, "0x") {
+						base = 0
+					}
+					n, ok = n.SetString(s, base)
 				}
 				if !ok {
 					return nil, fmt.Errorf("mask: stream %q: seed %q, want a whole number", text, seed)
@@ -167,7 +176,7 @@ func ParseStream(text string) (Stream, error) {
 			if !known {
 				want := "nothing"
 				if k.options != "" {
-					want = "one of " + strings.ReplaceAll(k.options, " ", ", ")
+					want = "one of " + strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", ")
 				}
 				err = fmt.Errorf("%q behind the seed, want %s", arg, want)
 			}

@@ -16,6 +16,8 @@ var streamTexts = map[string]mask.Stream{
 	"philox:0":                     mask.Philox{},
 	"philox:18446744073709551615":  mask.Philox{Seed: 1<<64 - 1},
 	"philox:0x10":                  mask.Philox{Seed: 16},
+	"philox:010":                   mask.Philox{Seed: 10},
+	"flax-linen:1/path=a":          mask.Linen{Key: mask.Key{0, 1}, Path: "a"},
 	"pytorch":                      &mask.PyTorch{},
 	"pytorch:42":                   &mask.PyTorch{Seed: 42},
 	"pytorch:-1":                   &mask.PyTorch{Seed: 1<<64 - 1},
@@ -143,15 +145,18 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 		"flax-nnx:1/layer=4294967296":          {`layer "4294967296"`, "0 to 2³²−1"},
 		"flax-nnx:1/fold":                      {`"fold"`, "x64, layer"},
 		"jax:1/fold=1":                         {`"fold=1"`, "fold, original, x64"},
-		"tensorflow:1/xlaa":                    {`"xlaa"`, "type, xla"},
+		"tensorflow:1/type=float16":            {`"type=float16"`, "float32, float64"},
+		"tensorflow:1/type":                    {`"type"`, "float32, float64"},
+		"philox:1_0":                           {`seed "1_0"`, "whole number"},
+		"tensorflow:1/xlaa":                    {`"xlaa"`, "float32, float64, float16, bfloat16, xla"},
 		"keras-jax:4294967296":                 {"seed 4294967296", "0 to 4294967295"},
 		"onednn:9223372036854775808":           {"seed 9223372036854775808", "to 9223372036854775807"},
 		"tensorflow:1,2,3":                     {"a seed of 3 numbers", "want 2"},
 		"tensorflow:9223372036854775808":       {"seed 9223372036854775808", "-9223372036854775808 to 9223372036854775807"},
 		"tensorflow:1,-9223372036854775809":    {"seed -9223372036854775809", "-9223372036854775808 to 9223372036854775807"},
-		"tensorflow:1,2/float8":                {`"float8" behind the seed`, "want one of type, xla"},
+		"tensorflow:1,2/float8":                {`"float8" behind the seed`, "want one of float32, float64, float16, bfloat16, xla"},
 		"keras-tensorflow:1,2":                 {"a seed of 2 numbers", "want 1"},
-		"keras-tensorflow:1/Type(4)":           {`"Type(4)" behind the seed`, "want one of type"},
+		"keras-tensorflow:1/Type(4)":           {`"Type(4)" behind the seed`, "want one of float32, float64, float16, bfloat16"},
 		"jax:1,2,3":                            {"a seed of 3 numbers", "want 2"},
 		"jax:4294967296,0":                     {"seed 4294967296", "0 to 4294967295"},
 		"jax:0,-1":                             {"seed -1", "0 to 4294967295"},
@@ -187,8 +192,8 @@ func TestStreamNamesAreACopy(t *testing.T) {
 func TestTypeAndRuleNames(t *testing.T) {
 	for v, want := range map[fmt.Stringer]string{
 		mask.Float32: "float32", mask.Float64: "float64", mask.Float16: "float16", mask.BFloat16: "bfloat16", mask.Type(4): "Type(4)",
-		mask.Reciprocal: "Reciprocal", mask.WideReciprocal: "WideReciprocal", mask.RoundedReciprocal: "RoundedReciprocal", mask.Quotient: "Quotient", mask.Unscaled: "Unscaled",
-		mask.Expectation: "Expectation", mask.Alpha: "Alpha", mask.AlphaGradient: "AlphaGradient", mask.Gaussian: "Gaussian", mask.Rule(9): "Rule(9)",
+		mask.Reciprocal: "Reciprocal", mask.WideReciprocal: "WideReciprocal", mask.RoundedReciprocal: "RoundedReciprocal", mask.Quotient: "Quotient", mask.CompiledQuotient: "CompiledQuotient", mask.Unscaled: "Unscaled",
+		mask.Expectation: "Expectation", mask.Alpha: "Alpha", mask.AlphaGradient: "AlphaGradient", mask.Gaussian: "Gaussian", mask.Rule(10): "Rule(10)",
 	} {
 		if v.String() != want {
 			t.Errorf("%v, want %s", v, want)
@@ -198,8 +203,8 @@ func TestTypeAndRuleNames(t *testing.T) {
 
 // The arithmetic of a framework comes with its stream.
 func TestArithmeticOfStreams(t *testing.T) {
-	pytorch, jax := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, mask.Arithmetic{Rule: mask.Quotient}
-	want := map[string]mask.Arithmetic{"pytorch": pytorch, "pytorch-mkl": pytorch, "keras-torch": jax, "jax": jax, "keras-jax": jax, "flax-linen": jax, "flax-nnx": jax}
+	pytorch, jax := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, mask.Arithmetic{Rule: mask.CompiledQuotient}
+	want := map[string]mask.Arithmetic{"pytorch": pytorch, "pytorch-mkl": pytorch, "keras-torch": {Rule: mask.Quotient}, "jax": jax, "keras-jax": jax, "flax-linen": jax, "flax-nnx": jax}
 	for _, m := range makers(t) {
 		name, _, _ := strings.Cut(m.name, "/")
 		if got := m.of(0).Arithmetic(); got != want[name] {

@@ -14,7 +14,7 @@ import (
 //
 // The words go on from call to call: [Place.Cursor] counts those that were taken.
 // Rates 0 and 1 and empty tensors take none. Seeking is free where a draw begins at
-// the end of the last, and takes no longer than some milliseconds elsewhere.
+// the end of the last, and takes some ten milliseconds at most elsewhere.
 //
 // Use it by its address: it remembers where it was. Only that is changed by drawing, so
 // that many goroutines may use it, one after the other.

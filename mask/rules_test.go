@@ -120,6 +120,11 @@ func numbersOf(rule mask.Rule, rate float64, k dataType) (factor, kept, dropped 
 		return k.round(k.scalar(quotient(1, k.scalar(q)))), 0, 0
 	case mask.RoundedReciprocal:
 		return k.round(k.scalar(quotient(1, k.round(q)))), 0, 0
+	case mask.CompiledQuotient:
+		if k.exponent == 8 {
+			return k.round(k.scalar(q)), 0, 0 // bfloat16
+		}
+		return k.round(k.scalar(quotient(1, k.round(q)))), 0, 0
 	case mask.Quotient:
 		return k.round(k.scalar(q)), 0, 0
 	case mask.Expectation:
@@ -208,8 +213,8 @@ func TestMasksSayWhatTheirRulesDo(t *testing.T) {
 	for _, rule := range everyRule {
 		for _, rate := range []float64{0, 0.2, 0.5, 1} {
 			m := ruledMask(t, rule, rate)
-			if m.Rule() != rule || m.Divides() != (rule == mask.Quotient) || m.Shifts() != (rule == mask.Alpha && rate > 0 && rate < 1) {
-				t.Errorf("%v: divides %v, shifts %v", m, m.Divides(), m.Shifts())
+			if m.Rule() != rule || m.Divides(mask.Float16) != (rule == mask.Quotient) || m.Divides(mask.BFloat16) != (rule == mask.Quotient || rule == mask.CompiledQuotient) || m.Shifts() != (rule == mask.Alpha && rate > 0 && rate < 1) {
+				t.Errorf("%v: divides %v, shifts %v", m, m.Divides(mask.Float16), m.Shifts())
 			}
 			want := map[mask.Rule]float64{mask.Unscaled: 1, mask.Gaussian: 1, mask.Expectation: 1 - rate}[rule]
 			switch {
@@ -305,7 +310,7 @@ func TestArithmeticThatIsNotThereIsRefused(t *testing.T) {
 	before := encoded(t, m)
 	for a, want := range map[mask.Arithmetic]string{
 		{Policy: 2}: "Policy(2), want Select or Multiply",
-		{Rule: 9}:   "Rule(9), want one of the rules",
+		{Rule: 10}:  "Rule(10), want one of the rules",
 	} {
 		if err := m.ResetArithmetic(2, 3, 0.5, a); err == nil || !strings.Contains(err.Error(), want) || encoded(t, m) != before {
 			t.Errorf("%v: %v, want %q and the mask as it was", a, err, want)

@@ -81,6 +81,10 @@ func (s *Source) skip(cursor uint64) error {
 	if cursor < s.drawn {
 		return fmt.Errorf("mask: number %d of %v, of which %d are drawn: it cannot go back", cursor, s, s.drawn)
 	}
+	const farthest = 1 << 36 // some minutes
+	if cursor-s.drawn > farthest {
+		return fmt.Errorf("mask: number %d of %v, of which %d are drawn: want at most 2³⁶ further on", cursor, s, s.drawn)
+	}
 	for ; s.drawn < cursor; s.drawn++ {
 		s.src.Uint64()
 	}

@@ -5,7 +5,8 @@ import "fmt"
 // Stream is where trials come from. A Stream is a rule and not a state: what it
 // draws is a function of itself and the [Place], the same for every layout, type
 // and CPU, except where a type's comment says otherwise. All streams of this
-// package are safe for many goroutines at once.
+// package are safe for many goroutines at once. ([Source] alone has a state: it cannot
+// draw a place again.)
 //
 // A Stream that reproduces a framework draws what that framework draws, bit for
 // bit, and says in Arithmetic what the framework then does with the elements.
@@ -19,7 +20,8 @@ type Stream interface {
 	After(at Place, samples, channels int, rate float64) Place
 	// Arithmetic is what goes with the stream unless the user wants something else.
 	Arithmetic() Arithmetic
-	// String names the stream and its seed: two streams of the same name draw alike.
+	// String names the stream and its seed: two streams of the same name draw alike,
+	// but for Sources.
 	String() string
 }
 

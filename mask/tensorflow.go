@@ -17,7 +17,8 @@ type TensorFlow struct {
 	Seed [2]int64
 	Type Type
 	// XLA draws what comes of a function that XLA compiles (jit_compile=True): 23 other
-	// bits for float32, and as many for bfloat16, and 52 other bits for float64.
+	// bits for float32, and as many for bfloat16, and 52 other bits for float64. Of the
+	// numbers of a seed only the lower 32 bits count then.
 	XLA bool
 }
 
@@ -49,6 +50,9 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 	}
 	if m.settled() {
 		return nil
+	}
+	if xla {
+		seed0, seed1 = uint64(uint32(seed0)), uint64(uint32(seed1))
 	}
 	// The seed is scrambled: half of what comes of it is the key, half the counter.
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)

@@ -269,6 +269,8 @@ def tensorflow_uniform(pair, count, dtype, xla=False):
     XLA takes the high bits where the plain kernels take the low ones, joins
     the words of a float64 the other way round, and draws bfloat16 as float32.
     """
+    if xla:
+        pair = [pair[0] & MASK32, pair[1] & MASK32]
     counter = np.array([words_of(pair[0]) + words_of(pair[1])], dtype=U32)
     mix = philox(counter, (0x3EC8F720, 0x02461E29))[0]
     per_trial = 2 if dtype == "float64" else 1
@@ -413,6 +415,8 @@ def jax_case(doc, case, kind, mask, x, dy):
     Outside of jit, q is an argument to the forward pass but a constant to the
     backward pass, unless the tensor has one element only.
     """
+    if case.get("plain"):
+        return jax_plain(case, kind, mask, x), dy
     jit = case.get("jit", False)
     q = kind.of(1.0 - case["rate"])
     if jit and kind.dtype == "float16":
@@ -422,6 +426,13 @@ def jax_case(doc, case, kind, mask, x, dy):
     zero = kind.wide(0.0)
     return (np.where(kept, divided(kind, x, q, jit), zero),
             divided(kind, np.where(kept, dy, zero), q, jit or len(dy) > 1))
+
+
+def jax_plain(case, kind, mask, x):
+    """A call by itself: q is a constant to it, and x·(1/q) what comes of it."""
+    q = kind.of(1.0 - case["rate"])
+    return np.where(spread(mask, case), divided(kind, x, q, True),
+                    kind.wide(0.0))
 
 
 def jax_layer_case(doc, case, kind, mask, x, dy):

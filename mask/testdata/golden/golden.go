@@ -38,7 +38,8 @@ type Case struct {
 	Dtype       string
 	Layout      string
 	Shape       []int
-	Jit         bool
+	Jit         bool // compiled as a whole
+	Plain       bool // called by itself, without a gradient
 	X, DY       string
 	Trials      int
 	Calls       []Call
@@ -155,6 +156,8 @@ func (f File) Unlike(c Case) (y, dx string) {
 		dx = y
 	case c.Stream == "onednn":
 		y, dx = "oneDNN computes its factor from the rate as a float32", "no gradients were recorded"
+	case c.Plain:
+		dx = "no gradients were recorded"
 	case f.Old() && strings.Contains(c.API, "alpha") && c.Dtype == "bfloat16" && c.Rate > 0 && c.Rate < 1:
 		y = "before version 2 PyTorch rounded the scalars of alpha dropout to the half"
 	}
@@ -164,11 +167,15 @@ func (f File) Unlike(c Case) (y, dx string) {
 // Old reports whether the data are of PyTorch before version 2.
 func (f File) Old() bool { return strings.HasPrefix(f.Versions["torch"], "1.") }
 
-// Compiled reports whether XLA compiled the outputs, or the gradients: then it
-// multiplied by the reciprocal. Of bfloat16 that is a float32, and the product, rounded,
-// is the quotient.
+// XLA reports whether a case was computed by XLA's division.
+func (f File) XLA(c Case) bool {
+	return strings.Contains(c.Stream, "jax") || strings.Contains(c.Stream, "flax")
+}
+
+// Compiled reports whether XLA knew the divisor of the outputs, or of the gradients, so
+// that it multiplied by the reciprocal. Both are false where the framework is not XLA's.
 func (f File) Compiled(c Case) (y, dx bool) {
-	if !strings.Contains(c.Stream, "jax") && !strings.Contains(c.Stream, "flax") || c.Dtype == "bfloat16" {
+	if !f.XLA(c) {
 		return false, false
 	}
 	elements := 1
@@ -176,7 +183,7 @@ func (f File) Compiled(c Case) (y, dx bool) {
 		elements *= d
 	}
 	// It knows the divisor of a gradient, unless the tensor has one element only.
-	return c.Jit, c.Jit || elements > 1
+	return c.Jit || c.Plain, c.Jit || elements > 1
 }
 
 // Flushes reports whether the framework took subnormal numbers for zeros. Those of

@@ -63,6 +63,22 @@ def case(seed, rate, dtype, layout, shape, steps=3, fold=True, jit=False,
             "dy": golden.hexed(db, dtype), "calls": calls}
 
 
+def plain_case(seed, rate, dtype, layout, shape):
+    """The output of a call by itself, with nothing around it."""
+    xb = golden.make_bits(shape, dtype, 4)
+    key = key_of(seed, False, 0)
+    mask = jax.random.bernoulli(key, 1.0 - rate, noise_shape(shape, layout))
+    y = forward(key, JAX.tensor(xb, dtype, shape), rate, layout)
+    return {"stream": "jax", "plain": True,
+            "api": "jax.random.bernoulli(jax.random.key(seed), 1 - rate)",
+            "x64": JAX.x64, "fold": False, "seed": seed, "rate": rate,
+            "dtype": dtype, "layout": layout, "shape": list(shape),
+            "jit": False, "x": golden.hexed(xb, dtype), "dy": "",
+            "calls": [{"step": 0, "mask": golden.mask_text(np.asarray(mask)),
+                       "y": golden.hexed(JAX.bits(y, dtype), dtype),
+                       "dx": ""}]}
+
+
 def long_case(seed, rate, trials, fold=True, original=False):
     calls = []
     with jax.threefry_partitionable(not original):
@@ -99,6 +115,9 @@ def cases():
                                   ((2, 3, 2, 2, 2), "NCDHW"),
                                   ((1, 2, 3, 5), "NHWC")):
                 yield case(0, 0.2, dtype, layout, shape, 1, original=original)
+    for dtype in dtypes:
+        for rate in (0.137, 0.3, 0.9, golden.THIRD):
+            yield plain_case(7, rate, dtype, "NHWC", (2, 3, 3, 5))
     for seed in (0, 42, 1701, -42):
         for shape in ((1, 33, 2), (1, 32, 2)):
             yield case(seed, 0.5, "float32", "NCW", shape, 2, fold=False,

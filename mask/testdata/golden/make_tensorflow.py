@@ -92,6 +92,8 @@ def cases():
             yield case([0, 5], 0.2, dtype, layout, shape, steps=2)
         for rate in (0.3, golden.THIRD):
             yield case([42, 0], rate, dtype, "NHWC", (3, 2, 2, 7), 1, jit=True)
+        for seed in ([7, -5], [42, 2**40], [-2**63, 2**63 - 1]):
+            yield case(seed, 0.3, dtype, "NHWC", (3, 2, 2, 7), 1, jit=True)
 
 
 def main():

@@ -91,7 +91,7 @@ func (p *drawing) limits() {
 	if !p.tier.masks {
 		p.VPCMPEQD(y(regOrder), y(regOrder), y(regOrder))
 		p.VPADDD(y(regOrder), y(regLimit), y(regLimit)) // less 1
-		p.move(p.table("wordOrder"+p.tier.name, 4<<32|0, 5<<32|1, 6<<32|2, 7<<32|3), y(regOrder))
+		p.move(p.table("wordOrder"+p.tier.name, 4<<32, 5<<32|1, 6<<32|2, 7<<32|3), y(regOrder))
 	}
 }
 

@@ -146,8 +146,8 @@ func PhiloxBlock(c0, c1, c2, c3, k0, k1 uint32) (_, _, _, _ uint32) {
 	return c0, c1, c2, c3
 }
 
-// ThreefryBlock returns a block of Threefry2x32-20, of a counter and a key: five times four rounds, a key behind
-// each four.
+// ThreefryBlock returns a block of Threefry2x32-20, of a counter and a key: five times
+// four rounds, a key behind each four.
 func ThreefryBlock(x0, x1, k0, k1 uint32) (_, _ uint32) {
 	k2 := k0 ^ k1 ^ 0x1bd11bda
 	x0 += k0

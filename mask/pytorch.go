@@ -77,10 +77,10 @@ func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
 }
 
 // PyTorchMKL is what they draw where MKL does it: in builds with MKL, the usual ones
-// for x86-64, of versions 2.0 to 2.6, and of version 1 on processors of Intel's. A call takes one word of mt19937 as the seed of
-// MCG31m1, x₀ = word mod (2³¹−1), or 1 where that is 0; trial i is decided by
-// xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if xᵢ·2⁻³¹ < 1−rate, both rounded
-// to float32. (On processors of others MKL takes a tie for the larger number, which one
+// for x86-64, of versions 2.0 to 2.6, and of version 1 on processors of Intel's. A call
+// takes one word of mt19937 as the seed of MCG31m1, x₀ = word mod (2³¹−1), or 1 where that
+// is 0; trial i is decided by xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if
+// xᵢ·2⁻³¹ < 1−rate, both rounded to float32. (On processors of others MKL takes a tie for the larger number, which one
 // xᵢ of 2³¹ can show.)
 //
 // Rates 0 and 1 and empty tensors take no word. See [PyTorch] for the rest.

@@ -16,8 +16,7 @@ import (
 const fp16 = "FP16"
 
 // arm64Plain are instructions that every arm64 has, under the names of Go's
-// assembler: it has them on general registers and on vectors of integers, and on
-// floats but loads and stores.
+// assembler: on general registers, on vectors of integers, loads and stores.
 var arm64Plain = words(
 	"MOVD MOVWU MOVHU MOVB FMOVS FMOVD FMOVQ",
 	"ADD ADDW AND EORW LSL LSR SUBS CMP RET",

@@ -205,7 +205,7 @@ func TestGateFindsWhatIsPlanted(t *testing.T) {
 }
 
 // TestGateFindsWhatNarrowVectorsNeed wants AVX512VL where a vector of AVX-512 is
-// narrower than 512 bits, which both tiers that there are have or have not together.
+// narrower than 512 bits. The one tier with AVX-512 promises both.
 func TestGateFindsWhatNarrowVectorsNeed(t *testing.T) {
 	for code, want := range map[string][]string{
 		"VADDPS X1, X2, X16":           {avx512f, avx512vl},

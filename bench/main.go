@@ -57,6 +57,11 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.sweep != "" {
+		if err := drawable(o.sweep); err != nil {
+			return err
+		}
+	}
 	report := newReport()
 	text := stdout
 	if o.json || o.benchstat {

@@ -300,7 +300,9 @@ F.dropout2d(x, rate) returns after torch.manual_seed(0), on a CPU, in PyTorch
 2.7 and later; what x86-64 builds of 2.0 to 2.6 draw is pytorch-mkl.
 
 Exit status: 0 if all went well, 1 if something failed or a result is wrong, 2
-if the flags are wrong.
+if the flags are wrong, 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP. A file is
+written whole, or stays as it was. When the reader of standard output leaves, as
+head does, SIGPIPE ends the command in silence.
 
 Flags:
 `

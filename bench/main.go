@@ -10,6 +10,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,12 +22,36 @@ import (
 	"golang.org/x/term"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/spatialdropout/spatialdropout/bench/npy"
+	"github.com/spatialdropout/spatialdropout/bench/signals"
 )
 
 func main() {
-	// A closed pipe is then an error of the write, not a silent end.
+	interrupted := signals.Context()
+	status := make(chan int, 1)
+	go func() { status <- run(os.Args[1:], os.Stdout, os.Stderr) }()
+	select {
+	case s := <-status:
+		os.Exit(s)
+	case <-interrupted.Done():
+		// Nothing waits for run, which may be in a long call or at a pipe.
+		npy.Abandon()
+		cause := context.Cause(interrupted).(signals.Interrupt)
+		if term.IsTerminal(int(os.Stderr.Fd())) {
+			fmt.Fprintln(os.Stderr) // after ^C, or a progress bar
+		}
+		fail(os.Stderr, cause)
+		os.Exit(cause.Status())
+	}
+}
+
+// fail says what went wrong.
+func fail(stderr io.Writer, err error) {
+	// A closed pipe ends the command in silence, as it does most, if that is standard
+	// output; if it is standard error, the exit status still tells what happened.
 	signal.Ignore(syscall.SIGPIPE)
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	fmt.Fprintln(stderr, "bench:", err)
 }
 
 // run is the command; it returns the exit status.
@@ -43,7 +68,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "bench:", err)
+	fail(stderr, err)
 	if errors.As(err, new(usageError)) {
 		fmt.Fprintln(stderr, "bench: -h explains the flags")
 		return 2
@@ -56,6 +81,11 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 	all, err := loadMaps()
 	if err != nil {
 		return err
+	}
+	if o.sweep != "" {
+		if err := drawable(o.sweep); err != nil {
+			return err
+		}
 	}
 	report := newReport()
 	text := stdout

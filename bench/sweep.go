@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"io"
 	"math"
+	"os"
 	"runtime"
 
 	"gonum.org/v1/plot"
@@ -67,6 +69,19 @@ type curve struct {
 	dashed bool
 	of     func(Result) float64
 	row    int // of a size
+}
+
+// drawable returns the error that drawSweep would end with after minutes of
+// measuring, because path cannot be written. A file stays as it is.
+func drawable(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // who reads a pipe would notice
+	}
+	nothing := errors.New("nothing to write")
+	if err := npy.Save(path, func(io.Writer) error { return nothing }); !errors.Is(err, nothing) {
+		return fmt.Errorf("drawing %s: %w", path, err)
+	}
+	return nil
 }
 
 // drawSweep writes the plot of a sweep to a file.

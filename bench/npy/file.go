@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // ReadFile reads the one array in the file at path, as Read does. Errors name the path.
@@ -54,18 +55,20 @@ func Save(path string, write func(io.Writer) error) error {
 		return err
 	}
 	info, err := old.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		if err == nil {
-			err = write(old)
-		}
+	if err != nil {
+		return errors.Join(err, old.Close())
+	}
+	// Behind /dev/stdout may be a file that the caller reads through its own descriptor, or a
+	// pipe: when its reader leaves, a process ends that writes to its standard output.
+	if out, err := os.Stdout.Stat(); err == nil && os.SameFile(info, out) {
+		return cmp.Or(old.Close(), write(os.Stdout))
+	}
+	if !info.Mode().IsRegular() {
+		err := write(old)
 		return cmp.Or(err, old.Close())
 	}
 	if err := old.Close(); err != nil {
 		return err
-	}
-	// Behind /dev/stdout may be a file that the caller reads through its own descriptor.
-	if out, err := os.Stdout.Stat(); err == nil && os.SameFile(info, out) {
-		return write(os.Stdout)
 	}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return err
@@ -76,7 +79,7 @@ func Save(path string, write func(io.Writer) error) error {
 // replace writes a temporary file beside path and renames it to path; old is what it replaces.
 func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.tmp", rand.Uint64()))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := unfinished.create(temp)
 	if err != nil {
 		return err
 	}
@@ -87,10 +90,49 @@ func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
 		err = write(f)
 	}
 	if err = cmp.Or(err, f.Close()); err == nil {
-		err = os.Rename(temp, path)
+		err = unfinished.finish(temp, func() error { return os.Rename(temp, path) })
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(temp))
+		return errors.Join(err, unfinished.finish(temp, func() error { return os.Remove(temp) }))
 	}
 	return nil
+}
+
+// Abandon is for a program that is interrupted, just before it exits: it removes the temporary
+// files of everything that is being saved. What then has not been saved never is; its [Save] does
+// not return.
+func Abandon() {
+	unfinished.Lock() // for good
+	for temp := range unfinished.files {
+		os.Remove(temp) // nobody is left to do more about it
+	}
+}
+
+// unfinished are the temporary files that are neither renamed nor removed yet.
+var unfinished = temporaries{files: map[string]bool{}}
+
+type temporaries struct {
+	sync.Mutex
+	files map[string]bool
+}
+
+func (t *temporaries) create(temp string) (*os.File, error) {
+	t.Lock()
+	defer t.Unlock()
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil {
+		t.files[temp] = true
+	}
+	return f, err
+}
+
+// finish renames or removes a temporary file.
+func (t *temporaries) finish(temp string, how func() error) error {
+	t.Lock()
+	defer t.Unlock()
+	err := how()
+	if err == nil {
+		delete(t.files, temp)
+	}
+	return err
 }

@@ -5,12 +5,14 @@ package npy
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // fullDevice returns the path of a device that is always full. Root, whom a faulty WriteFile would
@@ -77,6 +79,53 @@ func fullDisk(t *testing.T, path string) {
 	}
 	err = count[float64](1000).WriteFile(filepath.Join(filepath.Dir(path), "new.npy"))
 	says(t, err, "new.npy", "(1000,) of <f8", "8128 bytes")
+}
+
+// It is for good, and so in a process of its own.
+func TestAbandonRemovesWhatIsBeingSaved(t *testing.T) {
+	const path = "NPY_ABANDON"
+	if target := os.Getenv(path); target != "" {
+		abandon(t, target)
+		return
+	}
+	target := oldFile(t)
+	child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+	child.Env = append(os.Environ(), path+"="+target)
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	untouched(t, target)
+}
+
+func abandon(t *testing.T, path string) {
+	half, whole := make(chan string), make(chan string)
+	written := make(chan string, 3)
+	for _, path := range []string{path, filepath.Join(filepath.Dir(path), "new.npy")} {
+		go Save(path, func(w io.Writer) error {
+			w.Write([]byte("half"))
+			half <- path
+			<-whole
+			written <- path
+			return nil
+		})
+		<-half
+	}
+	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) != 3 {
+		t.Errorf("there are %v (%v), expected the old file and two temporary ones", names, err)
+	}
+	Abandon()
+	close(whole)
+	<-written
+	<-written
+	go Save(path, func(io.Writer) error {
+		written <- path
+		return nil
+	})
+	select {
+	case path := <-written:
+		t.Errorf("%s was begun after all", path)
+	case <-time.After(50 * time.Millisecond): // for what the three may do
+	}
 }
 
 func TestWriteFileInAReadOnlyDirectoryLeavesTheOldFile(t *testing.T) {

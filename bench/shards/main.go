@@ -11,8 +11,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,10 +23,13 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/bench/signals"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -46,11 +52,27 @@ func main() {
 	flag.Parse()
 	var err error
 	if *worker >= 0 {
+		// An interrupt from the terminal goes to all; what becomes of a worker is its parent's business.
+		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		err = work(os.Stdout, *stream, *worker, *state)
 	} else {
-		err = compare(os.Stdout, *stream)
+		ctx := signals.Context()
+		// Standard output may end the process, so it comes when nothing is left to be removed.
+		var text bytes.Buffer
+		err = compare(ctx, &text, *stream)
+		if ctx.Err() != nil && err != nil {
+			err = context.Cause(ctx)
+		}
+		if _, e := os.Stdout.Write(text.Bytes()); err == nil {
+			err = e
+		}
 	}
-	if err != nil {
+	var interrupt signals.Interrupt
+	switch {
+	case errors.As(err, &interrupt):
+		log.Print(err)
+		os.Exit(interrupt.Status())
+	case err != nil:
 		log.Fatal(err)
 	}
 }
@@ -113,7 +135,7 @@ func step(drop *spatialdropout.Dropout, from, count int) ([]float32, error) {
 }
 
 // compare runs the workers, twice, and compares what they wrote.
-func compare(w io.Writer, stream string) error {
+func compare(ctx context.Context, w io.Writer, stream string) error {
 	single, err := dropout(stream)
 	if err != nil {
 		return err
@@ -124,7 +146,7 @@ func compare(w io.Writer, stream string) error {
 	}
 	defer os.RemoveAll(dir)
 	for run := range 2 {
-		parts, err := start(stream, dir)
+		parts, err := start(ctx, stream, dir)
 		if err != nil {
 			return err
 		}
@@ -147,16 +169,18 @@ func compare(w io.Writer, stream string) error {
 	return nil
 }
 
-// start runs all workers at once and returns what each wrote.
-func start(stream, dir string) (parts [workers][]float32, err error) {
+// start runs all workers at once and returns what each wrote. When it returns, all have ended.
+func start(ctx context.Context, stream, dir string) (parts [workers][]float32, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return parts, err
 	}
 	var all [workers]*exec.Cmd
 	var outputs [workers]io.Reader
+	ctx, kill := context.WithCancel(ctx)
+	defer kill()
 	for i := range all {
-		all[i] = exec.Command(self, "-stream", stream, "-worker", fmt.Sprint(i), "-state", filepath.Join(dir, fmt.Sprint(i)))
+		all[i] = exec.CommandContext(ctx, self, "-stream", stream, "-worker", fmt.Sprint(i), "-state", filepath.Join(dir, fmt.Sprint(i)))
 		all[i].Stderr = os.Stderr
 		if outputs[i], err = all[i].StdoutPipe(); err != nil {
 			return parts, err
@@ -164,6 +188,10 @@ func start(stream, dir string) (parts [workers][]float32, err error) {
 		if err := all[i].Start(); err != nil {
 			return parts, err
 		}
+		defer func() {
+			kill() // after an error; what has ended is past it
+			all[i].Wait()
+		}()
 	}
 	for i := range all {
 		parts[i] = make([]float32, steps*samples/workers*channels*side*side)

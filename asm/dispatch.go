@@ -34,7 +34,7 @@ func catalogueFile() ([]byte, error) {
 func dispatchFile(tiers []string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
-	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tswitch k {\n")
+	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tif raceEnabled {\n\t\traceKernel(k, dst, src, factors, extra, count, length)\n\t}\n\tswitch k {\n")
 	for _, k := range kernels() {
 		extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
 		fmt.Fprintf(&b, "\tcase %s:\n\t\tswitch {\n", k.name())

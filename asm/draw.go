@@ -13,18 +13,32 @@ import (
 type draw struct {
 	name       string // without a tier
 	parameters string
-	doc        string // what it does, behind its name
+	doc        string     // what it does, behind its name
+	operands   [3]touched // and none behind the last
+}
+
+// touched is memory that a draw reads, or writes: what the race detector is told.
+type touched struct {
+	name, bytes string
+	written     bool
 }
 
 var (
-	philox        = draw{"philox", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Philox4x32-10, four from each block."}
-	threefry      = draw{"threefry", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block."}
-	threefryPairs = draw{"threefryPairs", "first, second *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second."}
+	philox = draw{"philox", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Philox4x32-10, four from each block.",
+		[3]touched{{"bits", "8 * words", true}, {"trials", "48", false}}}
+	threefry = draw{"threefry", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.",
+		[3]touched{{"bits", "8 * words", true}, {"trials", "48", false}}}
+	threefryPairs = draw{"threefryPairs", "first, second *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.",
+		[3]touched{{"first", "8 * words", true}, {"second", "8 * words", true}, {"trials", "48", false}}}
 
-	mersenneTwister = draw{"mersenneTwister", "words, state *[624]uint32", "advances the state of mt19937 by 624 words and writes them, tempered, to words."}
-	wordsBelow      = draw{"wordsBelow", "bits *uint64, words *uint32, eights int, mask, below uint32", "compares eights of words, of which the bits of mask count, with below, which is not 0. It writes a byte for each."}
-	pairsBelow      = draw{"pairsBelow", "bits *uint64, words *uint32, eights int, below uint64", "compares eights of pairs of words, of which the low 53 bits count, with below. It writes a byte for each."}
-	mcg31           = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, below uint32", "draws words of bits from MCG31m1, the first from x, below what is at most the modulus. Of the multiplier powers has the first."}
+	mersenneTwister = draw{"mersenneTwister", "words, state *[624]uint32", "advances the state of mt19937 by 624 words and writes them, tempered, to words.",
+		[3]touched{{"words", "4 * 624", true}, {"state", "4 * 624", true}}}
+	wordsBelow = draw{"wordsBelow", "bits *uint64, words *uint32, eights int, mask, below uint32", "compares eights of words, of which the bits of mask count, with below, which is not 0. It writes a byte for each.",
+		[3]touched{{"bits", "eights", true}, {"words", "8 * 4 * eights", false}}}
+	pairsBelow = draw{"pairsBelow", "bits *uint64, words *uint32, eights int, below uint64", "compares eights of pairs of words, of which the low 53 bits count, with below. It writes a byte for each.",
+		[3]touched{{"bits", "eights", true}, {"words", "8 * 8 * eights", false}}}
+	mcg31 = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, below uint32", "draws words of bits from MCG31m1, the first from x, below what is at most the modulus. Of the multiplier powers has the first.",
+		[3]touched{{"bits", "8 * words", true}, {"powers", "4 * 66", false}}}
 
 	draws = []draw{philox, threefry, threefryPairs, mersenneTwister, wordsBelow, pairsBelow, mcg31}
 )
@@ -127,7 +141,16 @@ func drawDispatchFile(tiers [][2]string) ([]byte, error) {
 		parameters := strings.Replace(d.parameters, "trials *[12]uint32", "t *trials", 1)
 		plain := strings.Replace(strings.Join(d.arguments(), ", "), "trials", "t", 1)
 		assembly := strings.Replace(plain, "words, t", "words, (*[12]uint32)(unsafe.Pointer(t))", 1)
-		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s) {\n\tswitch {\n", exported(d.name), d.name, parameters)
+		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s) {\n", exported(d.name), d.name, parameters)
+		fmt.Fprintf(&b, "\tif raceEnabled {\n")
+		for _, o := range d.operands {
+			if o.name == "" {
+				break
+			}
+			call := map[bool]string{false: "raceRead", true: "raceWrite"}[o.written]
+			fmt.Fprintf(&b, "\t\t%s(unsafe.Pointer(%s), %s)\n", call, strings.Replace(o.name, "trials", "t", 1), o.bytes)
+		}
+		fmt.Fprintf(&b, "\t}\n\tswitch {\n")
 		for _, t := range tiers {
 			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
 		}

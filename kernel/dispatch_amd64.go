@@ -8,6 +8,9 @@ import "unsafe"
 
 // dispatch runs kernel k on the best tier in use.
 func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
 	switch k {
 	case scalePlanesF32:
 		switch {

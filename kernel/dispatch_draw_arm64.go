@@ -8,6 +8,10 @@ import "unsafe"
 
 // dispatchPhilox runs philox on the best tier in use.
 func dispatchPhilox(bits *uint64, words int, t *trials) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(bits), 8*words)
+		raceRead(unsafe.Pointer(t), 48)
+	}
 	switch {
 	case useNEONFP16:
 		philoxNEON(bits, words, (*[12]uint32)(unsafe.Pointer(t)))
@@ -20,6 +24,10 @@ func dispatchPhilox(bits *uint64, words int, t *trials) {
 
 // dispatchThreefry runs threefry on the best tier in use.
 func dispatchThreefry(bits *uint64, words int, t *trials) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(bits), 8*words)
+		raceRead(unsafe.Pointer(t), 48)
+	}
 	switch {
 	case useNEONFP16:
 		threefryNEON(bits, words, (*[12]uint32)(unsafe.Pointer(t)))
@@ -32,6 +40,11 @@ func dispatchThreefry(bits *uint64, words int, t *trials) {
 
 // dispatchThreefryPairs runs threefryPairs on the best tier in use.
 func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(first), 8*words)
+		raceWrite(unsafe.Pointer(second), 8*words)
+		raceRead(unsafe.Pointer(t), 48)
+	}
 	switch {
 	case useNEONFP16:
 		threefryPairsNEON(first, second, words, (*[12]uint32)(unsafe.Pointer(t)))
@@ -44,6 +57,10 @@ func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
 
 // dispatchMersenneTwister runs mersenneTwister on the best tier in use.
 func dispatchMersenneTwister(words, state *[624]uint32) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(words), 4*624)
+		raceWrite(unsafe.Pointer(state), 4*624)
+	}
 	switch {
 	case useNEONFP16:
 		mersenneTwisterNEON(words, state)
@@ -56,6 +73,10 @@ func dispatchMersenneTwister(words, state *[624]uint32) {
 
 // dispatchWordsBelow runs wordsBelow on the best tier in use.
 func dispatchWordsBelow(bits *uint64, words *uint32, eights int, mask, below uint32) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(bits), eights)
+		raceRead(unsafe.Pointer(words), 8*4*eights)
+	}
 	switch {
 	case useNEONFP16:
 		wordsBelowNEON(bits, words, eights, mask, below)
@@ -68,6 +89,10 @@ func dispatchWordsBelow(bits *uint64, words *uint32, eights int, mask, below uin
 
 // dispatchPairsBelow runs pairsBelow on the best tier in use.
 func dispatchPairsBelow(bits *uint64, words *uint32, eights int, below uint64) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(bits), eights)
+		raceRead(unsafe.Pointer(words), 8*8*eights)
+	}
 	switch {
 	case useNEONFP16:
 		pairsBelowNEON(bits, words, eights, below)
@@ -80,6 +105,10 @@ func dispatchPairsBelow(bits *uint64, words *uint32, eights int, below uint64) {
 
 // dispatchMCG31 runs mcg31 on the best tier in use.
 func dispatchMCG31(bits *uint64, words int, powers *[66]uint32, x, below uint32) {
+	if raceEnabled {
+		raceWrite(unsafe.Pointer(bits), 8*words)
+		raceRead(unsafe.Pointer(powers), 4*66)
+	}
 	switch {
 	case useNEONFP16:
 		mcg31NEON(bits, words, powers, x, below)

@@ -1,6 +1,4 @@
-//go:build !race
-
 package kernel
 
 // RaceEnabled says that the race detector watches, and how slow the tests are.
-const RaceEnabled = false
+const RaceEnabled = raceEnabled

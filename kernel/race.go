@@ -1,0 +1,64 @@
+//go:build race
+
+package kernel
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// raceEnabled says that the race detector watches. It does not see what assembly
+// reads and writes: the functions here tell it.
+const raceEnabled = true
+
+func raceRead(p unsafe.Pointer, bytes int)  { runtime.RaceReadRange(p, bytes) }
+func raceWrite(p unsafe.Pointer, bytes int) { runtime.RaceWriteRange(p, bytes) }
+
+// raceKernel tells of the operands of one call. dst counts as written whatever the
+// factors are: a kernel may write back what it has found. Planes that are dropped
+// are not read from src.
+func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	c, shift := catalogue[k], k.elem().shift()
+	if c.braid {
+		b := (*braid)(extra)
+		for i, at := range b.at {
+			raceRead(unsafe.Add(src, at), length<<shift)
+			raceWrite(unsafe.Add(dst, at), length<<shift)
+			raceRead(unsafe.Add(factors, b.factor[i]), 1<<shift)
+		}
+		for _, at := range b.fill[:b.fills] {
+			raceWrite(unsafe.Add(dst, at), length<<shift)
+		}
+		return
+	}
+	channels := count
+	if c.pixels {
+		channels = length
+	}
+	raceRead(factors, channels<<shift)
+	if c.op.shifts() {
+		raceRead(extra, channels<<shift)
+	}
+	raceWrite(dst, count*length<<shift)
+	if c.pixels {
+		raceRead(src, count*length<<shift)
+		return
+	}
+	multiplies := c.op == Multiply || c.op == AddMultiply || c.op == AffineMultiply // by 0, too
+	for p := range count {
+		if multiplies || !c.elem.isZero(unsafe.Add(factors, p<<shift)) {
+			raceRead(unsafe.Add(src, p*length<<shift), length<<shift)
+		}
+	}
+}
+
+// isZero reports whether the element at p is 0 or −0.
+func (e elem) isZero(p unsafe.Pointer) bool {
+	switch e {
+	case f32:
+		return *(*float32)(p) == 0
+	case f64:
+		return *(*float64)(p) == 0
+	}
+	return *(*uint16)(p)&0x7fff == 0
+}

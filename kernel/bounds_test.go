@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -20,7 +21,19 @@ func newFenced(t *testing.T, bytes int) fenced {
 	t.Helper()
 	page := os.Getpagesize()
 	inner := (bytes + page - 1) / page * page
-	all, err := syscall.Mmap(-1, 0, inner+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	all := mapped(t, inner+2*page)
+	for _, guard := range [][]byte{all[:page], all[page+inner:]} {
+		if err := syscall.Mprotect(guard, syscall.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fenced(all[page : page+inner])
+}
+
+// mapped returns pages of its own.
+func mapped(t *testing.T, bytes int) []byte {
+	t.Helper()
+	all, err := syscall.Mmap(-1, 0, bytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,12 +42,7 @@ func newFenced(t *testing.T, bytes int) fenced {
 			t.Error(err)
 		}
 	})
-	for _, guard := range [][]byte{all[:page], all[page+inner:]} {
-		if err := syscall.Mprotect(guard, syscall.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return fenced(all[page : page+inner])
+	return all
 }
 
 // at returns the address of so many bytes at the end, or at the beginning.
@@ -45,136 +53,143 @@ func (f fenced) at(end bool, bytes int) unsafe.Pointer {
 	return unsafe.Pointer(&f[0])
 }
 
-// TestKernelsStayWithinTheirSlices puts the operands next to memory that faults:
-// what the other tests see is only what is written, not what is read.
-func TestKernelsStayWithinTheirSlices(t *testing.T) {
-	const longest, most = 200, 3
-	bytes := 8 * longest * 8 // of the longest elements, as many planes as a braid has
-	dst, src, factors, shifts := newFenced(t, bytes), newFenced(t, bytes), newFenced(t, bytes), newFenced(t, bytes)
-	// That the fences work: a byte further is a fault.
-	for _, end := range []bool{false, true} {
-		if faulted(func() { *(*byte)(unsafe.Add(src.at(end, 1), map[bool]int{false: -1, true: 1}[end]))++ }) == nil {
-			t.Fatalf("no fault beyond the fence, end %v", end)
-		}
-	}
-	everyTier(t, func(t *testing.T) {
-		for k, c := range catalogue {
-			k, shift := id(k), c.elem.shift()
-			lanes := 64 >> shift
-			for length := 1; length <= longest; length++ {
-				if c.stream && length < lanes || (c.stream && c.pixels || c.braid) && length%lanes != 0 {
-					continue
-				}
-				for _, end := range []bool{false, true} {
-					for count := 1; count <= most; count++ {
-						planes, channels := count, count
-						extra := shifts.at(end, channels<<shift)
-						var b braid
-						switch {
-						case c.braid:
-							// Planes on all places, those to multiply at both ends, and the
-							// second time those to clear.
-							planes, channels = 8, 8
-							b.fills = 4
-							for i := range 4 {
-								kept, cleared := (i+6)%8, (i+2)%8
-								if count == 2 {
-									kept, cleared = cleared, kept
-								}
-								b.at[i], b.factor[i] = kept*length<<shift, kept<<shift
-								b.fill[i] = cleared * length << shift
-							}
-							extra = unsafe.Pointer(&b)
-						case c.pixels:
-							channels = length
-							extra = shifts.at(end, channels<<shift)
-						}
-						n := planes * length << shift
-						for _, kept := range [][2]bool{{false, false}, {true, true}, {true, false}, {false, true}} {
-							f := factors.at(end, channels<<shift)
-							for i := range channels {
-								at, value := unsafe.Add(f, i<<shift), uint64(0)
-								if kept[i%2] {
-									value = c.elem.one() + 1
-								}
-								switch shift {
-								case 1:
-									*(*uint16)(at) = uint16(value)
-								case 2:
-									*(*uint32)(at) = uint32(value)
-								case 3:
-									*(*uint64)(at) = value
-								}
-							}
-							if fault := faulted(func() { dispatch(k, dst.at(end, n), src.at(end, n), f, extra, count, length) }); fault != nil {
-								t.Fatalf("%v of %d×%d at the end of memory (%v) or at its beginning, kept %v: %v", k, count, length, end, kept, fault)
-							}
-						}
-					}
-				}
-			}
-		}
-	})
-}
-
-// TestDrawsStayWithinTheirSlices does so with what draws write, and the twister
-// reads.
-func TestDrawsStayWithinTheirSlices(t *testing.T) {
-	const longest = 40
-	first, second := newFenced(t, 8*longest), newFenced(t, 8*longest)
-	words, state := newFenced(t, 4*624), newFenced(t, 4*624)
-	everyTier(t, func(t *testing.T) {
-		for _, end := range []bool{false, true} {
-			for length := 1; length <= longest; length++ {
-				to := [][]uint64{
-					unsafe.Slice((*uint64)(first.at(end, 8*length)), length),
-					unsafe.Slice((*uint64)(second.at(end, 8*length)), length),
-				}
-				for _, g := range generators {
-					if fault := faulted(func() { g.draw(to, &Draw{Below: 1}) }); fault != nil {
-						t.Fatalf("%s of %d words at the end of memory (%v) or at its beginning: %v", g.name, length, end, fault)
-					}
-				}
-			}
-			if fault := faulted(func() {
-				MersenneTwister((*[624]uint32)(words.at(end, 4*624)), (*[624]uint32)(state.at(end, 4*624)))
-			}); fault != nil {
-				t.Fatalf("mt19937 at the end of memory (%v) or at its beginning: %v", end, fault)
-			}
-		}
-	})
-}
-
-// TestComparisonsStayWithinTheirSlices does so with what they write and read.
-func TestComparisonsStayWithinTheirSlices(t *testing.T) {
-	const longest = 200
-	bits, words := newFenced(t, 8*(longest/64+1)), newFenced(t, 8*longest)
-	everyTier(t, func(t *testing.T) {
-		for _, end := range []bool{false, true} {
-			for n := 1; n <= longest; n++ {
-				to := unsafe.Slice((*uint64)(bits.at(end, 8*((n+63)/64))), (n+63)/64)
-				for _, c := range comparisons {
-					from := unsafe.Slice((*uint32)(words.at(end, 4*c.each*n)), c.each*n)
-					if fault := faulted(func() { c.draw(to, from, 0, 1) }); fault != nil {
-						t.Fatalf("%s of %d trials at the end of memory (%v) or at its beginning: %v", c.name, n, end, fault)
-					}
-				}
-				if fault := faulted(func() { MCG31(to, 1, 0, 1<<30) }); fault != nil {
-					t.Fatalf("MCG31 of %d words at the end of memory (%v) or at its beginning: %v", len(to), end, fault)
-				}
-			}
-		}
-	})
-}
-
 // faulted returns what f panics with, a fault of memory included.
-func faulted(f func()) (fault any) {
+func faulted(f func()) (fault error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if fault = recover(); fault != nil {
-			fault = fmt.Sprint(fault)
+		if p := recover(); p != nil {
+			fault = p.(error)
 		}
 	}()
 	f()
 	return nil
+}
+
+// beyond says beyond which operand a fault is, and by how much.
+func beyond(fault error, operands []operand, fences []fenced) string {
+	if f, ok := fault.(interface{ Addr() uintptr }); ok {
+		for i, o := range operands {
+			begin := uintptr(unsafe.Pointer(&fences[i][0]))
+			if before := begin - f.Addr(); before-1 < 4096 {
+				return fmt.Sprintf("%d bytes before %s", before, o.name)
+			}
+			if behind := f.Addr() - begin - uintptr(len(fences[i])); behind < 4096 {
+				return fmt.Sprintf("%d bytes behind %s", behind, o.name)
+			}
+		}
+	}
+	return fault.Error()
+}
+
+func TestFencesFault(t *testing.T) {
+	f := newFenced(t, 1)
+	for _, end := range []bool{false, true} {
+		at := f.at(end, 1)
+		*(*byte)(at)++
+		step := -1
+		if end {
+			step = 1
+		}
+		if fault := faulted(func() { *(*byte)(unsafe.Add(at, step))++ }); fault == nil {
+			t.Errorf("no fault beyond the fence, end %v", end)
+		} else if got, want := beyond(fault, []operand{{name: "it"}}, []fenced{f}), map[bool]string{false: "1 bytes before it", true: "0 bytes behind it"}[end]; got != want {
+			t.Errorf("the fault is said to be %s, want %s", got, want)
+		}
+	}
+}
+
+// TestCallsStayWithinTheirOperands puts every operand between memory that faults, at
+// either end of it: what the other tests see is only what is written, not what is read.
+func TestCallsStayWithinTheirOperands(t *testing.T) {
+	var fences []fenced
+	for range 4 {
+		fences = append(fences, newFenced(t, 100<<10))
+	}
+	everyTier(t, func(t *testing.T) {
+		everyCall(t, func(t *testing.T, c call) {
+			// Each operand at each of its ends, with the others at either of theirs.
+			for sides := range 4 {
+				var at [4]unsafe.Pointer
+				for i, o := range c.operands {
+					end := sides>>(i%2)&1 == 0
+					at[i] = fences[i].at(end != (i >= 2 && sides >= 2), o.bytes)
+					if o.fill != nil {
+						o.fill(at[i])
+					}
+				}
+				if fault := faulted(func() { c.run(at[:]) }); fault != nil {
+					t.Fatalf("%v touched what is %s", c, beyond(fault, c.operands, fences))
+				}
+			}
+		})
+	})
+}
+
+// testGaps runs loops over planes, or rows, that lie at either end of pages between
+// which nothing may be touched.
+func testGaps[T number](t *testing.T) {
+	page, size := os.Getpagesize(), 1<<formatOf[T]().elem.shift()
+	const parts = 5
+	memory := [2][]byte{mapped(t, 2*parts*page), mapped(t, 2*parts*page)}
+	for _, m := range memory {
+		for p := range parts {
+			if err := syscall.Mprotect(m[(2*p+1)*page:][:page], syscall.PROT_NONE); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(8, uint64(size)))
+	call := callsOf[T]()
+	everyMode(func(mode string) {
+		for rep := range 60 {
+			// Each page has some planes of a length, or some rows.
+			length := 1 + r.IntN(page/size/(1+r.IntN(16)))
+			if rep%3 == 0 {
+				length = min((length+63)/64*64, page/size)
+			}
+			count := 1 + r.IntN(min(page/size/length, 16))
+			begin := 0
+			if rep%2 == 0 {
+				begin = page/size - count*length
+			}
+			for op := Op(0); op <= Copy; op++ {
+				channels, inner := count*parts, []Loop{{count, length, 1}, {length, 1, 0}}
+				outer := Loop{parts, 2 * page / size, count}
+				if rep/2%2 == 0 {
+					channels, inner = length, []Loop{{count, length, 0}, {length, 1, 1}}
+					outer.Factor = 0
+				}
+				if op == Copy {
+					channels = 0
+				}
+				factors := make([]T, channels, 2*channels)
+				for i := range factors {
+					factors[i] = num[T](float64(r.IntN(3)))
+				}
+				if op.shifts() {
+					factors = append(factors, factors...)
+				}
+				n := (2*parts-1)*page/size - begin
+				dst := unsafe.Slice((*T)(unsafe.Pointer(&memory[0][begin*size])), n)
+				src := unsafe.Slice((*T)(unsafe.Pointer(&memory[1][begin*size])), n)
+				if r.IntN(3) == 0 && op != Copy {
+					src = dst
+				}
+				var err error
+				if fault := faulted(func() { err = call.Run(op, dst, src, factors, append([]Loop{outer}, inner...), 1) }); fault != nil {
+					t.Fatalf("%s: %v of %v around %v, from element %d of a page on: %v", mode, op, outer, inner, begin, fault)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+func TestRunDoesNotTouchTheGapsOfANest(t *testing.T) {
+	t.Run("float32", testGaps[float32])
+	t.Run("float64", testGaps[float64])
+	t.Run("float16", testGaps[float16])
+	t.Run("bfloat16", testGaps[bfloat16])
 }

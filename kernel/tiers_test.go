@@ -167,9 +167,27 @@ func misalignments(r *rand.Rand, k id, length int) []int {
 	return all[:some]
 }
 
+// sources are by how many elements src of a test is off a cache line: one of them, or
+// all at a length at which every loop of a kernel has its turn.
+func sources(r *rand.Rand, k id, length int) []int {
+	lanes := 64 >> k.elem().shift()
+	turn := 5*lanes - 1 // four cache lines at once, and all rests
+	if k.pixels() && catalogue[k].stream {
+		turn = 5 * lanes
+	}
+	if length != turn || Tier() == tierGeneric {
+		return []int{r.IntN(lanes)}
+	}
+	all := make([]int, lanes)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // testKernel runs a kernel on planes or rows of all lengths, some of each, at every
-// misalignment of dst with one of src, in place and out of place, between guards
-// that must stay.
+// misalignment of dst with one of src, or with all, in place and out of place, between
+// guards that must stay. src may be one of them: the next neighbour of dst.
 func testKernel[T number](t *testing.T, k id) {
 	c := catalogue[k]
 	r := rand.New(rand.NewPCG(1, uint64(k)))
@@ -177,14 +195,15 @@ func testKernel[T number](t *testing.T, k id) {
 	lanes := 64 / size
 	guard := 2 * lanes
 	lengths := lengths(c.elem)
-	most := max(dense*mostRows, lengths[len(lengths)-1]*3) + lanes + 2*guard
+	largest := max(dense*mostRows, lengths[len(lengths)-1]*3)
+	most := 2*largest + lanes + 3*guard
 	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most)
 	loose := make([]bool, most)
 	for _, inPlace := range []bool{false, true} {
 		if c.stream && inPlace {
 			continue
 		}
-		e := expect(r, hard[T], c.op, most+dense, inPlace, inPlace && !c.pixels)
+		e := expect(r, hard[T], c.op, largest+lanes+2*guard+dense, inPlace, inPlace && !c.pixels)
 		everyTier(t, func(t *testing.T) {
 			for _, length := range lengths {
 				if RaceEnabled && length%29 > 0 {
@@ -194,47 +213,58 @@ func testKernel[T number](t *testing.T, k id) {
 					continue
 				}
 				for _, shift := range misalignments(r, k, length) {
+					sources := sources(r, k, length)
 					for _, count := range counts(r, k, length) {
-						n := count * length
-						all := shift + n + 2*guard
-						at := r.IntN(dense)
-						copy(room[:all], e.y[at:])
-						copy(want[:all], e.y[at:])
-						clear(loose[:all])
-						dst := room[guard+shift:][:n]
-						at += guard + shift
-						src := from[guard+r.IntN(lanes):][:n]
-						copy(src, e.x[at:])
-						if inPlace {
-							src = dst
-						}
-						drawn, part := count, length // neighbours that share a channel
-						if c.pixels {
-							drawn, part = length, 1
-						}
-						channels, factors, shifts := e.draw(r, drawn)
-						wanted, loosened := want[guard+shift:][:n], loose[guard+shift:][:n]
-						for i := 0; i < n; i += part {
-							channel := channels[i/part%drawn]
-							if part == 1 {
-								wanted[i], loosened[i] = e.want[channel][at+i], e.loose[channel][at+i]
-								continue
+						for _, source := range sources {
+							n := count * length
+							all := shift + n + 2*guard
+							at := r.IntN(dense)
+							copy(room[:all], e.y[at:])
+							copy(want[:all], e.y[at:])
+							dst := room[guard+shift:][:n]
+							src := from[guard+source:][:n]
+							if inPlace {
+								src = dst
+							} else if r.IntN(4) == 0 && len(sources) == 1 {
+								src = room[guard+shift+n:][:n]
+								all += n
+								copy(room[all-guard:all], e.y)
+								copy(want[all-guard:all], e.y)
+								copy(want[guard+shift+n:], e.x[at+guard+shift:][:n])
 							}
-							copy(wanted[i:], e.want[channel][at+i:][:part])
-							copy(loosened[i:], e.loose[channel][at+i:][:part])
-						}
-						dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
-						if i := differ(room[:all], want[:all], loose); i >= 0 {
-							i -= guard + shift
-							if i < 0 || i >= n {
-								t.Fatalf("%v of %d×%d, shift %d, in place %v wrote to element %d of what surrounds dst", k, count, length, shift, inPlace, i)
+							clear(loose[:all])
+							at += guard + shift
+							if !inPlace {
+								copy(src, e.x[at:])
 							}
-							channel := channels[i/part%drawn]
-							t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %#x, x %#x, factor %#x, shift %#x gave %#x, want %#x", k, count, length, i, shift, inPlace,
-								bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.factors[channel]), bitsOf(e.shifts[channel]), bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
-						}
-						if !inPlace && !bytes.Equal(bytesOf(src), bytesOf(e.x[at:][:n])) {
-							t.Fatalf("%v of %d×%d, shift %d wrote to src", k, count, length, shift)
+							drawn, part := count, length // neighbours that share a channel
+							if c.pixels {
+								drawn, part = length, 1
+							}
+							channels, factors, shifts := e.draw(r, drawn)
+							wanted, loosened := want[guard+shift:][:n], loose[guard+shift:][:n]
+							for i := 0; i < n; i += part {
+								channel := channels[i/part%drawn]
+								if part == 1 {
+									wanted[i], loosened[i] = e.want[channel][at+i], e.loose[channel][at+i]
+									continue
+								}
+								copy(wanted[i:], e.want[channel][at+i:][:part])
+								copy(loosened[i:], e.loose[channel][at+i:][:part])
+							}
+							dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
+							if i := differ(room[:all], want[:all], loose); i >= 0 {
+								i -= guard + shift
+								if i < 0 || i >= n {
+									t.Fatalf("%v of %d×%d, shift %d, in place %v wrote to element %d of what surrounds dst", k, count, length, shift, inPlace, i)
+								}
+								channel := channels[i/part%drawn]
+								t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %#x, x %#x, factor %#x, shift %#x gave %#x, want %#x", k, count, length, i, shift, inPlace,
+									bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.factors[channel]), bitsOf(e.shifts[channel]), bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
+							}
+							if !inPlace && !bytes.Equal(bytesOf(src), bytesOf(e.x[at:][:n])) {
+								t.Fatalf("%v of %d×%d, shift %d wrote to src", k, count, length, shift)
+							}
 						}
 					}
 				}

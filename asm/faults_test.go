@@ -1,0 +1,256 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// plant is a fault put into what the generator writes, which a test of package kernel
+// must find: in the named function the first old becomes new.
+type plant struct {
+	fault    string
+	kernel   string // without a tier
+	old, new string
+	test     string
+	says     string // what its message must contain
+}
+
+const (
+	boundsTest  = "TestCallsStayWithinTheirOperands"
+	meaningTest = "TestKernelsMeanTheirReferenceLoop"
+	stateTest   = "TestCallsLeaveTheMachineAsItWas"
+)
+
+// amd64Plants are for the tier AVX2, which more machines have than the one above.
+var amd64Plants = []plant{
+	{"8 bytes are read of the last 4 of src", "multiplyPlanesF32",
+		"VMOVSS (CX), X0", "VMOVSD (CX), X0", boundsTest, "0 bytes behind src"},
+	{"a byte before src is read", "affinePlanesF64",
+		"\tMOVQ factors+16(FP), DX\n", "\tMOVB -1(CX), DX\n\tMOVQ factors+16(FP), DX\n", boundsTest, "1 bytes before src"},
+	{"the line behind dst is read", "addPlanesF64",
+		"\tVZEROUPPER\n", "\tMOVB (AX), DX\n\tVZEROUPPER\n", boundsTest, "0 bytes behind dst"},
+	{"a byte before the factors is read", "scalePixelsF64",
+		"\tMOVQ length+32(FP), BX\n", "\tMOVB -1(DX), BX\n\tMOVQ length+32(FP), BX\n", boundsTest, "1 bytes before factors"},
+	{"a line is written 8 bytes too far", "divideBraidF64",
+		"VMOVUPS Y8, 32(R10)", "VMOVUPS Y8, 40(R10)", meaningTest, "want"},
+	{"8 bytes are written where 4 belong to dst", "dividePlanesF32",
+		"VMOVSS X0, (AX)", "VMOVSD X0, (AX)", meaningTest, "of what surrounds dst"},
+	{"8 bytes are written where 4 belong to dst, and fault", "addMultiplyPlanesF32",
+		"VMOVSS X0, (AX)", "VMOVSD X0, (AX)", boundsTest, "0 bytes behind dst"},
+	{"the last element is multiplied twice", "multiplyPlanesF64",
+		"\tVMULPD X0, X12, X0\n", "\tVMULPD X0, X12, X0\n\tVMULPD X0, X12, X0\n", meaningTest, "gave"},
+	{"a vector of a row is multiplied twice", "multiplyPixelsF32",
+		"\tVMOVUPS Y0, (AX)\n", "\tVMULPS Y8, Y0, Y0\n\tVMOVUPS Y0, (AX)\n", meaningTest, "gave"},
+	{"an element is not written", "scalePlanesBF16",
+		"\tVMOVUPS Y4, 96(AX)\n", "", meaningTest, "gave"},
+	{"upper halves are left dirty", "affineMultiplyPixelsF32",
+		"\tVZEROUPPER\n", "", stateTest, "in the upper half of Y"},
+	{"the direction is left reversed", "affinePixelsF64",
+		"\tVZEROUPPER\n", "\tSTD\n\tVZEROUPPER\n", stateTest, "Flags:1024"},
+	{"rounding is set to zero", "affineMultiplyPlanesF32",
+		"\tVZEROUPPER\n", "\tMOVL $0xff80, -8(SP)\n\tLDMXCSR -8(SP)\n\tVZEROUPPER\n", stateTest, "Control:65408"},
+	{"a register is taken for zero", "scalePlanesF32",
+		"\tVXORPS X13, X13, X13\n", "", stateTest, "wrote other bits with garbage"},
+	{"the trials are read to behind their end", "philox",
+		"\tVZEROUPPER\n", "\tMOVL 48(DX), AX\n\tVZEROUPPER\n", boundsTest, "0 bytes behind trials"},
+	{"a word too much is drawn", "mcg31",
+		"\tVZEROUPPER\n", "\tMOVB AX, (AX)\n\tVZEROUPPER\n", boundsTest, "0 bytes behind bits"},
+}
+
+var arm64Plants = []plant{
+	{"8 bytes are read of the last 4 of src", "multiplyPlanesF32",
+		"FMOVS.P 4(R1), F16", "FMOVD.P 4(R1), F16", boundsTest, "0 bytes behind src"},
+	{"8 bytes are written where 4 belong to dst", "dividePlanesF32",
+		"FMOVS.P F0, 4(R0)", "FMOVD.P F0, 4(R0)", meaningTest, "of what surrounds dst"},
+	{"an element is multiplied twice", "multiplyPlanesF64",
+		"WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d\n", "WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d\n\tWORD    $0x6e78dc00\n", meaningTest, "gave"},
+	{"rounding is set to zero", "affineMultiplyPlanesF32",
+		"\tRET\n", "\tMOVD $0xc00000, R0\n\tMSR R0, FPCR\n\tRET\n", stateTest, "Control:12582912"},
+	{"the platform's register is written", "affinePlanesF32",
+		"\tRET\n", "\tMOVD $5, R18_PLATFORM\n\tRET\n", stateTest, "Other:5"},
+	{"a byte before the bits is written", "threefry",
+		"\tMOVD words+8(FP)", "\tMOVB R0, -1(R0)\n\tMOVD words+8(FP)", boundsTest, "1 bytes before bits"},
+}
+
+// plantAll returns the files with all plants, which must be in different functions, so
+// that one program shows them all.
+func plantAll(t *testing.T, files map[string][]byte, tier, arch string, plants []plant) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	spaces := regexp.MustCompile(`[ \t]+`)
+	planted := map[string]bool{}
+	for _, p := range plants {
+		symbol := "TEXT ·" + p.kernel + tier + "("
+		if planted[symbol] {
+			t.Fatalf("two plants in %s", symbol)
+		}
+		planted[symbol] = true
+		found := false
+		for name, file := range files {
+			if !strings.HasSuffix(name, arch+".s") {
+				continue
+			}
+			text := string(file)
+			if before, ok := all[name]; ok {
+				text = before
+			}
+			begin := strings.Index(text, symbol)
+			if begin < 0 {
+				continue
+			}
+			end := len(text)
+			if next := strings.Index(text[begin+1:], "\nTEXT ·"); next >= 0 {
+				end = begin + 1 + next
+			}
+			// avo aligns what follows a mnemonic with as many spaces as it needs.
+			old := regexp.MustCompile(spaces.ReplaceAllString(regexp.QuoteMeta(p.old), `[ \t]+`))
+			at := old.FindStringIndex(text[begin:end])
+			if at == nil {
+				t.Fatalf("%s%s has no %q", p.kernel, tier, p.old)
+			}
+			all[name] = text[:begin+at[0]] + p.new + text[begin+at[1]:]
+			found = true
+		}
+		if !found {
+			t.Fatalf("there is no %s%s", p.kernel, tier)
+		}
+	}
+	return all
+}
+
+// TestPlantedFaultsAreFound builds the tests of package kernel with faults in the
+// assembly, and without, and has each fault found by the test that is there for it.
+func TestPlantedFaultsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: builds and runs the tests of package kernel")
+	}
+	files, err := generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("amd64", func(t *testing.T) {
+		testPlants(t, files, "AVX2", "amd64", nil, amd64Plants)
+	})
+	t.Run("arm64", func(t *testing.T) {
+		qemu, err := exec.LookPath("qemu-aarch64")
+		if err != nil {
+			t.Skip("there is no qemu-aarch64")
+		}
+		testPlants(t, files, "NEON", "arm64", []string{qemu, "-cpu", "cortex-a53"}, arm64Plants)
+	})
+}
+
+func testPlants(t *testing.T, files map[string][]byte, tier, arch string, emulator []string, plants []plant) {
+	dir := t.TempDir()
+	kernel, err := filepath.Abs("../kernel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := map[string]map[string]string{"Replace": {}}
+	for name, text := range plantAll(t, files, tier, arch, plants) {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		overlay["Replace"][filepath.Join(kernel, name)] = file
+	}
+	replacements, err := json.Marshal(overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay"), replacements, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	build := func(program string, arguments ...string) string {
+		program = filepath.Join(dir, program)
+		c := exec.Command("go", append([]string{"test", "-c", "-vet=off", "-o", program}, append(arguments, ".")...)...)
+		c.Dir = kernel
+		c.Env = append(os.Environ(), "GOARCH="+arch, "GOFLAGS=-trimpath")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return program
+	}
+	run := func(program string, p plant) (string, error) {
+		pattern := fmt.Sprintf("^%s$/^%s$/^%s$", p.test, strings.ToLower(tier), p.kernel)
+		if p.test == meaningTest {
+			pattern = fmt.Sprintf("^%s$/^%s$/^%s$", p.test, p.kernel, strings.ToLower(tier))
+		}
+		arguments := append(append([]string(nil), emulator...), program, "-test.short", "-test.v", "-test.run", pattern)
+		c := exec.Command(arguments[0], arguments[1:]...)
+		c.Dir = kernel
+		out, err := c.CombinedOutput()
+		if !strings.Contains(string(out), "/"+p.kernel) {
+			t.Fatalf("%s has not run: %s", pattern, out)
+		}
+		return string(out), err
+	}
+	planted, sound := build("planted", "-overlay", filepath.Join(dir, "overlay")), build("sound")
+	t.Run("untested", func(t *testing.T) {
+		testUntested(t, kernel, strings.ToLower(tier)+"_"+arch+".s", tier, append(emulator[:len(emulator):len(emulator)], sound))
+	})
+	for _, p := range plants {
+		t.Run(p.kernel, func(t *testing.T) {
+			if out, err := run(sound, p); err != nil {
+				t.Fatalf("%s fails without a plant: %v\n%s", p.test, err, out)
+			}
+			out, err := run(planted, p)
+			if err == nil {
+				t.Errorf("%s: %s does not find it", p.fault, p.test)
+			} else if !strings.Contains(out, p.says) {
+				t.Errorf("%s: %s says %s, want %q", p.fault, p.test, out, p.says)
+			}
+		})
+	}
+}
+
+// testUntested shows the tests a function of assembly that they do not range over, and a
+// kernel without one.
+func testUntested(t *testing.T, kernel, name, tier string, program []string) {
+	dir := t.TempDir()
+	names, err := filepath.Glob(filepath.Join(kernel, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if ext := filepath.Ext(name); ext == ".s" || ext == ".go" {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, filepath.Base(name)), text, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run := func() (string, error) {
+		c := exec.Command(program[0], append(program[1:len(program):len(program)], "-test.run", "^TestNoAssemblyIsUntested$")...)
+		c.Dir = dir
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(); err != nil {
+		t.Fatalf("it fails without a plant: %v\n%s", err, out)
+	}
+	file := filepath.Join(dir, name)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := strings.Replace(string(text), "TEXT ·scalePlanesF32"+tier, "TEXT ·sumPlanesF32"+tier, 1)
+	if err := os.WriteFile(file, []byte(renamed), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run()
+	for _, want := range []string{"sumPlanesF32" + tier + " is in the assembly, and nothing calls it", "scalePlanesF32" + tier + ", which does scalePlanesF32, is not in the assembly"} {
+		if err == nil || !strings.Contains(out, want) {
+			t.Errorf("%v: %s, want %q", err, out, want)
+		}
+	}
+}

@@ -416,6 +416,22 @@ func TestApplyIsLinear(t *testing.T) {
 	}
 }
 
+// What a mask drops it drops again, and nothing more: but for its factor, which is 2, the
+// operator is a projection.
+func TestMaskIsIdempotent(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	drop := newDropout(t, 0.5, spatialdropout.WithSeed(3))
+	for _, x := range tensors(t) {
+		m := drop.Draw(x.geom)
+		once := applied(t, x, m, integers(r, x.length))
+		for i, y := range applied(t, x, m, once) {
+			if y != 2*once[i] {
+				t.Fatalf("%s: element %d is %v, and the second time %v", x.name, i, once[i], y)
+			}
+		}
+	}
+}
+
 func TestOrdersAgreeAfterTransposition(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	drop := newDropout(t, 0.3, spatialdropout.WithSeed(3))

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout/kernel/internal/machine"
@@ -53,6 +54,8 @@ func TestTheMachineIsSeen(t *testing.T) {
 		if Tier() == tierGeneric {
 			return
 		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		poison()
 		if left := leaves(true); left == "" {
 			t.Error("garbage is not seen")

@@ -74,36 +74,35 @@ func (d *deck[T]) deal(s []T, from uint64) {
 	}
 }
 
-// hand is what a call works on: dst within elements that must stay, what it must
-// become, and src. All of dst and src begin on a cache line, but for their shifts.
+// hand is what a call works on: dst between elements that must stay, what it must
+// become, and src. Both begin on a cache line, but for their shifts.
 type hand[T number] struct {
-	outer, start, want   []T // dst with what is around it: as given, before, wanted
-	loose                []bool
-	at, n                int // where dst begins in it, and how many elements it has
-	src, given           []T // as given, and before
-	factors, shifts      []T
-	inPlace              bool
-	seed                 uint64
-	elements, multiplied *deck[T]
+	outer, start, want []T // dst with what is around it: in the call, before, wanted
+	loose              []bool
+	at, n              int // where dst begins in it, and how many elements it has
+	src, given         []T // in the call, and before
+	factors, shifts    []T
+	inPlace            bool
 }
 
 // handOf deals a hand of n elements and so many factors and shifts.
 func handOf[T number](n, channels, shift, srcShift int, inPlace bool, seed uint64, raw []byte) *hand[T] {
-	h := &hand[T]{n: n, inPlace: inPlace, seed: seed, elements: deckOf[T](raw, false), multiplied: deckOf[T](raw, true)}
+	h, elements := &hand[T]{n: n, inPlace: inPlace}, deckOf[T](raw, false)
 	lanes := streamAlign >> formatOf[T]().elem.shift()
 	h.at = 2*lanes + shift
 	all := h.at + n + 2*lanes
 	h.outer, h.start, h.loose = aligned[T](all), make([]T, all), make([]bool, all)
-	h.elements.deal(h.start, seed)
+	elements.deal(h.start, seed)
 	h.given = h.start[h.at:][:n]
 	if !inPlace {
 		h.given = aligned[T](srcShift + n)[srcShift:]
-		h.elements.deal(h.given, seed/3+1)
+		elements.deal(h.given, seed/3+1)
 		h.src = aligned[T](srcShift + n)[srcShift:]
 	}
-	h.factors, h.shifts = make([]T, channels), make([]T, channels)
-	h.multiplied.deal(h.factors, seed/5+2)
-	h.elements.deal(h.shifts, seed/7+3)
+	skew := int(seed % uint64(lanes)) // those begin anywhere
+	h.factors, h.shifts = aligned[T](channels + skew)[skew:], aligned[T](channels + skew)[skew:]
+	deckOf[T](raw, true).deal(h.factors, seed/5+2)
+	elements.deal(h.shifts, seed/7+3)
 	h.want = slices.Clone(h.start)
 	return h
 }

@@ -198,18 +198,33 @@ func TestSerialDrawsDoNotAllocate(t *testing.T) {
 	})
 }
 
-// FuzzBelow compares MCG31m1 and comparisons with the oracle.
+// FuzzBelow compares MCG31m1 and comparisons with the oracle. Half of the words are
+// close to the threshold.
 func FuzzBelow(f *testing.F) {
 	f.Add(uint16(312), uint8(0), uint32(8), uint64(1)<<52, uint32(1), uint64(0), uint64(1))
 	f.Add(uint16(129), uint8(1), uint32(31), uint64(1)<<31, uint32(1<<31-2), uint64(1)<<63, uint64(2))
 	f.Add(uint16(7), uint8(3), uint32(0), uint64(1)<<53, uint32(0), uint64(5), uint64(3))
+	for i, n := range []uint16{0, 1, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, mcg31Call - 1, mcg31Call, mcg31Call + 1, 624, 1023, 1024, 1025, belowCall - 1, belowCall, belowCall + 1} {
+		shift := [...]uint32{0, 8, 9, 31}[i%4]
+		f.Add(n, uint8(i), shift, [...]uint64{1 << 31, 1<<32 - 1<<8, 1<<52 + 1<<32, 1<<53 - 1, 1}[i%5], uint32(n)<<16+1, uint64(n)<<i, uint64(i))
+	}
 	f.Fuzz(func(t *testing.T, n uint16, skew uint8, shift uint32, below uint64, x uint32, from, seed uint64) {
-		everyTier(t, func(t *testing.T) {
+		shift %= 32
+		eachTier(func(string) {
 			for comparison := range comparisons {
 				r := rand.New(rand.NewPCG(seed, 0))
-				checkBelow(t, comparison, int(n)%(belowCall/8), int(skew)%9, shift%32, below, func() uint32 { return r.Uint32() >> (r.IntN(2) * int(seed%32)) })
+				checkBelow(t, comparison, int(n)%(belowCall+66), int(skew)%9, shift, below, func() uint32 {
+					switch w := r.Uint64(); w >> 62 {
+					case 0:
+						return uint32(below)>>shift + uint32(w%3) - 1
+					case 1:
+						return uint32(below>>32) + uint32(w%3) - 1
+					default:
+						return uint32(w)
+					}
+				})
 			}
-			checkMCG31(t, int(n)%70, x, from, uint32(below))
+			checkMCG31(t, int(n)%(mcg31Call+8), x, from, uint32(below))
 		})
 	})
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -88,15 +90,7 @@ func FuzzDraw(f *testing.F) {
 		if err != nil || mask.CheckRate(rate) != nil {
 			return
 		}
-		if near(s) {
-			offset, cursor, step = offset%20, cursor%2000, 2000+step%2000
-		} else {
-			offset %= 1 << 56 // an index of a trial has 64 bits
-		}
-		if counts32(s) {
-			offset, batch = offset%(1<<20), batch%(1<<21) // it counts trials in 32 bits
-		}
-		at := mask.Place{Step: step, Cursor: cursor, Offset: offset, Batch: batch}
+		at := bring(s, mask.Place{Step: step, Cursor: cursor, Offset: offset, Batch: batch})
 		m, err := mask.New(int(samples), int(channels), rate, mask.Select)
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +102,7 @@ func FuzzDraw(f *testing.F) {
 		}
 		before := encoded(t, m)
 		if err := s.Draw(m, at); err != nil {
-			if batch == 0 || offset+uint64(samples) <= batch {
+			if at.Batch == 0 || at.Offset+uint64(samples) <= at.Batch {
 				t.Fatalf("%v at %+v: %v", s, at, err)
 			}
 			if encoded(t, m) != before {
@@ -119,6 +113,177 @@ func FuzzDraw(f *testing.F) {
 		checkOracle(t, s, m, oracleOf(t, s), at)
 		if got := encoded(t, m); len(got) != 64+(int(samples)*int(channels)+7)/8 || bin.LittleEndian.Uint64([]byte(got[8:])) != math.Float64bits(math.Abs(rate)) {
 			t.Fatalf("%v at %+v: binary form %x", s, at, got)
+		}
+	})
+}
+
+// bring returns a place to which the stream, and its oracle, can go.
+func bring(s mask.Stream, at mask.Place) mask.Place {
+	if near(s) {
+		at.Offset, at.Cursor, at.Step = at.Offset%20, at.Cursor%2000, 2000+at.Step%2000
+	}
+	at.Offset %= 1 << 56 // an index of a trial has 64 bits
+	if counts32(s) {
+		at.Offset, at.Batch = at.Offset%(1<<20), at.Batch%(1<<21)
+	}
+	return at
+}
+
+// Wherever a batch is cut, its parts are the rows of the whole, drawn on any tier, and
+// the same place follows; and trials that are shared are those of a smaller batch, or
+// as many in each sample.
+func FuzzShards(f *testing.F) {
+	texts := []string{
+		"philox:42", "pytorch:42", "pytorch-mkl:42", "keras-torch:42", "tensorflow:42,1", "tensorflow:42,1/float64", "tensorflow:42,1/float16/xla", "keras-tensorflow:42",
+		"jax:42/x64", "jax:42/x64/original", "jax:42/original", "jax:1,2/fold", "flax-linen:42/path=a.b/call=2", "flax-nnx:42/layer=1", "keras-jax:42", "onednn:42",
+	}
+	widths := []uint8{1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 192, 193, 255, 0}
+	for i, text := range texts {
+		for sharing := range uint8(4) {
+			k := 4*i + int(sharing)
+			f.Add(text, uint8(k%9), widths[k*5%len(widths)], uint8(k), uint8(3*k), sharing, uint64(k%3), uint64(k), uint64(k%7), uint64(601), 0.3)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string, samples, channels, first, second, sharing uint8, more, step, offset, cursor uint64, rate float64) {
+		stream, err := mask.ParseStream(text)
+		if err != nil || mask.CheckRate(rate) != nil {
+			return
+		}
+		how, n := mask.Sharing(sharing%4), int(samples%32)
+		if _, ok := stream.(mask.Counter); !ok && how == mask.FixedCount {
+			return
+		}
+		at := bring(stream, mask.Place{Step: step, Offset: offset, Cursor: cursor})
+		at.Batch = max(at.Offset+uint64(n)+more%8, 1)
+		whole := sharedBy(t, stream, how, n, int(channels), rate, at)
+		next := mask.After(stream, how, at, n, int(channels), rate)
+
+		// What the trials of the whole must be.
+		row, column := mask.Place{Step: at.Step, Cursor: at.Cursor, Batch: 1}, at
+		var want func(n, c int) bool
+		switch {
+		case n == 0 || channels == 0:
+		case how == mask.PerChannel:
+			m := drawnBy(t, stream, 1, int(channels), rate, row)
+			want = func(_, c int) bool { return m.Kept(0, c) }
+		case how == mask.PerSample:
+			m := drawnBy(t, stream, n, 1, rate, column)
+			want = func(n, _ int) bool { return m.Kept(n, 0) }
+		case how == mask.FixedCount:
+			count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+			for n := range n {
+				if got := whole.CountKeptOf(n); got != count {
+					t.Fatalf("%v at %+v, rate %v: %d of %d channels of sample %d kept, want %d", stream, at, rate, got, channels, n, count)
+				}
+			}
+		default:
+			m := drawnBy(t, stream, n, int(channels), rate, at)
+			want = m.Kept
+		}
+		if want != nil {
+			checkShared(t, fmt.Sprintf("%v at %+v, %v, rate %v", stream, at, how, rate), whole, want)
+		}
+
+		before := kernel.Tier()
+		defer setTier(t, before)
+		cuts := []int{0, int(first) % (n + 1), int(second) % (n + 1), n}
+		slices.Sort(cuts)
+		for _, tier := range kernel.Tiers() {
+			setTier(t, tier)
+			for i, from := range cuts[:3] {
+				to, part := cuts[i+1], at
+				part.Offset += uint64(from)
+				m := sharedBy(t, stream, how, to-from, int(channels), rate, part)
+				for n := range m.Samples() {
+					for c := range m.Channels() {
+						if m.Kept(n, c) != whole.Kept(from+n, c) {
+							t.Fatalf("%v at %+v, %v, rate %v, tier %s: samples %d to %d of %d×%d draw\n%v, want the rows of\n%v", stream, at, how, rate, tier, from, to, samples, channels, m, whole)
+						}
+					}
+				}
+				if got := mask.After(stream, how, part, to-from, int(channels), rate); got.Step != next.Step || got.Cursor != next.Cursor {
+					t.Fatalf("%v at %+v, %v, rate %v: behind samples %d to %d follows %+v, behind all %+v", stream, at, how, rate, from, to, got, next)
+				}
+			}
+		}
+	})
+}
+
+func setTier(t *testing.T, tier string) {
+	t.Helper()
+	if err := kernel.SetTier(tier); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever the rate, factors and shifts are those that the documentation of a rule
+// names, computed exactly and rounded where it says so.
+func FuzzNumbers(f *testing.F) {
+	for i, rate := range ruleRates() {
+		if i < 120 {
+			f.Add(rate)
+		}
+	}
+	for _, rate := range rates {
+		f.Add(rate)
+	}
+	types := dataTypes()
+	f.Fuzz(func(t *testing.T, rate float64) {
+		if !(rate > 0 && rate < 1) {
+			// 0 and 1 are not computed with.
+			if _, err := mask.New(1, 2, rate, mask.Select); (err == nil) != (rate == 0 || rate == 1) {
+				t.Fatalf("rate %v: %v", rate, err)
+			}
+			return
+		}
+		for _, rule := range everyRule {
+			if rule == mask.Gaussian {
+				continue // its factors are as many as its channels
+			}
+			m := ruledMask(t, rule, rate)
+			for _, k := range types {
+				factor, kept, dropped := numbersOf(rule, rate, k)
+				if f, s, d := k.factors(m), k.shifts(m), k.dropped(m); !identical(f, factor) || !identical(s, kept) || !identical(d, dropped) {
+					t.Fatalf("%v, %s, rate %v: factor %v, shifts %v and %v, want %v, %v and %v", rule, k.name, rate, f, s, d, factor, kept, dropped)
+				}
+			}
+		}
+	})
+}
+
+// Gaussian noise is at every place a normal number of the documented probability.
+func FuzzGaussian(f *testing.F) {
+	for i, channels := range []uint8{0, 1, 2, 7, 8, 9, 63, 64, 65, 127} {
+		f.Add(uint8(i%5), channels, uint64(1)<<(6*i), uint64(i), uint64(1)<<(6*i), 0.1*float64(i))
+	}
+	f.Add(uint8(4), uint8(3), uint64(5), uint64(0), uint64(1<<64-2), 0.3) // the index of a trial wraps around
+	f.Fuzz(func(t *testing.T, samples, channels uint8, seed, step, offset uint64, rate float64) {
+		n, width := int(samples%16), int(channels%128)
+		if mask.CheckRate(rate) != nil {
+			return
+		}
+		m := noisy(t, n, width, rate, seed, mask.Place{Step: step, Offset: offset})
+		back := new(mask.Mask)
+		if err := back.UnmarshalBinary([]byte(encoded(t, m))); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := factors64(back, width), factors64(m, width); !slices.Equal(got, want) {
+			t.Fatalf("read from its binary form it has factors %v, want %v", got, want)
+		}
+		sigma := math.Sqrt(rate / (1 - rate))
+		for k, f := range factors64(m, width) {
+			if rate == 0 || rate == 1 {
+				if f != 1-rate {
+					t.Fatalf("rate %v: factor %d is %v", rate, k, f)
+				}
+				continue
+			}
+			want := float64(wide(seed, step, offset*uint64(width)+uint64(k))>>12)*0x1p-52 + 0x1p-53
+			got := distribution((f - 1) / sigma)
+			// 1+σ·z is rounded to 2⁻⁵³ where σ is small.
+			if tolerance := 1e-13 + 1e-15/sigma; !(math.Abs(got-want) <= tolerance) {
+				t.Fatalf("seed %d, step %d, offset %d, rate %v: factor %d of %d×%d is %v, a normal number with probability %v, want %v", seed, step, offset, rate, k, n, width, f, got, want)
+			}
 		}
 	})
 }

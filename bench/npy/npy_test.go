@@ -570,3 +570,74 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzHeader reads files whose header is a dict as Python may write it, with the keys in
+// any order, and whose data may be too short or too long.
+func FuzzHeader(f *testing.F) {
+	for i, dims := range [][]byte{{}, {0}, {1}, {7}, {3, 4}, {1, 9, 1}, {0, 5}, {2, 3, 4, 5}, {1, 1, 1, 1, 1, 1, 1, 1}} {
+		for descr := range uint8(4) {
+			f.Add(dims, descr, uint16(i*41)+uint16(descr)*97, int8(0), []byte("\x01\x7c\x00\x80\xff\x7f\x01\xf0\x7f"))
+		}
+		f.Add(dims, uint8(i), uint16(i), int8(1-i%3), []byte{})
+	}
+	f.Fuzz(func(t *testing.T, dims []byte, descr uint8, spelling uint16, extra int8, raw []byte) {
+		choose := func(n uint16) int {
+			defer func() { spelling /= n }()
+			return int(spelling % n)
+		}
+		dt := dtypes[int(descr)%len(dtypes)]
+		dims = dims[:min(len(dims), 70)]
+		shape, n, room, long := make([]int, len(dims)), 1, 4096, 0
+		for i, d := range dims {
+			if shape[i] = int(d); shape[i] > room {
+				shape[i] = 1
+			}
+			room /= max(shape[i], 1) // zeros left out, as Read does
+			n *= shape[i]
+			if shape[i] > 1 {
+				long++
+			}
+		}
+		quote, space, suffix := [...]string{"'", `"`}[choose(2)], [...]string{"", " ", "\t ", "\r\n"}[choose(4)], [...]string{"", "L"}[choose(2)]
+		fortran := choose(2) == 1
+		var tuple strings.Builder
+		for _, d := range shape {
+			fmt.Fprintf(&tuple, "%d%s%s,%s", d, suffix, space, space)
+		}
+		values := []string{
+			quote + "descr" + quote + ":" + space + quote + dt.descr + quote,
+			quote + "fortran_order" + quote + space + ":" + map[bool]string{false: "False", true: "True"}[fortran],
+			quote + "shape" + quote + ":" + space + "(" + tuple.String() + ")",
+		}
+		for i := range values { // in any order
+			k := i + choose(uint16(len(values)-i))
+			values[i], values[k] = values[k], values[i]
+		}
+		dict := "{" + space + strings.Join(values, space+","+space) + [...]string{"", ",", " , "}[choose(3)] + "}" + space + "\n"
+		version := 1 + choose(3)
+		file := append([]byte(magic), byte(version), 0)
+		if version == 1 {
+			file = binary.LittleEndian.AppendUint16(file, uint16(len(dict)))
+		} else {
+			file = binary.LittleEndian.AppendUint32(file, uint32(len(dict)))
+		}
+		file = append(file, dict...)
+		data := make([]byte, max(n*dt.size()+int(extra), 0))
+		for i := range data {
+			if len(raw) > 0 {
+				data[i] = raw[i%len(raw)] + byte(i/len(raw))
+			}
+		}
+		a, err := Read(bytes.NewReader(append(file, data...)))
+		if len(data) != n*dt.size() || fortran && long > 1 || len(shape) > maxDims {
+			says(t, err, "npy: ")
+			return
+		}
+		if err != nil {
+			t.Fatalf("%q and %d bytes: %v", dict, len(data), err)
+		}
+		if !slices.Equal(a.Shape, shape) || reflect.TypeOf(a.Data) != dt.slice || !bytes.HasSuffix(encode(t, a), data) || reflect.ValueOf(a.Data).Len() != n {
+			t.Fatalf("%q and %d bytes become %v of %x", dict, len(data), a, a.Data)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -656,15 +657,18 @@ func testOverlaps[T number](t *testing.T) {
 			bytes    int
 		}{{low, high, -size * distance}, {high, low, size * distance}} {
 			before := append([]T(nil), buf...)
-			err := call.Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))
-			var overlap *OverlapError
-			if got := errors.As(err, &overlap); got != shared || err != nil && !got {
-				t.Fatalf("seed %d: %v at a distance of %d: %v, want an *OverlapError: %v", seed, loops, distance, err, shared)
-			}
-			if shared {
-				if overlap.Distance != c.bytes || overlap.Elements != span {
+			// What Run refuses, Overlap says before.
+			errs := []error{Overlap(c.dst, c.src, loops), call.Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))}
+			for i, err := range errs {
+				var overlap *OverlapError
+				if got := errors.As(err, &overlap); got != shared || err != nil && !got {
+					t.Fatalf("seed %d: %s of %v at a distance of %d: %v, want an *OverlapError: %v", seed, [...]string{"Overlap", "Run"}[i], loops, distance, err, shared)
+				}
+				if shared && (overlap.Distance != c.bytes || overlap.Elements != span) {
 					t.Fatalf("seed %d: %+v, want %d elements at %d bytes", seed, overlap, span, c.bytes)
 				}
+			}
+			if shared {
 				for i := range buf {
 					if buf[i] != before[i] {
 						t.Fatalf("seed %d: element %d was written", seed, i)
@@ -688,10 +692,53 @@ func TestRunRefusesPartialOverlap(t *testing.T) {
 func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
 	raw := make([]float64, 20)
 	dst := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
-	err := Run(Copy, raw[:8], dst, nil, []Loop{{8, 1, 0}}, 1)
-	var overlap *OverlapError
-	if !errors.As(err, &overlap) || overlap.Distance != -4 {
-		t.Errorf("%v, want an *OverlapError of -4 bytes", err)
+	loops := []Loop{{8, 1, 0}}
+	for _, err := range []error{Run(Copy, raw[:8], dst, nil, loops, 1), Overlap(raw[:8], dst, loops)} {
+		var overlap *OverlapError
+		if !errors.As(err, &overlap) || overlap.Distance != -4 {
+			t.Errorf("%v, want an *OverlapError of -4 bytes", err)
+		}
+	}
+}
+
+func TestOverlapRefusesLoopsThatDoNotNest(t *testing.T) {
+	buf := make([]float32, 24)
+	loops := []Loop{{3, 3, 0}, {4, 1, 1}}
+	err := Overlap(buf[:12], buf[12:], loops)
+	var loop *LoopError
+	if !errors.As(err, &loop) || fmt.Sprint(loop.Loops) != fmt.Sprint(loops) || !strings.Contains(err.Error(), "stride 3") {
+		t.Errorf("%v, want a *LoopError of %v", err, loops)
+	}
+	// What visits nothing shares nothing.
+	for _, loops := range [][]Loop{{{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}} {
+		if err := Overlap(buf[:12], buf[1:13], loops); err != nil {
+			t.Errorf("%v: %v", loops, err)
+		}
+	}
+}
+
+// From 16 MiB on Run shares its work unasked, whatever of dst the loops visit.
+func TestLargeDataIsSharedUnasked(t *testing.T) {
+	before := runtime.GOMAXPROCS(5)
+	defer runtime.GOMAXPROCS(before)
+	src, dst := make([]float32, parallelBytes/4+3), make([]float32, parallelBytes/4+3)
+	for i := range src {
+		src[i] = float32(i%1000 + 1)
+	}
+	for _, size := range []int{1, 1000, len(dst) - 4, len(dst)} {
+		clear(dst)
+		if err := Run(Multiply, dst, src, []float32{2}, []Loop{{size, 1, 0}}, 0); err != nil {
+			t.Fatal(err)
+		}
+		for i, y := range dst {
+			want := float32(0)
+			if i < size {
+				want = 2 * src[i]
+			}
+			if y != want {
+				t.Fatalf("%d elements: element %d is %v, want %v", size, i, y, want)
+			}
+		}
 	}
 }
 

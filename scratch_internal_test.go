@@ -1,0 +1,15 @@
+package spatialdropout
+
+import "testing"
+
+// Memory is reserved in words, for as many bytes as there are and no more, whatever
+// was in the pool.
+func TestScratchIsAsLongAsItsBytes(t *testing.T) {
+	for _, bytes := range []int{1000, 1, 8, 9, 16, 0, 4096, 7} {
+		buf := scratchOf(bytes)
+		if got, want := len(*buf), (bytes+7)/8; got != want {
+			t.Errorf("%d words for %d bytes, want %d", got, bytes, want)
+		}
+		scratch.Put(buf)
+	}
+}

@@ -628,6 +628,23 @@ func TestRunOfNothingIsFine(t *testing.T) {
 			}
 		}
 	}
+	// A loop of no steps among others, where there is something that could be written.
+	for _, loops := range [][]Loop{{{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}, {{3, 4, 0}, {0, 4, 0}, {4, 1, 1}}, {{3, 4, 1}, {0, 4, 5}, {4, 1, 0}}, {{0, 1, 0}}} {
+		x, factors := make([]float32, 12), []float32{2, 2, 2, 2}
+		for i := range x {
+			x[i] = 7
+		}
+		for _, err := range []error{Run(Multiply, x, x, factors, loops, 3), RunAlone(Multiply, x, x, factors, loops)} {
+			if err != nil {
+				t.Errorf("%v: %v", loops, err)
+			}
+		}
+		for i := range x {
+			if x[i] != 7 {
+				t.Errorf("%v: element %d was written", loops, i)
+			}
+		}
+	}
 	one := []float32{3}
 	if err := Run(Scale, one, one, []float32{2}, nil, 5); err != nil || one[0] != 6 {
 		t.Errorf("no loops: %v, %v, want the element at 0 scaled", one, err)

@@ -13,3 +13,15 @@ func TestScratchIsAsLongAsItsBytes(t *testing.T) {
 		scratch.Put(buf)
 	}
 }
+
+// The result does not depend on how many goroutines there may be: only here can it be
+// seen that a layer passes the number on.
+func TestLayersKeepTheirWorkers(t *testing.T) {
+	l, err := NewLayer[float32](0.5, WithWorkers(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.workers != 3 {
+		t.Errorf("%d workers, want 3", l.workers)
+	}
+}

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 )
@@ -565,6 +568,7 @@ func testRefusals[T number](t *testing.T) {
 		{"too far a reach", Scale, 12, 12, 4, []Loop{{5, math.MaxInt / 2, 0}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
 		{"too far a factor", Scale, 12, 12, 4, []Loop{{3, 4, math.MaxInt/2 + 1}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
 		{"too many factors", Scale, 12, 12, 4, []Loop{{2, 4, math.MaxInt}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
+		{"a product that wraps to nothing", Scale, 12, 12, 4, []Loop{{4, 1 << (bits.UintSize - 2), 1}, {1 << (bits.UintSize - 2), 1, 0}}, 1, []string{"loop 0", "further"}},
 		{"a short dst", Scale, 11, 12, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and 4"}},
 		{"a short src", Add, 12, 3, 4, ok, 1, []string{"dst of 12", "src of 3", "12, 12 and 4"}},
 		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
@@ -734,26 +738,51 @@ func TestOverlapRefusesLoopsThatDoNotNest(t *testing.T) {
 	}
 }
 
-// From 16 MiB on Run shares its work unasked, whatever of dst the loops visit.
-func TestLargeDataIsSharedUnasked(t *testing.T) {
-	before := runtime.GOMAXPROCS(5)
-	defer runtime.GOMAXPROCS(before)
-	src, dst := make([]float32, parallelBytes/4+3), make([]float32, parallelBytes/4+3)
+// asked returns how many goroutines a call asks for help.
+func asked(f func()) int {
+	var helpers atomic.Int64
+	made := jobs.New
+	defer func() { jobs = sync.Pool{New: made} }()
+	jobs = sync.Pool{New: func() any {
+		j := made().(*job)
+		work := j.work
+		j.work = func() { helpers.Add(1); work() }
+		return j
+	}}
+	f()
+	return int(helpers.Load())
+}
+
+// From 16 MiB of visited elements on Run shares its work unasked, 4 MiB or more for
+// each; with a number of workers it is their number that counts.
+func TestRunSharesItsWorkWithAsManyAsItSays(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	const large = parallelBytes / 4
+	src, dst := make([]float32, large+4), make([]float32, large+4)
 	for i := range src {
 		src[i] = float32(i%1000 + 1)
 	}
-	for _, size := range []int{1, 1000, len(dst) - 4, len(dst)} {
+	for _, c := range []struct{ elements, visited, workers, procs, want int }{
+		{large, large, 0, 5, 3}, {large, large, 0, 2, 1}, {large, large, 0, 1, 0}, {large + 4, large + 4, 0, 5, 3}, {large + 4, large, 0, 5, 3},
+		{large - 1, large - 1, 0, 5, 0}, {large + 4, large - 1, 0, 5, 0}, {large + 4, 1, 0, 5, 0},
+		{large, large, 1, 5, 0}, {large, large, 2, 5, 1}, {12, 12, 0, 5, 0}, {12, 12, 1, 5, 0}, {12, 12, 3, 1, 2}, {12, 3, 7, 5, 2}, {12, 1, 7, 5, 0},
+	} {
+		runtime.GOMAXPROCS(c.procs)
 		clear(dst)
-		if err := Run(Multiply, dst, src, []float32{2}, []Loop{{size, 1, 0}}, 0); err != nil {
-			t.Fatal(err)
+		var err error
+		got := asked(func() {
+			err = Run(Multiply, dst[:c.elements], src, []float32{2}, []Loop{{c.visited, 1, 0}}, c.workers)
+		})
+		if err != nil || got != c.want {
+			t.Errorf("%+v: %d helpers, %v", c, got, err)
 		}
 		for i, y := range dst {
 			want := float32(0)
-			if i < size {
+			if i < c.visited {
 				want = 2 * src[i]
 			}
 			if y != want {
-				t.Fatalf("%d elements: element %d is %v, want %v", size, i, y, want)
+				t.Fatalf("%+v: element %d is %v, want %v", c, i, y, want)
 			}
 		}
 	}

@@ -452,6 +452,27 @@ func TestMeasureIsBruteForce(t *testing.T) {
 	}
 }
 
+func TestMeasureGoesAsFarAsAnIntCounts(t *testing.T) {
+	for _, c := range []struct {
+		loops         []Loop
+		span, entries int
+	}{
+		{[]Loop{{2, math.MaxInt - 1, 0}}, math.MaxInt, 1}, {[]Loop{{2, 1, math.MaxInt - 1}}, 2, math.MaxInt},
+		{[]Loop{{2, math.MaxInt - 4, 1}, {4, 1, 0}}, math.MaxInt, 2},
+		// A single step may be as long as it likes, or as short.
+		{[]Loop{{1, math.MaxInt, math.MaxInt}, {4, 1, 1}}, 4, 4}, {[]Loop{{1, 0, 0}, {3, 4, 0}, {1, 2, 9}, {4, 1, 1}}, 12, 4},
+	} {
+		if span, entries, reason := measure(c.loops); span != c.span || entries != c.entries || reason != "" {
+			t.Errorf("%v measure %d elements, %d factors, %q, want %d and %d", c.loops, span, entries, reason, c.span, c.entries)
+		}
+	}
+	for _, loops := range [][]Loop{{{2, math.MaxInt, 0}}, {{2, 1, math.MaxInt}}, {{2, math.MaxInt - 3, 1}, {4, 1, 0}}, {{3, math.MaxInt/2 + 1, 0}}} {
+		if _, _, reason := measure(loops); !strings.Contains(reason, "further than an int counts") {
+			t.Errorf("%v: %q", loops, reason)
+		}
+	}
+}
+
 func TestCollideIsBruteForce(t *testing.T) {
 	both := [2]int{}
 	for seed := range uint64(2000) {
@@ -473,6 +494,14 @@ func TestCollideIsBruteForce(t *testing.T) {
 				both[1]++
 			} else {
 				both[0]++
+			}
+		}
+	}
+	// Single steps lead nowhere, however long.
+	for _, loops := range [][]Loop{{{1, 0, 0}, {4, 1, 1}}, {{4, 1, 1}, {1, 0, 0}}, {{1, math.MaxInt, 0}, {4, 1, 1}}} {
+		for distance := -5; distance <= 5; distance++ {
+			if got, want := collide(loops, distance), -4 < distance && distance < 4; got != want {
+				t.Errorf("%v at a distance of %d collide: %v, want %v", loops, distance, got, want)
 			}
 		}
 	}

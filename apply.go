@@ -28,7 +28,7 @@ type Half = kernel.Half
 // elements; where g is a view, or more. Elements of dst in the gaps of a view
 // stay as they are, the padding channels of a blocked layout count as dropped.
 //
-// dst may be src itself; then a plane of two or more mask.Type whose factor is 1
+// dst may be src itself; then a plane of two or more elements whose factor is 1
 // is not touched. It may share memory with src otherwise, as two channel slices
 // of one tensor do, but no element: that is a [*kernel.OverlapError]. Other
 // errors are a mask for other samples or channels and a slice of the wrong

@@ -455,6 +455,28 @@ func TestRefusedCallsTakeNothingFromASource(t *testing.T) {
 	}
 }
 
+// At rates 0 and 1, and of a tensor without elements, alpha dropout adds no shifts: there
+// its AddTo is one like any other, of a source, too.
+func TestAlphaDropoutWithoutShiftsCanBeAdded(t *testing.T) {
+	for _, c := range []struct {
+		rate      float64
+		positions int
+		want      float32
+	}{{0, 3, 12}, {1, 3, 5}, {0.5, 0, 5}} {
+		x := dense(t, layout.NCW, 2, 4, c.positions)
+		for name, opt := range map[string]spatialdropout.Option{"philox": spatialdropout.WithSeed(1), "source": spatialdropout.WithStream(mask.NewSource(rand.NewPCG(9, 9)))} {
+			d := newDropout(t, c.rate, opt, spatialdropout.WithAlpha())
+			dst := filled[float32](x.length, 5)
+			if err := spatialdropout.AddToAt(dst, filled[float32](x.length, 7), d, d.Advance(x.geom), x.geom); err != nil {
+				t.Errorf("%s, rate %v, %d elements: %v", name, c.rate, x.length, err)
+			}
+			if !same(dst, filled(x.length, c.want)) {
+				t.Errorf("%s, rate %v: %v, want %v", name, c.rate, dst, c.want)
+			}
+		}
+	}
+}
+
 // Tiers differ in how they draw, too.
 func TestApplyAtIsTheSameOnEveryTier(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 24))

@@ -256,7 +256,7 @@ func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 	for what, opts := range map[string][]spatialdropout.Option{
 		"seed and step": {seed, step}, "a generator and a part of a batch": {generator, spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(2)},
 		"alpha and policy": {alpha, multiply}, "PyTorch and a rule": {torch, rule}, "JAX and another rule": {jax, rule, multiply}, "JAX and alpha": {jax, alpha},
-		"alpha and a trial a channel": {alpha, spatialdropout.WithSharing(mask.PerChannel)}, "a count and a rule": {count, quotient}, "PyTorch and alpha": {torch, alpha}, "PyTorch from its first step on": {torch, step}, "the last sample of a batch": {spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(7)},
+		"alpha and a trial a channel": {alpha, spatialdropout.WithSharing(mask.PerChannel)}, "a count and a rule": {count, quotient}, "PyTorch and alpha": {torch, alpha}, "PyTorch from its first step on": {torch, step}, "a batch of one": {spatialdropout.WithBatch(1)}, "the last sample of a batch": {spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(7)},
 		"the stream and its state": {stream, state}, "a seed and its state": {spatialdropout.WithSeed(0), state}, "JAX unscaled": {jax, unscaled},
 	} {
 		if _, err := spatialdropout.New(0.5, opts...); err != nil {

@@ -181,6 +181,35 @@ func TestEvaluationRefusesWhatTrainingRefuses(t *testing.T) {
 	t.Run("bfloat16", testEvaluationRefuses[bfloat16])
 }
 
+// Nothing to do is no error, and Backward refuses in evaluation what Forward does.
+func testEvaluationBackwardRefuses[T number](t *testing.T) {
+	x, empty := dense(t, layout.NCHW, 2, 3, 4, 5), dense(t, layout.NCHW, 2, 3, 0, 5)
+	l := newLayer[T](t, 0.5)
+	l.SetTraining(false)
+	if err := l.Forward(nil, nil, empty.geom); err != nil {
+		t.Errorf("Forward of nothing: %v", err)
+	}
+	buf := values[T](rand.New(rand.NewPCG(1, 8)), 200)
+	before := append([]T(nil), buf...)
+	for name, do := range map[string]func(dst, src []T, g layout.Geometry) error{"Backward": l.Backward, "BackwardAddTo": l.BackwardAddTo} {
+		if err := do(nil, nil, empty.geom); err != nil {
+			t.Errorf("%s of nothing: %v", name, err)
+		}
+		wantError(t, name+", short dst", do(buf[:119], buf[:120], x.geom), "dst", "119", "120")
+		wantError(t, name+", long src", do(buf[:120], buf[:121], x.geom), "src", "121", "120")
+		wantError(t, name+", overlap", do(buf[1:121], buf[:120], x.geom), "overlap")
+	}
+	if !same(buf, before) {
+		t.Error("something was written")
+	}
+}
+
+func TestEvaluationRefusesBackwardToo(t *testing.T) {
+	t.Run("float32", testEvaluationBackwardRefuses[float32])
+	t.Run("float16", testEvaluationBackwardRefuses[float16])
+	t.Run("bfloat16", testEvaluationBackwardRefuses[bfloat16])
+}
+
 func testTrainingSwitch[T number](t *testing.T) {
 	x := dense(t, layout.NC, 3, 40)
 	src := filled(x.length, kindOf[T]().of(1))

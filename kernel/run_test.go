@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 )
@@ -448,6 +452,27 @@ func TestMeasureIsBruteForce(t *testing.T) {
 	}
 }
 
+func TestMeasureGoesAsFarAsAnIntCounts(t *testing.T) {
+	for _, c := range []struct {
+		loops         []Loop
+		span, entries int
+	}{
+		{[]Loop{{2, math.MaxInt - 1, 0}}, math.MaxInt, 1}, {[]Loop{{2, 1, math.MaxInt - 1}}, 2, math.MaxInt},
+		{[]Loop{{2, math.MaxInt - 4, 1}, {4, 1, 0}}, math.MaxInt, 2},
+		// A single step may be as long as it likes, or as short.
+		{[]Loop{{1, math.MaxInt, math.MaxInt}, {4, 1, 1}}, 4, 4}, {[]Loop{{1, 0, 0}, {3, 4, 0}, {1, 2, 9}, {4, 1, 1}}, 12, 4},
+	} {
+		if span, entries, reason := measure(c.loops); span != c.span || entries != c.entries || reason != "" {
+			t.Errorf("%v measure %d elements, %d factors, %q, want %d and %d", c.loops, span, entries, reason, c.span, c.entries)
+		}
+	}
+	for _, loops := range [][]Loop{{{2, math.MaxInt, 0}}, {{2, 1, math.MaxInt}}, {{2, math.MaxInt - 3, 1}, {4, 1, 0}}, {{3, math.MaxInt/2 + 1, 0}}} {
+		if _, _, reason := measure(loops); !strings.Contains(reason, "further than an int counts") {
+			t.Errorf("%v: %q", loops, reason)
+		}
+	}
+}
+
 func TestCollideIsBruteForce(t *testing.T) {
 	both := [2]int{}
 	for seed := range uint64(2000) {
@@ -469,6 +494,14 @@ func TestCollideIsBruteForce(t *testing.T) {
 				both[1]++
 			} else {
 				both[0]++
+			}
+		}
+	}
+	// Single steps lead nowhere, however long.
+	for _, loops := range [][]Loop{{{1, 0, 0}, {4, 1, 1}}, {{4, 1, 1}, {1, 0, 0}}, {{1, math.MaxInt, 0}, {4, 1, 1}}} {
+		for distance := -5; distance <= 5; distance++ {
+			if got, want := collide(loops, distance), -4 < distance && distance < 4; got != want {
+				t.Errorf("%v at a distance of %d collide: %v, want %v", loops, distance, got, want)
 			}
 		}
 	}
@@ -564,6 +597,7 @@ func testRefusals[T number](t *testing.T) {
 		{"too far a reach", Scale, 12, 12, 4, []Loop{{5, math.MaxInt / 2, 0}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
 		{"too far a factor", Scale, 12, 12, 4, []Loop{{3, 4, math.MaxInt/2 + 1}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
 		{"too many factors", Scale, 12, 12, 4, []Loop{{2, 4, math.MaxInt}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
+		{"a product that wraps to nothing", Scale, 12, 12, 4, []Loop{{4, 1 << (bits.UintSize - 2), 1}, {1 << (bits.UintSize - 2), 1, 0}}, 1, []string{"loop 0", "further"}},
 		{"a short dst", Scale, 11, 12, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and 4"}},
 		{"a short src", Add, 12, 3, 4, ok, 1, []string{"dst of 12", "src of 3", "12, 12 and 4"}},
 		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
@@ -627,6 +661,23 @@ func TestRunOfNothingIsFine(t *testing.T) {
 			}
 		}
 	}
+	// A loop of no steps among others, where there is something that could be written.
+	for _, loops := range [][]Loop{{{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}, {{3, 4, 0}, {0, 4, 0}, {4, 1, 1}}, {{3, 4, 1}, {0, 4, 5}, {4, 1, 0}}, {{0, 1, 0}}} {
+		x, factors := make([]float32, 12), []float32{2, 2, 2, 2}
+		for i := range x {
+			x[i] = 7
+		}
+		for _, err := range []error{Run(Multiply, x, x, factors, loops, 3), RunAlone(Multiply, x, x, factors, loops)} {
+			if err != nil {
+				t.Errorf("%v: %v", loops, err)
+			}
+		}
+		for i := range x {
+			if x[i] != 7 {
+				t.Errorf("%v: element %d was written", loops, i)
+			}
+		}
+	}
 	one := []float32{3}
 	if err := Run(Scale, one, one, []float32{2}, nil, 5); err != nil || one[0] != 6 {
 		t.Errorf("no loops: %v, %v, want the element at 0 scaled", one, err)
@@ -656,15 +707,18 @@ func testOverlaps[T number](t *testing.T) {
 			bytes    int
 		}{{low, high, -size * distance}, {high, low, size * distance}} {
 			before := append([]T(nil), buf...)
-			err := call.Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))
-			var overlap *OverlapError
-			if got := errors.As(err, &overlap); got != shared || err != nil && !got {
-				t.Fatalf("seed %d: %v at a distance of %d: %v, want an *OverlapError: %v", seed, loops, distance, err, shared)
-			}
-			if shared {
-				if overlap.Distance != c.bytes || overlap.Elements != span {
+			// What Run refuses, Overlap says before.
+			errs := []error{Overlap(c.dst, c.src, loops), call.Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))}
+			for i, err := range errs {
+				var overlap *OverlapError
+				if got := errors.As(err, &overlap); got != shared || err != nil && !got {
+					t.Fatalf("seed %d: %s of %v at a distance of %d: %v, want an *OverlapError: %v", seed, [...]string{"Overlap", "Run"}[i], loops, distance, err, shared)
+				}
+				if shared && (overlap.Distance != c.bytes || overlap.Elements != span) {
 					t.Fatalf("seed %d: %+v, want %d elements at %d bytes", seed, overlap, span, c.bytes)
 				}
+			}
+			if shared {
 				for i := range buf {
 					if buf[i] != before[i] {
 						t.Fatalf("seed %d: element %d was written", seed, i)
@@ -688,10 +742,78 @@ func TestRunRefusesPartialOverlap(t *testing.T) {
 func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
 	raw := make([]float64, 20)
 	dst := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
-	err := Run(Copy, raw[:8], dst, nil, []Loop{{8, 1, 0}}, 1)
-	var overlap *OverlapError
-	if !errors.As(err, &overlap) || overlap.Distance != -4 {
-		t.Errorf("%v, want an *OverlapError of -4 bytes", err)
+	loops := []Loop{{8, 1, 0}}
+	for _, err := range []error{Run(Copy, raw[:8], dst, nil, loops, 1), Overlap(raw[:8], dst, loops)} {
+		var overlap *OverlapError
+		if !errors.As(err, &overlap) || overlap.Distance != -4 {
+			t.Errorf("%v, want an *OverlapError of -4 bytes", err)
+		}
+	}
+}
+
+func TestOverlapRefusesLoopsThatDoNotNest(t *testing.T) {
+	buf := make([]float32, 24)
+	loops := []Loop{{3, 3, 0}, {4, 1, 1}}
+	err := Overlap(buf[:12], buf[12:], loops)
+	var loop *LoopError
+	if !errors.As(err, &loop) || fmt.Sprint(loop.Loops) != fmt.Sprint(loops) || !strings.Contains(err.Error(), "stride 3") {
+		t.Errorf("%v, want a *LoopError of %v", err, loops)
+	}
+	// What visits nothing shares nothing.
+	for _, loops := range [][]Loop{{{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}} {
+		if err := Overlap(buf[:12], buf[1:13], loops); err != nil {
+			t.Errorf("%v: %v", loops, err)
+		}
+	}
+}
+
+// asked returns how many goroutines a call asks for help.
+func asked(f func()) int {
+	var helpers atomic.Int64
+	made := jobs.New
+	defer func() { jobs = sync.Pool{New: made} }()
+	jobs = sync.Pool{New: func() any {
+		j := made().(*job)
+		work := j.work
+		j.work = func() { helpers.Add(1); work() }
+		return j
+	}}
+	f()
+	return int(helpers.Load())
+}
+
+// From 16 MiB of visited elements on Run shares its work unasked, 4 MiB or more for
+// each; with a number of workers it is their number that counts.
+func TestRunSharesItsWorkWithAsManyAsItSays(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	const large = parallelBytes / 4
+	src, dst := make([]float32, large+4), make([]float32, large+4)
+	for i := range src {
+		src[i] = float32(i%1000 + 1)
+	}
+	for _, c := range []struct{ elements, visited, workers, procs, want int }{
+		{large, large, 0, 5, 3}, {large, large, 0, 2, 1}, {large, large, 0, 1, 0}, {large + 4, large + 4, 0, 5, 3}, {large + 4, large, 0, 5, 3},
+		{large - 1, large - 1, 0, 5, 0}, {large + 4, large - 1, 0, 5, 0}, {large + 4, 1, 0, 5, 0},
+		{large, large, 1, 5, 0}, {large, large, 2, 5, 1}, {12, 12, 0, 5, 0}, {12, 12, 1, 5, 0}, {12, 12, 3, 1, 2}, {12, 3, 7, 5, 2}, {12, 1, 7, 5, 0},
+	} {
+		runtime.GOMAXPROCS(c.procs)
+		clear(dst)
+		var err error
+		got := asked(func() {
+			err = Run(Multiply, dst[:c.elements], src, []float32{2}, []Loop{{c.visited, 1, 0}}, c.workers)
+		})
+		if err != nil || got != c.want {
+			t.Errorf("%+v: %d helpers, %v", c, got, err)
+		}
+		for i, y := range dst {
+			want := float32(0)
+			if i < c.visited {
+				want = 2 * src[i]
+			}
+			if y != want {
+				t.Fatalf("%+v: element %d is %v, want %v", c, i, y, want)
+			}
+		}
 	}
 }
 

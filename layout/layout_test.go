@@ -272,6 +272,7 @@ func TestStridedTakesWhatIsOdd(t *testing.T) {
 		{"a single element", []int{1}, []int{0}, layout.Unbatched, 0, 1},
 		{"overlap where there is nothing", []int{2, 3, 0}, []int{0, 0, 5}, 0, 1, 0},
 		{"a reach of all an int counts", []int{2, 1}, []int{math.MaxInt - 1, 1}, 0, 1, math.MaxInt},
+		{"six axes with gaps", []int{2, 2, 2, 2, 2, 2}, []int{729, 243, 81, 27, 9, 3}, 0, 1, 1093},
 		{"seven axes that merge", []int{2, 2, 2, 2, 2, 2, 2}, []int{64, 32, 16, 8, 4, 2, 1}, 0, 1, 128},
 		{"rows that touch", []int{2, 3}, []int{3, 1}, 0, 1, 6},
 	} {

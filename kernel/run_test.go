@@ -322,6 +322,10 @@ func testBraids[T number](t *testing.T) {
 			}
 		}
 	}
+	// What no braid does goes plane by plane, also where one could.
+	for _, plane := range []int{least, least + lanes, 2*least + 1} {
+		checkRun[T](t, r, planesOf(5, plane), way{op: Affine}, way{op: AffineMultiply, inPlace: true}, way{op: Copy, shift: r.IntN(lanes)})
+	}
 	// Braids within a nest: each block begins elsewhere in a cache line, with
 	// factors of its own or with the same ones.
 	for range 12 {
@@ -332,7 +336,7 @@ func testBraids[T number](t *testing.T) {
 	}
 	// Longer than a call takes of four planes, and of one.
 	limit := callBytes >> shift
-	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit + 7} {
+	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit, limit + 7} {
 		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(3)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
 	}
 }
@@ -523,7 +527,7 @@ func TestPartsCoverTheWorkOnce(t *testing.T) {
 						if row > 0 {
 							total -= total % row
 						}
-						j := &job{total: total, workers: workers, nest: nest{operands: operands{elem: e, dst: unsafe.Add(line, skew)}, block: block{pixels: row > 0, count: 2, length: max(row, 1)}}}
+						j := &job{total: total, workers: workers, nest: nest{operands: operands{elem: e, dst: unsafe.Add(line, skew)}, block: block{pixels: row > 0 || workers%2 == 1, count: 1 + min(row, 1), length: max(row, 1)}}}
 						what := fmt.Sprintf("%d elements of type %d, %d bytes off a line, rows of %d, %d workers", total, e, skew, row, workers)
 						if j.cut(0) != 0 || j.cut(workers) != total {
 							t.Fatalf("%s: from %d to %d", what, j.cut(0), j.cut(workers))

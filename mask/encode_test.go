@@ -219,7 +219,8 @@ func TestErrorsOfBinaryFormsSayWhatIsWrong(t *testing.T) {
 		"rate 1.5":           {number(8, math.Float64bits(1.5)), []string{"rate 1.5", "0 to 1"}},
 		"rate NaN":           {number(8, math.Float64bits(math.NaN())), []string{"rate NaN", "0 to 1"}},
 		"rate -0":            {number(8, 1<<63), []string{"rate -0"}},
-		"2⁶³ samples":        {number(16, 1<<63), []string{"9223372036854775808 samples"}},
+		"2⁶³ samples":        {number(16, 1<<63), []string{"mask: 9223372036854775808 samples of 7", "more than an int counts"}},
+		"2⁶³ channels":       {number(24, 1<<63), []string{"mask: 3 samples of 9223372036854775808", "more than an int counts"}},
 		"trials overflow":    {number(16, math.MaxInt), []string{fmt.Sprint(math.MaxInt, " samples of 7")}},
 		"2⁴⁰ samples":        {number(16, 1<<40), []string{fmt.Sprint(uint64(1) << 40)}},
 		"a sample more":      {number(16, 4), []string{"67 bytes for 4×7 channels", "want 68"}},
@@ -268,6 +269,29 @@ func TestHugeBinaryFormsTakeNoMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / uint64(tried); each > 4096 {
 		t.Errorf("%d bytes reserved for a mask of 64 to 72 bytes", each)
+	}
+}
+
+// As many samples as an int counts, or channels, are a mask where the others are none.
+func TestEmptyMasksOfAnySizeComeBack(t *testing.T) {
+	for _, shape := range [][2]int{{math.MaxInt, 0}, {0, math.MaxInt}} {
+		m := drawn(t, shape[0], shape[1], 0.25, 1, 2, 3)
+		back := new(mask.Mask)
+		if err := back.UnmarshalBinary([]byte(encoded(t, m))); err != nil || !back.Equal(m) || back.Samples() != shape[0] || back.Channels() != shape[1] {
+			t.Errorf("%v comes back as %v, %v", m, back, err)
+		}
+	}
+}
+
+// Where nothing is kept, and where there is nothing, only the shape tells masks apart.
+func TestEqualLooksAtTheShapeAlone(t *testing.T) {
+	shapes := [][2]int{{2, 3}, {2, 5}, {4, 3}, {3, 2}, {0, 3}, {2, 0}, {0, 5}, {4, 0}}
+	for i, a := range shapes {
+		for j, b := range shapes {
+			if drawn(t, a[0], a[1], 1, 0, 0, 0).Equal(drawn(t, b[0], b[1], 1, 0, 0, 0)) != (i == j) {
+				t.Errorf("masks of %v and %v that keep nothing are equal: %v", a, b, i != j)
+			}
+		}
 	}
 }
 
@@ -335,8 +359,11 @@ func TestEqualLooksAtEverything(t *testing.T) {
 
 func TestKeptOfIsKeptChannelByChannel(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
-	for range 60 {
+	for i := range 60 {
 		samples, channels := 1+r.IntN(9), r.IntN(200)
+		if i < 3 {
+			channels = 64 * i // rows that end with a word, or are none
+		}
 		m := drawn(t, samples, channels, []float64{0, 0.02, 0.5, 0.98, 1}[r.IntN(5)], r.Uint64(), 0, 0)
 		for n := range samples {
 			var want, got []int

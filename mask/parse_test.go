@@ -103,6 +103,7 @@ func TestStreamsAreWrittenAsTheyAreParsed(t *testing.T) {
 		mask.Linen{Key: mask.Key{0, 42}, Path: "a.b", Call: 1}:     "flax-linen:42/path=a.b",
 		mask.Linen{Key: mask.Key{1, 42}, Fold: true, Call: 3}:      "flax-linen:1,42/fold/call=3",
 		mask.NNX{Key: mask.Key{0, 42}, Layer: 2, X64: true}:        "flax-nnx:42/x64/layer=2",
+		mask.NNX{Key: mask.Key{0, 42}}:                             "flax-nnx:42",
 		mask.KerasJAX{Seed: 42, X64: true}:                         "keras-jax:42/x64",
 		mask.JAX{Key: mask.KeyOf(42, false)}:                       "jax:42",
 		mask.JAX{Key: mask.Key{3, 42}, Fold: true, Original: true}: "jax:3,42/fold/original",

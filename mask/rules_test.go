@@ -252,6 +252,31 @@ func TestMasksSayWhatTheirRulesDo(t *testing.T) {
 	}
 }
 
+// Only alpha dropout has another mask for its gradient: of the same channels, and
+// without shifts.
+func TestGradientKeepsTheChannels(t *testing.T) {
+	for _, rule := range everyRule {
+		m := ruledMask(t, rule, 0.3)
+		g := m.Gradient()
+		if rule != mask.Alpha {
+			if g != m {
+				t.Errorf("%v: another mask for the gradient", rule)
+			}
+			continue
+		}
+		if want := ruledMask(t, mask.AlphaGradient, 0.3); everything(g) != everything(want) {
+			t.Errorf("%v, want %v", g, want)
+		}
+		if m.Rule() != mask.Alpha || !m.Shifts() {
+			t.Errorf("Gradient makes the mask %v", m)
+		}
+		m.Set(0, 1, true)
+		if !g.Kept(0, 1) {
+			t.Error("the gradient's mask has channels of its own")
+		}
+	}
+}
+
 // A fixed count has the factor of the share that is kept, in each rule.
 func TestNumbersOfFixedCounts(t *testing.T) {
 	for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.Expectation} {

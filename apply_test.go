@@ -123,6 +123,9 @@ func testBorder[T number](t *testing.T) {
 
 // Calls of few factors for few elements go a shorter way.
 func TestBorderOfSmallCallsIsTheOracles(t *testing.T) {
+	if raceEnabled {
+		return // no goroutine takes part
+	}
 	t.Run("float32", testBorder[float32])
 	t.Run("float64", testBorder[float64])
 	t.Run("float16", testBorder[float16])
@@ -160,6 +163,9 @@ func testEveryHalf[T float16 | bfloat16](t *testing.T) {
 // Halves are few enough to try them all: with factors whose products are rounded,
 // with one to which float16 has nothing but infinity, and at a rate next to 1.
 func TestEveryHalfIsTheOracles(t *testing.T) {
+	if raceEnabled {
+		return // no goroutine takes part
+	}
 	t.Run("float16", testEveryHalf[float16])
 	t.Run("bfloat16", testEveryHalf[bfloat16])
 }

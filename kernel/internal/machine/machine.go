@@ -8,7 +8,6 @@ type State struct {
 	Control uint64 // of the floating-point unit, without the flags of what has happened: MXCSR, or FPCR
 	Flags   uint64 // on amd64 the direction flag, bit 10
 	G       uint64 // on arm64 R28, the goroutine
-	Frame   uint64 // on arm64 R29
-	Stack   uint64 // on arm64 RSP
+	Frame   uint64 // on arm64 R29 less RSP: a stack may move as a whole
 	Other   uint64 // on arm64 R18, which belongs to the platform
 }

@@ -124,7 +124,7 @@ TEXT ·ClearUpperHalves(SB), NOSPLIT, $0-0
 	RET
 
 // func ReverseDirection() State
-TEXT ·ReverseDirection(SB), NOSPLIT, $8-48
+TEXT ·ReverseDirection(SB), NOSPLIT, $8-40
 	STD
 	STMXCSR control-8(SP)
 	MOVL control-8(SP), AX
@@ -137,12 +137,11 @@ TEXT ·ReverseDirection(SB), NOSPLIT, $8-48
 	MOVQ AX, ret_Flags+8(FP)
 	MOVQ $0, ret_G+16(FP)
 	MOVQ $0, ret_Frame+24(FP)
-	MOVQ $0, ret_Stack+32(FP)
-	MOVQ $0, ret_Other+40(FP)
+	MOVQ $0, ret_Other+32(FP)
 	RET
 
 // func Read() State
-TEXT ·Read(SB), NOSPLIT, $8-48
+TEXT ·Read(SB), NOSPLIT, $8-40
 	STMXCSR control-8(SP)
 	MOVL control-8(SP), AX
 	ANDL $0xffc0, AX
@@ -154,6 +153,5 @@ TEXT ·Read(SB), NOSPLIT, $8-48
 	MOVQ AX, ret_Flags+8(FP)
 	MOVQ $0, ret_G+16(FP)
 	MOVQ $0, ret_Frame+24(FP)
-	MOVQ $0, ret_Stack+32(FP)
-	MOVQ $0, ret_Other+40(FP)
+	MOVQ $0, ret_Other+32(FP)
 	RET

@@ -38,14 +38,14 @@ TEXT ·Poison(SB), NOSPLIT, $0-0
 	RET
 
 // func Read() State
-TEXT ·Read(SB), NOSPLIT|NOFRAME, $0-48
+TEXT ·Read(SB), NOSPLIT|NOFRAME, $0-40
 	MRS FPCR, R0
 	MOVD R0, ret_Control+0(FP)
 	MOVD ZR, ret_Flags+8(FP)
 	MOVD g, ret_G+16(FP)
-	MOVD R29, ret_Frame+24(FP)
 	MOVD RSP, R0
-	MOVD R0, ret_Stack+32(FP)
+	SUB R0, R29, R0
+	MOVD R0, ret_Frame+24(FP)
 	MOVD R18_PLATFORM, R0
-	MOVD R0, ret_Other+40(FP)
+	MOVD R0, ret_Other+32(FP)
 	RET

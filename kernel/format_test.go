@@ -512,8 +512,8 @@ func testEveryHalf[T number](t *testing.T) {
 	f := formatOf[T]()
 	factors := f.hardFactors()
 	for op := Scale; op <= AffineMultiply; op++ {
-		if testing.Short() && (op == AddDivide || op == AffineMultiply) {
-			continue // Divide and AddMultiply, Multiply and Affine have what they have
+		if testing.Short() && op != Scale && op != Divide && op != AddMultiply && op != Affine {
+			continue // those have the products, quotients and sums of all
 		}
 		some := factors
 		if op > Divide {

@@ -116,7 +116,7 @@ func lengths(e elem) (all []int) {
 	if !testing.Short() {
 		return all
 	}
-	return slices.DeleteFunc(all, func(length int) bool { return length > 140 && length%7 > 0 })
+	return slices.DeleteFunc(all, func(length int) bool { return length > 70 && length%7 > 0 })
 }
 
 // counts are how many planes or rows of a length a test takes. Kernels do several

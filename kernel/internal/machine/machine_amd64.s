@@ -124,21 +124,9 @@ TEXT ·ClearUpperHalves(SB), NOSPLIT, $0-0
 	RET
 
 // func ReverseDirection() State
-TEXT ·ReverseDirection(SB), NOSPLIT, $8-40
+TEXT ·ReverseDirection(SB), NOSPLIT|NOFRAME, $0-40
 	STD
-	STMXCSR control-8(SP)
-	MOVL control-8(SP), AX
-	ANDL $0xffc0, AX
-	MOVQ AX, ret_Control+0(FP)
-	PUSHFQ
-	POPQ AX
-	CLD
-	ANDL $0x400, AX
-	MOVQ AX, ret_Flags+8(FP)
-	MOVQ $0, ret_G+16(FP)
-	MOVQ $0, ret_Frame+24(FP)
-	MOVQ $0, ret_Other+32(FP)
-	RET
+	JMP ·Read(SB)
 
 // func Read() State
 TEXT ·Read(SB), NOSPLIT, $8-40

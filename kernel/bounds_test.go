@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -92,8 +93,8 @@ func TestFencesFault(t *testing.T) {
 		}
 		if fault := faulted(func() { *(*byte)(unsafe.Add(at, step))++ }); fault == nil {
 			t.Errorf("no fault beyond the fence, end %v", end)
-		} else if got, want := beyond(fault, []operand{{name: "it"}}, []fenced{f}), map[bool]string{false: "1 bytes before it", true: "0 bytes behind it"}[end]; got != want {
-			t.Errorf("the fault is said to be %s, want %s", got, want)
+		} else if got, want := beyond(fault, []operand{{name: "it"}}, []fenced{f}), map[bool]string{false: "before it", true: "behind it"}[end]; !strings.HasSuffix(got, want) {
+			t.Errorf("the fault is said to be %s, want %s", got, want) // some CPUs tell of the page alone
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -222,6 +223,44 @@ func amd64Reach(in instruction) int {
 	return reach
 }
 
+// gateAligned checks what a function does with the address of its own stack. It may align
+// one, at once and to a power of two, in a register that serves for nothing else, and
+// reach from there as far as the frame goes wherever the border lay.
+func gateAligned(f function, report report) {
+	address := regexp.MustCompile(`^(\d*)\(SP\)$`)
+	for i, in := range f.body {
+		if in.name != "LEAQ" || !address.MatchString(in.operands[0]) {
+			continue
+		}
+		from, _ := strconv.Atoi(address.FindStringSubmatch(in.operands[0])[1])
+		r := in.operands[1]
+		align := fmt.Sprintf("ANDQ $-%d, %s", from+1, r)
+		if next := i + 1; next == len(f.body) || from&(from+1) != 0 || strings.Join(strings.Fields(f.body[next].text), " ") != align || slices.Contains(f.targets(), next) {
+			report(in, "is an address of the stack that the next instruction does not align")
+			continue
+		}
+		name := regexp.MustCompile(`\b(` + r + `|` + strings.TrimSuffix(r, "X") + `L)\b`)
+		base := regexp.MustCompile(`^(\d*)\(` + r + `\)$`)
+		for k, in := range f.body {
+			for _, operand := range in.operands {
+				m := base.FindStringSubmatch(operand)
+				switch {
+				case k == i || k == i+1 || !name.MatchString(operand):
+				case k < i:
+					report(in, "uses %s, which holds an address of the stack from line %d on", r, f.body[i].line)
+				case m == nil || in.name == "LEAQ":
+					report(in, "uses %s, an address of the stack, for more than memory at a distance", r)
+				default:
+					at, _ := strconv.Atoi(m[1])
+					if end := from + at + amd64Reach(in); end > f.frame {
+						report(in, "reaches byte %d of a frame of %d where the stack lies badly", end, f.frame)
+					}
+				}
+			}
+		}
+	}
+}
+
 // gateAMD64 checks one kernel for amd64.
 func gateAMD64(f function, report report, needs func(instruction, []string)) {
 	streams, wide := false, false
@@ -261,12 +300,10 @@ func gateAMD64(f function, report report, needs func(instruction, []string)) {
 		}
 		streams = streams || strings.HasPrefix(in.name, "VMOVNT")
 	}
+	gateAligned(f, report)
 	gateFlow(f, amd64Jumps, "JMP", report)
 	// Without VZEROUPPER, SSE code of the caller would be slow ever after.
-	var targets []int
-	for _, at := range f.labels {
-		targets = append(targets, at)
-	}
+	targets := f.targets()
 	for i, in := range f.body {
 		if wide && in.name == "RET" && (i == 0 || f.body[i-1].name != "VZEROUPPER" || slices.Contains(targets, i)) {
 			report(in, "is reached without VZEROUPPER")

@@ -29,6 +29,15 @@ type instruction struct {
 	comment  string
 }
 
+// targets returns the indices in body to which labels lead.
+func (f function) targets() []int {
+	var targets []int
+	for _, at := range f.labels {
+		targets = append(targets, at)
+	}
+	return targets
+}
+
 var (
 	textLine     = regexp.MustCompile(`^TEXT ·(\w+)\(SB\), NOSPLIT, \$(\d+)(?:-\d+)?$`)
 	labelLine    = regexp.MustCompile(`^(\w+):$`)

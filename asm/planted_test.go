@@ -103,7 +103,20 @@ var plantedFaults = []planted{
 	{inAVX2, "scale", "", "MOVQ AX, (SP)", "reaches byte 8 of a frame of 0"},
 	{inAVX2, "scale", "$64-40", "VMOVDQU Y0, 33(SP)", "reaches byte 65 of a frame of 64"},
 	{inAVX512, "scale", "$64-40", "VPADDD.BCST 61(SP), Z0, Z0", "reaches byte 65 of a frame of 64"},
-	{inAVX512, "scale", "$64-40", "LEAQ 64(SP), AX", "reaches byte 65 of a frame of 64"},
+	{inAVX512, "scale", "$64-40", "LEAQ 127(SP), AX\nANDQ $-128, AX", "reaches byte 128 of a frame of 64"},
+
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX", "that the next instruction does not align"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-64, AX", "that the next instruction does not align"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, BX", "that the next instruction does not align"},
+	{inAVX512, "scale", "$64-40", "LEAQ 23(SP), AX\nANDQ $-24, AX", "that the next instruction does not align"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nhere:\nANDQ $-32, AX\nJNZ here", "that the next instruction does not align"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, AX\nVMOVDQU Y0, 2(AX)", "reaches byte 65 of a frame of 64 where"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, AX\nVMOVDQU Y0, -8(AX)", "for more than memory at a distance"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, AX\nVMOVDQU Y0, (AX)(BX*8)", "for more than memory at a distance"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, AX\nADDQ CX, AX", "for more than memory at a distance"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, AX\nLEAQ 8(AX), BX", "for more than memory at a distance"},
+	{inAVX512, "scale", "$64-40", "LEAQ 31(SP), AX\nANDQ $-32, AX\nMOVB AL, (CX)", "for more than memory at a distance"},
+	{inAVX512, "scale", "$64-40", "MOVQ (AX), BX\nLEAQ 31(SP), AX\nANDQ $-32, AX", "which holds an address of the stack"},
 
 	// What is left behind in the upper halves of vectors.
 	{inAVX2, "scale", "", "VADDPS Y0, Y1, Y2\nRET", "without VZEROUPPER"},

@@ -1,0 +1,274 @@
+//go:build linux && amd64 && !purego && !race
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// stepVariable makes the program run the stepped calls and nothing else, each between
+// breakpoints that somebody must wait for.
+const stepVariable = "SPATIALDROPOUT_STEP"
+
+// steppedCall is a call whose instructions are looked at one by one.
+type steppedCall struct {
+	name, tier string
+	streams    bool // writes past the cache
+	forgets    bool // and no fence follows
+	run        func()
+}
+
+// steppedCalls returns calls that stream, by each way that leads to a kernel, the same in
+// place, where at most dropped planes are streamed, and a kernel by itself, which leaves
+// the fence to who calls it.
+func steppedCalls() (calls []steppedCall) {
+	for _, tier := range available {
+		if tier == "generic" {
+			continue
+		}
+		calls = append(calls, slices.Concat(
+			stepped[float32](tier, Scale, 0, func(line, _ int) []Loop { return planesOf(3, 4*line) }),
+			stepped[float64](tier, Multiply, 1, func(line, _ int) []Loop { return planesOf(3, 4*line+3) }),
+			stepped[bfloat16](tier, Divide, 0, func(_, braid int) []Loop { return planesOf(6, braid) }),
+			stepped[float32](tier, Scale, 3, func(_, braid int) []Loop { return planesOf(5, 2*braid+5) }),
+			stepped[float32](tier, Divide, 0, func(line, _ int) []Loop { return pixelsOf(9, 2*line) }),
+			stepped[float16](tier, Scale, 5, func(line, _ int) []Loop { return pixelsOf(100, line) }),
+			stepped[float64](tier, Scale, 0, func(_, _ int) []Loop { return pixelsOf(200, 3) }),
+			stepped[float64](tier, Scale, 0, func(_, braid int) []Loop { return append([]Loop{{2, 7 * braid, 0}}, planesOf(3, braid)...) }),
+			stepped[float32](tier, Multiply, 0, func(line, _ int) []Loop { return append([]Loop{{3, 31 * line, 2 * line}}, pixelsOf(4, 2*line)...) }),
+		)...)
+		x, f := aligned[float32](64), []float32{2}
+		calls = append(calls, steppedCall{tier + ": a kernel by itself", tier, true, true, func() {
+			p := unsafe.Pointer(&x[0])
+			dispatch(kernelOf(Scale, true, false, f32), p, p, unsafe.Pointer(&f[0]), nil, 1, len(x))
+		}})
+	}
+	return calls
+}
+
+// stepped returns the calls that run one nest. It is given what a cache line and the
+// shortest plane of a braid have of elements; dst lies skew elements off a cache line.
+func stepped[T number](tier string, op Op, skew int, nest func(line, braid int) []Loop) (calls []steppedCall) {
+	f, call := formatOf[T](), callsOf[T]()
+	loops := nest(streamAlign>>f.elem.shift(), braidBytes>>f.elem.shift())
+	span, entries := reach(loops)
+	factors := make([]T, entries)
+	for i := range factors {
+		factors[i] = num[T]([]float64{1.25, 0, -2}[i%3])
+	}
+	dst := aligned[T](skew + span)[skew:]
+	for _, src := range [][]T{make([]T, span), dst} {
+		inPlace := &src[0] == &dst[0]
+		add := func(by string, run func()) {
+			calls = append(calls, steppedCall{
+				name:    fmt.Sprintf("%s: %s of %s, %v, %v, in place %v", tier, by, f.name, op, loops, inPlace),
+				tier:    tier,
+				streams: !inPlace,
+				run:     run,
+			})
+		}
+		add("Run", func() {
+			if err := call.Run(op, dst, src, factors, loops, 1); err != nil {
+				panic(err)
+			}
+		})
+		switch last := loops[len(loops)-1]; {
+		case inPlace || len(loops) > 2:
+		case last.Factor == 0:
+			add("Planes", func() { call.Planes[op](dst, src, factors, last.Size) })
+		default:
+			add("Pixels", func() { call.Pixels[op](dst, src, factors) })
+		}
+	}
+	return calls
+}
+
+// init has the stepped calls run before anything else does: there the goroutine is the
+// only one, and on the thread with which the program began, the one that is watched.
+func init() {
+	if os.Getenv(stepVariable) == "" {
+		return
+	}
+	debug.SetGCPercent(-1)
+	SetStreamBytes(0)
+	for _, c := range steppedCalls() {
+		use(c.tier)
+		runtime.Breakpoint()
+		c.run()
+		runtime.Breakpoint()
+	}
+	os.Exit(0)
+}
+
+// Instructions that matter to the order of stores.
+const (
+	anyInstruction = iota
+	breakpoint
+	streamingStore
+	storeFence
+)
+
+// orders returns what an instruction is, by its first bytes: of MOVNTPS, MOVNTPD, MOVNTDQ
+// and MOVNTI the forms of SSE, VEX and EVEX (Intel 64 and IA-32 Architectures Software
+// Developer's Manual, volume 2).
+func orders(code []byte) int {
+	isStore := func(opcode byte) int {
+		if opcode == 0x2b || opcode == 0xe7 {
+			return streamingStore
+		}
+		return anyInstruction
+	}
+	switch {
+	case code[0] == 0xcc:
+		return breakpoint
+	case code[0] == 0xc5: // VEX of two bytes
+		return isStore(code[2])
+	case code[0] == 0xc4 && code[1]&0x1f == 1: // VEX of three bytes, opcodes after 0F
+		return isStore(code[3])
+	case code[0] == 0x62 && code[1]&0x07 == 1: // EVEX, opcodes after 0F
+		return isStore(code[4])
+	}
+	for code[0] == 0x66 || code[0]&0xf0 == 0x40 { // prefixes
+		code = code[1:]
+	}
+	switch {
+	case code[0] != 0x0f:
+		return anyInstruction
+	case code[1] == 0xae && code[2] == 0xf8: // SFENCE
+		return storeFence
+	case code[1] == 0xc3: // MOVNTI
+		return streamingStore
+	}
+	return isStore(code[1])
+}
+
+// walked is what was seen of a call.
+type walked struct {
+	instructions, stores int
+	open                 bool // a streaming store came behind the last fence
+}
+
+// step runs the stepped calls in a program of its own, instruction by instruction.
+func step(t *testing.T) (calls []walked) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread() // only the thread that begins to trace may go on
+	defer runtime.UnlockOSThread()
+	pid, err := syscall.ForkExec(program, []string{program}, &syscall.ProcAttr{
+		Env:   append(os.Environ(), stepVariable+"=1", "GODEBUG=asyncpreemptoff=1"),
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Ptrace: true},
+	})
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
+		t.Skipf("not run: nobody may be traced here: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(pid, syscall.SIGKILL)
+
+	wait := func() (status syscall.WaitStatus) {
+		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status := wait(); status.StopSignal() != syscall.SIGTRAP {
+		t.Fatalf("the program begins with status %#x", status)
+	}
+	must(syscall.PtraceCont(pid, 0))
+	known := map[uint64]int{}
+	for inside := false; ; {
+		status := wait()
+		switch {
+		case status.Exited():
+			if status.ExitStatus() != 0 || inside {
+				t.Fatalf("the program has ended with status %d after %d calls", status.ExitStatus(), len(calls))
+			}
+			return calls
+		case !status.Stopped():
+			t.Fatalf("the program has ended after %d calls: %v", len(calls), status.Signal())
+		case status.StopSignal() != syscall.SIGTRAP:
+			if inside {
+				t.Fatalf("%v in call %d", status.StopSignal(), len(calls)-1)
+			}
+			must(syscall.PtraceCont(pid, int(status.StopSignal())))
+			continue
+		}
+		if !inside {
+			inside = true
+			calls = append(calls, walked{})
+			must(syscall.PtraceSingleStep(pid))
+			continue
+		}
+		var regs syscall.PtraceRegs
+		must(syscall.PtraceGetRegs(pid, &regs))
+		what, ok := known[regs.Rip]
+		if !ok {
+			code := make([]byte, 8)
+			_, err := syscall.PtracePeekText(pid, uintptr(regs.Rip), code)
+			must(err)
+			what = orders(code)
+			known[regs.Rip] = what
+		}
+		call := &calls[len(calls)-1]
+		call.instructions++
+		switch what {
+		case streamingStore:
+			call.stores++
+			call.open = true
+		case storeFence:
+			call.open = false
+		case breakpoint:
+			inside = false
+			regs.Rip++
+			must(syscall.PtraceSetRegs(pid, &regs))
+			must(syscall.PtraceCont(pid, 0))
+			continue
+		}
+		must(syscall.PtraceSingleStep(pid))
+	}
+}
+
+// TestStreamingStoresAreFenced looks at all that calls execute: no processor shows by its
+// results that a fence was forgotten, until another one reads too early.
+func TestStreamingStoresAreFenced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a step takes some 30 µs, and there are 300,000 for each tier")
+	}
+	want := steppedCalls()
+	if len(want) == 0 {
+		t.Skip("no tier of this machine streams")
+	}
+	got := step(t)
+	if len(got) != len(want) {
+		t.Fatalf("%d calls were stepped through, want %d", len(got), len(want))
+	}
+	instructions, stores, streamed := 0, 0, 0
+	for i, c := range want {
+		g := got[i]
+		instructions += g.instructions
+		stores += g.stores
+		if g.stores > 0 {
+			streamed++
+		}
+		if c.streams && g.stores == 0 || g.open != c.forgets {
+			t.Errorf("%s: %d streaming stores among %d instructions, want any: %v; a fence is missing: %v, want %v", c.name, g.stores, g.instructions, c.streams, g.open, c.forgets)
+		}
+	}
+	t.Logf("%d calls, %d of which stream: %d instructions, %d streaming stores", len(got), streamed, instructions, stores)
+}

@@ -211,7 +211,8 @@ func (e elem) narrow(x float32) uint16 {
 	case bits >= 0x47800000: // 2¹⁶; what is nearer to it than to the largest half, rounding takes there
 		return sign | 0x7c00
 	case bits < 0x38800000: // 2⁻¹⁴, the smallest normal half
-		return sign | uint16(math.Float32bits(math.Float32frombits(bits)+0.5)-0x3f000000)
+		// The sum has 2⁻²⁴ for the last place of its fraction, as subnormal halves have.
+		return sign | uint16(math.Float32bits(math.Float32frombits(bits)+0.5))
 	}
 	const bias = 112 << 23
 	return sign | uint16((bits-bias+0xfff+bits>>13&1)>>13)

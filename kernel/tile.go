@@ -27,8 +27,8 @@ var tiles = sync.Pool{New: func() any { return new(tile) }}
 // repeated to a row that is long and a multiple of the cache line, and several
 // pixels become one row of that tile. Streaming stores need their rows on a cache
 // line: the elements before the first one are done apart, and the tile begins
-// with the channel that comes then. It reports false, and has done nothing, where
-// that does not pay.
+// with the channel that comes then. Both from and to lie on the border of a row. It
+// reports false, and has done nothing, where that does not pay.
 func (n *nest) tiled(at, factor, from, to int) bool {
 	shift := n.elem.shift()
 	row := n.length << shift
@@ -45,9 +45,8 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 		return false
 	}
 	for end := from + head; from < end; {
-		channel := from % n.length
-		length := min(n.length-channel, end-from)
-		n.call(at+from, factor+channel, 1, length)
+		length := min(n.length, end-from)
+		n.call(at+from, factor, 1, length)
 		from += length
 	}
 

@@ -106,11 +106,12 @@ const (
 	twist = 0x9908b0df
 )
 
-// polynomial is one over GF(2) of a degree below that of φ; the coefficient of xⁱ is
-// bit i.
+// polynomial is one over GF(2) of a degree that φ has or below; the coefficient of xⁱ
+// is bit i.
 type polynomial [(degree + 63) / 64]uint64
 
-// power returns x^(624·blocks) mod φ.
+// power returns x^(624·blocks) mod φ. The exponent is a multiple of 16: the last steps
+// are squares.
 func power(blocks uint64) *polynomial {
 	p := new(polynomial)
 	p[0] = 1
@@ -139,7 +140,6 @@ func (p *polynomial) square() {
 	// degrees below: 64 bits can be replaced at once, from the top.
 	for i := len(wide) - 1; i > degree/64; i-- {
 		reduce(wide[:], i, wide[i])
-		wide[i] = 0
 	}
 	const rest = degree % 64
 	above := wide[degree/64] >> rest << rest
@@ -148,15 +148,11 @@ func (p *polynomial) square() {
 	copy(p[:], wide[:])
 }
 
-// timesX sets p to x·p mod φ.
+// timesX sets p to x·p, which may have φ's own degree: only square reduces.
 func (p *polynomial) timesX() {
 	carry := uint64(0)
 	for i, w := range p {
 		p[i], carry = w<<1|carry, w>>63
-	}
-	if p[degree/64]>>(degree%64)&1 == 1 {
-		p[degree/64] ^= 1 << (degree % 64)
-		reduce(p[:], degree/64, 1<<(degree%64))
 	}
 }
 
@@ -174,9 +170,7 @@ func reduce(p []uint64, i int, word uint64) {
 		}
 		w, s := at/64, at%64
 		p[w] ^= word << s
-		if s > 0 {
-			p[w+1] ^= word >> (64 - s)
-		}
+		p[w+1] ^= word >> (64 - s)
 	}
 }
 

@@ -17,11 +17,21 @@ func TestHalvesComeBackFromTheirValues(t *testing.T) {
 				if !math.IsInf(float64(x), 1-2*(bits>>15)) {
 					t.Fatalf("%s %#x is %v, want an infinity", f.name, bits, x)
 				}
-				continue // a NaN is never asked for
+				continue // the value of a NaN is never asked for
 			}
 			if back := half(float64(x), f.fraction, f.exponent); back != uint16(bits) || math.Signbit(float64(x)) != (bits>>15 == 1) {
 				t.Fatalf("%s %#x is %v, which becomes %#x", f.name, bits, x, back)
 			}
+		}
+	}
+}
+
+// The shift of a dropped channel may be the difference of two infinities.
+func TestHalfOfNaNIsQuietAndPositive(t *testing.T) {
+	for _, sign := range []float64{1, -1} {
+		nan := math.Copysign(math.NaN(), sign)
+		if f16, bf16 := half(nan, 10, 5), half(nan, 7, 8); f16 != 0x7e00 || bf16 != 0x7fc0 {
+			t.Errorf("NaN with sign %v is float16 %#x and bfloat16 %#x, want 0x7e00 and 0x7fc0", sign, f16, bf16)
 		}
 	}
 }

@@ -176,6 +176,28 @@ func TestShardsOfGaussianNoiseAreRowsOfTheWholeBatch(t *testing.T) {
 	}
 }
 
+// A channel that is dropped by hand is zero, and the noise of the others stays.
+func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
+	const samples, channels, pitch = 3, 70, 72
+	m := noisy(t, samples, channels, 0.4, 9, mask.Place{Step: 1})
+	f32, f16, bf16 := make([]float32, samples*pitch), make([]uint16, samples*pitch), make([]bfloat16, samples*pitch)
+	want := factors64(m, pitch)
+	for n := range samples {
+		for c := n; c < channels; c += 5 {
+			m.Set(n, c, false)
+			want[n*pitch+c] = 0
+		}
+	}
+	mask.Factors(f32, m, pitch)
+	mask.FactorsF16(f16, m, pitch)
+	mask.FactorsBF16(bf16, m, pitch)
+	for i, f := range factors64(m, pitch) {
+		if f != want[i] || f32[i] != float32(want[i]) || f16[i] != rounded(want[i], 10, 5) || uint16(bf16[i]) != rounded(want[i], 7, 8) {
+			t.Fatalf("factor %d is %v, %v, %#x and %#x, want %v", i, f, f32[i], f16[i], bf16[i], want[i])
+		}
+	}
+}
+
 // Gaussian noise forgets what was drawn before, and the next Reset forgets it.
 func TestGaussianNoiseIsForgotten(t *testing.T) {
 	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{})

@@ -257,6 +257,16 @@ func TestResetReusesMemoryAndForgets(t *testing.T) {
 			t.Errorf("%d of %d kept", m.CountKept(), trials)
 		}
 	}
+	// A fixed count leaves its factor behind, which is not the rate's.
+	if err := (mask.Philox{}).DrawCount(m, 700, mask.Place{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Reset(1, 899, 0.5, mask.Select); err != nil {
+		t.Fatal(err)
+	}
+	if m.CountKept() != 899 || m.Factor() != 2 {
+		t.Errorf("after a fixed count %d of 899 kept, times %v", m.CountKept(), m.Factor())
+	}
 	n := testing.AllocsPerRun(100, func() {
 		if err := m.Reset(9, 100, 0.5, mask.Select); err != nil {
 			t.Fatal(err)

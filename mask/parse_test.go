@@ -164,6 +164,7 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 		"jax:9223372036854775808":              {"seed 9223372036854775808", "-9223372036854775808 to 9223372036854775807"},
 		"jax:1/folded":                         {`"folded" behind the seed`, "fold, original, x64"},
 		"philox:" + strings.Repeat("9", 101):   {"whole number"},
+		"philox:" + strings.Repeat("9", 100):   {"0 to 2⁶⁴−1"},
 	} {
 		s, err := mask.ParseStream(text)
 		if err == nil {

@@ -172,6 +172,19 @@ func TestFixedCountOfKnownRates(t *testing.T) {
 	}
 }
 
+// A count says itself how many are kept: the rate does not matter, not even 0 or 1.
+func TestCountHasTheFactorOfItsShareAtAnyRate(t *testing.T) {
+	for _, rate := range []float64{0, 0.5, 1} {
+		m := drawnBy(t, mask.Philox{}, 2, 7, rate, mask.Place{})
+		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{}); err != nil {
+			t.Fatal(err)
+		}
+		if want := 7.0 / 3; m.CountKept() != 6 || math.Abs(m.Factor()-want) > want*0x1p-52 {
+			t.Errorf("rate %v: %d of 14 kept, times %v, want 6, times %v", rate, m.CountKept(), m.Factor(), want)
+		}
+	}
+}
+
 func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 	const samples = 200_000
 	for name, s := range map[string]mask.Stream{"philox": mask.Philox{Seed: 8}, "source": mask.NewSource(rand.NewPCG(8, 8))} {

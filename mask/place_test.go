@@ -127,7 +127,7 @@ func TestExtremeRatesAreTheRuleTrialByTrial(t *testing.T) {
 // Each trial has two neighbouring rates between which its outcome changes: where a
 // number is compared with the border, and where the border is rounded, becomes visible.
 func TestBorderOfEveryStreamIsExact(t *testing.T) {
-	const trials = 30
+	const trials = 70 // more than lie in one word of bits
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
 			// PyTorch's words come in blocks of 624: trial 11 has the last one of the first

@@ -145,7 +145,6 @@ func (m *Mask) repeatRow() {
 	for have := m.channels; have < total; have *= 2 {
 		m.copyBits(have, 0, min(have, total-have))
 	}
-	m.trim()
 }
 
 // widenSamples gives all channels of sample n what is bit n now.
@@ -157,5 +156,4 @@ func (m *Mask) widenSamples() {
 			m.put(n*m.channels+c, min(64, m.channels-c), word)
 		}
 	}
-	m.trim()
 }

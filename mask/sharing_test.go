@@ -172,6 +172,22 @@ func TestFixedCountOfKnownRates(t *testing.T) {
 	}
 }
 
+// Where the rate leaves nothing to chance, what was set by hand is forgotten all the same.
+func TestFixedCountForgetsWhatWasSet(t *testing.T) {
+	for rate, want := range map[float64]int{0: 21, 0.5: 12, 1: 0} {
+		m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, rate, mask.Place{})
+		for c := range 7 {
+			m.Set(1, c, rate == 1)
+		}
+		if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{}); err != nil {
+			t.Fatal(err)
+		}
+		if m.CountKept() != want {
+			t.Errorf("rate %v: %d of 21 kept, want %d", rate, m.CountKept(), want)
+		}
+	}
+}
+
 // A count says itself how many are kept: the rate does not matter, not even 0 or 1.
 func TestCountHasTheFactorOfItsShareAtAnyRate(t *testing.T) {
 	for _, rate := range []float64{0, 0.5, 1} {

@@ -224,9 +224,24 @@ func TestDrawsGiveThePublishedNumbers(t *testing.T) {
 	})
 }
 
-// checkDraw compares every bit of a draw with the oracle, and what lies around the
-// slices with what it was.
-func checkDraw(t *testing.T, generator, length int, d Draw) {
+// wantDraw returns the bits of each slice that a draw of so many words must give.
+func wantDraw(generator, length int, d Draw) [][]uint64 {
+	g := generators[generator]
+	want := make([][]uint64, g.slices)
+	for s := range want {
+		want[s] = make([]uint64, length)
+	}
+	for i := range 64 * length {
+		for s, word := range g.words(i, &d) {
+			want[s][i/64] |= d.bit(word) << (i % 64)
+		}
+	}
+	return want
+}
+
+// checkDraw compares every bit of a draw with what the oracle wants, and what lies around
+// the slices with what it was.
+func checkDraw(t *testing.T, generator, length int, d Draw, want [][]uint64) {
 	t.Helper()
 	g := generators[generator]
 	const guard, filling = 4, 0x5a5a5a5a5a5a5a5a
@@ -243,10 +258,11 @@ func checkDraw(t *testing.T, generator, length int, d Draw) {
 	if d != given {
 		t.Fatalf("%s of %d words changed %+v to %+v", g.name, length, given, d)
 	}
-	for i := range 64 * length {
-		for s, word := range g.words(i, &d) {
-			if got, want := to[s][i/64]>>(i%64)&1, d.bit(word); got != want {
-				t.Fatalf("%s of %d words, %+v: trial %d of slice %d with word %#x is %d, want %d", g.name, length, d, i, s, word, got, want)
+	for s := range to {
+		for i, word := range to[s] {
+			if wrong := word ^ want[s][i]; wrong != 0 {
+				trial := 64*i + bits.TrailingZeros64(wrong)
+				t.Fatalf("%s of %d words, %+v: trial %d of slice %d with word %#x is %d", g.name, length, d, trial, s, g.words(trial, &d)[s], word>>(trial%64)&1)
 			}
 		}
 	}
@@ -287,16 +303,20 @@ func TestDrawsAreThoseOfTheOracle(t *testing.T) {
 				}
 				return d
 			}
+			check := func(length int, d Draw) {
+				t.Helper()
+				checkDraw(t, generator, length, d, wantDraw(generator, length, d))
+			}
 			n := 0
 			for _, shift := range shifts {
 				for _, below := range thresholds {
-					checkDraw(t, generator, 1+n%3, draw(n, shift, below))
+					check(1+n%3, draw(n, shift, below))
 					n++
 				}
-				checkDraw(t, generator, 2, draw(n, shift, r.Uint32()))
+				check(2, draw(n, shift, r.Uint32()))
 			}
 			for length := 0; length < 20; length++ {
-				checkDraw(t, generator, length, draw(length, 0, r.Uint32()))
+				check(length, draw(length, 0, r.Uint32()))
 			}
 			for _, length := range []int{31, 33, threefryCall - 1, threefryCall, threefryCall + 1, 127, philoxCall - 1, philoxCall, philoxCall + 1, 3*philoxCall + 2} {
 				if length > philoxCall+1 && (testing.Short() || RaceEnabled) {
@@ -304,7 +324,7 @@ func TestDrawsAreThoseOfTheOracle(t *testing.T) {
 				}
 				for stride := range strides {
 					if stride == 3 || length < philoxCall {
-						checkDraw(t, generator, length, draw(stride, uint32(length%3*4), r.Uint32()))
+						check(length, draw(stride, uint32(length%3*4), r.Uint32()))
 					}
 				}
 			}
@@ -418,9 +438,14 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 func FuzzDraw(f *testing.F) {
 	f.Fuzz(func(t *testing.T, length uint16, c0, c1, c2, c3, s0, s1, s2, s3, k0, k1, shift, below uint32) {
 		d := Draw{[4]uint32{c0, c1, c2, c3}, [4]uint32{s0, s1, s2, s3}, [2]uint32{k0, k1}, shift % 33, below}
+		words := int(length) % (philoxCall + 8)
+		var want [][][]uint64
+		for generator := range generators {
+			want = append(want, wantDraw(generator, words, d))
+		}
 		everyTier(t, func(t *testing.T) {
 			for generator := range generators {
-				checkDraw(t, generator, int(length)%(philoxCall+8), d)
+				checkDraw(t, generator, words, d, want[generator])
 			}
 		})
 	})

@@ -3,6 +3,8 @@ package mask
 import (
 	"math"
 	"testing"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
 )
 
 // Words of bits are counted by rounding trials up to the next 64.
@@ -14,6 +16,32 @@ func TestTrialsGoAsFarAsTheirWordsCanBeCounted(t *testing.T) {
 	for _, shape := range [][2]int{{1, most + 1}, {most + 1, 1}, {most, 2}, {math.MaxInt, math.MaxInt}} {
 		if got, err := trialsOf(shape[0], shape[1]); got != 0 || err == nil {
 			t.Errorf("%d×%d: %d, %v, want an error", shape[0], shape[1], got, err)
+		}
+	}
+}
+
+// A number of two words is below the next one, not below itself.
+func TestNumbersOfTwoWordsAreComparedExactly(t *testing.T) {
+	key := [2]uint32{5, 6}
+	for _, trial := range []uint64{0, 1, 1<<32 - 1, 1<<32 + 7, 1 << 50} {
+		x0, x1 := kernel.ThreefryBlock(uint32(trial>>32), uint32(trial), key[0], key[1])
+		wide := wideNumbers{seed: 6<<32 | 5}
+		lowFirst := wide.at(trial)
+		for _, c := range []struct {
+			name   string
+			w      words
+			number uint64
+		}{
+			{"Threefry", words{threefry: true}, uint64(x0)<<32 | uint64(x1)},
+			{"Philox, low word first", words{lowFirst: true}, lowFirst},
+			{"Philox, high word first", words{}, lowFirst<<32 | lowFirst>>32},
+		} {
+			c.w.draw.Key, c.w.double = key, true
+			for below, want := range map[uint64]bool{c.number - 1: false, c.number: false, c.number + 1: true} {
+				if c.w.below = below; c.w.exact(trial) != want {
+					t.Errorf("%s: trial %d, number %d, is below %d: %v, want %v", c.name, trial, c.number, below, !want, want)
+				}
+			}
 		}
 	}
 }

@@ -132,14 +132,18 @@ func TestBorderOfEveryStreamIsExact(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			// PyTorch's words come in blocks of 624: trial 11 has the last one of the first
 			// block and the first one of the second.
+			// Those that count trials do so in 64 bits, most of them.
 			at := mask.Place{}
-			if _, ok := m.of(6).(*mask.PyTorch); ok {
+			if s := m.of(6); !near(s) && !counts32(s) {
+				at.Offset = 1 << 40
+			} else if _, ok := s.(*mask.PyTorch); ok {
 				at.Cursor = 601
 			}
+			first, total := at.Offset*trials, (at.Offset+1)*trials
 			o, found := m.oracle(t, 6), 0
 			for i := range uint64(trials) {
 				kept := func(rate uint64) bool {
-					return o(at, i, trials, math.Float64frombits(rate))
+					return o(at, first+i, total, math.Float64frombits(rate))
 				}
 				low, high := uint64(1), math.Float64bits(1)-1
 				if !kept(low) || kept(high) {
@@ -164,6 +168,20 @@ func TestBorderOfEveryStreamIsExact(t *testing.T) {
 				t.Errorf("%d borders: too few", found)
 			}
 		})
+	}
+}
+
+// With key 0 this is the first trial whose high word has all bits set; the low one makes its
+// number 1−8.714·10⁻¹¹. There a threshold is as large as it can be, and the low words decide.
+func TestLargestHighWordIsComparedToItsEnd(t *testing.T) {
+	const trial = 1929459187
+	for rate, want := range map[float64]bool{0x1p-32: false, 1e-10: false, 8.72e-11: false, 8.71e-11: true, 1e-12: true, 1e-16: true} {
+		m := drawnBy(t, mask.JAX{X64: true}, 10, 1, rate, mask.Place{Offset: trial - 5})
+		for n := range 10 {
+			if kept := n != 5 || want; m.Kept(n, 0) != kept {
+				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, trial-5+n, !kept, kept)
+			}
+		}
 	}
 }
 

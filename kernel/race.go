@@ -21,11 +21,17 @@ func hidden(p unsafe.Pointer) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&bits))
 }
 
+// watchCall, if a test has set it, is told how many bytes of dst each call multiplies.
+var watchCall func(k id, bytes int)
+
 // raceKernel tells of the operands of one call. dst counts as written whatever the
 // factors are: a kernel may write back what it has found. Planes that are dropped
 // are not read from src.
 func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	c, shift := catalogue[k], k.elem().shift()
+	if watchCall != nil {
+		watchCall(k, count*length<<shift)
+	}
 	if c.braid {
 		b := (*braid)(extra)
 		for i, at := range b.at {

@@ -169,7 +169,7 @@ func step(t *testing.T) (calls []walked) {
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Ptrace: true},
 	})
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
+	if wanted := os.Getenv("WANT_TIERS") != ""; !wanted && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS)) {
 		t.Skipf("not run: nobody may be traced here: %v", err)
 	} else if err != nil {
 		t.Fatal(err)

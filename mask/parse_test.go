@@ -183,6 +183,27 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 }
 
 // Names are what users see in a list; nobody changes it for all.
+// Only frameworks that have keys, or seeds, of two numbers take two, and none takes three.
+func TestSeedsOfTooManyNumbersAreRefused(t *testing.T) {
+	two := map[string]bool{"tensorflow": true, "jax": true, "flax-linen": true, "flax-nnx": true}
+	for _, name := range mask.StreamNames() {
+		if _, err := mask.ParseStream(name + ":1"); err != nil {
+			t.Error(err)
+		}
+		if _, err := mask.ParseStream(name + ":1,2"); (err == nil) != two[name] {
+			t.Errorf("%s with two numbers: %v", name, err)
+		}
+		most := 1
+		if two[name] {
+			most = 2
+		}
+		_, err := mask.ParseStream(name + ":1,2,3")
+		if want := fmt.Sprintf("a seed of 3 numbers, want %d at most", most); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s with three numbers: %v, want %q", name, err, want)
+		}
+	}
+}
+
 func TestStreamNamesAreACopy(t *testing.T) {
 	names := mask.StreamNames()
 	names[0] = "changed"

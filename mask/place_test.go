@@ -185,6 +185,20 @@ func TestLargestHighWordIsComparedToItsEnd(t *testing.T) {
 	}
 }
 
+// XLA compares 23 bits of bfloat16 rates, which have 8: that there is a 23rd shows at the
+// smallest rates. This is the first trial of seed 0 whose number is 3·2⁻²³.
+func TestXLAComparesBitsThatBFloat16HasNot(t *testing.T) {
+	const trial = 1128360
+	for rate, want := range map[float64]bool{0x1p-20: false, 0x1p-21: false, 0x1.8p-22: true, 0x1p-22: true} {
+		m := drawnBy(t, mask.TensorFlow{Type: mask.BFloat16, XLA: true}, 10, 1, rate, mask.Place{Offset: trial - 5})
+		for n := range 10 {
+			if kept := n != 5 || want; m.Kept(n, 0) != kept {
+				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, trial-5+n, !kept, kept)
+			}
+		}
+	}
+}
+
 // JAX pads an odd batch with a count of 0, which decides the last trial of the first half.
 func TestOddBatchesOfOriginalJAXArePadded(t *testing.T) {
 	s := mask.JAX{Key: mask.Key{1, 2}, Original: true}

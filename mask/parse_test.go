@@ -143,6 +143,7 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 		"keras-tensorflow:9223372036854775808": {"-9223372036854775808 to 9223372036854775807"},
 		"flax-linen:1/call=0":                  {`call "0"`, "1 to 2³¹−1"},
 		"flax-linen:1/call=x":                  {`call "x"`, "1 to 2³¹−1"},
+		"flax-linen:1/call=2147483648":         {`call "2147483648"`, "1 to 2³¹−1"},
 		"flax-nnx:1/layer=4294967296":          {`layer "4294967296"`, "0 to 2³²−1"},
 		"flax-nnx:1/fold":                      {`"fold"`, "x64, layer"},
 		"jax:1/fold=1":                         {`"fold=1"`, "fold, original, x64"},

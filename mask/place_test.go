@@ -449,6 +449,10 @@ func TestRatesWithoutChanceTakeNoNumbers(t *testing.T) {
 			if !drawnBy(t, s, 4, 33, 0.5, at).Equal(first) {
 				t.Error("draws without chance have taken numbers")
 			}
+			// The smallest draw of all has a chance, and counts.
+			if next := s.After(at, 1, 1, 0.5); next == s.After(at, 4, 33, 0) && next.Cursor > 0 {
+				t.Errorf("1×1 at rate 0.5 at %+v is followed by %+v: it counts for none", at, next)
+			}
 			// Where such a call does not count, the next one draws what it would have drawn.
 			if next := s.After(at, 4, 33, 0); next.Cursor > 0 && !drawnBy(t, s, 4, 33, 0.5, next).Equal(first) {
 				t.Error("a draw at rate 0 counts")

@@ -22,7 +22,7 @@ func hidden(p unsafe.Pointer) unsafe.Pointer {
 }
 
 // watchCall, if a test has set it, is told how many bytes of dst each call multiplies.
-var watchCall func(k id, bytes int)
+var watchCall func(bytes int)
 
 // raceKernel tells of the operands of one call. dst counts as written whatever the
 // factors are: a kernel may write back what it has found. Planes that are dropped
@@ -30,7 +30,7 @@ var watchCall func(k id, bytes int)
 func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	c, shift := catalogue[k], k.elem().shift()
 	if watchCall != nil {
-		watchCall(k, count*length<<shift)
+		watchCall(count * length << shift)
 	}
 	if c.braid {
 		b := (*braid)(extra)

@@ -121,7 +121,7 @@ func TestCallsOfKernelsAreShort(t *testing.T) {
 func testShortCalls[T number](t *testing.T) {
 	call, limit := callsOf[T](), callBytes>>formatOf[T]().elem.shift()
 	longest, calls := 0, 0
-	watchCall = func(k id, bytes int) { longest, calls = max(longest, bytes), calls+1 }
+	watchCall = func(bytes int) { longest, calls = max(longest, bytes), calls+1 }
 	defer func() { watchCall = nil }()
 	for _, loops := range [][]Loop{
 		planesOf(1, 3*limit), planesOf(2, limit+1), planesOf(limit, 5), planesOf(5, limit/4), planesOf(6, limit/2), planesOf(9, limit/4+7), planesOf(2*limit+9, 1),

@@ -88,7 +88,7 @@ func TestLargestWordIsDroppedFromTheSmallestRateOn(t *testing.T) {
 		m := drawn(t, 10, 1, rate, 0, 0, trial-5)
 		for n := range 10 {
 			if kept := n != 5 || want; m.Kept(n, 0) != kept {
-				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, trial-5+n, !kept, kept)
+				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, uint64(trial-5)+uint64(n), !kept, kept)
 			}
 		}
 	}

@@ -179,7 +179,7 @@ func TestLargestHighWordIsComparedToItsEnd(t *testing.T) {
 		m := drawnBy(t, mask.JAX{X64: true}, 10, 1, rate, mask.Place{Offset: trial - 5})
 		for n := range 10 {
 			if kept := n != 5 || want; m.Kept(n, 0) != kept {
-				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, trial-5+n, !kept, kept)
+				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, uint64(trial-5)+uint64(n), !kept, kept)
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func TestXLAComparesBitsThatBFloat16HasNot(t *testing.T) {
 		m := drawnBy(t, mask.TensorFlow{Type: mask.BFloat16, XLA: true}, 10, 1, rate, mask.Place{Offset: trial - 5})
 		for n := range 10 {
 			if kept := n != 5 || want; m.Kept(n, 0) != kept {
-				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, trial-5+n, !kept, kept)
+				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, uint64(trial-5)+uint64(n), !kept, kept)
 			}
 		}
 	}

@@ -112,11 +112,8 @@ func trialsOf(samples, channels int) (int, error) {
 func (m *Mask) setNumbers() {
 	m.factor, m.keptShift, m.droppedShift = 0, numbers{}, numbers{}
 	q := m.keep()
-	switch {
-	case m.rate == 0 && m.count == 0:
-		m.factor = 1
-	case q > 0:
-		m.factor = m.arithmetic.Rule.factor(q, m.rate)
+	if q > 0 {
+		m.factor = m.arithmetic.Rule.factor(q, m.rate) // 1 at rate 0
 	}
 	m.kept = once(m.factor)
 	if q == 0 || m.rate == 0 && m.count == 0 {

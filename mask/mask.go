@@ -113,7 +113,7 @@ func (m *Mask) setNumbers() {
 	m.factor, m.keptShift, m.droppedShift = 0, numbers{}, numbers{}
 	q := m.keep()
 	if q > 0 {
-		m.factor = m.arithmetic.Rule.factor(q, m.rate) // 1 at rate 0
+		m.factor = m.arithmetic.Rule.factor(q, m.rate) // 1 where all are kept
 	}
 	m.kept = once(m.factor)
 	if q == 0 || m.rate == 0 && m.count == 0 {

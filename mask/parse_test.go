@@ -183,7 +183,6 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Names are what users see in a list; nobody changes it for all.
 // Only frameworks that have keys, or seeds, of two numbers take two, and none takes three.
 func TestSeedsOfTooManyNumbersAreRefused(t *testing.T) {
 	two := map[string]bool{"tensorflow": true, "jax": true, "flax-linen": true, "flax-nnx": true}
@@ -205,6 +204,7 @@ func TestSeedsOfTooManyNumbersAreRefused(t *testing.T) {
 	}
 }
 
+// Names are what users see in a list; nobody changes it for all.
 func TestStreamNamesAreACopy(t *testing.T) {
 	names := mask.StreamNames()
 	names[0] = "changed"

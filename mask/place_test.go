@@ -130,9 +130,8 @@ func TestBorderOfEveryStreamIsExact(t *testing.T) {
 	const trials = 70 // more than lie in one word of bits
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
-			// PyTorch's words come in blocks of 624: trial 11 has the last one of the first
-			// block and the first one of the second.
-			// Those that count trials do so in 64 bits, most of them.
+			// Most of those that count trials do so in 64 bits. PyTorch's words come in blocks
+			// of 624: trial 11 has the last one of a block and the first one of the next.
 			at := mask.Place{}
 			if s := m.of(6); !near(s) && !counts32(s) {
 				at.Offset = 1 << 40
@@ -171,32 +170,31 @@ func TestBorderOfEveryStreamIsExact(t *testing.T) {
 	}
 }
 
-// With key 0 this is the first trial whose high word has all bits set; the low one makes its
-// number 1−8.714·10⁻¹¹. There a threshold is as large as it can be, and the low words decide.
-func TestLargestHighWordIsComparedToItsEnd(t *testing.T) {
-	const trial = 1929459187
-	for rate, want := range map[float64]bool{0x1p-32: false, 1e-10: false, 8.72e-11: false, 8.71e-11: true, 1e-12: true, 1e-16: true} {
-		m := drawnBy(t, mask.JAX{X64: true}, 10, 1, rate, mask.Place{Offset: trial - 5})
-		for n := range 10 {
-			if kept := n != 5 || want; m.Kept(n, 0) != kept {
-				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, uint64(trial-5)+uint64(n), !kept, kept)
+// checkTrial compares whether a trial is kept at these rates with what is wanted. They are
+// too small for its neighbours to be dropped.
+func checkTrial(t *testing.T, s mask.Stream, trial uint64, rates map[float64]bool) {
+	t.Helper()
+	const before = 5
+	for rate, want := range rates {
+		m := drawnBy(t, s, 2*before, 1, rate, mask.Place{Offset: trial - before})
+		for n := range 2 * before {
+			if kept := n != before || want; m.Kept(n, 0) != kept {
+				t.Errorf("%v at rate %v: trial %d is kept: %v, want %v", s, rate, trial-before+uint64(n), !kept, kept)
 			}
 		}
 	}
 }
 
+// With key 0 this is the first trial whose high word has all bits set; the low one makes its
+// number 1−8.714·10⁻¹¹. There a threshold is as large as it can be, and the low words decide.
+func TestLargestHighWordIsComparedToItsEnd(t *testing.T) {
+	checkTrial(t, mask.JAX{X64: true}, 1929459187, map[float64]bool{0x1p-32: false, 1e-10: false, 8.72e-11: false, 8.71e-11: true, 1e-12: true, 1e-16: true})
+}
+
 // XLA compares 23 bits of bfloat16 rates, which have 8: that there is a 23rd shows at the
 // smallest rates. This is the first trial of seed 0 whose number is 3·2⁻²³.
 func TestXLAComparesBitsThatBFloat16HasNot(t *testing.T) {
-	const trial = 1128360
-	for rate, want := range map[float64]bool{0x1p-20: false, 0x1p-21: false, 0x1.8p-22: true, 0x1p-22: true} {
-		m := drawnBy(t, mask.TensorFlow{Type: mask.BFloat16, XLA: true}, 10, 1, rate, mask.Place{Offset: trial - 5})
-		for n := range 10 {
-			if kept := n != 5 || want; m.Kept(n, 0) != kept {
-				t.Errorf("rate %v: trial %d is kept: %v, want %v", rate, uint64(trial-5)+uint64(n), !kept, kept)
-			}
-		}
-	}
+	checkTrial(t, mask.TensorFlow{Type: mask.BFloat16, XLA: true}, 1128360, map[float64]bool{0x1p-20: false, 0x1p-21: false, 0x1.8p-22: true, 0x1p-22: true})
 }
 
 // JAX pads an odd batch with a count of 0, which decides the last trial of the first half.

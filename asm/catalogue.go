@@ -51,10 +51,10 @@ var (
 		{name: "Pixels", pixels: true},
 	}
 	elems = []elem{
-		{name: "F32", typ: "float32", id: "f32", size: 4, one: 0x3f800000},
-		{name: "F64", typ: "float64", id: "f64", size: 8, one: 0x3ff0000000000000},
-		{name: "F16", typ: "uint16", id: "f16", size: 2, one: 0x3c00, half: true},
-		{name: "BF16", typ: "uint16", id: "bf16", size: 2, one: 0x3f80, half: true},
+		{name: "F32", typ: "float32", id: "dtype.Float32", size: 4, one: 0x3f800000},
+		{name: "F64", typ: "float64", id: "dtype.Float64", size: 8, one: 0x3ff0000000000000},
+		{name: "F16", typ: "uint16", id: "dtype.Float16", size: 2, one: 0x3c00, half: true},
+		{name: "BF16", typ: "uint16", id: "dtype.BFloat16", size: 2, one: 0x3f80, half: true},
 	}
 	// braids choose nothing: the planes to clear or to leave are not among the four.
 	braids = []op{

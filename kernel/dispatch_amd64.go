@@ -6,8 +6,8 @@ package kernel
 
 import "unsafe"
 
-// dispatch runs kernel k on the best tier in use.
-func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+// dispatchF32 runs kernel k of float32 on the best tier in use.
+func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	if raceEnabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
@@ -21,33 +21,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			scalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case scalePlanesF64:
-		switch {
-		case useAVX512:
-			scalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			scalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case scalePlanesF16:
-		switch {
-		case useAVX512:
-			scalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			scalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case scalePlanesBF16:
-		switch {
-		case useAVX512:
-			scalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			scalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case scalePixelsF32:
 		switch {
 		case useAVX512:
@@ -55,33 +28,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			scalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case scalePixelsF64:
-		switch {
-		case useAVX512:
-			scalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			scalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case scalePixelsF16:
-		switch {
-		case useAVX512:
-			scalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			scalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case scalePixelsBF16:
-		switch {
-		case useAVX512:
-			scalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			scalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF32:
@@ -93,33 +39,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case multiplyPlanesF64:
-		switch {
-		case useAVX512:
-			multiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			multiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case multiplyPlanesF16:
-		switch {
-		case useAVX512:
-			multiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			multiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case multiplyPlanesBF16:
-		switch {
-		case useAVX512:
-			multiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			multiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case multiplyPixelsF32:
 		switch {
 		case useAVX512:
@@ -127,33 +46,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			multiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case multiplyPixelsF64:
-		switch {
-		case useAVX512:
-			multiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			multiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case multiplyPixelsF16:
-		switch {
-		case useAVX512:
-			multiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			multiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case multiplyPixelsBF16:
-		switch {
-		case useAVX512:
-			multiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePlanesF32:
@@ -165,33 +57,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			dividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case dividePlanesF64:
-		switch {
-		case useAVX512:
-			dividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			dividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case dividePlanesF16:
-		switch {
-		case useAVX512:
-			dividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			dividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case dividePlanesBF16:
-		switch {
-		case useAVX512:
-			dividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			dividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case dividePixelsF32:
 		switch {
 		case useAVX512:
@@ -199,33 +64,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			dividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case dividePixelsF64:
-		switch {
-		case useAVX512:
-			dividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			dividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case dividePixelsF16:
-		switch {
-		case useAVX512:
-			dividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			dividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case dividePixelsBF16:
-		switch {
-		case useAVX512:
-			dividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			dividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPlanesF32:
@@ -237,33 +75,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case addPlanesF64:
-		switch {
-		case useAVX512:
-			addPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			addPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addPlanesF16:
-		switch {
-		case useAVX512:
-			addPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addPlanesBF16:
-		switch {
-		case useAVX512:
-			addPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case addPixelsF32:
 		switch {
 		case useAVX512:
@@ -271,33 +82,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case addPixelsF64:
-		switch {
-		case useAVX512:
-			addPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			addPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addPixelsF16:
-		switch {
-		case useAVX512:
-			addPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addPixelsBF16:
-		switch {
-		case useAVX512:
-			addPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF32:
@@ -309,33 +93,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case addMultiplyPlanesF64:
-		switch {
-		case useAVX512:
-			addMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			addMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addMultiplyPlanesF16:
-		switch {
-		case useAVX512:
-			addMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addMultiplyPlanesBF16:
-		switch {
-		case useAVX512:
-			addMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case addMultiplyPixelsF32:
 		switch {
 		case useAVX512:
@@ -343,33 +100,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case addMultiplyPixelsF64:
-		switch {
-		case useAVX512:
-			addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			addMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addMultiplyPixelsF16:
-		switch {
-		case useAVX512:
-			addMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addMultiplyPixelsBF16:
-		switch {
-		case useAVX512:
-			addMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePlanesF32:
@@ -381,33 +111,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case addDividePlanesF64:
-		switch {
-		case useAVX512:
-			addDividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			addDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addDividePlanesF16:
-		switch {
-		case useAVX512:
-			addDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addDividePlanesBF16:
-		switch {
-		case useAVX512:
-			addDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case addDividePixelsF32:
 		switch {
 		case useAVX512:
@@ -415,33 +118,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case addDividePixelsF64:
-		switch {
-		case useAVX512:
-			addDividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			addDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addDividePixelsF16:
-		switch {
-		case useAVX512:
-			addDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addDividePixelsBF16:
-		switch {
-		case useAVX512:
-			addDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			addDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesF32:
@@ -453,33 +129,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			affinePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
-	case affinePlanesF64:
-		switch {
-		case useAVX512:
-			affinePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useAVX2:
-			affinePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affinePlanesF16:
-		switch {
-		case useAVX512:
-			affinePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affinePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affinePlanesBF16:
-		switch {
-		case useAVX512:
-			affinePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affinePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
 	case affinePixelsF32:
 		switch {
 		case useAVX512:
@@ -487,33 +136,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			affinePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-			return
-		}
-	case affinePixelsF64:
-		switch {
-		case useAVX512:
-			affinePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useAVX2:
-			affinePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affinePixelsF16:
-		switch {
-		case useAVX512:
-			affinePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affinePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affinePixelsBF16:
-		switch {
-		case useAVX512:
-			affinePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affinePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF32:
@@ -525,33 +147,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			affineMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
-	case affineMultiplyPlanesF64:
-		switch {
-		case useAVX512:
-			affineMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useAVX2:
-			affineMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affineMultiplyPlanesF16:
-		switch {
-		case useAVX512:
-			affineMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affineMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affineMultiplyPlanesBF16:
-		switch {
-		case useAVX512:
-			affineMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affineMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
 	case affineMultiplyPixelsF32:
 		switch {
 		case useAVX512:
@@ -559,33 +154,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			affineMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-			return
-		}
-	case affineMultiplyPixelsF64:
-		switch {
-		case useAVX512:
-			affineMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useAVX2:
-			affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affineMultiplyPixelsF16:
-		switch {
-		case useAVX512:
-			affineMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affineMultiplyPixelsBF16:
-		switch {
-		case useAVX512:
-			affineMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useAVX2:
-			affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF32:
@@ -597,33 +165,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case streamScalePlanesF64:
-		switch {
-		case useAVX512:
-			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamScalePlanesF16:
-		switch {
-		case useAVX512:
-			streamScalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamScalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamScalePlanesBF16:
-		switch {
-		case useAVX512:
-			streamScalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamScalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case streamScalePixelsF32:
 		switch {
 		case useAVX512:
@@ -631,33 +172,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case streamScalePixelsF64:
-		switch {
-		case useAVX512:
-			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamScalePixelsF16:
-		switch {
-		case useAVX512:
-			streamScalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamScalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamScalePixelsBF16:
-		switch {
-		case useAVX512:
-			streamScalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamScalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF32:
@@ -669,33 +183,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case streamMultiplyPlanesF64:
-		switch {
-		case useAVX512:
-			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamMultiplyPlanesF16:
-		switch {
-		case useAVX512:
-			streamMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamMultiplyPlanesBF16:
-		switch {
-		case useAVX512:
-			streamMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case streamMultiplyPixelsF32:
 		switch {
 		case useAVX512:
@@ -703,33 +190,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case streamMultiplyPixelsF64:
-		switch {
-		case useAVX512:
-			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamMultiplyPixelsF16:
-		switch {
-		case useAVX512:
-			streamMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamMultiplyPixelsBF16:
-		switch {
-		case useAVX512:
-			streamMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF32:
@@ -741,33 +201,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			streamDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case streamDividePlanesF64:
-		switch {
-		case useAVX512:
-			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamDividePlanesF16:
-		switch {
-		case useAVX512:
-			streamDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamDividePlanesBF16:
-		switch {
-		case useAVX512:
-			streamDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case streamDividePixelsF32:
 		switch {
 		case useAVX512:
@@ -775,33 +208,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			streamDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case streamDividePixelsF64:
-		switch {
-		case useAVX512:
-			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useAVX2:
-			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamDividePixelsF16:
-		switch {
-		case useAVX512:
-			streamDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamDividePixelsBF16:
-		switch {
-		case useAVX512:
-			streamDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useAVX2:
-			streamDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyBraidF32:
@@ -813,33 +219,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case multiplyBraidF64:
-		switch {
-		case useAVX512:
-			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case multiplyBraidF16:
-		switch {
-		case useAVX512:
-			multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case multiplyBraidBF16:
-		switch {
-		case useAVX512:
-			multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
 	case streamMultiplyBraidF32:
 		switch {
 		case useAVX512:
@@ -847,33 +226,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case streamMultiplyBraidF64:
-		switch {
-		case useAVX512:
-			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case streamMultiplyBraidF16:
-		switch {
-		case useAVX512:
-			streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case streamMultiplyBraidBF16:
-		switch {
-		case useAVX512:
-			streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addMultiplyBraidF32:
@@ -885,33 +237,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addMultiplyBraidF64:
-		switch {
-		case useAVX512:
-			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case addMultiplyBraidF16:
-		switch {
-		case useAVX512:
-			addMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			addMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case addMultiplyBraidBF16:
-		switch {
-		case useAVX512:
-			addMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			addMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
 	case divideBraidF32:
 		switch {
 		case useAVX512:
@@ -919,33 +244,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case divideBraidF64:
-		switch {
-		case useAVX512:
-			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case divideBraidF16:
-		switch {
-		case useAVX512:
-			divideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			divideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case divideBraidBF16:
-		switch {
-		case useAVX512:
-			divideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			divideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamDivideBraidF32:
@@ -957,33 +255,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamDivideBraidF64:
-		switch {
-		case useAVX512:
-			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case streamDivideBraidF16:
-		switch {
-		case useAVX512:
-			streamDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			streamDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
-	case streamDivideBraidBF16:
-		switch {
-		case useAVX512:
-			streamDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		case useAVX2:
-			streamDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
-			return
-		}
 	case addDivideBraidF32:
 		switch {
 		case useAVX512:
@@ -991,6 +262,259 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	}
+	genericF32(k, dst, src, factors, extra, count, length)
+}
+
+// dispatchF64 runs kernel k of float64 on the best tier in use.
+func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
+	switch k {
+	case scalePlanesF64:
+		switch {
+		case useAVX512:
+			scalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scalePixelsF64:
+		switch {
+		case useAVX512:
+			scalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case multiplyPlanesF64:
+		switch {
+		case useAVX512:
+			multiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case multiplyPixelsF64:
+		switch {
+		case useAVX512:
+			multiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePlanesF64:
+		switch {
+		case useAVX512:
+			dividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePixelsF64:
+		switch {
+		case useAVX512:
+			dividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addPlanesF64:
+		switch {
+		case useAVX512:
+			addPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addPixelsF64:
+		switch {
+		case useAVX512:
+			addPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addMultiplyPlanesF64:
+		switch {
+		case useAVX512:
+			addMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addMultiplyPixelsF64:
+		switch {
+		case useAVX512:
+			addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePlanesF64:
+		switch {
+		case useAVX512:
+			addDividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePixelsF64:
+		switch {
+		case useAVX512:
+			addDividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case affinePlanesF64:
+		switch {
+		case useAVX512:
+			affinePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affinePixelsF64:
+		switch {
+		case useAVX512:
+			affinePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMultiplyPlanesF64:
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMultiplyPixelsF64:
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case streamScalePlanesF64:
+		switch {
+		case useAVX512:
+			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScalePixelsF64:
+		switch {
+		case useAVX512:
+			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamMultiplyPlanesF64:
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamMultiplyPixelsF64:
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF64:
+		switch {
+		case useAVX512:
+			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF64:
+		switch {
+		case useAVX512:
+			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case multiplyBraidF64:
+		switch {
+		case useAVX512:
+			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamMultiplyBraidF64:
+		switch {
+		case useAVX512:
+			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addMultiplyBraidF64:
+		switch {
+		case useAVX512:
+			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidF64:
+		switch {
+		case useAVX512:
+			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidF64:
+		switch {
+		case useAVX512:
+			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addDivideBraidF64:
@@ -1002,6 +526,259 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
+	}
+	genericF64(k, dst, src, factors, extra, count, length)
+}
+
+// dispatchF16 runs kernel k of float16 on the best tier in use.
+func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
+	switch k {
+	case scalePlanesF16:
+		switch {
+		case useAVX512:
+			scalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scalePixelsF16:
+		switch {
+		case useAVX512:
+			scalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPlanesF16:
+		switch {
+		case useAVX512:
+			multiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPixelsF16:
+		switch {
+		case useAVX512:
+			multiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePlanesF16:
+		switch {
+		case useAVX512:
+			dividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsF16:
+		switch {
+		case useAVX512:
+			dividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPlanesF16:
+		switch {
+		case useAVX512:
+			addPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPixelsF16:
+		switch {
+		case useAVX512:
+			addPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPlanesF16:
+		switch {
+		case useAVX512:
+			addMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPixelsF16:
+		switch {
+		case useAVX512:
+			addMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesF16:
+		switch {
+		case useAVX512:
+			addDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsF16:
+		switch {
+		case useAVX512:
+			addDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case affinePlanesF16:
+		switch {
+		case useAVX512:
+			affinePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affinePixelsF16:
+		switch {
+		case useAVX512:
+			affinePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPlanesF16:
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPixelsF16:
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case streamScalePlanesF16:
+		switch {
+		case useAVX512:
+			streamScalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScalePixelsF16:
+		switch {
+		case useAVX512:
+			streamScalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPlanesF16:
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPixelsF16:
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF16:
+		switch {
+		case useAVX512:
+			streamDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePixelsF16:
+		switch {
+		case useAVX512:
+			streamDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyBraidF16:
+		switch {
+		case useAVX512:
+			multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamMultiplyBraidF16:
+		switch {
+		case useAVX512:
+			streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addMultiplyBraidF16:
+		switch {
+		case useAVX512:
+			addMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidF16:
+		switch {
+		case useAVX512:
+			divideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidF16:
+		switch {
+		case useAVX512:
+			streamDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
 	case addDivideBraidF16:
 		switch {
 		case useAVX512:
@@ -1009,6 +786,259 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useAVX2:
 			addDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	}
+	genericF16(k, dst, src, factors, extra, count, length)
+}
+
+// dispatchBF16 runs kernel k of bfloat16 on the best tier in use.
+func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
+	switch k {
+	case scalePlanesBF16:
+		switch {
+		case useAVX512:
+			scalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scalePixelsBF16:
+		switch {
+		case useAVX512:
+			scalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			scalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPlanesBF16:
+		switch {
+		case useAVX512:
+			multiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPixelsBF16:
+		switch {
+		case useAVX512:
+			multiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePlanesBF16:
+		switch {
+		case useAVX512:
+			dividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsBF16:
+		switch {
+		case useAVX512:
+			dividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			dividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPlanesBF16:
+		switch {
+		case useAVX512:
+			addPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPixelsBF16:
+		switch {
+		case useAVX512:
+			addPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPlanesBF16:
+		switch {
+		case useAVX512:
+			addMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPixelsBF16:
+		switch {
+		case useAVX512:
+			addMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesBF16:
+		switch {
+		case useAVX512:
+			addDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsBF16:
+		switch {
+		case useAVX512:
+			addDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			addDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case affinePlanesBF16:
+		switch {
+		case useAVX512:
+			affinePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affinePixelsBF16:
+		switch {
+		case useAVX512:
+			affinePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affinePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPlanesBF16:
+		switch {
+		case useAVX512:
+			affineMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPixelsBF16:
+		switch {
+		case useAVX512:
+			affineMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case streamScalePlanesBF16:
+		switch {
+		case useAVX512:
+			streamScalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScalePixelsBF16:
+		switch {
+		case useAVX512:
+			streamScalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamScalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPlanesBF16:
+		switch {
+		case useAVX512:
+			streamMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPixelsBF16:
+		switch {
+		case useAVX512:
+			streamMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePlanesBF16:
+		switch {
+		case useAVX512:
+			streamDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePixelsBF16:
+		switch {
+		case useAVX512:
+			streamDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useAVX2:
+			streamDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyBraidBF16:
+		switch {
+		case useAVX512:
+			multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamMultiplyBraidBF16:
+		switch {
+		case useAVX512:
+			streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case addMultiplyBraidBF16:
+		switch {
+		case useAVX512:
+			addMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			addMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case divideBraidBF16:
+		switch {
+		case useAVX512:
+			divideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			divideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		}
+	case streamDivideBraidBF16:
+		switch {
+		case useAVX512:
+			streamDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			return
+		case useAVX2:
+			streamDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addDivideBraidBF16:
@@ -1021,5 +1051,5 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		}
 	}
-	generic(k, dst, src, factors, extra, count, length)
+	genericBF16(k, dst, src, factors, extra, count, length)
 }

@@ -6,8 +6,8 @@ package kernel
 
 import "unsafe"
 
-// dispatch runs kernel k on the best tier in use.
-func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+// dispatchF32 runs kernel k of float32 on the best tier in use.
+func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
 	if raceEnabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
@@ -21,33 +21,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case scalePlanesF64:
-		switch {
-		case useNEONFP16:
-			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case scalePlanesF16:
-		switch {
-		case useNEONFP16:
-			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case scalePlanesBF16:
-		switch {
-		case useNEONFP16:
-			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case scalePixelsF32:
 		switch {
 		case useNEONFP16:
@@ -55,33 +28,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case scalePixelsF64:
-		switch {
-		case useNEONFP16:
-			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case scalePixelsF16:
-		switch {
-		case useNEONFP16:
-			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case scalePixelsBF16:
-		switch {
-		case useNEONFP16:
-			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF32:
@@ -93,33 +39,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case multiplyPlanesF64:
-		switch {
-		case useNEONFP16:
-			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case multiplyPlanesF16:
-		switch {
-		case useNEONFP16:
-			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case multiplyPlanesBF16:
-		switch {
-		case useNEONFP16:
-			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case multiplyPixelsF32:
 		switch {
 		case useNEONFP16:
@@ -127,33 +46,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case multiplyPixelsF64:
-		switch {
-		case useNEONFP16:
-			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case multiplyPixelsF16:
-		switch {
-		case useNEONFP16:
-			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case multiplyPixelsBF16:
-		switch {
-		case useNEONFP16:
-			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePlanesF32:
@@ -165,33 +57,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case dividePlanesF64:
-		switch {
-		case useNEONFP16:
-			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case dividePlanesF16:
-		switch {
-		case useNEONFP16:
-			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case dividePlanesBF16:
-		switch {
-		case useNEONFP16:
-			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case dividePixelsF32:
 		switch {
 		case useNEONFP16:
@@ -199,33 +64,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case dividePixelsF64:
-		switch {
-		case useNEONFP16:
-			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case dividePixelsF16:
-		switch {
-		case useNEONFP16:
-			dividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case dividePixelsBF16:
-		switch {
-		case useNEONFP16:
-			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPlanesF32:
@@ -237,33 +75,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case addPlanesF64:
-		switch {
-		case useNEONFP16:
-			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addPlanesF16:
-		switch {
-		case useNEONFP16:
-			addPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addPlanesBF16:
-		switch {
-		case useNEONFP16:
-			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case addPixelsF32:
 		switch {
 		case useNEONFP16:
@@ -271,33 +82,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case addPixelsF64:
-		switch {
-		case useNEONFP16:
-			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addPixelsF16:
-		switch {
-		case useNEONFP16:
-			addPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addPixelsBF16:
-		switch {
-		case useNEONFP16:
-			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF32:
@@ -309,33 +93,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case addMultiplyPlanesF64:
-		switch {
-		case useNEONFP16:
-			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addMultiplyPlanesF16:
-		switch {
-		case useNEONFP16:
-			addMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addMultiplyPlanesBF16:
-		switch {
-		case useNEONFP16:
-			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case addMultiplyPixelsF32:
 		switch {
 		case useNEONFP16:
@@ -343,33 +100,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case addMultiplyPixelsF64:
-		switch {
-		case useNEONFP16:
-			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addMultiplyPixelsF16:
-		switch {
-		case useNEONFP16:
-			addMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addMultiplyPixelsBF16:
-		switch {
-		case useNEONFP16:
-			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePlanesF32:
@@ -381,33 +111,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			addDividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case addDividePlanesF64:
-		switch {
-		case useNEONFP16:
-			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addDividePlanesF16:
-		switch {
-		case useNEONFP16:
-			addDividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addDividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addDividePlanesBF16:
-		switch {
-		case useNEONFP16:
-			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case addDividePixelsF32:
 		switch {
 		case useNEONFP16:
@@ -415,33 +118,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			addDividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case addDividePixelsF64:
-		switch {
-		case useNEONFP16:
-			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case addDividePixelsF16:
-		switch {
-		case useNEONFP16:
-			addDividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addDividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case addDividePixelsBF16:
-		switch {
-		case useNEONFP16:
-			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesF32:
@@ -453,33 +129,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
-	case affinePlanesF64:
-		switch {
-		case useNEONFP16:
-			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useNEON:
-			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affinePlanesF16:
-		switch {
-		case useNEONFP16:
-			affinePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affinePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affinePlanesBF16:
-		switch {
-		case useNEONFP16:
-			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
 	case affinePixelsF32:
 		switch {
 		case useNEONFP16:
@@ -487,33 +136,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-			return
-		}
-	case affinePixelsF64:
-		switch {
-		case useNEONFP16:
-			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useNEON:
-			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affinePixelsF16:
-		switch {
-		case useNEONFP16:
-			affinePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affinePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affinePixelsBF16:
-		switch {
-		case useNEONFP16:
-			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF32:
@@ -525,33 +147,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
-	case affineMultiplyPlanesF64:
-		switch {
-		case useNEONFP16:
-			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useNEON:
-			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affineMultiplyPlanesF16:
-		switch {
-		case useNEONFP16:
-			affineMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affineMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affineMultiplyPlanesBF16:
-		switch {
-		case useNEONFP16:
-			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
 	case affineMultiplyPixelsF32:
 		switch {
 		case useNEONFP16:
@@ -559,33 +154,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
-			return
-		}
-	case affineMultiplyPixelsF64:
-		switch {
-		case useNEONFP16:
-			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		case useNEON:
-			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
-			return
-		}
-	case affineMultiplyPixelsF16:
-		switch {
-		case useNEONFP16:
-			affineMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		}
-	case affineMultiplyPixelsBF16:
-		switch {
-		case useNEONFP16:
-			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
-			return
-		case useNEON:
-			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF32:
@@ -597,33 +165,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case streamScalePlanesF64:
-		switch {
-		case useNEONFP16:
-			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamScalePlanesF16:
-		switch {
-		case useNEONFP16:
-			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamScalePlanesBF16:
-		switch {
-		case useNEONFP16:
-			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case streamScalePixelsF32:
 		switch {
 		case useNEONFP16:
@@ -631,33 +172,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case streamScalePixelsF64:
-		switch {
-		case useNEONFP16:
-			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamScalePixelsF16:
-		switch {
-		case useNEONFP16:
-			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamScalePixelsBF16:
-		switch {
-		case useNEONFP16:
-			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF32:
@@ -669,33 +183,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case streamMultiplyPlanesF64:
-		switch {
-		case useNEONFP16:
-			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamMultiplyPlanesF16:
-		switch {
-		case useNEONFP16:
-			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamMultiplyPlanesBF16:
-		switch {
-		case useNEONFP16:
-			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case streamMultiplyPixelsF32:
 		switch {
 		case useNEONFP16:
@@ -703,33 +190,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
-			return
-		}
-	case streamMultiplyPixelsF64:
-		switch {
-		case useNEONFP16:
-			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamMultiplyPixelsF16:
-		switch {
-		case useNEONFP16:
-			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamMultiplyPixelsBF16:
-		switch {
-		case useNEONFP16:
-			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF32:
@@ -741,33 +201,6 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case streamDividePlanesF64:
-		switch {
-		case useNEONFP16:
-			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		case useNEON:
-			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
-			return
-		}
-	case streamDividePlanesF16:
-		switch {
-		case useNEONFP16:
-			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
-	case streamDividePlanesBF16:
-		switch {
-		case useNEONFP16:
-			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		case useNEON:
-			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
-			return
-		}
 	case streamDividePixelsF32:
 		switch {
 		case useNEONFP16:
@@ -775,6 +208,223 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case multiplyBraidF32:
+		switch {
+		}
+	case streamMultiplyBraidF32:
+		switch {
+		}
+	case addMultiplyBraidF32:
+		switch {
+		}
+	case divideBraidF32:
+		switch {
+		}
+	case streamDivideBraidF32:
+		switch {
+		}
+	case addDivideBraidF32:
+		switch {
+		}
+	}
+	genericF32(k, dst, src, factors, extra, count, length)
+}
+
+// dispatchF64 runs kernel k of float64 on the best tier in use.
+func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
+	switch k {
+	case scalePlanesF64:
+		switch {
+		case useNEONFP16:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scalePixelsF64:
+		switch {
+		case useNEONFP16:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case multiplyPlanesF64:
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case multiplyPixelsF64:
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePlanesF64:
+		switch {
+		case useNEONFP16:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case dividePixelsF64:
+		switch {
+		case useNEONFP16:
+			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addPlanesF64:
+		switch {
+		case useNEONFP16:
+			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addPixelsF64:
+		switch {
+		case useNEONFP16:
+			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addMultiplyPlanesF64:
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addMultiplyPixelsF64:
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePlanesF64:
+		switch {
+		case useNEONFP16:
+			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case addDividePixelsF64:
+		switch {
+		case useNEONFP16:
+			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case affinePlanesF64:
+		switch {
+		case useNEONFP16:
+			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affinePixelsF64:
+		switch {
+		case useNEONFP16:
+			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMultiplyPlanesF64:
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMultiplyPixelsF64:
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case streamScalePlanesF64:
+		switch {
+		case useNEONFP16:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScalePixelsF64:
+		switch {
+		case useNEONFP16:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamMultiplyPlanesF64:
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamMultiplyPixelsF64:
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF64:
+		switch {
+		case useNEONFP16:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF64:
@@ -786,6 +436,223 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
+	case multiplyBraidF64:
+		switch {
+		}
+	case streamMultiplyBraidF64:
+		switch {
+		}
+	case addMultiplyBraidF64:
+		switch {
+		}
+	case divideBraidF64:
+		switch {
+		}
+	case streamDivideBraidF64:
+		switch {
+		}
+	case addDivideBraidF64:
+		switch {
+		}
+	}
+	genericF64(k, dst, src, factors, extra, count, length)
+}
+
+// dispatchF16 runs kernel k of float16 on the best tier in use.
+func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
+	switch k {
+	case scalePlanesF16:
+		switch {
+		case useNEONFP16:
+			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scalePixelsF16:
+		switch {
+		case useNEONFP16:
+			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPlanesF16:
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPixelsF16:
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePlanesF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsF16:
+		switch {
+		case useNEONFP16:
+			dividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPlanesF16:
+		switch {
+		case useNEONFP16:
+			addPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPixelsF16:
+		switch {
+		case useNEONFP16:
+			addPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPlanesF16:
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPixelsF16:
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesF16:
+		switch {
+		case useNEONFP16:
+			addDividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsF16:
+		switch {
+		case useNEONFP16:
+			addDividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case affinePlanesF16:
+		switch {
+		case useNEONFP16:
+			affinePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affinePixelsF16:
+		switch {
+		case useNEONFP16:
+			affinePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPlanesF16:
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPixelsF16:
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case streamScalePlanesF16:
+		switch {
+		case useNEONFP16:
+			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScalePixelsF16:
+		switch {
+		case useNEONFP16:
+			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPlanesF16:
+		switch {
+		case useNEONFP16:
+			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPixelsF16:
+		switch {
+		case useNEONFP16:
+			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePlanesF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	case streamDividePixelsF16:
 		switch {
 		case useNEONFP16:
@@ -793,6 +660,223 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			return
 		case useNEON:
 			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyBraidF16:
+		switch {
+		}
+	case streamMultiplyBraidF16:
+		switch {
+		}
+	case addMultiplyBraidF16:
+		switch {
+		}
+	case divideBraidF16:
+		switch {
+		}
+	case streamDivideBraidF16:
+		switch {
+		}
+	case addDivideBraidF16:
+		switch {
+		}
+	}
+	genericF16(k, dst, src, factors, extra, count, length)
+}
+
+// dispatchBF16 runs kernel k of bfloat16 on the best tier in use.
+func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	if raceEnabled {
+		raceKernel(k, dst, src, factors, extra, count, length)
+	}
+	switch k {
+	case scalePlanesBF16:
+		switch {
+		case useNEONFP16:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scalePixelsBF16:
+		switch {
+		case useNEONFP16:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPlanesBF16:
+		switch {
+		case useNEONFP16:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case multiplyPixelsBF16:
+		switch {
+		case useNEONFP16:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePlanesBF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case dividePixelsBF16:
+		switch {
+		case useNEONFP16:
+			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPlanesBF16:
+		switch {
+		case useNEONFP16:
+			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addPixelsBF16:
+		switch {
+		case useNEONFP16:
+			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPlanesBF16:
+		switch {
+		case useNEONFP16:
+			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addMultiplyPixelsBF16:
+		switch {
+		case useNEONFP16:
+			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePlanesBF16:
+		switch {
+		case useNEONFP16:
+			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case addDividePixelsBF16:
+		switch {
+		case useNEONFP16:
+			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case affinePlanesBF16:
+		switch {
+		case useNEONFP16:
+			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affinePixelsBF16:
+		switch {
+		case useNEONFP16:
+			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPlanesBF16:
+		switch {
+		case useNEONFP16:
+			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMultiplyPixelsBF16:
+		switch {
+		case useNEONFP16:
+			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case streamScalePlanesBF16:
+		switch {
+		case useNEONFP16:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScalePixelsBF16:
+		switch {
+		case useNEONFP16:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPlanesBF16:
+		switch {
+		case useNEONFP16:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamMultiplyPixelsBF16:
+		switch {
+		case useNEONFP16:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamDividePlanesBF16:
+		switch {
+		case useNEONFP16:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case useNEON:
+			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePixelsBF16:
@@ -804,78 +888,24 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
-	case multiplyBraidF32:
-		switch {
-		}
-	case multiplyBraidF64:
-		switch {
-		}
-	case multiplyBraidF16:
-		switch {
-		}
 	case multiplyBraidBF16:
-		switch {
-		}
-	case streamMultiplyBraidF32:
-		switch {
-		}
-	case streamMultiplyBraidF64:
-		switch {
-		}
-	case streamMultiplyBraidF16:
 		switch {
 		}
 	case streamMultiplyBraidBF16:
 		switch {
 		}
-	case addMultiplyBraidF32:
-		switch {
-		}
-	case addMultiplyBraidF64:
-		switch {
-		}
-	case addMultiplyBraidF16:
-		switch {
-		}
 	case addMultiplyBraidBF16:
-		switch {
-		}
-	case divideBraidF32:
-		switch {
-		}
-	case divideBraidF64:
-		switch {
-		}
-	case divideBraidF16:
 		switch {
 		}
 	case divideBraidBF16:
 		switch {
 		}
-	case streamDivideBraidF32:
-		switch {
-		}
-	case streamDivideBraidF64:
-		switch {
-		}
-	case streamDivideBraidF16:
-		switch {
-		}
 	case streamDivideBraidBF16:
-		switch {
-		}
-	case addDivideBraidF32:
-		switch {
-		}
-	case addDivideBraidF64:
-		switch {
-		}
-	case addDivideBraidF16:
 		switch {
 		}
 	case addDivideBraidBF16:
 		switch {
 		}
 	}
-	generic(k, dst, src, factors, extra, count, length)
+	genericBF16(k, dst, src, factors, extra, count, length)
 }

@@ -4,8 +4,20 @@ package kernel
 
 import "unsafe"
 
-func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	generic(k, dst, src, factors, extra, count, length)
+func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericF32(k, dst, src, factors, extra, count, length)
+}
+
+func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericF64(k, dst, src, factors, extra, count, length)
+}
+
+func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericF16(k, dst, src, factors, extra, count, length)
+}
+
+func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericBF16(k, dst, src, factors, extra, count, length)
 }
 
 func detect() []string { return []string{tierGeneric} }

@@ -3,35 +3,50 @@ package kernel
 import (
 	"fmt"
 	"math/bits"
-	"strings"
 )
 
-// LengthError is what a kernel panics with when its slices do not fit each
-// other. Nothing has been written then.
+// OpError refuses an operation that is unknown, or that the function does not do.
+// Nothing has been written.
+type OpError struct{ Op Op }
+
+func (e *OpError) Error() string {
+	if e.Op == Copy {
+		return "kernel: Copy, which only Run does, want an operation with factors"
+	}
+	return fmt.Sprintf("kernel: unknown operation %v, want one of %v to %v", e.Op, Scale, Copy)
+}
+
+// KindError refuses vectors of several kinds, or of none. Nothing has been written.
+type KindError struct{ Dst, Src, Factors, Shifts *Kind }
+
+func (e *KindError) Error() string {
+	return fmt.Sprintf("kernel: dst of %v, src of %v, factors of %v and shifts of %v, want one kind", e.Dst, e.Src, e.Factors, e.Shifts)
+}
+
+// LengthError refuses slices whose lengths do not match. Nothing has been written.
 type LengthError struct {
-	Loop    string // "planes", "pixels", "affine planes" or "affine pixels"
+	Op      Op
+	Loop    string // "planes" or "pixels"
 	Dst     int    // length of dst
 	Src     int    // length of src
 	Factors int    // length of factors
-	Shifts  int    // length of shifts, for the affine loops
+	Shifts  int    // length of shifts
 	Plane   int    // elements of a plane, for planes
 }
 
 func (e *LengthError) Error() string {
-	shifts, as := "", ""
-	if strings.HasPrefix(e.Loop, "affine ") {
-		shifts = fmt.Sprintf(" and %d shifts", e.Shifts)
-		as = ", and as many shifts as factors"
+	want := "no shifts"
+	if e.Op < ops && operations[e.Op].shifts {
+		want = "as many shifts as factors"
 	}
-	if strings.HasSuffix(e.Loop, "pixels") {
-		return fmt.Sprintf("kernel: pixels of %d channels with dst of %d and src of %d elements%s, want both the same multiple of the channels%s", e.Factors, e.Dst, e.Src, shifts, as)
+	if e.Loop == "pixels" {
+		return fmt.Sprintf("kernel: %v of pixels of %d channels with dst of %d and src of %d elements and %d shifts, want dst and src of the same multiple of the channels and %s", e.Op, e.Factors, e.Dst, e.Src, e.Shifts, want)
 	}
-	return fmt.Sprintf("kernel: %d planes of %d elements with dst of %d and src of %d elements%s, want both planes·elements%s", e.Factors, e.Plane, e.Dst, e.Src, shifts, as)
+	return fmt.Sprintf("kernel: %v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts, want dst and src of planes·elements and %s", e.Op, e.Factors, e.Plane, e.Dst, e.Src, e.Shifts, want)
 }
 
-// OverlapError says that dst and src share elements without being the same
-// slice: some would be overwritten before they are read. Nothing has been
-// written then.
+// OverlapError refuses a dst and a src that share elements without being the same slice:
+// some would be overwritten before they are read. Nothing has been written.
 type OverlapError struct {
 	Elements int // length of dst
 	Distance int // bytes from the first element of src to that of dst
@@ -41,8 +56,8 @@ func (e *OverlapError) Error() string {
 	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps it, want dst = src or no overlap", e.Elements, e.Distance)
 }
 
-// LoopError says that the loops of a [Run] do not fit its slices, or that they
-// would visit an element twice. Nothing has been written then.
+// LoopError refuses loops of a [Run] that do not fit its slices, or that would visit an
+// element twice. Nothing has been written.
 type LoopError struct {
 	Loops  []Loop
 	Reason string

@@ -1,166 +1,144 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
 
-// generic runs kernel k in plain Go, the meaning of every assembly kernel.
-func generic(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if catalogue[k].braid {
-		braidGeneric(k, dst, src, factors, (*braid)(extra), length)
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
+)
+
+// The generic functions run a kernel in plain Go: the meaning of every assembly kernel.
+
+func genericF32(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericFloat[float32](&catalogue[k], dst, src, factors, extra, count, length)
+}
+
+func genericF64(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericFloat[float64](&catalogue[k], dst, src, factors, extra, count, length)
+}
+
+func genericF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericHalf(&catalogue[k], dst, src, factors, extra, count, length)
+}
+
+func genericBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	genericHalf(&catalogue[k], dst, src, factors, extra, count, length)
+}
+
+func genericFloat[T float32 | float64](k *entry, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	op := &operations[k.op]
+	if k.shape == fourPlanes {
+		p := (*fourPlaces)(extra)
+		for i, at := range p.at {
+			kept := *(*T)(unsafe.Add(factors, p.factor[i]))
+			planeOf(op, unsafe.Slice((*T)(unsafe.Add(dst, at)), length), unsafe.Slice((*T)(unsafe.Add(src, at)), length), kept, 0)
+		}
+		for _, at := range p.fill[:p.fills] {
+			clear(unsafe.Slice((*T)(unsafe.Add(dst, at)), length))
+		}
 		return
 	}
-	switch k.elem() {
-	case f32:
-		genericOf[float32](k, dst, src, factors, extra, count, length)
-	case f64:
-		genericOf[float64](k, dst, src, factors, extra, count, length)
-	default:
-		genericHalf(k, dst, src, factors, extra, count, length)
+	d := unsafe.Slice((*T)(dst), count*length)
+	s := unsafe.Slice((*T)(src), count*length)
+	n := count
+	if k.shape == pixels {
+		n = length
 	}
-}
-
-// braidGeneric does a braid plane by plane.
-func braidGeneric(k id, dst, src, factors unsafe.Pointer, b *braid, length int) {
-	for i, at := range b.at {
-		d, s, f := unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, b.factor[i])
-		switch e := k.elem(); e {
-		case f32:
-			braidPlane(k.op(), unsafe.Slice((*float32)(d), length), unsafe.Slice((*float32)(s), length), *(*float32)(f))
-		case f64:
-			braidPlane(k.op(), unsafe.Slice((*float64)(d), length), unsafe.Slice((*float64)(s), length), *(*float64)(f))
+	f := unsafe.Slice((*T)(factors), n)
+	b := f // the shifts, unused where there are none
+	if op.shifts {
+		b = unsafe.Slice((*T)(extra), n)
+	}
+	if k.shape == pixels {
+		pixelsOf(op, d, s, f, b)
+		return
+	}
+	for p, f := range f {
+		d, s := d[p*length:(p+1)*length], s[p*length:(p+1)*length]
+		switch {
+		case f == 0 && op.dropped == zeroed:
+			clear(d)
+		case f == 0 && op.dropped == kept:
+		case f == 0 && op.dropped == shifted:
+			for i := range d {
+				d[i] = b[p]
+			}
+		case f == 1 && dst == src && op.skips():
 		default:
-			halves(e, k.op(), unsafe.Slice((*uint16)(d), length), unsafe.Slice((*uint16)(s), length), *(*uint16)(f), 0)
+			planeOf(op, d, s, f, b[p])
 		}
 	}
-	for _, at := range b.fill[:b.fills] {
-		clear(unsafe.Slice((*byte)(unsafe.Add(dst, at)), length<<k.elem().shift()))
-	}
 }
 
-func braidPlane[T float32 | float64](op Op, dst, src []T, f T) {
+// planeOf computes the formula of an operation for a plane. A division takes so long that
+// its loop need not be unrolled.
+func planeOf[T float32 | float64](op *operation, dst, src []T, f, shift T) {
+	src = src[:len(dst)]
 	switch {
-	case op == AddDivide:
-		addDividedPlane(dst, src, f)
-	case op == Divide:
-		dividePlane(dst, src, f)
-	case op.adds():
+	case op.divides && op.adds:
+		for i := range dst {
+			dst[i] += src[i] / f
+		}
+	case op.divides:
+		for i := range dst {
+			dst[i] = src[i] / f
+		}
+	case op.adds:
 		addPlane(dst, src, f)
+	case op.shifts:
+		for i := range dst {
+			dst[i] = T(src[i]*f) + shift
+		}
 	default:
 		multiplyPlane(dst, src, f)
 	}
 }
 
-func genericOf[T float32 | float64](k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	d := unsafe.Slice((*T)(dst), count*length)
-	s := unsafe.Slice((*T)(src), count*length)
-	n := count
-	if k.pixels() {
-		n = length
-	}
-	f := unsafe.Slice((*T)(factors), n)
-	var shifts []T
-	if k.op().shifts() {
-		shifts = unsafe.Slice((*T)(extra), n)
-	}
-	if k.pixels() {
-		pixelsGeneric(k.op(), d, s, f, shifts)
-		return
-	}
-	for p, f := range f {
-		d, s := d[p*length:(p+1)*length], s[p*length:(p+1)*length]
-		if shifts != nil {
-			affinePlane(k.op(), d, s, f, shifts[p])
-		} else {
-			planeGeneric(k.op(), d, s, f)
-		}
-	}
-}
-
-func planeGeneric[T float32 | float64](op Op, dst, src []T, f T) {
-	switch {
-	case f == 0 && (op == Scale || op == Divide):
-		clear(dst)
-	case f == 0 && (op == Add || op == AddDivide):
-	case f == 1 && &dst[0] == &src[0] && !op.adds():
-	default:
-		braidPlane(op, dst, src, f)
-	}
-}
-
-// dividePlane sets dst to src / f. A division takes so long that its loop need not
-// be written out.
-func dividePlane[T float32 | float64](dst, src []T, f T) {
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] = src[i] / f
-	}
-}
-
-// addDividedPlane adds src / f to dst.
-func addDividedPlane[T float32 | float64](dst, src []T, f T) {
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] += src[i] / f
-	}
-}
-
-// affinePlane sets dst to src·f + shift.
-func affinePlane[T float32 | float64](op Op, dst, src []T, f, shift T) {
-	if f == 0 && op == Affine {
-		for i := range dst {
-			dst[i] = shift
-		}
-		return
-	}
-	for i := range dst {
-		dst[i] = T(src[i]*f) + shift
-	}
-}
-
-// pixelsGeneric takes the channels in groups, so that those of a group which
-// need something else than the others can be listed once for all rows, where a
-// branch on the factor in the loop would be mispredicted.
-func pixelsGeneric[T float32 | float64](op Op, dst, src, factors, shifts []T) {
+// pixelsOf takes the channels in groups. The channels of a group that need something else
+// than the others are listed once for all rows: a branch on the factor in the loop would be
+// mispredicted.
+func pixelsOf[T float32 | float64](op *operation, dst, src, factors, shifts []T) {
 	const group = 1024
 	var list [group]uint16
 	for first := 0; first < len(factors); first += group {
 		f := factors[first:min(first+group, len(factors))]
+		b := shifts[first:][:len(f)]
 		listed := 0
 		for c := range f {
 			list[listed] = uint16(c)
-			if dropped := f[c] == 0; dropped && (op == Scale || op == Divide || op == Affine) || !dropped && (op == Add || op == AddDivide) {
-				listed++
+			if zero := f[c] == 0; op.dropped != computed && zero == (op.dropped != kept) {
+				listed++ // a dropped channel or, where dropped elements stay, a kept one
 			}
 		}
 		for at := first; at < len(dst); at += len(factors) {
 			d, s := dst[at:][:len(f)], src[at:][:len(f)]
-			switch op {
-			case Scale, Multiply:
-				multiplyRow(d, s, f)
-				for _, c := range list[:listed] {
-					d[c] = 0
-				}
-			case Add:
-				for _, c := range list[:listed] {
-					d[c] += T(s[c] * f[c])
-				}
-			case Divide:
-				for c := range f {
-					d[c] = s[c] / f[c]
-				}
-				for _, c := range list[:listed] {
-					d[c] = 0
-				}
-			case AddDivide:
+			switch {
+			case op.dropped == kept && op.divides:
 				for _, c := range list[:listed] {
 					d[c] += s[c] / f[c]
 				}
-			case AddMultiply:
+			case op.dropped == kept:
+				for _, c := range list[:listed] {
+					d[c] += T(s[c] * f[c])
+				}
+			case op.divides:
+				for c := range f {
+					d[c] = s[c] / f[c]
+				}
+			case op.adds:
 				addRow(d, s, f)
-			case Affine, AffineMultiply:
-				b := shifts[first:][:len(f)]
+			case op.shifts:
 				for c := range f {
 					d[c] = T(s[c]*f[c]) + b[c]
 				}
+			default:
+				multiplyRow(d, s, f)
+			}
+			switch op.dropped {
+			case zeroed:
+				for _, c := range list[:listed] {
+					d[c] = 0
+				}
+			case shifted:
 				for _, c := range list[:listed] {
 					d[c] = b[c]
 				}
@@ -256,32 +234,42 @@ func addRow[T float32 | float64](dst, src, factors []T) {
 	}
 }
 
-// genericHalf does all operations on halves.
-func genericHalf(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	e, op := k.elem(), k.op()
+// genericHalf is genericFloat of halves.
+func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	op := &operations[k.op]
+	if k.shape == fourPlanes {
+		p := (*fourPlaces)(extra)
+		for i, at := range p.at {
+			halves(k.typ, op, unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length), unsafe.Slice((*uint16)(unsafe.Add(src, at)), length), *(*uint16)(unsafe.Add(factors, p.factor[i])), 0)
+		}
+		for _, at := range p.fill[:p.fills] {
+			clear(unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length))
+		}
+		return
+	}
 	n := count
-	if k.pixels() {
+	if k.shape == pixels {
 		n = length
 	}
 	d := unsafe.Slice((*uint16)(dst), count*length)
 	s := unsafe.Slice((*uint16)(src), count*length)
 	f := unsafe.Slice((*uint16)(factors), n)
 	b := f // the shifts, unused where there are none
-	if op.shifts() {
+	if op.shifts {
 		b = unsafe.Slice((*uint16)(extra), n)
 	}
-	if k.pixels() {
+	if k.shape == pixels {
 		for ; len(d) > 0; d, s = d[length:], s[length:] {
 			for c := range f {
-				halves(e, op, d[c:c+1], s[c:c+1], f[c], b[c])
+				halves(k.typ, op, d[c:c+1], s[c:c+1], f[c], b[c])
 			}
 		}
 		return
 	}
+	one := k.typ.Narrow(1)
 	for p := range f {
-		d, s := d[p*length:(p+1)*length], s[p*length:(p+1)*length]
-		if uint64(f[p]) != e.one() || dst != src || op > Divide {
-			halves(e, op, d, s, f[p], b[p])
+		if f[p] != one || dst != src || !op.skips() {
+			halves(k.typ, op, d[p*length:(p+1)*length], s[p*length:(p+1)*length], f[p], b[p])
 		}
 	}
 }
@@ -295,35 +283,36 @@ func genericHalf(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 // digits, does not round that far. Where it has fewer, below 2^-126, a border of
 // bfloat16 has fewer, too: the quotient is then 2^-142 from it or further, and
 // float32 rounds by 2^-150.
-func halves(e elem, op Op, dst, src []uint16, factor, shift uint16) {
-	dropped, f, b := factor&0x7fff == 0, e.widen(factor), e.widen(shift)
-	switch {
-	case dropped && (op == Scale || op == Divide):
-		clear(dst)
-	case dropped && (op == Add || op == AddDivide):
-	case dropped && op == Affine:
-		for i := range dst {
-			dst[i] = shift
+func halves(t dtype.Type, op *operation, dst, src []uint16, factor, shift uint16) {
+	if factor&0x7fff == 0 {
+		switch op.dropped {
+		case zeroed:
+			clear(dst)
+			return
+		case kept:
+			return
+		case shifted:
+			for i := range dst {
+				dst[i] = shift
+			}
+			return
 		}
-	case op == Divide:
-		for i, x := range src {
-			dst[i] = e.narrow(e.widen(x) / f)
+	}
+	f, b := t.Widen(factor), t.Widen(shift)
+	for i, x := range src {
+		x := t.Widen(x)
+		if op.divides {
+			x /= f
+		} else {
+			x *= f
 		}
-	case op == AddDivide:
-		for i, x := range src {
-			dst[i] = e.narrow(e.widen(dst[i]) + e.widen(e.narrow(e.widen(x)/f)))
+		y := t.Narrow(x)
+		switch {
+		case op.adds:
+			y = t.Narrow(t.Widen(dst[i]) + t.Widen(y))
+		case op.shifts:
+			y = t.Narrow(t.Widen(y) + b)
 		}
-	case op.adds():
-		for i, x := range src {
-			dst[i] = e.narrow(e.widen(dst[i]) + e.widen(e.narrow(e.widen(x)*f)))
-		}
-	case op.shifts():
-		for i, x := range src {
-			dst[i] = e.narrow(e.widen(e.narrow(e.widen(x)*f)) + b)
-		}
-	default:
-		for i, x := range src {
-			dst[i] = e.narrow(e.widen(x) * f)
-		}
+		dst[i] = y
 	}
 }

@@ -5,6 +5,13 @@ import (
 	"sync/atomic"
 )
 
+const (
+	// parallelBytes is the size of dst from which Run uses several goroutines unasked.
+	parallelBytes = 16 << 20
+	// grainBytes is what each goroutine has at least.
+	grainBytes = 4 << 20
+)
+
 // job is one nest shared by several goroutines. Jobs are kept for reuse, with
 // the function value that starts a goroutine, so that a parallel call does not
 // allocate.
@@ -49,18 +56,18 @@ func (j *job) share(k int) {
 	}
 }
 
-// cut returns where part k begins: on the border of a row where a block has
-// several, else on a cache line, where the nest has no gaps, so that no two
+// cut returns where part k begins: at the beginning of a row where a block has several.
+// Otherwise it is the beginning of a cache line, if the nest has no gaps, so that no two
 // workers write to the same line.
 func (j *job) cut(k int) int {
 	if k == j.workers {
 		return j.total
 	}
 	at := j.total/j.workers*k + j.total%j.workers*k/j.workers
-	if j.nest.pixels && j.nest.count > 1 {
+	if j.nest.shape == pixels && j.nest.count > 1 || j.nest.across.rows > 0 {
 		return at - at%j.nest.length
 	}
-	line := streamAlign >> j.nest.elem.shift()
-	skew := (int(uintptr(j.nest.dst)) & (streamAlign - 1)) >> j.nest.elem.shift()
+	line := lineBytes >> j.nest.kind.shift
+	skew := (int(uintptr(j.nest.dst)) & (lineBytes - 1)) >> j.nest.kind.shift
 	return max(0, at-(at+skew)%line)
 }

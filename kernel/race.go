@@ -5,72 +5,67 @@ package kernel
 import (
 	"runtime"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
 // raceEnabled says that the race detector watches. It does not see what assembly
 // reads and writes: the functions here tell it.
 const raceEnabled = true
 
-func raceRead(p unsafe.Pointer, bytes int)  { runtime.RaceReadRange(hidden(p), bytes) }
-func raceWrite(p unsafe.Pointer, bytes int) { runtime.RaceWriteRange(hidden(p), bytes) }
-
-// hidden returns p so that the compiler does not see it go to the detector: it would
-// take the memory for kept there, and have every array of a caller's stack allocated.
-func hidden(p unsafe.Pointer) unsafe.Pointer {
-	bits := uintptr(p)
-	return *(*unsafe.Pointer)(unsafe.Pointer(&bits))
-}
+func raceRead(p unsafe.Pointer, bytes int)  { runtime.RaceReadRange(hide(p), bytes) }
+func raceWrite(p unsafe.Pointer, bytes int) { runtime.RaceWriteRange(hide(p), bytes) }
 
 // watchCall, if a test has set it, is told how many bytes of dst each call multiplies.
 var watchCall func(bytes int)
 
-// raceKernel tells of the operands of one call. dst counts as written whatever the
-// factors are: a kernel may write back what it has found. Planes that are dropped
-// are not read from src.
+// raceKernel tells the detector of the operands of one call. dst counts as written
+// whatever the factors are: a kernel may write back what it has read. Planes that are
+// dropped are not read from src.
 func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	c, shift := catalogue[k], k.elem().shift()
+	c := &catalogue[k]
+	operation, size := &operations[c.op], c.typ.Size()
 	if watchCall != nil {
-		watchCall(count * length << shift)
+		watchCall(count * length * size)
 	}
-	if c.braid {
-		b := (*braid)(extra)
-		for i, at := range b.at {
-			raceRead(unsafe.Add(src, at), length<<shift)
-			raceWrite(unsafe.Add(dst, at), length<<shift)
-			raceRead(unsafe.Add(factors, b.factor[i]), 1<<shift)
+	if c.shape == fourPlanes {
+		p := (*fourPlaces)(extra)
+		for i, at := range p.at {
+			raceRead(unsafe.Add(src, at), length*size)
+			raceWrite(unsafe.Add(dst, at), length*size)
+			raceRead(unsafe.Add(factors, p.factor[i]), size)
 		}
-		for _, at := range b.fill[:b.fills] {
-			raceWrite(unsafe.Add(dst, at), length<<shift)
+		for _, at := range p.fill[:p.fills] {
+			raceWrite(unsafe.Add(dst, at), length*size)
 		}
 		return
 	}
 	channels := count
-	if c.pixels {
+	if c.shape == pixels {
 		channels = length
 	}
-	raceRead(factors, channels<<shift)
-	if c.op.shifts() {
-		raceRead(extra, channels<<shift)
+	raceRead(factors, channels*size)
+	if operation.shifts {
+		raceRead(extra, channels*size)
 	}
-	raceWrite(dst, count*length<<shift)
-	if c.pixels {
-		raceRead(src, count*length<<shift)
+	raceWrite(dst, count*length*size)
+	if c.shape == pixels {
+		raceRead(src, count*length*size)
 		return
 	}
-	multiplies := c.op == Multiply || c.op == AddMultiply || c.op == AffineMultiply // by 0, too
 	for p := range count {
-		if multiplies || !c.elem.isZero(unsafe.Add(factors, p<<shift)) {
-			raceRead(unsafe.Add(src, p*length<<shift), length<<shift)
+		if operation.dropped == computed || !isZero(c.typ, unsafe.Add(factors, p*size)) {
+			raceRead(unsafe.Add(src, p*length*size), length*size)
 		}
 	}
 }
 
 // isZero reports whether the element at p is 0 or −0.
-func (e elem) isZero(p unsafe.Pointer) bool {
-	switch e {
-	case f32:
+func isZero(t dtype.Type, p unsafe.Pointer) bool {
+	switch t {
+	case dtype.Float32:
 		return *(*float32)(p) == 0
-	case f64:
+	case dtype.Float64:
 		return *(*float64)(p) == 0
 	}
 	return *(*uint16)(p)&0x7fff == 0

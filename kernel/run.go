@@ -6,119 +6,64 @@ import (
 	"unsafe"
 )
 
-// Loop is one level of a nest: Size steps, each Stride elements further in dst
-// and src and Factor entries further in factors.
-type Loop struct {
-	Size, Stride, Factor int
-}
-
-// MaxLoops is how many levels a nest may have.
-const MaxLoops = 6
-
-// Run applies op to every element that a nest of loops visits: the element at
-// offset Σ iₖ·Strideₖ of dst and src with the factor at Σ iₖ·Factorₖ.
+// Run does op on every element that a nest of loops visits: on the element at offset
+// Σ iₖ·Dstₖ of dst and the one at Σ iₖ·Srcₖ of src, with the factor, and the shift, at
+// Σ iₖ·Factorₖ.
 //
-// Loops are given outermost first, and each stride is at least as long as all
-// that lies inside it, so that no element is visited twice. No loops mean the
-// single element at offset 0, a loop of size 0 means none. The work is fast
-// where the innermost loops are planes (stride 1, factor 0; around it factor 1
-// and no gap) or rows of channels (stride 1, factor 1; around it factor 0 and
-// no gap).
+// Loops are given outermost first. The stride of a loop in dst is at least as long as
+// all that lies inside it, so that no element is visited twice. No loops mean the single
+// element at offset 0, and a loop of size 0 means no element. The work is fast where the
+// innermost loops are planes (strides 1, factor 0; around it factor 1 and no gap) or rows
+// of channels (strides 1, factor 1; around it factor 0 and no gap), and where a tensor is
+// transposed: stride 1 of dst in the innermost loop, stride 1 of src in another one.
 //
-// dst and src may be the same slice, or two that share no visited element.
+// dst and src may be the same slice if all strides agree, or two slices that share no
+// visited element. shifts is empty unless op is [Affine] or one of its relatives.
+// [Copy] takes no factors.
 //
-// [Affine] and [AffineMultiply] take factors and shifts in one slice, all
-// factors and then as many shifts: len(factors)/2 of each.
+// workers bounds the goroutines that share the work. With 0 Run chooses: it uses up to
+// GOMAXPROCS of them if 16 MiB of dst or more are visited, and stays on the calling one
+// otherwise. The result does not depend on it. After warm-up Run does not allocate.
 //
-// workers bounds the goroutines that share the work; 0 leaves the choice to
-// Run, which uses up to GOMAXPROCS of them from 16 MiB of elements visited in
-// dst and stays on the calling one below. The result does not depend on it.
-// After warm-up Run does not allocate.
-//
-// Run returns a [*LoopError] or an [*OverlapError], before anything is written.
-func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error {
-	return shared(elemOf[T](), op, of(dst), of(src), of(factors), loops, workers)
+// Run returns an [*OpError], a [*LoopError] or an [*OverlapError] before it writes
+// anything.
+func Run[T Float](op Op, dst, src, factors, shifts []T, loops []Loop, workers int) error {
+	return run(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
 }
 
-// RunF16 is [Run] of float16, see [Half].
-func RunF16[T Half](op Op, dst, src, factors []T, loops []Loop, workers int) error {
-	return shared(f16, op, of(dst), of(src), of(factors), loops, workers)
-}
-
-// RunBF16 is [Run] of bfloat16, see [Half].
-func RunBF16[T Half](op Op, dst, src, factors []T, loops []Loop, workers int) error {
-	return shared(bf16, op, of(dst), of(src), of(factors), loops, workers)
-}
-
-// RunAlone is [Run] on the calling goroutine. Slices on its stack stay there.
-func RunAlone[T Float](op Op, dst, src, factors []T, loops []Loop) error {
-	return alone(elemOf[T](), op, of(dst), of(src), of(factors), loops)
-}
-
-// RunAloneF16 is [RunAlone] of float16, see [Half].
-func RunAloneF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
-	return alone(f16, op, of(dst), of(src), of(factors), loops)
-}
-
-// RunAloneBF16 is [RunAlone] of bfloat16, see [Half].
-func RunAloneBF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
-	return alone(bf16, op, of(dst), of(src), of(factors), loops)
-}
-
-// alone runs a nest on the calling goroutine. A single call of a kernel is all
-// overhead, so that one or two loops which are no more are found out first.
-func alone(e elem, op Op, dst, src, factors vector, loops []Loop) error {
-	if op < Affine && uint(len(loops)-1) < 2 {
-		last, around := loops[len(loops)-1], loops[0]
-		if len(loops) == 1 {
-			around = Loop{Size: 1, Stride: last.Size, Factor: 1 - last.Factor}
-		}
-		const most = 1 << 15 // the product of two fits an int
-		if last.Stride == 1 && last.Factor>>1 == 0 && around.Stride == last.Size && around.Factor == 1-last.Factor && uint(around.Size-1) < most && uint(last.Size-1) < most {
-			b := block{pixels: last.Factor == 1, count: around.Size, length: last.Size}
-			n := b.count * b.length
-			if b.small(e) && dst.len >= n && src.len >= n && factors.len >= b.entries() && overlap(dst.data, src.data, n<<e.shift()) == 0 {
-				b.once(op, e, dst.data, src.data, factors.data, nil)
-				return nil
-			}
-		}
+// RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
+// vectors differ in kind.
+func RunOf(op Op, dst, src, factors, shifts Vector, loops []Loop, workers int) (err error) {
+	kind := dst.kind
+	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
+		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
-	var n nest
-	span, err := n.set(e, op, dst, src, factors, loops)
-	if err != nil || span == 0 {
-		return err
-	}
-	n.operands = operandsOf(e, op, dst.data, src.data, factors, span)
-	n.walk(0, n.total())
-	return nil
+	return run(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
 }
 
-// entries returns how many factors a block has.
-func (b block) entries() int {
-	if b.pixels {
-		return b.length
+// run does op on all elements of a nest. A single call of a kernel is all overhead: one
+// or two loops that make no more than that are recognised first.
+func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []Loop, workers int) error {
+	if op >= ops {
+		return &OpError{op}
 	}
-	return b.count
-}
-
-// shared runs a nest on several goroutines.
-func shared(e elem, op Op, dst, src, factors vector, loops []Loop, workers int) error {
 	if workers < 0 {
 		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
 	}
-	if workers <= 1 && (workers == 1 || dst.len<<e.shift() < parallelBytes) {
-		return alone(e, op, dst, src, factors, loops)
+	if b, ok := single(loops); ok && op != Copy && workers <= 1 && b.small(kind) && b.fit(op, dst, src, factors, shifts) && overlap(dst.data, src.data, b.count*b.length<<kind.shift) == 0 {
+		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
+		return nil
 	}
 	var n nest
-	span, err := n.set(e, op, dst, src, factors, loops)
+	span, err := n.set(kind, op, dst, src, factors, shifts, loops)
 	if err != nil || span == 0 {
 		return err
 	}
-	n.operands = operandsOf(e, op, dst.data, src.data, factors, span)
+	n.operands = operandsOf(kind, op, dst.data, src.data, factors.data, shifts.data, span)
 	total := n.total()
 	if workers == 0 {
 		workers = 1
-		if bytes := total << e.shift(); bytes >= parallelBytes {
+		if bytes := total << kind.shift; bytes >= parallelBytes {
 			workers = min(runtime.GOMAXPROCS(0), bytes/grainBytes)
 		}
 	}
@@ -130,92 +75,87 @@ func shared(e elem, op Op, dst, src, factors vector, loops []Loop, workers int) 
 	return nil
 }
 
-// set checks a call and sets the loops of n, which is the zero nest. It returns
-// how many elements they reach over, 0 if there is nothing to do.
-func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span int, err error) {
-	if op > Copy {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v is no operation", op)}
+// single returns the block that one or two loops make without a gap.
+func single(loops []Loop) (block, bool) {
+	if uint(len(loops)-1) >= 2 {
+		return block{}, false
 	}
-	span, entries, reason := measure(loops)
+	last, around := loops[len(loops)-1], loops[0]
+	if len(loops) == 1 {
+		around = Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
+	}
+	const most = 1 << 15 // the product of two fits an int
+	if last.Dst != 1 || last.Src != 1 || last.Factor>>1 != 0 || around.Dst != last.Size || around.Src != last.Size || around.Factor != 1-last.Factor || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
+		return block{}, false
+	}
+	b := block{count: around.Size, length: last.Size}
+	if last.Factor == 1 {
+		b.shape = pixels
+	}
+	return b, true
+}
+
+// fit reports whether the slices of a call hold a block.
+func (b block) fit(op Op, dst, src, factors, shifts vector) bool {
+	entries := b.count
+	if b.shape == pixels {
+		entries = b.length
+	}
+	if operations[op].shifts != (shifts.len > 0) || shifts.len > 0 && shifts.len < entries {
+		return false
+	}
+	return dst.len >= b.count*b.length && src.len >= b.count*b.length && factors.len >= entries
+}
+
+// set checks a call and sets the loops of n, which is the zero nest. It returns the
+// number of elements that dst extends over, 0 if there is nothing to do.
+func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []Loop) (span int, err error) {
+	r, reason := measure(loops)
 	if reason != "" {
 		return 0, &LoopError{Loops: clone(loops), Reason: reason}
 	}
-	if span == 0 {
+	if r.dst == 0 {
 		return 0, nil
 	}
+	factorsWanted, shiftsWanted := r.factors, 0
 	if op == Copy {
-		entries = 0
+		factorsWanted = 0
 	}
-	if op.shifts() && (dst.len < span || src.len < span || factors.len/2 < entries || factors.len%2 != 0) {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors and shifts of %d elements in all, want %d, %d and twice %d or more", dst.len, src.len, factors.len, span, span, entries)}
+	if operations[op].shifts {
+		shiftsWanted = r.factors
 	}
-	if dst.len < span || src.len < span || factors.len < entries {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", dst.len, src.len, factors.len, span, span, entries)}
+	if dst.len < r.dst || src.len < r.src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.dst, r.src, factorsWanted, shiftsWanted)}
 	}
-	if err := meet(dst.data, src.data, span, 1<<e.shift(), loops); err != nil {
+	if err := meet(dst.data, src.data, r, 1<<kind.shift, loops); err != nil {
 		return 0, err
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil
 	}
-	var outer []Loop
-	n.block, outer = split(op, loops)
-	for _, l := range outer {
-		if l.Size > 1 {
-			n.outer[n.depth] = l
-			n.depth++
-		}
-	}
-	return span, nil
+	n.split(op, loops)
+	return r.dst, nil
 }
 
-// meet returns an error if dst and src are not the same and share an element that
-// loops visit. They reach over span elements of so many bytes.
-func meet(dst, src unsafe.Pointer, span, size int, loops []Loop) error {
-	if bytes := overlap(dst, src, span*size); bytes != 0 {
-		if bytes%size != 0 || collide(loops, bytes/size) {
-			return &OverlapError{Elements: span, Distance: bytes}
-		}
-	}
-	return nil
+// reach is how many elements of dst and src and how many factors loops extend over, from
+// the first to the last.
+type reach struct {
+	dst, src, factors int
+	same              bool // all strides of dst are those of src
 }
 
-// Overlap returns the [*OverlapError] with which [Run] would refuse dst and src, nil if
-// it would not: for callers who must know before they have the factors. The loops are
-// those of Run; with loops that do not nest it is a [*LoopError].
-func Overlap[T Float | Half](dst, src []T, loops []Loop) error {
-	span, _, reason := measure(loops)
-	if reason != "" {
-		return &LoopError{Loops: clone(loops), Reason: reason}
-	}
-	var x T
-	return meet(of(dst).data, of(src).data, span, int(unsafe.Sizeof(x)), loops)
-}
-
-// total returns how many elements a nest visits.
-func (n *nest) total() int {
-	total := n.count * n.length
-	for _, l := range n.outer[:n.depth] {
-		total *= l.Size
-	}
-	return total
-}
-
-// clone keeps the caller's loops off the heap: only an error holds on to them.
-func clone(loops []Loop) []Loop { return append([]Loop(nil), loops...) }
-
-// measure returns how many elements and factors loops reach over, 0 elements
-// if they visit none, and what is wrong with them if anything is.
-func measure(loops []Loop) (span, entries int, reason string) {
+// measure returns how far loops extend, over no elements if they visit none, and what is
+// wrong with them if anything is.
+func measure(loops []Loop) (r reach, reason string) {
 	if len(loops) > MaxLoops {
-		return 0, 0, fmt.Sprintf("%d loops, want at most %d", len(loops), MaxLoops)
+		return reach{}, fmt.Sprintf("%d loops, want at most %d", len(loops), MaxLoops)
 	}
 	empty := false
-	span, entries = 1, 1
+	r = reach{1, 1, 1, true}
 	for i := len(loops) - 1; i >= 0; i-- {
 		l := loops[i]
-		if l.Size < 0 || l.Stride < 0 || l.Factor < 0 {
-			return 0, 0, fmt.Sprintf("loop %d has a negative number", i)
+		if l.Size < 0 || l.Dst < 0 || l.Src < 0 || l.Factor < 0 {
+			return reach{}, fmt.Sprintf("loop %d has a negative number", i)
 		}
 		if l.Size == 0 {
 			empty = true
@@ -223,29 +163,46 @@ func measure(loops []Loop) (span, entries int, reason string) {
 		if l.Size <= 1 {
 			continue
 		}
-		if l.Stride < span {
-			return 0, 0, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Stride, span)
+		if l.Dst < r.dst {
+			return reach{}, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Dst, r.dst)
 		}
-		reach, ok := product(l.Size-1, l.Stride)
-		far, fits := product(l.Size-1, l.Factor)
-		if !ok || !fits || reach > maxInt-span || far > maxInt-entries {
-			return 0, 0, fmt.Sprintf("loop %d reaches further than an int counts", i)
+		r.same = r.same && l.Dst == l.Src
+		for _, x := range [...]struct {
+			stride int
+			to     *int
+		}{{l.Dst, &r.dst}, {l.Src, &r.src}, {l.Factor, &r.factors}} {
+			further, ok := product(l.Size-1, x.stride)
+			if !ok || further > maxInt-*x.to {
+				return reach{}, fmt.Sprintf("loop %d extends further than an int counts", i)
+			}
+			*x.to += further
 		}
-		span += reach
-		entries += far
 	}
 	if empty {
-		return 0, 0, ""
+		return reach{}, ""
 	}
-	return span, entries, ""
+	return r, ""
 }
 
 const maxInt = int(^uint(0) >> 1)
 
-// collide reports whether two copies of the nest, one distance elements behind
-// the other, visit a common element: whether distance is a sum of steps, each
-// smaller than its loop either way. Strides nest, so that at every level only
-// the two multiples next to what is left can be meant.
+// meet returns an error if dst and src share an element that loops visit, unless they are
+// the same. An element has so many bytes.
+func meet(dst, src unsafe.Pointer, r reach, size int, loops []Loop) error {
+	distance := int(uintptr(dst) - uintptr(src))
+	if distance >= r.src*size || -distance >= r.dst*size || distance == 0 && r.same {
+		return nil
+	}
+	if !r.same || distance%size != 0 || collide(loops, distance/size) {
+		return &OverlapError{Elements: r.dst, Distance: distance}
+	}
+	return nil
+}
+
+// collide reports whether two copies of the nest, one distance elements after the other,
+// visit a common element: whether distance is a sum of steps, each smaller than its loop
+// either way. Strides nest, so that only the two multiples next to what is left can be
+// meant at every level.
 func collide(loops []Loop, distance int) bool {
 	if distance < 0 {
 		distance = -distance
@@ -257,209 +214,10 @@ func collide(loops []Loop, distance int) bool {
 	if l.Size <= 1 {
 		return collide(loops[1:], distance)
 	}
-	steps := distance / l.Stride
-	return steps < l.Size && collide(loops[1:], distance-steps*l.Stride) ||
-		steps+1 < l.Size && collide(loops[1:], distance-(steps+1)*l.Stride)
+	steps := distance / l.Dst
+	return steps < l.Size && collide(loops[1:], distance-steps*l.Dst) ||
+		steps+1 < l.Size && collide(loops[1:], distance-(steps+1)*l.Dst)
 }
 
-// block is the innermost part of a nest, without gaps: count planes of length
-// elements with a factor each, or count rows of length channels with the same
-// factors for every row.
-type block struct {
-	pixels        bool
-	count, length int
-}
-
-// small reports whether the block is nothing but one call of a kernel: it is not
-// to be divided or streamed, and no rows of it are to be tiled. Such a call is
-// all overhead.
-func (b block) small(e elem) bool {
-	bytes := (b.count * b.length) << e.shift()
-	return bytes < 4*tileBytes && bytes < streamBytes
-}
-
-// once runs a kernel on a small block.
-func (b block) once(op Op, e elem, dst, src, factors, shifts unsafe.Pointer) {
-	dispatch(kernelOf(op, false, b.pixels, e), dst, src, factors, shifts, b.count, b.length)
-}
-
-// nest is a checked call: loops around a block, with the operands.
-type nest struct {
-	operands
-	block
-	depth int
-	outer [MaxLoops]Loop
-}
-
-// split splits loops into a block and those that are around it.
-func split(op Op, loops []Loop) (b block, outer []Loop) {
-	b = block{count: 1, length: 1}
-	last, outer := inner(loops)
-	if last.Stride != 1 || last.Factor > 1 && op != Copy {
-		return b, loops // no two neighbours belong together: every element is a plane of its own
-	}
-	b.length = last.Size
-	b.pixels = last.Factor == 1 && op != Copy
-	around, further := inner(outer)
-	if around.Stride == last.Size && (around.Factor == 1-last.Factor || op == Copy) {
-		b.count = around.Size
-		outer = further
-	}
-	if l, _ := inner(outer); l.Size == 0 {
-		return b, nil // single steps lead nowhere
-	}
-	return b, outer
-}
-
-// inner returns the innermost loop of more than one step, the zero Loop if there
-// is none, and the loops around it.
-func inner(loops []Loop) (Loop, []Loop) {
-	for i := len(loops) - 1; i >= 0; i-- {
-		if loops[i].Size > 1 {
-			return loops[i], loops[:i]
-		}
-	}
-	return Loop{}, nil
-}
-
-// walk applies the kernel to the visited elements lo to hi, counted in the
-// order of the loops. In pixels both must lie on the border of a row, unless a
-// block is a single one.
-func (n *nest) walk(lo, hi int) {
-	size := n.count * n.length
-	var index [MaxLoops]int
-	from := lo
-	if n.depth > 0 {
-		from = lo % size
-		for k, at := n.depth-1, lo/size; k >= 0; k-- {
-			index[k] = at % n.outer[k].Size
-			at /= n.outer[k].Size
-		}
-	}
-	for left := hi - lo; left > 0; {
-		var at, factor int
-		for k, l := range n.outer[:n.depth] {
-			at += index[k] * l.Stride
-			factor += index[k] * l.Factor
-		}
-		to := min(size, from+left)
-		if n.pixels {
-			n.rows(at, factor, from, to)
-		} else {
-			n.planes(at, factor, from, to)
-		}
-		left -= to - from
-		from = 0
-		for k := n.depth - 1; k >= 0; k-- {
-			if index[k]++; index[k] < n.outer[k].Size {
-				break
-			}
-			index[k] = 0
-		}
-	}
-	if n.far {
-		fence()
-	}
-}
-
-// planes applies the kernel to elements from to to of the block of planes at
-// offset at, whose factors begin at entry factor.
-func (n *nest) planes(at, factor, from, to int) {
-	if n.braided() {
-		n.braids(at, factor, from, to)
-		return
-	}
-	limit := callBytes >> n.elem.shift()
-	for from < to {
-		plane, inside := from/n.length, from%n.length
-		count, length := 1, 0
-		if whole := (to - from) / n.length; inside == 0 && whole > 0 && n.length <= limit {
-			count, length = min(whole, limit/n.length), n.length
-		} else {
-			length = min(n.length-inside, to-from, limit)
-		}
-		n.call(at+from, factor+plane, count, length)
-		from += count * length
-	}
-}
-
-// rows applies the kernel to elements from to to of the block of pixels at
-// offset at, whose factors begin at entry factor.
-func (n *nest) rows(at, factor, from, to int) {
-	limit := callBytes >> n.elem.shift()
-	if n.count == 1 || n.length > limit {
-		// Part of a single row is a shorter row.
-		for from < to {
-			channel := from % n.length
-			length := min(n.length-channel, to-from, limit)
-			n.call(at+from, factor+channel, 1, length)
-			from += length
-		}
-		return
-	}
-	if n.tiled(at, factor, from, to) {
-		return
-	}
-	most := rowsOf(n.length << n.elem.shift())
-	for from < to {
-		count := min((to-from)/n.length, most)
-		n.call(at+from, factor, count, n.length)
-		from += count * n.length
-	}
-}
-
-// rowsOf returns how many rows of so many bytes one call takes. The kernels walk
-// through four quarters of them at once, and a load waits for a store that went to
-// the same place of another page just before: quarters are whole pages apart if
-// they can be. (By reasoning: alone it made no difference beyond the noise.)
-func rowsOf(bytes int) int {
-	most := callBytes / bytes
-	unit := strands * (lineMultiple(bytes) / bytes) // rows of whole lines in each quarter
-	for unit*bytes%(strands*pageBytes) != 0 {
-		unit *= 2
-	}
-	if most >= unit {
-		most -= most % unit
-	}
-	return most
-}
-
-// call runs the kernel on one block at offset at.
-func (n *nest) call(at, factor, count, length int) {
-	shift := n.elem.shift()
-	if n.op == Copy {
-		bytes := count * length << shift
-		copy(unsafe.Slice((*byte)(unsafe.Add(n.dst, at<<shift)), bytes), unsafe.Slice((*byte)(unsafe.Add(n.src, at<<shift)), bytes))
-		return
-	}
-	var shifts unsafe.Pointer
-	if n.shifts != nil {
-		shifts = unsafe.Add(n.shifts, factor<<shift)
-	}
-	n.exec(n.pixels, unsafe.Add(n.dst, at<<shift), unsafe.Add(n.src, at<<shift), unsafe.Add(n.factors, factor<<shift), shifts, count, length)
-}
-
-// exec runs the kernel on one block.
-func (o *operands) exec(pixels bool, dst, src, factors, shifts unsafe.Pointer, count, length int) {
-	stream := false
-	if o.stream() {
-		bytes := length << o.elem.shift()
-		stream = bytes >= streamAlign && (!pixels || bytes%streamAlign == 0 && uintptr(dst)%streamAlign == 0)
-	}
-	dispatch(kernelOf(o.op, stream, pixels, o.elem), dst, src, factors, shifts, count, length)
-}
-
-const (
-	// callBytes bounds the work of one call of an assembly kernel, which cannot
-	// be preempted: a garbage collection would wait for it.
-	callBytes = 256 << 10
-	// streamAlign is the cache line that streaming stores fill whole.
-	streamAlign = 64
-	// pageBytes is a page of memory, and how many bits of two addresses a processor
-	// compares before it lets a load pass a store.
-	pageBytes = 4 << 10
-	// parallelBytes is the size of dst from which Run uses several goroutines
-	// unasked, and grainBytes what each should have at least.
-	parallelBytes = 16 << 20
-	grainBytes    = 4 << 20
-)
+// clone keeps the caller's loops off the heap: only an error holds on to them.
+func clone(loops []Loop) []Loop { return append([]Loop(nil), loops...) }

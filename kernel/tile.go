@@ -22,20 +22,20 @@ type tile struct {
 
 var tiles = sync.Pool{New: func() any { return new(tile) }}
 
-// tiled does what rows does for short rows, and for streams that begin within a
-// cache line. A loop over three channels is all overhead: the factors are
-// repeated to a row that is long and a multiple of the cache line, and several
-// pixels become one row of that tile. Streaming stores need their rows on a cache
-// line: the elements before the first one are done apart, and the tile begins
-// with the channel that comes then. Both from and to lie on the border of a row. It
-// reports false, and has done nothing, where that does not pay.
-func (n *nest) tiled(at, factor, from, to int) bool {
-	shift := n.elem.shift()
+// tiled does what rows does for short rows, and for rows that are stored past the cache
+// and begin within a cache line. A loop over three channels is all overhead: the factors
+// are repeated to a row that is long and a multiple of the cache line, and several pixels
+// become one row of that tile. Stores past the cache need their rows on a cache line: the
+// elements before the first line are processed separately, and the tile begins with the
+// channel that comes then. Both from and to are the beginning of a row. tiled returns
+// false, and has done nothing, where it does not pay.
+func (n *nest) tiled(at place, from, to int) bool {
+	shift := n.kind.shift
 	row := n.length << shift
 	line := lineMultiple(row)
 	head := 0
-	if n.stream() {
-		head = ((-int(uintptr(n.dst)) - (at+from)<<shift) & (streamAlign - 1)) >> shift
+	if n.storesPast() {
+		head = ((-int(uintptr(n.dst)) - (at.dst+from)<<shift) & (lineBytes - 1)) >> shift
 	}
 	if row >= tileBytes && line == row && head == 0 || line > tileMaxBytes {
 		return false
@@ -46,16 +46,16 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 	}
 	for end := from + head; from < end; {
 		length := min(n.length, end-from)
-		n.call(at+from, factor, 1, length)
+		n.call(at, from, 0, 1, length)
 		from += length
 	}
 
 	t := tiles.Get().(*tile)
 	channel := (from % n.length) << shift
-	repeat(&t.factors, bytes, unsafe.Add(n.factors, factor<<shift), row, channel)
-	var shifts unsafe.Pointer
-	if n.shifts != nil {
-		repeat(&t.shifts, bytes, unsafe.Add(n.shifts, factor<<shift), row, channel)
+	factors, shifts := n.channel(at.factor)
+	repeat(&t.factors, bytes, factors, row, channel)
+	if shifts != nil {
+		repeat(&t.shifts, bytes, shifts, row, channel)
 		shifts = unsafe.Pointer(&t.shifts)
 	}
 
@@ -67,7 +67,7 @@ func (n *nest) tiled(at, factor, from, to int) bool {
 		if count == 0 {
 			count, length = 1, to-from
 		}
-		n.exec(true, unsafe.Add(n.dst, (at+from)<<shift), unsafe.Add(n.src, (at+from)<<shift), unsafe.Pointer(&t.factors), shifts, count, length)
+		n.exec(pixels, unsafe.Add(n.dst, (at.dst+from)<<shift), unsafe.Add(n.src, (at.src+from)<<shift), unsafe.Pointer(&t.factors), shifts, count, length)
 		from += count * length
 	}
 	tiles.Put(t)
@@ -84,13 +84,4 @@ func repeat(long *[tileMaxBytes / 8]uint64, bytes int, first unsafe.Pointer, row
 	for filled < bytes {
 		filled += copy(to[filled:], to[:filled])
 	}
-}
-
-// lineMultiple returns the least common multiple of bytes and a cache line.
-func lineMultiple(bytes int) int {
-	a, b := bytes, streamAlign
-	for b > 0 {
-		a, b = b, a%b
-	}
-	return bytes / a * streamAlign
 }

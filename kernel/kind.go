@@ -1,0 +1,115 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
+)
+
+// Float is the data that the generic functions take: float32, float64 and types made of
+// them.
+type Float interface{ ~float32 | ~float64 }
+
+// Half is any 16-bit type that holds float16, IEEE 754's binary16, or bfloat16, the
+// upper half of a float32. [F16Of] and [BF16Of] say which one it is.
+//
+// Factors and shifts are halves, too. A product or quotient is computed in float32 and
+// rounded once to the nearest half, ties to even, subnormals included. A sum is computed
+// from the rounded product or quotient in the same way. float32 has enough digits that
+// the result is the half nearest to the exact one. A NaN stays a NaN.
+type Half interface{ ~uint16 }
+
+// Kind is a type of elements together with the kernels for it. A program contains the
+// kernels of the kinds that it names, and no others.
+type Kind struct {
+	typ   dtype.Type
+	shift uint8  // binary logarithm of the bytes of an element
+	one   uint64 // the bits of the number 1, leftmost in the word
+	ways  *[ops]ways
+	exec  func(k id, dst, src, factors, extra unsafe.Pointer, count, length int)
+}
+
+// The kinds: float32, float64, float16 and bfloat16.
+var (
+	F32  = &Kind{dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32}
+	F64  = &Kind{dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64}
+	F16  = &Kind{dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16}
+	BF16 = &Kind{dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16}
+)
+
+// String returns NumPy's name of the type, such as "float32".
+func (k *Kind) String() string {
+	if k == nil {
+		return "no kind"
+	}
+	return k.typ.String()
+}
+
+// Type returns the type of the elements.
+func (k *Kind) Type() dtype.Type { return k.typ }
+
+// Size returns the bytes of an element.
+func (k *Kind) Size() int { return 1 << k.shift }
+
+// kindOf returns the kind of T. It is a constant for the compiler, which leaves out the
+// other kind.
+func kindOf[T Float]() *Kind {
+	var x T
+	if unsafe.Sizeof(x) == 4 {
+		return F32
+	}
+	return F64
+}
+
+// call runs a kernel on the calling goroutine. The kernels keep no pointer, which the
+// compiler cannot see through a function value: without hide, memory on the caller's
+// stack would have to be allocated.
+func (k *Kind) call(routine id, dst, src, factors, extra unsafe.Pointer, count, length int) {
+	k.exec(routine, hide(dst), hide(src), hide(factors), hide(extra), count, length)
+}
+
+// hide returns p in a way that escape analysis does not follow.
+func hide(p unsafe.Pointer) unsafe.Pointer {
+	bits := uintptr(p)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&bits))
+}
+
+// Vector is a slice of elements whose kind is known at run time only. It refers to the
+// memory of the slice that it was made of. The zero Vector is empty and fits every kind.
+type Vector struct {
+	kind *Kind
+	vector
+}
+
+// vector is a slice without its type.
+type vector struct {
+	data unsafe.Pointer
+	len  int
+}
+
+func erase[T Float | Half](s []T) vector {
+	return vector{unsafe.Pointer(unsafe.SliceData(s)), len(s)}
+}
+
+// Of returns the Vector of a slice of float32 or float64.
+func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
+
+// F16Of returns the Vector of a slice of float16 in any 16-bit type.
+func F16Of[T Half](s []T) Vector { return Vector{F16, erase(s)} }
+
+// BF16Of returns the Vector of a slice of bfloat16 in any 16-bit type.
+func BF16Of[T Half](s []T) Vector { return Vector{BF16, erase(s)} }
+
+// Kind returns the kind of the elements, nil for the zero Vector.
+func (v Vector) Kind() *Kind { return v.kind }
+
+// Len returns the number of elements.
+func (v Vector) Len() int { return v.len }
+
+// Bytes returns the memory of the elements.
+func (v Vector) Bytes() []byte {
+	if v.len == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(v.data), v.len<<v.kind.shift)
+}

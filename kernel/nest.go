@@ -1,0 +1,213 @@
+package kernel
+
+import "unsafe"
+
+// Loop is one level of a nest: Size steps, each Dst elements further in dst, Src
+// elements further in src and Factor entries further in the factors.
+type Loop struct {
+	Size, Dst, Src, Factor int
+}
+
+// MaxLoops is the number of levels that a nest may have.
+const MaxLoops = 8
+
+// block is the innermost part of a nest, without gaps: count planes of length elements
+// with a factor each, or count rows of length channels with the same factors for every
+// row.
+type block struct {
+	shape         shape
+	count, length int
+}
+
+// small reports whether the block is nothing but one call of a kernel: it is not divided
+// or stored past the cache, and no rows of it are repeated to longer ones.
+func (b block) small(kind *Kind) bool {
+	bytes := (b.count * b.length) << kind.shift
+	return bytes < 4*tileBytes && bytes < streamBytes
+}
+
+// nest is a checked call: loops around a block, with the operands.
+type nest struct {
+	operands
+	block
+	across gather // where src does not lie as dst does
+	depth  int
+	outer  [MaxLoops]Loop
+}
+
+// place is where a block begins: elements of dst and src, and entries of the factors.
+type place struct{ dst, src, factor int }
+
+// split makes a block of the innermost loops and keeps the loops around it.
+func (n *nest) split(op Op, loops []Loop) {
+	n.block = block{count: 1, length: 1}
+	last, outer := inner(loops)
+	taken := -1 // a loop around the innermost one that belongs to the block
+	switch {
+	case last.Dst != 1 || last.Factor > 1 && op != Copy:
+		outer = loops // no two neighbours belong together: every element is a plane of its own
+	case last.Src != 1:
+		taken = n.transpose(op, last, outer)
+	default:
+		n.length = last.Size
+		if last.Factor == 1 && op != Copy {
+			n.shape = pixels
+		}
+		around, further := inner(outer)
+		if around.Dst == last.Size && around.Src == last.Size && (around.Factor == 1-last.Factor || op == Copy) {
+			n.count = around.Size
+			outer = further
+		}
+	}
+	for i, l := range outer {
+		if l.Size > 1 && i != taken {
+			n.outer[n.depth] = l
+			n.depth++
+		}
+	}
+}
+
+// inner returns the innermost loop of more than one step and the loops around it. It
+// returns the zero Loop if there is none.
+func inner(loops []Loop) (Loop, []Loop) {
+	for i := len(loops) - 1; i >= 0; i-- {
+		if loops[i].Size > 1 {
+			return loops[i], loops[:i]
+		}
+	}
+	return Loop{}, nil
+}
+
+// total returns the number of elements that a nest visits.
+func (n *nest) total() int {
+	total := n.count * n.length
+	for _, l := range n.outer[:n.depth] {
+		total *= l.Size
+	}
+	return total
+}
+
+// walk does the visited elements lo to hi, counted in the order of the loops. Both must
+// be the beginning of a row, except in planes and in blocks of a single row.
+func (n *nest) walk(lo, hi int) {
+	size := n.count * n.length
+	var index [MaxLoops]int
+	from := lo
+	if n.depth > 0 {
+		from = lo % size
+		for k, at := n.depth-1, lo/size; k >= 0; k-- {
+			index[k] = at % n.outer[k].Size
+			at /= n.outer[k].Size
+		}
+	}
+	for left := hi - lo; left > 0; {
+		var at place
+		for k, l := range n.outer[:n.depth] {
+			at.dst += index[k] * l.Dst
+			at.src += index[k] * l.Src
+			at.factor += index[k] * l.Factor
+		}
+		to := min(size, from+left)
+		switch {
+		case n.across.rows > 0:
+			n.gathered(at, from, to)
+		case n.shape == pixels:
+			n.rows(at, from, to)
+		default:
+			n.planes(at, from, to)
+		}
+		left -= to - from
+		from = 0
+		for k := n.depth - 1; k >= 0; k-- {
+			if index[k]++; index[k] < n.outer[k].Size {
+				break
+			}
+			index[k] = 0
+		}
+	}
+	if n.pastCache {
+		fence()
+	}
+}
+
+// planes does elements from to to of the block of planes at a place.
+func (n *nest) planes(at place, from, to int) {
+	if n.fourAtOnce() {
+		n.fourPlanes(at, from, to)
+		return
+	}
+	limit := callBytes >> n.kind.shift
+	for from < to {
+		plane, inside := from/n.length, from%n.length
+		count, length := 1, 0
+		if whole := (to - from) / n.length; inside == 0 && whole > 0 && n.length <= limit {
+			count, length = min(whole, limit/n.length), n.length
+		} else {
+			length = min(n.length-inside, to-from, limit)
+		}
+		n.call(at, from, plane, count, length)
+		from += count * length
+	}
+}
+
+// rows does elements from to to of the block of pixels at a place.
+func (n *nest) rows(at place, from, to int) {
+	limit := callBytes >> n.kind.shift
+	if n.count == 1 || n.length > limit {
+		// Part of a single row is a shorter row.
+		for from < to {
+			channel := from % n.length
+			length := min(n.length-channel, to-from, limit)
+			n.call(at, from, channel, 1, length)
+			from += length
+		}
+		return
+	}
+	if n.tiled(at, from, to) {
+		return
+	}
+	most := rowsOf(n.length << n.kind.shift)
+	for from < to {
+		count := min((to-from)/n.length, most)
+		n.call(at, from, 0, count, n.length)
+		from += count * n.length
+	}
+}
+
+// rowsOf returns how many rows of so many bytes one call takes. The kernels walk through
+// four quarters of them side by side, and a load waits for a store that went to the same
+// place of another page just before: quarters are whole pages apart if they can be. (By
+// reasoning: alone it made no difference beyond the noise.)
+func rowsOf(bytes int) int {
+	most := callBytes / bytes
+	unit := 4 * (lineMultiple(bytes) / bytes) // rows of whole lines in each quarter
+	for unit*bytes%(4*pageBytes) != 0 {
+		unit *= 2
+	}
+	if most >= unit {
+		most -= most % unit
+	}
+	return most
+}
+
+// call runs the kernel on elements of the block at a place, from the given one on, whose
+// factors begin with the given one.
+func (n *nest) call(at place, from, factor, count, length int) {
+	shift := n.kind.shift
+	dst, src := unsafe.Add(n.dst, (at.dst+from)<<shift), unsafe.Add(n.src, (at.src+from)<<shift)
+	if n.op == Copy {
+		bytes := count * length << shift
+		copy(unsafe.Slice((*byte)(dst), bytes), unsafe.Slice((*byte)(src), bytes))
+		return
+	}
+	factors, shifts := n.channel(at.factor + factor)
+	n.exec(n.shape, dst, src, factors, shifts, count, length)
+}
+
+// channel returns where the factors and shifts from an entry on are.
+func (n *nest) channel(entry int) (factors, shifts unsafe.Pointer) {
+	if n.shifts != nil {
+		shifts = unsafe.Add(n.shifts, entry<<n.kind.shift)
+	}
+	return unsafe.Add(n.factors, entry<<n.kind.shift), shifts
+}

@@ -1,0 +1,57 @@
+package kernel
+
+import "unsafe"
+
+// operands are the memory of a call, and what happens to it.
+type operands struct {
+	kind                      *Kind
+	op                        Op
+	pastCache                 bool // the data is far larger than the cache
+	dst, src, factors, shifts unsafe.Pointer
+}
+
+// operandsOf returns the operands of a call whose dst and src extend over span elements.
+func operandsOf(kind *Kind, op Op, dst, src, factors, shifts unsafe.Pointer, span int) operands {
+	o := operands{kind: kind, op: op, dst: dst, src: src, factors: factors, shifts: shifts}
+	size := 1 << kind.shift
+	o.pastCache = span*size >= streamBytes && streams() && kind.ways[op][0][fourPlanes] != none && uintptr(dst)%uintptr(size) == 0
+	return o
+}
+
+// storesPast reports whether the elements that are computed are stored past the cache.
+// Where dst is read, in place or to add to it, it is in the cache already.
+func (o *operands) storesPast() bool {
+	return o.pastCache && o.dst != o.src && !operations[o.op].adds
+}
+
+// exec runs the kernel on one block.
+func (o *operands) exec(s shape, dst, src, factors, shifts unsafe.Pointer, count, length int) {
+	past := 0
+	if o.storesPast() {
+		bytes := length << o.kind.shift
+		if bytes >= lineBytes && (s != pixels || bytes%lineBytes == 0 && uintptr(dst)%lineBytes == 0) {
+			past = 1
+		}
+	}
+	o.kind.call(o.kind.ways[o.op][past][s], dst, src, factors, shifts, count, length)
+}
+
+const (
+	// callBytes bounds the work of one call of an assembly kernel. A goroutine cannot be
+	// preempted in assembly, and a garbage collection would wait for it.
+	callBytes = 256 << 10
+	// lineBytes is a cache line, which stores past the cache fill whole.
+	lineBytes = 64
+	// pageBytes is a page of memory. A processor compares as many low bits of two
+	// addresses before it lets a load pass a store.
+	pageBytes = 4 << 10
+)
+
+// lineMultiple returns the least common multiple of bytes and a cache line.
+func lineMultiple(bytes int) int {
+	a, b := bytes, lineBytes
+	for b > 0 {
+		a, b = b, a%b
+	}
+	return bytes / a * lineBytes
+}

@@ -7,16 +7,16 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// Generator is a random stream and how far it has been drawn. Each [Dropout] has one
-// of its own, unless several share one [WithGenerator], as layers do that draw from
-// the global generator of a PyTorch program. It is safe for many goroutines at once.
+// Generator is a random stream and how far it has been drawn. Each [Dropout] has a
+// generator of its own, unless several share one [WithGenerator], as the layers of a
+// PyTorch program share the global one. It is safe for many goroutines at the same time.
 type Generator struct {
 	stream mask.Stream
 	mu     sync.Mutex
 	place  mask.Place // of the next draw
 
 	// A mask.Source cannot go back: its places must be drawn in the order in which
-	// they are taken, and nothing twice.
+	// they are taken, and each of them once.
 	once  bool
 	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
 }
@@ -41,21 +41,25 @@ func (g *Generator) end() {
 	}
 }
 
-// State is where a random stream is: all that a run must save to go on bit for bit.
-// It can be encoded as it is, with encoding/json for one.
-type State struct {
+// Stream returns the random stream.
+func (g *Generator) Stream() mask.Stream { return g.stream }
+
+// GeneratorState is where a random stream is: all that a run must save to go on bit for
+// bit. It can be encoded as it is, with encoding/json for one.
+type GeneratorState struct {
 	// Stream is the stream with its seed, as [mask.ParseStream] reads it.
 	Stream string `json:"stream"`
 	// Step is the step of the next draw.
 	Step uint64 `json:"step"`
-	// Cursor is how many numbers were taken, of a stream that is one long sequence.
+	// Cursor is the number of random numbers that were taken, of a stream that is one
+	// long sequence.
 	Cursor uint64 `json:"cursor,omitempty"`
 }
 
 // State returns where the stream is.
-func (g *Generator) State() State {
+func (g *Generator) State() GeneratorState {
 	at := g.at()
-	return State{g.stream.String(), at.Step, at.Cursor}
+	return GeneratorState{g.stream.String(), at.Step, at.Cursor}
 }
 
 // at returns the place of the next draw.
@@ -65,14 +69,14 @@ func (g *Generator) at() mask.Place {
 	return g.place
 }
 
-// Restore makes the next draw what it would have been where the state was taken. It is
-// an error if that was another stream, or another seed of it. (Of a [mask.Source] only
-// the type is known: it must begin as the other one did.)
-func (g *Generator) Restore(s State) error {
+// Restore makes the next draw what it would have been where the state was taken. It
+// returns a [*StateError] if that was another stream, or another seed of it. (Of a
+// [mask.Source] only the type is known: it must begin as the other one did.)
+func (g *Generator) Restore(s GeneratorState) error {
 	if have := g.stream.String(); s.Stream != have {
 		// There is more than one way to write a seed.
 		if given, err := mask.ParseStream(s.Stream); err != nil || given.String() != have {
-			return fmt.Errorf("spatialdropout: a state of the stream %q, want one of %q", s.Stream, have)
+			return &StateError{fmt.Sprintf("of the stream %q, want one of %q", s.Stream, have)}
 		}
 	}
 	g.mu.Lock()
@@ -81,9 +85,9 @@ func (g *Generator) Restore(s State) error {
 	return nil
 }
 
-// giveBack makes the place at the next one again, if no draw has come behind the one
-// that was taken there.
-func (g *Generator) giveBack(at, next mask.Place) {
+// rewind goes back to a place, unless another draw has been taken since: next is the
+// place after it.
+func (g *Generator) rewind(at, next mask.Place) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.place == next {

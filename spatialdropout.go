@@ -1,174 +1,185 @@
-// Package spatialdropout drops whole feature maps, the regulariser for
-// convolutional networks of Tompson et al., "Efficient object localization using
-// convolutional networks" (CVPR 2015).
+// Package spatialdropout drops whole feature maps, the regulariser for convolutional
+// networks of Tompson et al., "Efficient object localization using convolutional
+// networks" (CVPR 2015).
 //
-// For a batch of N samples with C channels there are N·C trials. A dropped
-// channel is +0 everywhere in its feature map, a kept one is scaled by
-// 1/(1−rate), so that the expected value of every element stays the same. In
-// evaluation dropout is the identity.
+// A batch of N samples with C channels takes N·C trials. A dropped channel is +0
+// everywhere in its feature map. A kept one is scaled by 1/(1−rate), so that the expected
+// value of every element stays the same. In evaluation dropout is the identity.
 //
-// [New] makes a [Dropout], its Draw a mask of one bit a channel, and [Apply] or
-// [AddTo] use it, forward and backward. [Layer] wraps the three with a switch
-// between training and evaluation. [ApplyAt] needs no mask at all: it draws the same
-// one again from the place of its step. Data are flat slices; package layout says how
-// a tensor lies in them.
+// [New] makes a [Dropout]. Its Forward applies a new mask to a [Tensor] and returns a
+// [Pass], which knows the backward pass. A [Layer] wraps both for data of one type, with a
+// switch between training and evaluation. [Dropout.Draw] returns the mask alone, and
+// [Apply] and [AddTo] use it. Data are flat slices. Package layout describes how a tensor
+// lies in them.
 //
-// The mask is a pure function of seed, step and the index n·C+c: the same for
-// every layout, type, CPU, number of workers and split of the batch. With
-// [WithStream] it is the one that PyTorch, TensorFlow, JAX or Keras would draw, and
-// the arithmetic is theirs, bit for bit: see package mask. The arithmetic is done by
-// package kernel.
+// The mask is a pure function of the seed, the step and the index n·C+c: the same for
+// every layout, type, CPU, number of goroutines and split of the batch. With [WithStream]
+// it is the mask that PyTorch, TensorFlow, JAX or Keras would draw, and the arithmetic is
+// theirs, bit for bit: see package mask. Package kernel does the arithmetic.
 package spatialdropout
 
 import (
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// Dropout draws masks: the n-th Draw is step n of its random stream. It is safe for
-// many goroutines at once, each Draw is a step of its own.
+// Dropout is dropout at a rate. Its n-th draw is step n of its random stream. It is safe
+// for many goroutines at the same time: each draw is a step of its own.
 type Dropout struct {
 	gen        *Generator
 	rate       float64
 	schedule   Schedule
 	arithmetic mask.Arithmetic
 	sharing    mask.Sharing
-	expect     bool // evaluation scales
-	offset     uint64
-	batch      uint64
+	shard      Shard
+	always     bool
+	workers    int
 }
 
-// New returns a Dropout that drops channels with probability rate. It returns an
-// error unless rate is a number from 0 to 1, or if an option's value is wrong or
-// options contradict each other.
+// New returns a Dropout that drops channels with probability rate. It returns a
+// [*mask.RateError] unless rate is a number from 0 to 1, and an [*OptionError] if the
+// value of an option is wrong or options contradict each other.
 func New(rate float64, opts ...Option) (*Dropout, error) {
-	c, err := configOf(opts)
-	if err != nil {
+	c := config{rate: rate}
+	if err := c.take(opts); err != nil {
 		return nil, err
 	}
-	return newDropout(rate, c)
+	return c.dropout()
 }
 
-func newDropout(rate float64, c config) (*Dropout, error) {
-	if err := mask.CheckRate(rate); err != nil {
-		return nil, err
-	}
-	gen, err := c.generator()
-	if err != nil {
-		return nil, err
-	}
-	a, err := c.arithmetic(gen.stream)
-	if err != nil {
-		return nil, err
-	}
-	return &Dropout{
-		gen: gen, rate: rate, schedule: c.schedule, arithmetic: a, sharing: c.sharing, expect: c.scaling == AtInference,
-		offset: c.offset, batch: c.batch,
-	}, nil
-}
-
-// Rate returns the probability with which a channel is dropped, that of the next
-// Draw where there is a [Schedule].
-func (d *Dropout) Rate() float64 { return d.rateAt(d.Step()) }
+// Rate returns the probability with which a channel is dropped, that of the next draw
+// where there is a [Schedule].
+func (d *Dropout) Rate() float64 { return d.rateAt(d.gen.at().Step) }
 
 func (d *Dropout) rateAt(step uint64) float64 {
 	if d.schedule != nil {
-		return d.schedule(d.rate, step)
+		return d.schedule.Rate(d.rate, step)
 	}
 	return d.rate
 }
 
-// Stream returns the random stream.
-func (d *Dropout) Stream() mask.Stream { return d.gen.stream }
+// Generator returns the random stream and where it is.
+func (d *Dropout) Generator() *Generator { return d.gen }
 
-// Step returns the step of the next Draw.
-func (d *Dropout) Step() uint64 { return d.gen.at().Step }
-
-// State returns where the random stream is, see [Generator.State]. With [WithState]
-// another Dropout continues from here.
-func (d *Dropout) State() State { return d.gen.State() }
-
-// Restore continues from a state, see [Generator.Restore].
-func (d *Dropout) Restore(s State) error { return d.gen.Restore(s) }
-
-// Draw decides over every channel of every sample of g and returns the outcome.
-// The next Draw is the next step of the stream. At rate 0 everything is kept and
-// at rate 1 nothing.
+// Draw decides over every channel of every sample of g and returns the mask. The next Draw
+// is the next step of the stream. At rate 0 every channel is kept and at rate 1 none.
 //
-// Draw panics where [Dropout.DrawAt] returns an error, and the step is spent. With the
-// streams of package mask and a schedule that keeps to numbers from 0 to 1 that is: if the
-// geometry has samples beyond those of [WithBatch] and the stream depends on it; if a
-// [mask.Source] is beyond the place, because somebody else drew from it or an earlier state
-// was restored; or if a [mask.TensorFlow] has no such type.
-func (d *Dropout) Draw(g layout.Geometry) *mask.Mask {
+// Draw returns an error if the stream cannot serve the geometry, see [mask.Draw], or if
+// the rate of a [Schedule] is not a number from 0 to 1. No step is spent then, unless
+// others have drawn from the same [Generator] meanwhile.
+func (d *Dropout) Draw(g layout.Geometry) (*mask.Mask, error) {
 	m := new(mask.Mask)
-	d.DrawInto(m, g)
-	return m
+	if err := d.DrawInto(m, g); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-// DrawInto is Draw into the memory of m, whatever it held before: it does not
-// allocate once m has been large enough.
-func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) {
+// DrawInto is [Dropout.Draw] into the memory of m, whatever m holds. It does not allocate
+// once m has been large enough.
+func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 	d.gen.begin()
 	defer d.gen.end()
-	if err := d.drawAt(m, &g, d.Advance(g)); err != nil {
-		panic(err)
+	p, next := d.next(&g)
+	if err := p.draw(m); err != nil {
+		d.gen.rewind(p.place, next)
+		return err
 	}
+	return nil
 }
 
-// Advance takes the next step without drawing it and returns its place: for [ApplyAt]
-// and its relatives, which draw when they need to.
-func (d *Dropout) Advance(g layout.Geometry) mask.Place {
-	at, _ := d.take(&g)
-	return at
+// Forward writes src with a new mask to dst, as in training, and returns the pass, which
+// knows the gradient. dst may be src. Its errors are those of [ApplyTensor] and
+// [Dropout.Draw]. On an error dst is untouched and no step is spent, unless others have
+// drawn from the same [Generator] meanwhile.
+//
+// Forward does not allocate after warm-up, except with a [mask.Source].
+func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
+	to, from := dst.operand(), src.operand()
+	var m *mask.Mask
+	if d.gen.once {
+		m = new(mask.Mask)
+	}
+	return d.forward(&to, &from, m)
 }
 
-// take returns the place of the next draw, and that of the one after it.
-func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
+// forward does what Forward does. Where m is not nil it becomes the mask, and the pass
+// keeps it.
+func (d *Dropout) forward(dst, src *operand, m *mask.Mask) (Pass, error) {
+	// Before a mask is drawn for a tensor that may not exist.
+	if err := pair(dst, src); err != nil {
+		return Pass{}, err
+	}
+	if err := disjoint(dst, src); err != nil {
+		return Pass{}, err
+	}
+	d.gen.begin()
+	defer d.gen.end()
+	p, next := d.next(dst.geometry)
+	var err error
+	if m != nil {
+		err = p.draw(m)
+		p.mask = m
+	}
+	if err == nil {
+		err = p.apply(kernel.Scale, dst, src, false)
+	}
+	if err != nil {
+		d.gen.rewind(p.place, next)
+		return Pass{}, err
+	}
+	return p, nil
+}
+
+// Evaluate writes src to dst as evaluation does, and returns the pass, which knows the
+// gradient. That is the identity, or a multiplication by 1−rate with the rule
+// [mask.AtInference]. A Dropout made [WithAlways] draws a mask, as Forward does. dst may be
+// src. The errors are those of [Dropout.Forward].
+func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
+	if d.always {
+		return d.Forward(dst, src)
+	}
+	to, from := dst.operand(), src.operand()
+	return d.evaluate(&to, &from)
+}
+
+func (d *Dropout) evaluate(dst, src *operand) (Pass, error) {
+	g := dst.geometry
+	p := Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}
+	if err := p.apply(kernel.Scale, dst, src, false); err != nil {
+		return Pass{}, err
+	}
+	return p, nil
+}
+
+// Next takes the next step without drawing it, and returns its pass for tensors with the
+// samples and channels of g: for callers who draw later, or elsewhere.
+func (d *Dropout) Next(g layout.Geometry) Pass {
+	p, _ := d.next(&g)
+	return p
+}
+
+// At returns the pass of a place, for tensors with the samples and channels of g: for
+// callers who save a place and nothing else. A [mask.Source] draws each place once.
+func (d *Dropout) At(place mask.Place, g layout.Geometry) Pass {
+	return Pass{drop: d, place: place, samples: g.Samples(), channels: g.Channels()}
+}
+
+// next returns the pass of the next draw, and the place of the one after it.
+func (d *Dropout) next(g *layout.Geometry) (Pass, mask.Place) {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
-	at = d.gen.place
-	at.Offset, at.Batch = d.offset, d.batch
+	at := d.gen.place
+	d.shard.in(&at)
 	part, samples := at, g.Samples()
 	if g.Spatial() == 0 && !d.gen.once {
-		// Of feature maps without elements PyTorch draws none. A source does, and has
+		// Of feature maps without elements PyTorch draws none. A Source does, and has
 		// given the numbers away.
 		part.Offset, part.Batch, samples = 0, 0, 0
 	}
-	next = mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))
-	next.Offset, next.Batch = 0, 0
+	next := mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))
+	next = mask.Place{Step: next.Step, Cursor: next.Cursor}
 	d.gen.place = next
-	return at, next
-}
-
-// DrawAt decides over every channel of every sample of g as the Draw at this place
-// did or will do. It is an error if the place cannot be drawn, see [mask.Stream], or
-// if the schedule's rate is not a number from 0 to 1; m is as it was or, where only
-// the stream refuses, keeps all then.
-func (d *Dropout) DrawAt(m *mask.Mask, g layout.Geometry, at mask.Place) error {
-	return d.drawAt(m, &g, at)
-}
-
-func (d *Dropout) drawAt(m *mask.Mask, g *layout.Geometry, at mask.Place) error {
-	// A geometry counts its channels in an int: only a schedule's rate may be wrong.
-	if err := m.ResetArithmetic(g.Samples(), g.Channels(), d.rateAt(at.Step), d.arithmetic); err != nil {
-		return err
-	}
-	if d.arithmetic.Rule == mask.Gaussian {
-		d.gen.stream.(mask.Philox).DrawGaussian(m, at)
-		return nil
-	}
-	return mask.Draw(m, d.gen.stream, d.sharing, at)
-}
-
-// Gradient returns what draws the masks of the gradient at the same places: d itself,
-// or, with [WithAlpha], one whose masks are those of [mask.Mask.Gradient]. It shares
-// the steps of d.
-func (d *Dropout) Gradient() *Dropout {
-	if d.arithmetic.Rule != mask.Alpha {
-		return d
-	}
-	g := *d
-	g.arithmetic.Rule = mask.AlphaGradient
-	return &g
+	return Pass{drop: d, place: at, samples: g.Samples(), channels: g.Channels()}, next
 }

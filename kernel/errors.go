@@ -72,3 +72,14 @@ func product(a, b int) (int, bool) {
 	hi, lo := bits.Mul(uint(a), uint(b))
 	return int(lo), a >= 0 && b >= 0 && hi == 0 && int(lo) >= 0
 }
+
+// BytesError refuses a byte slice that does not hold elements of a kind.
+type BytesError struct {
+	Kind   *Kind
+	Len    int // bytes of the slice
+	Offset int // bytes from an aligned address to its first one
+}
+
+func (e *BytesError) Error() string {
+	return fmt.Sprintf("kernel: %d bytes that begin %d bytes after an aligned address for a vector of %v, want whole aligned elements of %d bytes", e.Len, e.Offset, e.Kind, e.Kind.Size())
+}

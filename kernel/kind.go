@@ -100,6 +100,16 @@ func F16Of[T Half](s []T) Vector { return Vector{F16, erase(s)} }
 // BF16Of returns the Vector of a slice of bfloat16 in any 16-bit type.
 func BF16Of[T Half](s []T) Vector { return Vector{BF16, erase(s)} }
 
+// As returns the Vector of a slice whose elements are of the given kind. It panics
+// with a [*BytesError] if the elements of that kind have another size.
+func As[T Float | Half](kind *Kind, s []T) Vector {
+	var x T
+	if int(unsafe.Sizeof(x)) != kind.Size() {
+		panic(&BytesError{Kind: kind, Len: len(s) * int(unsafe.Sizeof(x))})
+	}
+	return Vector{kind, erase(s)}
+}
+
 // Kind returns the kind of the elements, nil for the zero Vector.
 func (v Vector) Kind() *Kind { return v.kind }
 
@@ -112,4 +122,15 @@ func (v Vector) Bytes() []byte {
 		return nil
 	}
 	return unsafe.Slice((*byte)(v.data), v.len<<v.kind.shift)
+}
+
+// OfBytes returns the Vector of elements of a kind that lie in a byte slice in the
+// machine's own byte order. It panics with a [*BytesError] unless the slice is aligned to
+// an element and holds whole elements.
+func OfBytes(kind *Kind, memory []byte) Vector {
+	data := unsafe.Pointer(unsafe.SliceData(memory))
+	if (uintptr(data)|uintptr(len(memory)))&(1<<kind.shift-1) != 0 {
+		panic(&BytesError{Kind: kind, Len: len(memory), Offset: int(uintptr(data) & (1<<kind.shift - 1))})
+	}
+	return Vector{kind, vector{data, len(memory) >> kind.shift}}
 }

@@ -1,0 +1,68 @@
+package spatialdropout
+
+import (
+	"fmt"
+
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// LengthError refuses a slice that does not hold a tensor of the given geometry. Nothing
+// has been written.
+type LengthError struct {
+	Name     string // of the argument: "dst" or "src"
+	Len      int    // elements of the slice
+	Geometry layout.Geometry
+}
+
+func (e *LengthError) Error() string {
+	more := ""
+	if e.Geometry.View() {
+		more = " or more"
+	}
+	return fmt.Sprintf("spatialdropout: %s holds %d elements, want %d%s for %v", e.Name, e.Len, e.Geometry.Len(), more, e.Geometry)
+}
+
+// MaskError refuses a mask, or a pass, of other samples or channels than the tensor has.
+// Nothing has been written.
+type MaskError struct {
+	Samples, Channels int // of the mask or the pass; 0 and 0 if there is none
+	Geometry          layout.Geometry
+}
+
+func (e *MaskError) Error() string {
+	return fmt.Sprintf("spatialdropout: a mask of %d×%d channels for a tensor of %d×%d, want one drawn for its geometry", e.Samples, e.Channels, e.Geometry.Samples(), e.Geometry.Channels())
+}
+
+// OptionError refuses an option, or options that contradict each other.
+type OptionError struct {
+	Option string // the name of the function, such as "WithShard"
+	Reason string // what was given and what was expected
+}
+
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("spatialdropout: %s: %s", e.Option, e.Reason)
+}
+
+// StateError refuses a state that does not restore what it is given to.
+type StateError struct{ Reason string }
+
+func (e *StateError) Error() string { return "spatialdropout: state: " + e.Reason }
+
+// BackwardError refuses a backward pass of a [Layer] that no forward pass belongs to:
+// there was none, or another backward pass has used it. Nothing has been written.
+type BackwardError struct{ Used bool }
+
+func (e *BackwardError) Error() string {
+	if e.Used {
+		return "spatialdropout: a second backward pass after one Forward, want a Forward for each; Layer.Pass gives passes that run in any order"
+	}
+	return "spatialdropout: a backward pass without a Forward before it"
+}
+
+// AlphaError refuses to add what a mask of alpha dropout makes of a tensor: the operation
+// is not linear. Nothing has been written.
+type AlphaError struct{}
+
+func (e *AlphaError) Error() string {
+	return "spatialdropout: AddTo with a mask of alpha dropout, want that of its gradient (mask.Mask.Gradient)"
+}

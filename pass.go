@@ -1,0 +1,114 @@
+package spatialdropout
+
+import (
+	"sync"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// Pass is one use of a [Dropout] on a tensor: a step in training, or an evaluation. It is
+// a small value that knows its own backward pass: a tape may hold many of them, of the
+// same Dropout, and use them in any order and more than once. It holds no mask, but draws
+// the one of its step again. (Only the pass of a [mask.Source], which cannot be drawn
+// again, holds its mask.)
+//
+// The zero Pass is of no Dropout and refuses every tensor.
+type Pass struct {
+	drop              *Dropout
+	place             mask.Place
+	samples, channels int
+	evaluation        bool
+	mask              *mask.Mask // what the place has drawn, if it was kept
+}
+
+// Place returns where in the random stream the pass is. With [Dropout.At] it makes the
+// pass again, in another process, too.
+func (p Pass) Place() mask.Place { return p.place }
+
+// Mask draws the mask of the pass. In evaluation all channels are kept.
+func (p Pass) Mask() (*mask.Mask, error) {
+	if p.mask != nil {
+		return p.mask, nil
+	}
+	m := new(mask.Mask)
+	if p.drop == nil {
+		return nil, &MaskError{}
+	}
+	return m, p.draw(m)
+}
+
+// Forward writes src with the dropout of this pass to dst, as the forward pass that
+// returned it did: for activations that are computed again. The errors are those of
+// [Dropout.Forward].
+func (p Pass) Forward(dst, src Tensor) error {
+	d, s := dst.operand(), src.operand()
+	return p.apply(kernel.Scale, &d, &s, false)
+}
+
+// Backward writes the gradient with respect to the input to dst. src is the gradient with
+// respect to the output. dst may be src. Both may lie otherwise in memory than the tensors
+// of the forward pass did. The errors are those of [ApplyTensor]. On an error dst is
+// untouched.
+func (p Pass) Backward(dst, src Tensor) error {
+	d, s := dst.operand(), src.operand()
+	return p.apply(kernel.Scale, &d, &s, true)
+}
+
+// AddTo adds what [Pass.Backward] would write to dst, for tapes that accumulate gradients.
+// Product and sum are rounded separately. The padding of dst stays as it is, except that
+// its product with 0 is added in training with [mask.Multiply].
+func (p Pass) AddTo(dst, src Tensor) error {
+	d, s := dst.operand(), src.operand()
+	return p.apply(kernel.Add, &d, &s, true)
+}
+
+// apply does what the pass makes of Scale or Add.
+func (p *Pass) apply(op kernel.Op, dst, src *operand, gradient bool) error {
+	// Before a mask is drawn for a tensor that may not exist.
+	if err := pair(dst, src); err != nil {
+		return err
+	}
+	g := dst.geometry
+	if p.drop == nil || g.Samples() != p.samples || g.Channels() != p.channels {
+		return &MaskError{p.samples, p.channels, *g}
+	}
+	if p.mask != nil {
+		return apply(op, dst, src, p.mask, gradient, p.drop.workers)
+	}
+	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale {
+		// The identity, without a mask.
+		loops, err := loopsOf(dst, src)
+		if err != nil || g.Len() == 0 {
+			return err
+		}
+		return kernel.RunOf(kernel.Copy, dst.Vector, src.Vector, kernel.Vector{}, kernel.Vector{}, loops, p.drop.workers)
+	}
+	m := masks.Get().(*mask.Mask)
+	defer masks.Put(m)
+	if err := p.draw(m); err != nil {
+		return err
+	}
+	return apply(op, dst, src, m, gradient, p.drop.workers)
+}
+
+// draw makes m the mask of the pass.
+func (p *Pass) draw(m *mask.Mask) error {
+	d := p.drop
+	rate := d.rateAt(p.place.Step)
+	if p.evaluation {
+		a, scaled := d.arithmetic.Evaluation()
+		if !scaled {
+			a, rate = mask.Arithmetic{}, 0
+		}
+		// Nothing is dropped but padding, and all at rate 1.
+		return m.Reset(p.samples, p.channels, rate, a)
+	}
+	if err := m.Reset(p.samples, p.channels, rate, d.arithmetic); err != nil {
+		return err
+	}
+	return mask.Draw(m, d.gen.stream, d.sharing, p.place)
+}
+
+// masks holds masks that are drawn for a call.
+var masks = sync.Pool{New: func() any { return new(mask.Mask) }}

@@ -1,0 +1,75 @@
+package spatialdropout
+
+import (
+	"fmt"
+
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// State is all that restores a [Dropout]: its rate, its options and where its random
+// stream is. It is plain data for encoding/json and its relatives. The number of workers
+// belongs to the machine and is left out.
+type State struct {
+	Rate float64 `json:"rate"`
+	GeneratorState
+	Arithmetic mask.Arithmetic `json:"arithmetic"`
+	Sharing    mask.Sharing    `json:"sharing,omitempty"`
+	Shard      Shard           `json:"shard"`
+	// Ramp is the [Ramp] of the rate, 0 if there is none.
+	Ramp Ramp `json:"ramp,omitempty"`
+	// Scheduled says that there is a [Schedule] of another type, which is not data.
+	Scheduled bool `json:"scheduled,omitempty"`
+	Always    bool `json:"always,omitempty"`
+}
+
+// State returns what restores d.
+func (d *Dropout) State() State {
+	s := State{Rate: d.rate, GeneratorState: d.gen.State(), Arithmetic: d.arithmetic, Sharing: d.sharing, Shard: d.shard, Always: d.always}
+	if ramp, ok := d.schedule.(Ramp); ok {
+		s.Ramp = ramp
+	} else {
+		s.Scheduled = d.schedule != nil
+	}
+	return s
+}
+
+// Restore returns a Dropout that goes on where the state was taken, bit for bit. Options
+// set what a state cannot hold, or replace what it holds: [WithGenerator] where several
+// share a generator, which is then left where it is, [WithStream] where the stream is a
+// [mask.Source], which must begin as the other one did, [WithSchedule], [WithWorkers].
+//
+// Restore returns a [*StateError] if the state needs an option that is missing or is for
+// another stream. The other errors are those of [New] and [mask.ParseStream].
+func Restore(s State, opts ...Option) (*Dropout, error) {
+	c := config{rate: s.Rate, arithmetic: &s.Arithmetic, sharing: s.Sharing, always: s.Always}
+	if err := c.take([]Option{WithShard(s.Shard)}); err != nil {
+		return nil, err
+	}
+	if s.Ramp > 0 {
+		c.schedule = s.Ramp
+	}
+	if err := c.take(opts); err != nil {
+		return nil, err
+	}
+	if s.Scheduled && c.schedule == nil {
+		return nil, &StateError{"of a Dropout with a schedule, want WithSchedule"}
+	}
+	if c.gen == nil && c.stream == nil && c.seed == nil {
+		stream, err := mask.ParseStream(s.Stream)
+		if err != nil {
+			return nil, err
+		}
+		c.stream = stream
+	}
+	d, err := c.dropout()
+	if err != nil {
+		return nil, err
+	}
+	if c.gen != nil {
+		if have := d.gen.stream.String(); have != s.Stream {
+			return nil, &StateError{fmt.Sprintf("of the stream %q with a generator of %q, want the same", s.Stream, have)}
+		}
+		return d, nil
+	}
+	return d, d.gen.Restore(s.GeneratorState)
+}

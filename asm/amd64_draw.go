@@ -37,8 +37,8 @@ func amd64Draws(t amd64Tier) (*ir.File, error) {
 		switch d {
 		case mersenneTwister:
 			p.twister()
-		case wordsBelow, pairsBelow:
-			p.below()
+		case compareWords, comparePairs:
+			p.comparisons()
 		default:
 			for _, name := range d.outputs() {
 				p.to = append(p.to, p.argument(name))

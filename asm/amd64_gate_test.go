@@ -25,6 +25,7 @@ const (
 	vbmi     = "AVX512VBMI"
 	vnni     = "AVX512VNNI"
 	gfni     = "GFNI"
+	cpuid    = "CPUID" // every amd64 has it, and no kernel needs it
 )
 
 // amd64Plain are the instructions on general registers and memory that every amd64
@@ -32,7 +33,7 @@ const (
 var amd64Plain = words(
 	"MOVB MOVL MOVQ MOVWLZX LEAQ CMOVQEQ",
 	"ADDL ADDQ SUBQ IMULQ NEGQ INCQ DECL DECQ CMPL CMPQ",
-	"ANDL ANDQ ORQ XORL NOTL TESTL TESTQ SHLL SHLQ SHRQ",
+	"ANDL ANDQ ORQ XORL NOTL TESTL TESTQ SHLL SHLQ SHRQ BTL SETCS",
 	"PREFETCHT0 RET",
 )
 
@@ -150,6 +151,9 @@ func amd64Kind(operand string) (kind string, number int) {
 // amd64Needs returns the instruction sets that an instruction needs beyond those
 // of every amd64, and a complaint if it does not know.
 func amd64Needs(in instruction) (sets []string, complaint string) {
+	if in.name == "CPUID" && len(in.suffixes) == 0 {
+		return []string{cpuid}, ""
+	}
 	if amd64Plain[in.name] || amd64Jumps[in.name] || in.name == "VZEROUPPER" {
 		if len(in.suffixes) > 0 {
 			return nil, "a suffix that it cannot have"
@@ -355,22 +359,24 @@ func TestAvoAgreesOnWhatKernelsNeed(t *testing.T) {
 }
 
 // TestTiersAskForWhatTheGateAllows compares what a file may use with the features
-// that package kernel asks for before it uses the tier.
+// that package tier asks for before it uses the tier: where it settles for a lower
+// one, it has asked for all that the tier above needs.
 func TestTiersAskForWhatTheGateAllows(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join("..", "kernel", "tier_amd64.go"))
+	source, err := os.ReadFile(filepath.Join("..", "internal", "tier", "tier_amd64.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	asked := map[string]bool{avx: true} // is asked for with AVX2
-	feature := regexp.MustCompile(`cpu\.X86\.Has(\w+)|cpuid\.(F16C)\b|\{(tier\w+)\}`)
+	above := map[string]string{"Generic": "avx2", "avx2": "avx512"}
+	feature := regexp.MustCompile(`!cpu\.X86\.Has(\w+)|!(f16c)\(\)|\breturn (\w+)`)
 	var tiers []string
 	for _, m := range feature.FindAllStringSubmatch(string(source), -1) {
-		if m[3] == "" {
-			asked[m[1]+m[2]] = true
+		tier := above[m[3]]
+		switch {
+		case m[3] == "":
+			asked[m[1]+strings.ToUpper(m[2])] = true
 			continue
-		}
-		tier := strings.ToLower(strings.TrimPrefix(m[3], "tier"))
-		if tier == "generic" {
+		case tier == "": // nothing is above
 			continue
 		}
 		tiers = append(tiers, tier)

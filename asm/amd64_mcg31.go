@@ -21,7 +21,7 @@ const (
 func (p *drawing) mcg31() {
 	powers := p.argument("powers")
 	p.constant(mcg31Modulus, regModulus)
-	p.broadcast("below", regBelow)
+	p.broadcast("threshold", regBelow)
 	n := mcg31Lanes * 4 / p.tier.width
 	for v := range n {
 		p.powers(v, powers)

@@ -59,7 +59,7 @@ func (p *drawing) philox() {
 	} else {
 		k.doubleKeys()
 		below := p.GP32()
-		p.MOVL(mem(p.trials, drawBelow), below)
+		p.MOVL(mem(p.trials, drawThreshold), below)
 		p.DECL(below)
 		p.MOVL(below, k.highest)
 	}
@@ -267,7 +267,7 @@ func (k *philoxKernel) compareMasks(c []philoxWords, free reg.Register) {
 			mask := maskOf((2*s + half) % 4)
 			k.VSHUFPS(order, c[s][0], c[s][2], free)
 			k.VPANDD_BCST(mem(k.trials, drawMask), free, free)
-			k.VPCMPUD_BCST(lessThan, mem(k.trials, drawBelow), free, mask)
+			k.VPCMPUD_BCST(lessThan, mem(k.trials, drawThreshold), free, mask)
 			k.KMOVW(mask, mem(k.to[0], 4*s+2*half))
 		}
 	}

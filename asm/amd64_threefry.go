@@ -42,7 +42,7 @@ func (p *drawing) threefry() {
 	}
 	p.VPBROADCASTD(mem(p.trials, drawMask), p.whole(regCounts))
 	if p.tier.masks {
-		p.VPBROADCASTD(mem(p.trials, drawBelow), p.whole(regHighest))
+		p.VPBROADCASTD(mem(p.trials, drawThreshold), p.whole(regHighest))
 	} else {
 		p.signed()
 		p.SHLQ(operand.U8(1), p.words)
@@ -164,7 +164,7 @@ func (p *drawing) signed() {
 	highest, bit := p.GP32(), p.GP32()
 	p.MOVL(mem(p.trials, drawMask), bit)
 	p.ANDL(operand.U32(1<<31), bit)
-	p.MOVL(mem(p.trials, drawBelow), highest)
+	p.MOVL(mem(p.trials, drawThreshold), highest)
 	p.DECL(highest)
 	p.XORL(bit, highest)
 	p.VMOVD(highest, reg.X0)

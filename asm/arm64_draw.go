@@ -37,12 +37,12 @@ func arm64Draws() (*ir.File, error) {
 		p.SetSignature(signature)
 		p.Attributes = attr.NOSPLIT
 		p.AddPragma("noescape")
-		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials, "powers": xPowers, "x": xFirst, "below": xBelow}
+		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials, "powers": xPowers, "x": xFirst, "threshold": xBelow}
 		switch d {
 		case mersenneTwister:
 			registers = map[string]int{"words": xBits, "state": xState}
-		case wordsBelow, pairsBelow:
-			registers = map[string]int{"bits": xBits, "words": xFrom, "eights": xWords, "mask": xMask, "below": xBelow}
+		case compareWords, comparePairs:
+			registers = map[string]int{"bits": xBits, "words": xFrom, "eights": xWords, "mask": xMask, "threshold": xBelow}
 		}
 		for _, name := range d.arguments() {
 			basic, err := signature.Params().Lookup(name).Resolve()
@@ -60,8 +60,8 @@ func arm64Draws() (*ir.File, error) {
 			p.philox()
 		case mersenneTwister:
 			p.twister()
-		case wordsBelow, pairsBelow:
-			p.below()
+		case compareWords, comparePairs:
+			p.comparisons()
 		case mcg31:
 			p.mcg31()
 		default:
@@ -105,7 +105,7 @@ const (
 
 // comparison sets up what words are compared with.
 func (p *neonDrawing) comparison() {
-	for _, c := range [][2]int{{vLimit, drawBelow}, {vCounts, drawMask}} {
+	for _, c := range [][2]int{{vLimit, drawThreshold}, {vCounts, drawMask}} {
 		p.ins("MOVWU", offset(xTrials, c[1]), x(xScratch))
 		p.ins("VDUP", x(xScratch), p.vec(c[0]))
 	}

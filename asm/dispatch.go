@@ -33,14 +33,14 @@ func catalogueFile() ([]byte, error) {
 // caller's slices would escape to the heap. What no tier has is done in Go.
 func dispatchFile(tiers []string) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
-	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tif raceEnabled {\n\t\traceKernel(k, dst, src, factors, extra, count, length)\n\t}\n\tswitch k {\n")
+	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport (\n\t\"unsafe\"\n\n\t\"github.com/spatialdropout/spatialdropout/internal/race\"\n\t\"github.com/spatialdropout/spatialdropout/internal/tier\"\n)\n\n", generated)
+	fmt.Fprintf(&b, "// dispatch runs kernel k on the best tier in use.\nfunc dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tif race.Enabled {\n\t\traceKernel(k, dst, src, factors, extra, count, length)\n\t}\n\tswitch k {\n")
 	for _, k := range kernels() {
 		extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
 		fmt.Fprintf(&b, "\tcase %s:\n\t\tswitch {\n", k.name())
 		for _, t := range tiers {
 			if symbol := k.symbol(t); symbol != "" {
-				fmt.Fprintf(&b, "\t\tcase use%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t, symbol, k.typ, k.typ, k.typ, extra)
+				fmt.Fprintf(&b, "\t\tcase tier.%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t, symbol, k.typ, k.typ, k.typ, extra)
 			}
 		}
 		fmt.Fprintf(&b, "\t\t}\n")

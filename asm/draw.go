@@ -33,24 +33,24 @@ var (
 
 	mersenneTwister = draw{"mersenneTwister", "words, state *[624]uint32", "advances the state of mt19937 by 624 words and writes them, tempered, to words.",
 		[3]touched{{"words", "4 * 624", true}, {"state", "4 * 624", true}}}
-	wordsBelow = draw{"wordsBelow", "bits *uint64, words *uint32, eights int, mask, below uint32", "compares eights of words, of which the bits of mask count, with below, which is not 0. It writes a byte for each.",
+	compareWords = draw{"compareWords", "bits *uint64, words *uint32, eights int, mask, threshold uint32", "compares words, of which the bits of mask count, with a threshold that is not 0. It writes a byte for each eight words.",
 		[3]touched{{"bits", "eights", true}, {"words", "8 * 4 * eights", false}}}
-	pairsBelow = draw{"pairsBelow", "bits *uint64, words *uint32, eights int, below uint64", "compares eights of pairs of words, of which the low 53 bits count, with below. It writes a byte for each.",
+	comparePairs = draw{"comparePairs", "bits *uint64, words *uint32, eights int, threshold uint64", "compares pairs of words, of which the low 53 bits count, with a threshold. It writes a byte for each eight pairs.",
 		[3]touched{{"bits", "eights", true}, {"words", "8 * 8 * eights", false}}}
-	mcg31 = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, below uint32", "draws words of bits from MCG31m1, the first from x, below what is at most the modulus. Of the multiplier powers has the first.",
+	mcg31 = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, threshold uint32", "draws words of bits from MCG31m1, the first bit with the number x. powers are the first powers of the multiplier. The threshold is at most the modulus.",
 		[3]touched{{"bits", "8 * words", true}, {"powers", "4 * 66", false}}}
 
-	draws = []draw{philox, threefry, threefryPairs, mersenneTwister, wordsBelow, pairsBelow, mcg31}
+	draws = []draw{philox, threefry, threefryPairs, mersenneTwister, compareWords, comparePairs, mcg31}
 )
 
 // Of a draw's description, what begins where, in bytes: see trials in package
 // kernel.
 const (
-	drawCounter = 4 * 0
-	drawStride  = 4 * 4
-	drawKey     = 4 * 8
-	drawMask    = 4 * 10
-	drawBelow   = 4 * 11
+	drawCounter   = 4 * 0
+	drawStride    = 4 * 4
+	drawKey       = 4 * 8
+	drawMask      = 4 * 10
+	drawThreshold = 4 * 11
 )
 
 // signature is that of the kernel on every tier.
@@ -136,23 +136,23 @@ func twists() []twist {
 // named with it.
 func drawDispatchFile(tiers [][2]string) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
+	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage draw\n\nimport (\n\t\"unsafe\"\n\n\t\"github.com/spatialdropout/spatialdropout/internal/race\"\n\t\"github.com/spatialdropout/spatialdropout/internal/tier\"\n)\n\n", generated)
 	for _, d := range draws {
 		parameters := strings.Replace(d.parameters, "trials *[12]uint32", "t *trials", 1)
 		plain := strings.Replace(strings.Join(d.arguments(), ", "), "trials", "t", 1)
 		assembly := strings.Replace(plain, "words, t", "words, (*[12]uint32)(unsafe.Pointer(t))", 1)
 		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s) {\n", exported(d.name), d.name, parameters)
-		fmt.Fprintf(&b, "\tif raceEnabled {\n")
+		fmt.Fprintf(&b, "\tif race.Enabled {\n")
 		for _, o := range d.operands {
 			if o.name == "" {
 				break
 			}
-			call := map[bool]string{false: "raceRead", true: "raceWrite"}[o.written]
+			call := map[bool]string{false: "race.Read", true: "race.Write"}[o.written]
 			fmt.Fprintf(&b, "\t\t%s(unsafe.Pointer(%s), %s)\n", call, strings.Replace(o.name, "trials", "t", 1), o.bytes)
 		}
 		fmt.Fprintf(&b, "\t}\n\tswitch {\n")
 		for _, t := range tiers {
-			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
+			fmt.Fprintf(&b, "\tcase tier.%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
 		}
 		fmt.Fprintf(&b, "\tdefault:\n\t\t%sGeneric(%s)\n\t}\n}\n\n", d.name, plain)
 	}

@@ -3,23 +3,10 @@
 package kernel
 
 import (
-	"runtime"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/race"
 )
-
-// raceEnabled says that the race detector watches. It does not see what assembly
-// reads and writes: the functions here tell it.
-const raceEnabled = true
-
-func raceRead(p unsafe.Pointer, bytes int)  { runtime.RaceReadRange(hidden(p), bytes) }
-func raceWrite(p unsafe.Pointer, bytes int) { runtime.RaceWriteRange(hidden(p), bytes) }
-
-// hidden returns p so that the compiler does not see it go to the detector: it would
-// take the memory for kept there, and have every array of a caller's stack allocated.
-func hidden(p unsafe.Pointer) unsafe.Pointer {
-	bits := uintptr(p)
-	return *(*unsafe.Pointer)(unsafe.Pointer(&bits))
-}
 
 // watchCall, if a test has set it, is told how many bytes of dst each call multiplies.
 var watchCall func(bytes int)
@@ -35,12 +22,12 @@ func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int
 	if c.braid {
 		b := (*braid)(extra)
 		for i, at := range b.at {
-			raceRead(unsafe.Add(src, at), length<<shift)
-			raceWrite(unsafe.Add(dst, at), length<<shift)
-			raceRead(unsafe.Add(factors, b.factor[i]), 1<<shift)
+			race.Read(unsafe.Add(src, at), length<<shift)
+			race.Write(unsafe.Add(dst, at), length<<shift)
+			race.Read(unsafe.Add(factors, b.factor[i]), 1<<shift)
 		}
 		for _, at := range b.fill[:b.fills] {
-			raceWrite(unsafe.Add(dst, at), length<<shift)
+			race.Write(unsafe.Add(dst, at), length<<shift)
 		}
 		return
 	}
@@ -48,19 +35,19 @@ func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int
 	if c.pixels {
 		channels = length
 	}
-	raceRead(factors, channels<<shift)
+	race.Read(factors, channels<<shift)
 	if c.op.shifts() {
-		raceRead(extra, channels<<shift)
+		race.Read(extra, channels<<shift)
 	}
-	raceWrite(dst, count*length<<shift)
+	race.Write(dst, count*length<<shift)
 	if c.pixels {
-		raceRead(src, count*length<<shift)
+		race.Read(src, count*length<<shift)
 		return
 	}
 	multiplies := c.op == Multiply || c.op == AddMultiply || c.op == AffineMultiply // by 0, too
 	for p := range count {
 		if multiplies || !c.elem.isZero(unsafe.Add(factors, p<<shift)) {
-			raceRead(unsafe.Add(src, p*length<<shift), length<<shift)
+			race.Read(unsafe.Add(src, p*length<<shift), length<<shift)
 		}
 	}
 }

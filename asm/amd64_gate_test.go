@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -359,34 +358,33 @@ func TestAvoAgreesOnWhatKernelsNeed(t *testing.T) {
 }
 
 // TestTiersAskForWhatTheGateAllows compares what a file may use with the features
-// that package tier asks for before it uses the tier: where it settles for a lower
-// one, it has asked for all that the tier above needs.
+// that package tier asks for before it uses the tier.
 func TestTiersAskForWhatTheGateAllows(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join("..", "internal", "tier", "tier_amd64.go"))
+	asked := map[string]bool{avx: true} // is asked for with AVX2
+	lines := supportedBy(t, "tier_amd64.go")
+	for i, tier := range []string{"avx2", "avx512"} { // each builds on the one before
+		for _, m := range regexp.MustCompile(`cpu\.X86\.Has(\w+)|(f16c)\(\)`).FindAllStringSubmatch(lines[1-i], -1) {
+			asked[m[1]+strings.ToUpper(m[2])] = true
+		}
+		got := slices.Sorted(maps.Keys(asked))
+		want := slices.Sorted(slices.Values(tierSets[tier+"_amd64"]))
+		if !slices.Equal(got, want) || strings.ContainsAny(lines[1-i], "|!") {
+			t.Errorf("for %s the features %v are asked for, the gate allows %v: %s", tier, got, want, lines[1-i])
+		}
+	}
+}
+
+// supportedBy returns what a file of package tier asks for before it uses the two tiers
+// of its architecture, best first.
+func supportedBy(t *testing.T, name string) [2]string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "internal", "tier", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := map[string]bool{avx: true} // is asked for with AVX2
-	above := map[string]string{"Generic": "avx2", "avx2": "avx512"}
-	feature := regexp.MustCompile(`!cpu\.X86\.Has(\w+)|!(f16c)\(\)|\breturn (\w+)`)
-	var tiers []string
-	for _, m := range feature.FindAllStringSubmatch(string(source), -1) {
-		tier := above[m[3]]
-		switch {
-		case m[3] == "":
-			asked[m[1]+strings.ToUpper(m[2])] = true
-			continue
-		case tier == "": // nothing is above
-			continue
-		}
-		tiers = append(tiers, tier)
-		got := slices.Sorted(maps.Keys(asked))
-		want := slices.Sorted(slices.Values(tierSets[tier+"_amd64"]))
-		if !slices.Equal(got, want) {
-			t.Errorf("for %s the features %v are asked for, the gate allows %v", tier, got, want)
-		}
+	m := regexp.MustCompile(`return supported\(\n\t\t(.+),\n\t\t(.+),\n\t\)\n`).FindStringSubmatch(string(source))
+	if m == nil {
+		t.Fatalf("%s: found no list of what the CPU supports", name)
 	}
-	if want := []string{"avx2", "avx512"}; !reflect.DeepEqual(tiers, want) {
-		t.Errorf("read the features of %v, want %v", tiers, want)
-	}
+	return [2]string(m[1:])
 }

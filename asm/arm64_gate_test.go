@@ -157,26 +157,21 @@ func TestNEONFP16ComputesInFloat16(t *testing.T) {
 	}
 }
 
-// TestARM64TiersAskForWhatTheGateAllows looks for the features of float16 in what
-// package tier asks for between the two tiers, on each system.
+// TestARM64TiersAskForWhatTheGateAllows looks at what package tier asks for before it
+// uses each tier, and for float16 on each system.
 func TestARM64TiersAskForWhatTheGateAllows(t *testing.T) {
-	read := func(name string) string {
-		source, err := os.ReadFile(filepath.Join("..", "internal", "tier", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(source)
-	}
-	first, rest, _ := strings.Cut(read("tier_arm64.go"), "return Generic")
-	second, _, ok := strings.Cut(rest, "return neon")
-	if !ok || !strings.Contains(first, "!cpu.ARM64.HasASIMD {") || !strings.Contains(second, "!hasFP16() {") {
-		t.Fatal("found no test of ASIMD before neon, or none of neonfp16 after it")
+	if got, want := supportedBy(t, "tier_arm64.go"), [2]string{"hasFP16()", "cpu.ARM64.HasASIMD"}; got != want {
+		t.Errorf("the tiers ask for %q, want %q", got, want)
 	}
 	for name, want := range map[string][]string{
 		"fp16_arm64.go":        {"cpu.ARM64.HasASIMDHP", "cpu.ARM64.HasFPHP"}, // vectors, scalars
 		"fp16_darwin_arm64.go": {"hw.optional.arm.FEAT_FP16", "hw.optional.neon_fp16"},
 	} {
-		got := regexp.MustCompile(`cpu\.ARM64\.Has\w+|hw\.optional[.\w]+`).FindAllString(read(name), -1)
+		source, err := os.ReadFile(filepath.Join("..", "internal", "tier", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := regexp.MustCompile(`cpu\.ARM64\.Has\w+|hw\.optional[.\w]+`).FindAllString(string(source), -1)
 		if !slices.Equal(got, want) {
 			t.Errorf("%s asks for %v, want %v", name, got, want)
 		}

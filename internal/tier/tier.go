@@ -6,6 +6,7 @@
 package tier
 
 import (
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ const (
 )
 
 var (
-	available = enabled(from(detect()), os.Getenv(Variable), func(warning string) { os.Stderr.WriteString(warning) })
+	available = enabled(detect(), os.Getenv(Variable), os.Stderr)
 	inUse     string
 )
 
@@ -56,21 +57,22 @@ func use(name string) {
 	set(name)
 }
 
-// from returns the tiers of this architecture from the named one down.
-func from(best string) []string {
-	for i, t := range order {
-		if t == best {
-			return order[i:]
-		}
+// supported returns the tiers of order that a CPU supports. has says in the same
+// order whether the CPU has what each tier, [Generic] aside, adds to those that follow
+// it.
+func supported(has ...bool) []string {
+	best := len(has)
+	for best > 0 && has[best-1] {
+		best--
 	}
-	return order[len(order)-1:]
+	return order[best:]
 }
 
 // enabled returns those of some tiers that a list such as "avx512,avx2" leaves.
 // Each tier builds on those that follow it: disabling one disables those before
 // it. The last tier cannot be disabled. Unknown names get a warning, as the Go
 // runtime gives for GODEBUG.
-func enabled(tiers []string, disable string, warn func(string)) []string {
+func enabled(tiers []string, disable string, warnings io.StringWriter) []string {
 	for disable != "" {
 		var name string
 		name, disable, _ = strings.Cut(disable, ",")
@@ -84,7 +86,7 @@ func enabled(tiers []string, disable string, warn func(string)) []string {
 				}
 			}
 		default:
-			warn(Variable + ": cannot disable " + strconv.Quote(name) + ", want " + avx512 + ", " + avx2 + ", " + neonfp16 + " or " + neon + "\n")
+			warnings.WriteString(Variable + ": cannot disable " + strconv.Quote(name) + ", want " + avx512 + ", " + avx2 + ", " + neonfp16 + " or " + neon + "\n")
 		}
 	}
 	return tiers

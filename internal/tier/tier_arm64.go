@@ -7,17 +7,15 @@ import "golang.org/x/sys/cpu"
 // NEONFP16 and NEON say which tier is in use. At most one of them is true.
 var NEONFP16, NEON bool
 
+// order has the tiers of this architecture, best first.
 var order = []string{neonfp16, neon, Generic}
 
-// detect returns the best tier of this CPU.
-func detect() string {
-	if !cpu.ARM64.HasASIMD {
-		return Generic
-	}
-	if !hasFP16() {
-		return neon
-	}
-	return neonfp16
+// detect returns the tiers of this CPU, best first.
+func detect() []string {
+	return supported(
+		hasFP16(),
+		cpu.ARM64.HasASIMD,
+	)
 }
 
 func set(name string) {

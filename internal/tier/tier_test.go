@@ -2,6 +2,7 @@ package tier
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,8 +35,9 @@ func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 		{[]string{neonfp16, neon, Generic}, "neon", "generic", nil},
 		{[]string{neon, Generic}, "avx2", "neon generic", nil},
 	} {
-		warning := ""
-		left := enabled(c.tiers, c.disable, func(s string) { warning += s })
+		var warnings strings.Builder
+		left := enabled(c.tiers, c.disable, &warnings)
+		warning := warnings.String()
 		if got := strings.Join(left, " "); got != c.want {
 			t.Errorf("%q leaves %s of %v, want %s", c.disable, got, c.tiers, c.want)
 		}
@@ -50,6 +52,17 @@ func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 	}
 	if fmt.Sprint(all) != "[avx512 avx2 generic]" {
 		t.Errorf("the tiers given became %v", all)
+	}
+}
+
+func TestTiersNeedWhatTheyBuildOn(t *testing.T) {
+	if len(order) == 1 {
+		return // the build has one tier
+	}
+	for has, want := range map[[2]bool]int{{true, true}: 0, {false, true}: 1, {true, false}: 2, {false, false}: 2} {
+		if got := supported(has[:]...); !slices.Equal(got, order[want:]) {
+			t.Errorf("a CPU that has %v supports %v, want %v", has, got, order[want:])
+		}
 	}
 }
 

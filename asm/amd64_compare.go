@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Vector registers of comparisons: what is compared, and the constants.
+// Vector registers of comparisons: the words, and the constants.
 const (
 	regSome  = 0
 	regMask  = 12
@@ -13,10 +13,10 @@ const (
 	regOrder = 14
 )
 
-// below compares 64 trials a turn, and then those that are left eight by eight. A turn
-// writes its bits at once: whoever shifts them into place reads 64, which would have to
-// wait for smaller stores.
-func (p *drawing) comparisons() {
+// comparison compares 64 trials a turn, and the rest eight by eight. A turn writes its 64
+// bits with one store: callers that shift them into place read 64 bits, and that load
+// would have to wait for smaller stores.
+func (p *drawing) comparison() {
 	bits, words, turns := p.argument("bits"), p.argument("words"), p.argument("eights")
 	p.limits()
 	rest := p.GP64()
@@ -27,7 +27,7 @@ func (p *drawing) comparisons() {
 	p.Label("turn")
 	if p.tier.masks {
 		p.masked(0, 64, words)
-		p.KMOVQ(belowMask(0), mem(bits, 0))
+		p.KMOVQ(compareMask(0), mem(bits, 0))
 	} else {
 		var halves [2]reg.GPVirtual
 		for i := range halves {
@@ -48,7 +48,7 @@ func (p *drawing) comparisons() {
 	p.Label("eight")
 	if p.tier.masks {
 		p.masked(0, 8, words)
-		p.KMOVB(belowMask(0), mem(bits, 0))
+		p.KMOVB(compareMask(0), mem(bits, 0))
 	} else {
 		some := p.GP32()
 		p.ordered(regSome, 0, words)
@@ -62,7 +62,7 @@ func (p *drawing) comparisons() {
 	p.Label("done")
 }
 
-// trialBytes is how long are the words of a trial.
+// trialBytes is how many bytes of words a trial has.
 func (p *drawing) trialBytes() int {
 	if p.draw == comparePairs {
 		return 8
@@ -70,9 +70,9 @@ func (p *drawing) trialBytes() int {
 	return 4
 }
 
-// limits sets up what words are compared with, and which bits of them count. AVX2
-// compares pairs, which are short enough, as numbers with a sign; of words it finds
-// those that are no more than the highest that is below.
+// limits sets up what words are compared with, and which of their bits count. AVX2
+// compares only signed numbers. Pairs are short enough for that. Words it compares by a
+// minimum with the threshold less 1.
 func (p *drawing) limits() {
 	if p.draw == comparePairs {
 		counts := p.GP64()
@@ -103,39 +103,40 @@ func (p *drawing) broadcast(name string, to int) {
 	p.VPBROADCASTD(vectors[to], p.whole(to))
 }
 
-// masked makes a mask of the n trials from one on, at a register whose number grows
-// with every half.
+// masked sets mask register k to the bits of the first n trials. It uses the registers
+// that follow k as well.
 func (p *drawing) masked(k, n int, words reg.Register) { p.maskedFrom(k, 0, n, words) }
 
+// maskedFrom sets mask register k to the bits of n trials from one up.
 func (p *drawing) maskedFrom(k, trial, n int, words reg.Register) {
 	from := mem(words, trial*p.trialBytes())
 	switch {
 	case p.draw == comparePairs && n == 8:
 		p.VPROLQ(operand.U8(32), from, z(regSome))
 		p.VPANDQ(z(regMask), z(regSome), z(regSome))
-		p.VPCMPUQ(lessThan, z(regLimit), z(regSome), belowMask(k))
+		p.VPCMPUQ(lessThan, z(regLimit), z(regSome), compareMask(k))
 		return
 	case p.draw == compareWords && n == 8:
 		p.VPANDD(from, y(regMask), y(regSome))
-		p.VPCMPUD(lessThan, y(regLimit), y(regSome), belowMask(k))
+		p.VPCMPUD(lessThan, y(regLimit), y(regSome), compareMask(k))
 		return
 	case p.draw == compareWords && n == 16:
 		p.VPANDD(from, z(regMask), z(regSome))
-		p.VPCMPUD(lessThan, z(regLimit), z(regSome), belowMask(k))
+		p.VPCMPUD(lessThan, z(regLimit), z(regSome), compareMask(k))
 		return
 	}
 	p.maskedFrom(k, trial, n/2, words)
 	p.maskedFrom(k+1, trial+n/2, n/2, words)
 	join := map[int]func(low, high, to operand.Op){16: p.KUNPCKBW, 32: p.KUNPCKWD, 64: p.KUNPCKDQ}[n]
-	join(belowMask(k), belowMask(k+1), belowMask(k))
+	join(compareMask(k), compareMask(k+1), compareMask(k))
 }
 
-func belowMask(k int) reg.Register {
+func compareMask(k int) reg.Register {
 	return []reg.Register{reg.K1, reg.K2, reg.K3, reg.K4}[k]
 }
 
-// packed returns the bits of the 32 trials from one on. Packs know only halves of a
-// vector: what they leave is brought into order at the end.
+// packed returns the bits of 32 trials from one up. Pack instructions work on each half
+// of a vector by itself: the result is brought into order at the end.
 func (p *drawing) packed(trial int, words reg.Register) reg.GPVirtual {
 	for u := range 4 {
 		p.compared(regSome+u, trial+8*u, words)
@@ -154,7 +155,8 @@ func (p *drawing) packed(trial int, words reg.Register) reg.GPVirtual {
 	return bits
 }
 
-// ordered makes lanes of eight trials, all ones where they are below.
+// ordered sets the lanes of a vector by eight trials: all ones if the trial's number is
+// less than the threshold, else 0.
 func (p *drawing) ordered(to, trial int, words reg.Register) {
 	p.compared(to, trial, words)
 	if p.draw == comparePairs {
@@ -162,7 +164,8 @@ func (p *drawing) ordered(to, trial int, words reg.Register) {
 	}
 }
 
-// compared does so, but with pairs 4 and 5 before 2 and 3.
+// compared sets the lanes of a vector like ordered, except that pairs 4 and 5 come
+// before pairs 2 and 3.
 func (p *drawing) compared(to, trial int, words reg.Register) {
 	from := mem(words, trial*p.trialBytes())
 	if p.draw == compareWords {

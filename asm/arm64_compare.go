@@ -1,21 +1,20 @@
 package main
 
-// Vector registers of comparisons: up to eight of words, and four of bytes that come of
-// them. The rest is as all draws have it.
+// Vector registers of comparisons: up to eight of words, and four of bytes.
 const (
 	vSome   = 0
 	vTrials = 16
 )
 
-// below compares 64 trials a turn, and then those that are left eight by eight.
-func (p *neonDrawing) comparisons() {
+// comparison compares 64 trials a turn, and the rest eight by eight.
+func (p *neonDrawing) comparison() {
 	p.wide(vWeight, 0x8040201008040201, 0x8040201008040201)
 	if p.draw == comparePairs {
 		p.wide(vCounts, 1<<pairBits-1, 1<<pairBits-1)
-		p.ins("VDUP", x(xBelow), vec(vLimit, "D2"))
+		p.ins("VDUP", x(xThreshold), vec(vLimit, "D2"))
 	} else {
 		p.ins("VDUP", x(xMask), p.vec(vCounts))
-		p.ins("VDUP", x(xBelow), p.vec(vLimit))
+		p.ins("VDUP", x(xThreshold), p.vec(vLimit))
 	}
 	p.ins("AND", imm(7), x(xWords), x(xRest))
 	p.ins("LSR", imm(3), x(xWords), x(xWords))
@@ -42,8 +41,8 @@ func (p *neonDrawing) comparisons() {
 	p.label("done")
 }
 
-// compared makes bytes of the next trials, 16 or 8 of them: their weights where they
-// are below. What comes of 8 is in the lower half.
+// compared makes bytes of the next 16 or 8 trials: the byte's weight if the trial's number
+// is less than the threshold, else 0. The bytes of 8 trials are in the lower half.
 func (p *neonDrawing) compared(to, trials int) {
 	from := [4]int{vSome, vSome + 1, vSome + 2, vSome + 3}
 	if p.draw == compareWords {
@@ -54,7 +53,7 @@ func (p *neonDrawing) compared(to, trials int) {
 			p.load(v, xFrom, 4*vector)
 		}
 		for v := vSome; v < vSome+trials/2; v++ {
-			// The first word of a pair is the upper one.
+			// The first word of a pair is the high one.
 			p.ins("VREV64", p.vec(v), p.vec(v))
 		}
 		for v := vSome; v < vSome+trials/2; v++ {
@@ -71,7 +70,7 @@ func (p *neonDrawing) compared(to, trials int) {
 	p.ins("VAND", v16(vWeight), v16(to), v16(to))
 }
 
-// joined writes 64 bits, of which bytes are weights.
+// joined adds up the weights in four vectors of bytes and writes the 64 bits.
 func (p *neonDrawing) joined(from [4]int) {
 	for _, pair := range [][2]int{{0, 1}, {2, 3}, {0, 2}, {0, 0}} {
 		p.ins("VADDP", v16(from[pair[1]]), v16(from[pair[0]]), v16(from[pair[0]]))

@@ -4,17 +4,17 @@
 
 package draw
 
-// philoxAVX2 draws words of bits from Philox4x32-10, four from each block.
+// philoxAVX2 draws words of bits from Philox4x32-10, four bits with each block.
 //
 //go:noescape
 func philoxAVX2(bits *uint64, words int, trials *[12]uint32)
 
-// threefryAVX2 draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.
+// threefryAVX2 draws words of bits from Threefry2x32-20, one bit with the exclusive or of the two words of each block.
 //
 //go:noescape
 func threefryAVX2(bits *uint64, words int, trials *[12]uint32)
 
-// threefryPairsAVX2 draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.
+// threefryPairsAVX2 draws words of bits from Threefry2x32-20, one bit with each word of each block.
 //
 //go:noescape
 func threefryPairsAVX2(first *uint64, second *uint64, words int, trials *[12]uint32)

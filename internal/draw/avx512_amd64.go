@@ -4,17 +4,17 @@
 
 package draw
 
-// philoxAVX512 draws words of bits from Philox4x32-10, four from each block.
+// philoxAVX512 draws words of bits from Philox4x32-10, four bits with each block.
 //
 //go:noescape
 func philoxAVX512(bits *uint64, words int, trials *[12]uint32)
 
-// threefryAVX512 draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.
+// threefryAVX512 draws words of bits from Threefry2x32-20, one bit with the exclusive or of the two words of each block.
 //
 //go:noescape
 func threefryAVX512(bits *uint64, words int, trials *[12]uint32)
 
-// threefryPairsAVX512 draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.
+// threefryPairsAVX512 draws words of bits from Threefry2x32-20, one bit with each word of each block.
 //
 //go:noescape
 func threefryPairsAVX512(first *uint64, second *uint64, words int, trials *[12]uint32)

@@ -11,7 +11,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
-// dispatchPhilox runs philox on the best tier in use.
+// dispatchPhilox runs philox on the tier in use.
 func dispatchPhilox(bits *uint64, words int, t *trials) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(bits), 8*words)
@@ -27,7 +27,7 @@ func dispatchPhilox(bits *uint64, words int, t *trials) {
 	}
 }
 
-// dispatchThreefry runs threefry on the best tier in use.
+// dispatchThreefry runs threefry on the tier in use.
 func dispatchThreefry(bits *uint64, words int, t *trials) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(bits), 8*words)
@@ -43,7 +43,7 @@ func dispatchThreefry(bits *uint64, words int, t *trials) {
 	}
 }
 
-// dispatchThreefryPairs runs threefryPairs on the best tier in use.
+// dispatchThreefryPairs runs threefryPairs on the tier in use.
 func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(first), 8*words)
@@ -60,7 +60,7 @@ func dispatchThreefryPairs(first, second *uint64, words int, t *trials) {
 	}
 }
 
-// dispatchMersenneTwister runs mersenneTwister on the best tier in use.
+// dispatchMersenneTwister runs mersenneTwister on the tier in use.
 func dispatchMersenneTwister(words, state *[624]uint32) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(words), 4*624)
@@ -76,7 +76,7 @@ func dispatchMersenneTwister(words, state *[624]uint32) {
 	}
 }
 
-// dispatchCompareWords runs compareWords on the best tier in use.
+// dispatchCompareWords runs compareWords on the tier in use.
 func dispatchCompareWords(bits *uint64, words *uint32, eights int, mask, threshold uint32) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(bits), eights)
@@ -92,7 +92,7 @@ func dispatchCompareWords(bits *uint64, words *uint32, eights int, mask, thresho
 	}
 }
 
-// dispatchComparePairs runs comparePairs on the best tier in use.
+// dispatchComparePairs runs comparePairs on the tier in use.
 func dispatchComparePairs(bits *uint64, words *uint32, eights int, threshold uint64) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(bits), eights)
@@ -108,7 +108,7 @@ func dispatchComparePairs(bits *uint64, words *uint32, eights int, threshold uin
 	}
 }
 
-// dispatchMCG31 runs mcg31 on the best tier in use.
+// dispatchMCG31 runs mcg31 on the tier in use.
 func dispatchMCG31(bits *uint64, words int, powers *[66]uint32, x, threshold uint32) {
 	if race.Enabled {
 		race.Write(unsafe.Pointer(bits), 8*words)

@@ -4,17 +4,17 @@
 
 package draw
 
-// philoxNEON draws words of bits from Philox4x32-10, four from each block.
+// philoxNEON draws words of bits from Philox4x32-10, four bits with each block.
 //
 //go:noescape
 func philoxNEON(bits *uint64, words int, trials *[12]uint32)
 
-// threefryNEON draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.
+// threefryNEON draws words of bits from Threefry2x32-20, one bit with the exclusive or of the two words of each block.
 //
 //go:noescape
 func threefryNEON(bits *uint64, words int, trials *[12]uint32)
 
-// threefryPairsNEON draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.
+// threefryPairsNEON draws words of bits from Threefry2x32-20, one bit with each word of each block.
 //
 //go:noescape
 func threefryPairsNEON(first *uint64, second *uint64, words int, trials *[12]uint32)

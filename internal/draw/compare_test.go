@@ -1,7 +1,6 @@
 package draw
 
 import (
-	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -9,16 +8,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/machine"
 )
 
-// mcg31Oracle returns number i of MCG31m1 from x on.
-func mcg31Oracle(x uint32, i uint64) uint32 {
-	modulus := big.NewInt(1<<31 - 1)
-	power := new(big.Int).Exp(big.NewInt(1132489760), new(big.Int).SetUint64(i), modulus)
-	power.Mul(power, big.NewInt(int64(x)))
-	return uint32(power.Mod(power, modulus).Uint64())
-}
-
-// guarded returns a slice of so many words of bits between canaries, and a check of
-// these.
+// guarded returns n words of bits between guards, and a function that reports whether the
+// guards are whole.
 func guarded(n int) (bits []uint64, whole func() bool) {
 	const guard, filling = 3, 0x5a5a5a5a5a5a5a5a
 	room := make([]uint64, n+2*guard)
@@ -35,58 +26,10 @@ func guarded(n int) (bits []uint64, whole func() bool) {
 	}
 }
 
-func checkMCG31(t *testing.T, length int, x uint32, from uint64, threshold uint32) {
-	t.Helper()
-	bits, whole := guarded(length)
-	MCG31(bits, x, from, threshold)
-	number := mcg31Oracle(x, from)
-	for i := range 64 * length {
-		want := uint64(0)
-		if number < threshold {
-			want = 1
-		}
-		if got := bits[i/64] >> (i % 64) & 1; got != want {
-			t.Fatalf("%d words from %d, number %d on, below %d: trial %d with number %d is %d, want %d", length, x, from, threshold, i, number, got, want)
-		}
-		number = uint32(uint64(number) * 1132489760 % (1<<31 - 1))
-	}
-	if !whole() {
-		t.Fatalf("%d words: written beside them", length)
-	}
-}
-
-func TestMCG31PowersAreTheMultipliers(t *testing.T) {
-	for i, p := range mcg31Powers {
-		if want := mcg31Oracle(1, uint64(i)); p != want {
-			t.Errorf("power %d is %d, want %d", i, p, want)
-		}
-	}
-	if want := mcg31Oracle(1, 64*mcg31Call); mcg31Skip != want {
-		t.Errorf("a call advances by %d, want %d", mcg31Skip, want)
-	}
-}
-
-func TestMCG31IsThatOfTheOracle(t *testing.T) {
-	machine.EveryTier(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(8, 9))
-		for _, threshold := range []uint32{0, 1, 2, 1 << 29, 1 << 30, 1<<31 - 2, 1<<31 - 1, 1 << 31, 1<<32 - 1} {
-			for _, x := range []uint32{0, 1, 2, 1<<31 - 2, 1<<31 - 1, 1 << 31, 1<<32 - 1, r.Uint32()} {
-				checkMCG31(t, 1+r.IntN(3), x, r.Uint64()>>r.IntN(64), threshold)
-			}
-		}
-		for length := 0; length < 20; length++ {
-			checkMCG31(t, length, r.Uint32(), uint64(length), r.Uint32()>>1)
-		}
-		for _, length := range []int{mcg31Call - 1, mcg31Call, mcg31Call + 1, 2*mcg31Call + 3} {
-			checkMCG31(t, length, r.Uint32(), r.Uint64(), r.Uint32()>>1)
-		}
-	})
-}
-
-// comparisons are the draws with words that somebody else has made.
+// comparisons are the draws with given words.
 var comparisons = []struct {
 	name string
-	each int // words a trial
+	each int // words per trial
 	draw func(bits []uint64, words []uint32, shift uint32, threshold uint64)
 	bit  func(words []uint32, shift uint32, threshold uint64) bool
 }{
@@ -106,8 +49,8 @@ var comparisons = []struct {
 	},
 }
 
-// checkComparison compares n trials with words that are skew words from where their memory
-// begins.
+// checkComparison compares every bit of n trials with what the oracle wants. The words
+// begin skew words after the start of their memory.
 func checkComparison(t *testing.T, comparison, n, skew int, shift uint32, threshold uint64, word func() uint32) {
 	t.Helper()
 	c := comparisons[comparison]
@@ -119,7 +62,7 @@ func checkComparison(t *testing.T, comparison, n, skew int, shift uint32, thresh
 	bits, whole := guarded((n + 63) / 64)
 	c.draw(bits, words, shift, threshold)
 	if !slices.Equal(words, given) || !whole() {
-		t.Fatalf("%s of %d trials: written beside the bits", c.name, n)
+		t.Fatalf("%s of %d trials: wrote to the words, or outside the bits", c.name, n)
 	}
 	for i := range 64 * len(bits) {
 		want := uint64(0)
@@ -127,12 +70,12 @@ func checkComparison(t *testing.T, comparison, n, skew int, shift uint32, thresh
 			want = 1
 		}
 		if got := bits[i/64] >> (i % 64) & 1; got != want {
-			t.Fatalf("%s of %d trials, skewed by %d, shift %d, below %#x: bit %d is %d, want %d", c.name, n, skew, shift, threshold, i, got, want)
+			t.Fatalf("%s of %d trials, skewed by %d, shift %d, threshold %#x: bit %d is %d, want %d", c.name, n, skew, shift, threshold, i, got, want)
 		}
 	}
 }
 
-func TestComparisonsAreThoseOfTheOracle(t *testing.T) {
+func TestComparisonsMatchTheOracle(t *testing.T) {
 	machine.EveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(10, 11))
 		for comparison := range comparisons {
@@ -143,7 +86,7 @@ func TestComparisonsAreThoseOfTheOracle(t *testing.T) {
 			for _, n := range []int{312, 624, compareCall - 1, compareCall, compareCall + 1, compareCall + 77} {
 				checkComparison(t, comparison, n, n%3, 8, 1<<31, r.Uint32)
 			}
-			// At the threshold and beside it, with every shift that is used.
+			// Words at and next to the threshold, with every shift that mask uses.
 			for _, threshold := range []uint64{0, 1, 2, 1<<31 - 1, 1 << 31, 1<<32 - 1<<8, 1<<32 - 1, 1 << 32, 1<<52 + 1, 1<<53 - 1, 1 << 53, 1<<64 - 1} {
 				for _, shift := range []uint32{0, 8, 9, 31} {
 					near := uint32(threshold)
@@ -181,7 +124,7 @@ func TestComparisonsThatDoNotFitAreRefused(t *testing.T) {
 		}()
 		for _, w := range bits {
 			if w != 7 {
-				t.Errorf("%+v: refused, and written %v", c, bits)
+				t.Errorf("%+v: refused, but wrote %v", c, bits)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/race"
 )
 
-// The generators as their papers write them, block by block.
+// The oracles are the generators as their papers write them, block by block.
 
 func philoxOracle(counter [4]uint32, key [2]uint32) [4]uint32 {
 	for round := range uint32(10) {
@@ -43,14 +43,13 @@ func threefryOracle(counter, key [2]uint32) [2]uint32 {
 	return x
 }
 
-// twister is mt19937 that computes a number when it is asked for one, with every
-// index modulo 624.
+// twister is mt19937 one number at a time, with every index modulo 624.
 type twister struct {
 	state [624]uint32
 	at    int
 }
 
-// seed sets the state as init_genrand does.
+// seed sets the state to that of a seed, like init_genrand of the reference.
 func (m *twister) seed(seed uint32) {
 	for i := range m.state {
 		m.state[i] = seed
@@ -74,13 +73,13 @@ func (m *twister) next() uint32 {
 	return x ^ x>>18
 }
 
-// generators are those that draw bits. Each fills as many slices as its blocks make
-// separate numbers of their trials.
+// generators are the draws with counter-based generators. Most fill one slice of bits,
+// ThreefryPairs fills two.
 var generators = []struct {
 	name   string
 	slices int
 	draw   func(bits [][]uint64, spec *Spec)
-	words  func(i int, spec *Spec) []uint32 // what trial i of each slice is drawn with
+	words  func(i int, spec *Spec) []uint32 // the word of trial i of each slice
 }{
 	{
 		"Philox", 1,
@@ -110,7 +109,7 @@ var generators = []struct {
 	},
 }
 
-// counter returns that of a block.
+// counter returns the counter of a block.
 func (spec *Spec) counter(block int) [4]uint32 {
 	c := spec.Counter
 	for j := range c {
@@ -119,7 +118,7 @@ func (spec *Spec) counter(block int) [4]uint32 {
 	return c
 }
 
-// bit returns what a word makes of a trial.
+// bit returns the bit that is drawn with a word.
 func (spec *Spec) bit(word uint32) uint64 {
 	if word<<spec.Shift < spec.Threshold {
 		return 1
@@ -171,8 +170,9 @@ var publishedThreefry = []struct{ counter, key, want [2]uint32 }{
 	{[2]uint32{0x243f6a88, 0x85a308d3}, [2]uint32{0x13198a2e, 0x03707344}, [2]uint32{0xc4923a9c, 0x483df7a0}},
 }
 
-// words returns the word of trial 0 to n−1 of each slice, a bit at a time: the
-// highest that is not shifted out is 0 where the word is below one half.
+// words returns the words of trials 0 to n−1 of each slice. It draws once for each bit of
+// a word: with a threshold of 2³¹ a trial's bit is the complement of the word's top bit
+// that is not shifted out.
 func words(t *testing.T, generator, n int, spec Spec) (all [2][]uint32) {
 	t.Helper()
 	g := generators[generator]
@@ -194,7 +194,7 @@ func words(t *testing.T, generator, n int, spec Spec) (all [2][]uint32) {
 
 func TestDrawsGiveThePublishedNumbers(t *testing.T) {
 	machine.EveryTier(t, func(t *testing.T) {
-		// Blocks do not differ where there is no stride.
+		// With strides of 0 all blocks are equal.
 		for _, v := range publishedPhilox {
 			for i, got := range words(t, 0, 256, Spec{Counter: v.counter, Key: v.key})[0] {
 				if got != v.want[i%4] {
@@ -226,7 +226,7 @@ func TestDrawsGiveThePublishedNumbers(t *testing.T) {
 	})
 }
 
-// wantDraw returns the bits of each slice that a draw of so many words must give.
+// wantDraw returns the bits that the oracle draws for each slice.
 func wantDraw(generator, length int, spec Spec) [][]uint64 {
 	g := generators[generator]
 	want := make([][]uint64, g.slices)
@@ -241,7 +241,7 @@ func wantDraw(generator, length int, spec Spec) [][]uint64 {
 	return want
 }
 
-// checkDraw compares every bit of a draw with what the oracle wants, and what lies around
+// checkDraw compares every bit of a draw with what the oracle wants, and the memory around
 // the slices with what it was.
 func checkDraw(t *testing.T, generator, length int, spec Spec, want [][]uint64) {
 	t.Helper()
@@ -271,13 +271,13 @@ func checkDraw(t *testing.T, generator, length int, spec Spec, want [][]uint64) 
 	for s := range room {
 		for i, word := range room[s] {
 			if (i < guard || i >= guard+length) && word != filling {
-				t.Fatalf("%s of %d words, %+v: written %d words from slice %d", g.name, length, spec, i-guard, s)
+				t.Fatalf("%s of %d words, %+v: wrote %d words from the start of slice %d", g.name, length, spec, i-guard, s)
 			}
 		}
 	}
 }
 
-func TestDrawsAreThoseOfTheOracle(t *testing.T) {
+func TestDrawsMatchTheOracle(t *testing.T) {
 	strides := [][4]uint32{
 		{},
 		{1, 0, 0, 0}, // a counter in the first word
@@ -292,8 +292,8 @@ func TestDrawsAreThoseOfTheOracle(t *testing.T) {
 	machine.EveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(4, 5))
 		for generator := range generators {
-			draw := func(stride int, shift, below uint32) Spec {
-				spec := Spec{Stride: strides[stride%len(strides)], Shift: shift, Threshold: below}
+			draw := func(stride int, shift, threshold uint32) Spec {
+				spec := Spec{Stride: strides[stride%len(strides)], Shift: shift, Threshold: threshold}
 				for j := range spec.Counter {
 					spec.Counter[j] = r.Uint32()
 					if r.IntN(3) == 0 {
@@ -311,8 +311,8 @@ func TestDrawsAreThoseOfTheOracle(t *testing.T) {
 			}
 			n := 0
 			for _, shift := range shifts {
-				for _, below := range thresholds {
-					check(1+n%3, draw(n, shift, below))
+				for _, threshold := range thresholds {
+					check(1+n%3, draw(n, shift, threshold))
 					n++
 				}
 				check(2, draw(n, shift, r.Uint32()))
@@ -334,7 +334,7 @@ func TestDrawsAreThoseOfTheOracle(t *testing.T) {
 	})
 }
 
-func TestMersenneTwisterIsThatOfTheOracle(t *testing.T) {
+func TestMersenneTwisterMatchesTheOracle(t *testing.T) {
 	const guard, filling = 8, 0x5a5a5a5a
 	machine.EveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(6, 7))
@@ -366,21 +366,21 @@ func TestMersenneTwisterIsThatOfTheOracle(t *testing.T) {
 	})
 }
 
-// TestDrawsWriteEveryBit draws where next to no word is below the threshold, and
-// next to every one.
+// TestDrawsWriteEveryBit draws with thresholds that almost no word is less than, or
+// almost every word.
 func TestDrawsWriteEveryBit(t *testing.T) {
 	machine.EveryTier(t, func(t *testing.T) {
 		for _, g := range generators {
-			for _, below := range []uint32{0, 1, 1<<32 - 1} {
+			for _, threshold := range []uint32{0, 1, 1<<32 - 1} {
 				to := make([][]uint64, g.slices)
 				for s := range to {
 					to[s] = []uint64{0x0123456789abcdef, 0xfedcba9876543210, 1, 2, 3}
 				}
-				g.draw(to, &Spec{Stride: [4]uint32{1, 1, 1, 1}, Threshold: below})
+				g.draw(to, &Spec{Stride: [4]uint32{1, 1, 1, 1}, Threshold: threshold})
 				for s := range to {
 					for i, word := range to[s] {
-						if want := -uint64(below >> 31); word != want {
-							t.Errorf("%s below %d: word %d of slice %d is %#x, want %#x", g.name, below, i, s, word, want)
+						if want := -uint64(threshold >> 31); word != want {
+							t.Errorf("%s, threshold %d: word %d of slice %d is %#x, want %#x", g.name, threshold, i, s, word, want)
 						}
 					}
 				}
@@ -402,7 +402,7 @@ func TestPairsOfDifferentLengthsAreRefused(t *testing.T) {
 		}()
 	}
 	if !slices.Equal(first, []uint64{1, 2, 3}) || !slices.Equal(second, []uint64{4, 5}) {
-		t.Errorf("refused, and written %v and %v", first, second)
+		t.Errorf("refused, but wrote %v and %v", first, second)
 	}
 }
 
@@ -435,8 +435,8 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 
 // FuzzDraw compares draws with the oracle.
 func FuzzDraw(f *testing.F) {
-	f.Fuzz(func(t *testing.T, length uint16, c0, c1, c2, c3, s0, s1, s2, s3, k0, k1, shift, below uint32) {
-		spec := Spec{[4]uint32{c0, c1, c2, c3}, [4]uint32{s0, s1, s2, s3}, [2]uint32{k0, k1}, shift % 33, below}
+	f.Fuzz(func(t *testing.T, length uint16, c0, c1, c2, c3, s0, s1, s2, s3, k0, k1, shift, threshold uint32) {
+		spec := Spec{[4]uint32{c0, c1, c2, c3}, [4]uint32{s0, s1, s2, s3}, [2]uint32{k0, k1}, shift % 33, threshold}
 		words := int(length) % (philoxCall + 8)
 		var want [][][]uint64
 		for generator := range generators {
@@ -451,7 +451,7 @@ func FuzzDraw(f *testing.F) {
 }
 
 // FuzzMersenneTwister compares blocks of mt19937 with the oracle. The state is that of a
-// seed but for its first words, or for all, which are given.
+// seed, with its first words, or all of them, replaced by raw ones.
 func FuzzMersenneTwister(f *testing.F) {
 	f.Add(uint32(5489), []byte{}, false)
 	f.Add(uint32(0), []byte("\x00\x00\x00\x00"), true)
@@ -476,7 +476,7 @@ func FuzzMersenneTwister(f *testing.F) {
 			}
 		}
 		machine.EachTier(func(tier string) {
-			// A word more on either side, which must stay.
+			// One word more on either side, which must stay.
 			var words, state [626]uint32
 			words[0], words[625], state[0], state[625] = guard, guard, guard, guard
 			copy(state[1:], start[:])
@@ -490,7 +490,7 @@ func FuzzMersenneTwister(f *testing.F) {
 				t.Fatalf("%s: the state becomes %#x, want %#x", tier, state, m.state)
 			}
 			if words[0] != guard || words[625] != guard || state[0] != guard || state[625] != guard {
-				t.Fatalf("%s: written beside words or state", tier)
+				t.Fatalf("%s: wrote outside words and state", tier)
 			}
 		})
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
-// routines are those that have assembly, by its name, each with its calls for some words
-// of bits.
+// routines are the routines that have assembly, by its names without a tier, each with a
+// call for some words of bits.
 var routines = []struct {
 	name string
 	call func(words int) machine.Call
@@ -36,7 +36,7 @@ var routines = []struct {
 			dispatchMersenneTwister((*[624]uint32)(at[0]), (*[624]uint32)(at[1]))
 		}}
 	}},
-	{"compareWords", func(n int) machine.Call { // as many bytes of bits, in whole words
+	{"compareWords", func(n int) machine.Call { // n counts bytes of bits, of which there are whole words
 		return machine.Call{Operands: []machine.Operand{written("bits", (n+7)/8*8), {Name: "words", Bytes: 8 * 4 * n}}, Run: func(at []unsafe.Pointer) {
 			dispatchCompareWords((*uint64)(at[0]), (*uint32)(at[1]), n, 1<<32-1, 1<<31)
 		}}
@@ -97,7 +97,7 @@ func TestNoAssemblyIsUntested(t *testing.T) {
 	}
 }
 
-// onStack draws in every way into arrays on its own stack and returns all bits.
+// onStack runs every draw on arrays on its own stack and returns what they write.
 //
 //go:noinline
 func onStack() string {

@@ -4,8 +4,8 @@
 // afterwards. Only tests import it.
 package machine
 
-// State is what a function must leave as it was.
-type State struct {
+// state is what a function must leave as it was.
+type state struct {
 	Control uint64 // of the floating-point unit, without the flags of what has happened: MXCSR, or FPCR
 	Flags   uint64 // on amd64 the direction flag, bit 10
 	G       uint64 // on arm64 R28, the goroutine

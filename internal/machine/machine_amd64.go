@@ -2,28 +2,27 @@
 
 package machine
 
-// Poison fills Y0 to Y15 with numbers that are no numbers, or with avx512 Z0 to Z31,
-// and the masks with ones. The CPU must have AVX2, or AVX512F and AVX512BW.
-func Poison(avx512 bool)
+// poisonVectors fills Y0 to Y15 with NaNs. With avx512 it fills Z0 to Z31 with NaNs and
+// the masks with ones. The CPU must have AVX2, or AVX512F and AVX512BW.
+func poisonVectors(avx512 bool)
 
-// UpperHalves returns those of Y0 to Y15, zero behind VZEROUPPER. The CPU must have
-// AVX2.
-func UpperHalves() (all [16][2]uint64)
+// upperHalves returns the upper halves of Y0 to Y15, which are 0 after VZEROUPPER. The
+// CPU must have AVX2.
+func upperHalves() (all [16][2]uint64)
 
-// InUse returns which parts of its state the processor says are in use: bit 2 the
-// upper halves of Y0 to Y15, bit 6 those of Z0 to Z15. The CPU must have XGETBV with
-// ECX 1.
-func InUse() uint64
+// inUse returns which parts of its state the processor reports to be in use: bit 2 are
+// the upper halves of Y0 to Y15, bit 6 those of Z0 to Z15. The CPU must have XGETBV with
+// ECX 1, see tellsInUse.
+func inUse() uint64
 
-// TellsInUse reports whether [InUse] may be asked.
-func TellsInUse() bool
+// tellsInUse reports whether inUse may be called.
+func tellsInUse() bool
 
-// ClearUpperHalves is VZEROUPPER.
-func ClearUpperHalves()
+// clearUpperHalves executes VZEROUPPER.
+func clearUpperHalves()
 
-// ReverseDirection sets the direction flag and reads the state with it, to see that
-// [Read] sees it.
-func ReverseDirection() State
+// reverseDirection sets the direction flag, reads the state and clears the flag again.
+func reverseDirection() state
 
-// Read returns the state of the caller.
-func Read() State
+// read returns the state of the caller.
+func read() state

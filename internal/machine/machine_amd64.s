@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Poison(avx512 bool)
-TEXT ·Poison(SB), NOSPLIT, $0-1
+// func poisonVectors(avx512 bool)
+TEXT ·poisonVectors(SB), NOSPLIT, $0-1
 	MOVQ $0x7ff57da17fa1fda1, CX
 	VMOVQ CX, X0
 	CMPB avx512+0(FP), $0
@@ -69,8 +69,8 @@ wide:
 	KMOVQ CX, K7
 	RET
 
-// func UpperHalves() (all [16][2]uint64)
-TEXT ·UpperHalves(SB), NOSPLIT, $0-256
+// func upperHalves() (all [16][2]uint64)
+TEXT ·upperHalves(SB), NOSPLIT, $0-256
 	LEAQ all+0(FP), AX
 	VEXTRACTI128 $1, Y0, 0(AX)
 	VEXTRACTI128 $1, Y1, 16(AX)
@@ -90,8 +90,8 @@ TEXT ·UpperHalves(SB), NOSPLIT, $0-256
 	VEXTRACTI128 $1, Y15, 240(AX)
 	RET
 
-// func InUse() uint64
-TEXT ·InUse(SB), NOSPLIT, $0-8
+// func inUse() uint64
+TEXT ·inUse(SB), NOSPLIT, $0-8
 	MOVL $1, CX
 	XGETBV
 	SHLQ $32, DX
@@ -99,8 +99,8 @@ TEXT ·InUse(SB), NOSPLIT, $0-8
 	MOVQ AX, ret+0(FP)
 	RET
 
-// func TellsInUse() bool
-TEXT ·TellsInUse(SB), NOSPLIT, $0-1
+// func tellsInUse() bool
+TEXT ·tellsInUse(SB), NOSPLIT, $0-1
 	MOVB $0, ret+0(FP)
 	MOVL $0, AX
 	CPUID
@@ -120,18 +120,18 @@ TEXT ·TellsInUse(SB), NOSPLIT, $0-1
 no:
 	RET
 
-// func ClearUpperHalves()
-TEXT ·ClearUpperHalves(SB), NOSPLIT, $0-0
+// func clearUpperHalves()
+TEXT ·clearUpperHalves(SB), NOSPLIT, $0-0
 	VZEROUPPER
 	RET
 
-// func ReverseDirection() State
-TEXT ·ReverseDirection(SB), NOSPLIT|NOFRAME, $0-40
+// func reverseDirection() state
+TEXT ·reverseDirection(SB), NOSPLIT|NOFRAME, $0-40
 	STD
-	JMP ·Read(SB)
+	JMP ·read(SB)
 
-// func Read() State
-TEXT ·Read(SB), NOSPLIT, $8-40
+// func read() state
+TEXT ·read(SB), NOSPLIT, $8-40
 	STMXCSR control-8(SP)
 	MOVL control-8(SP), AX
 	ANDL $0xffc0, AX

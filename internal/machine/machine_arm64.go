@@ -2,8 +2,8 @@
 
 package machine
 
-// Poison fills the vector registers with numbers that are no numbers.
-func Poison()
+// poisonVectors fills the vector registers with NaNs.
+func poisonVectors()
 
-// Read returns the state of the caller.
-func Read() State
+// read returns the state of the caller.
+func read() state

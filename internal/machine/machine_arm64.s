@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func Poison()
-TEXT ·Poison(SB), NOSPLIT, $0-0
+// func poisonVectors()
+TEXT ·poisonVectors(SB), NOSPLIT, $0-0
 	MOVD $0x7ff57da17fa1fda1, R0
 	VDUP R0, V0.D2
 	VMOV V0.B16, V1.B16
@@ -39,8 +39,8 @@ TEXT ·Poison(SB), NOSPLIT, $0-0
 	VMOV V0.B16, V31.B16
 	RET
 
-// func Read() State
-TEXT ·Read(SB), NOSPLIT|NOFRAME, $0-40
+// func read() state
+TEXT ·read(SB), NOSPLIT|NOFRAME, $0-40
 	MRS FPCR, R0
 	MOVD R0, ret_Control+0(FP)
 	MOVD ZR, ret_Flags+8(FP)

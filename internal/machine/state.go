@@ -34,12 +34,12 @@ func CheckState(t *testing.T, calls Calls) {
 					at[i] = onLine(unsafe.Pointer(&room[i][0]))
 					o.fill(at[i])
 				}
-				before := Read()
+				before := read()
 				if poisoned {
 					poison()
 				}
 				c.Run(at[:])
-				after := Read()
+				after := read()
 				if poisoned {
 					if left := leaves(); left != "" {
 						t.Fatalf("%v %s", c, left)

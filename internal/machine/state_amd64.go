@@ -8,11 +8,11 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
-var tellsInUse = TellsInUse()
+var canAskInUse = tellsInUse()
 
-func poison() { Poison(tier.AVX512) }
+func poison() { poisonVectors(tier.AVX512) }
 
-// upperInUse are the bits of what [InUse] returns that stand for upper halves of Y0 to
+// upperInUse are the bits of what inUse returns that stand for upper halves of Y0 to
 // Y15 and of Z0 to Z15.
 const upperInUse = 1<<2 | 1<<6
 
@@ -21,17 +21,17 @@ const upperInUse = 1<<2 | 1<<6
 // reads them and asks the processor, which counts a register as in use even if it has
 // become 0.
 func leaves() string {
-	var inUse uint64
-	if tellsInUse {
-		inUse = InUse() & upperInUse // before anything else uses a register
+	var used uint64
+	if canAskInUse {
+		used = inUse() & upperInUse // before anything else uses a register
 	}
-	for i, half := range UpperHalves() {
+	for i, half := range upperHalves() {
 		if half != [2]uint64{} {
 			return fmt.Sprintf("left %#x in the upper half of Y%d", half, i)
 		}
 	}
-	if inUse != 0 {
-		return fmt.Sprintf("left upper halves in use, XINUSE %#x", inUse)
+	if used != 0 {
+		return fmt.Sprintf("left upper halves in use, XINUSE %#x", used)
 	}
 	return ""
 }

@@ -11,11 +11,11 @@ import (
 
 // TestTheMachineIsSeen leaves what calls must not leave.
 func TestTheMachineIsSeen(t *testing.T) {
-	t.Logf("the processor tells which registers are in use: %v", tellsInUse)
-	if s := ReverseDirection(); s.Flags == 0 || Read().Flags != 0 {
-		t.Errorf("the direction flag is not seen: %+v, then %+v", s, Read())
+	t.Logf("the processor tells which registers are in use: %v", canAskInUse)
+	if s := reverseDirection(); s.Flags == 0 || read().Flags != 0 {
+		t.Errorf("the direction flag is not seen: %+v, then %+v", s, read())
 	}
-	if s := Read(); s.Control != 0x1f80 {
+	if s := read(); s.Control != 0x1f80 {
 		t.Errorf("MXCSR is %#x, want what Go runs with: 0x1f80", s.Control)
 	}
 	EveryTier(t, func(t *testing.T) {
@@ -29,13 +29,13 @@ func TestTheMachineIsSeen(t *testing.T) {
 			t.Error("garbage is not seen")
 		}
 		poison()
-		ClearUpperHalves()
+		clearUpperHalves()
 		if left := leaves(); left != "" {
 			t.Errorf("VZEROUPPER %s", left)
 		}
-		if tellsInUse {
+		if canAskInUse {
 			poison()
-			if InUse()&upperInUse == 0 {
+			if inUse()&upperInUse == 0 {
 				t.Error("the processor does not tell of garbage")
 			}
 		}

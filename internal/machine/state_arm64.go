@@ -2,7 +2,7 @@
 
 package machine
 
-func poison() { Poison() }
+func poison() { poisonVectors() }
 
 // leaves has nothing to say: no function of Go expects anything of a vector register.
 func leaves() string { return "" }

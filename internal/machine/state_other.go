@@ -4,8 +4,8 @@ package machine
 
 // There is no assembly in these builds, and nothing to look at.
 
-// Read returns the state of the caller.
-func Read() State { return State{} }
+// read returns the state of the caller.
+func read() state { return state{} }
 
 func poison() {}
 

@@ -2,4 +2,4 @@ package spatialdropout
 
 // The generator is a module of its own, so that avo is no dependency of this one.
 
-//go:generate go -C asm run . -out ../kernel
+//go:generate go -C asm run . -out ..

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,6 +24,7 @@ const (
 	vbmi     = "AVX512VBMI"
 	vnni     = "AVX512VNNI"
 	gfni     = "GFNI"
+	cpuid    = "CPUID" // every amd64 has it, and no kernel needs it
 )
 
 // amd64Plain are the instructions on general registers and memory that every amd64
@@ -32,7 +32,7 @@ const (
 var amd64Plain = words(
 	"MOVB MOVL MOVQ MOVWLZX LEAQ CMOVQEQ",
 	"ADDL ADDQ SUBQ IMULQ NEGQ INCQ DECL DECQ CMPL CMPQ",
-	"ANDL ANDQ ORQ XORL NOTL TESTL TESTQ SHLL SHLQ SHRQ",
+	"ANDL ANDQ ORQ XORL NOTL TESTL TESTQ SHLL SHLQ SHRQ BTL SETCS",
 	"PREFETCHT0 RET",
 )
 
@@ -150,6 +150,9 @@ func amd64Kind(operand string) (kind string, number int) {
 // amd64Needs returns the instruction sets that an instruction needs beyond those
 // of every amd64, and a complaint if it does not know.
 func amd64Needs(in instruction) (sets []string, complaint string) {
+	if in.name == "CPUID" && len(in.suffixes) == 0 {
+		return []string{cpuid}, ""
+	}
 	if amd64Plain[in.name] || amd64Jumps[in.name] || in.name == "VZEROUPPER" {
 		if len(in.suffixes) > 0 {
 			return nil, "a suffix that it cannot have"
@@ -355,32 +358,33 @@ func TestAvoAgreesOnWhatKernelsNeed(t *testing.T) {
 }
 
 // TestTiersAskForWhatTheGateAllows compares what a file may use with the features
-// that package kernel asks for before it uses the tier.
+// that package tier asks for before it uses the tier.
 func TestTiersAskForWhatTheGateAllows(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join("..", "kernel", "tier_amd64.go"))
+	asked := map[string]bool{avx: true} // is asked for with AVX2
+	lines := supportedBy(t, "tier_amd64.go")
+	for i, tier := range []string{"avx2", "avx512"} { // each builds on the one before
+		for _, m := range regexp.MustCompile(`cpu\.X86\.Has(\w+)|(f16c)\(\)`).FindAllStringSubmatch(lines[1-i], -1) {
+			asked[m[1]+strings.ToUpper(m[2])] = true
+		}
+		got := slices.Sorted(maps.Keys(asked))
+		want := slices.Sorted(slices.Values(tierSets[tier+"_amd64"]))
+		if !slices.Equal(got, want) || strings.ContainsAny(lines[1-i], "|!") {
+			t.Errorf("for %s the features %v are asked for, the gate allows %v: %s", tier, got, want, lines[1-i])
+		}
+	}
+}
+
+// supportedBy returns what a file of package tier asks for before it uses the two tiers
+// of its architecture, best first.
+func supportedBy(t *testing.T, name string) [2]string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "internal", "tier", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := map[string]bool{avx: true} // is asked for with AVX2
-	feature := regexp.MustCompile(`cpu\.X86\.Has(\w+)|cpuid\.(F16C)\b|\{(tier\w+)\}`)
-	var tiers []string
-	for _, m := range feature.FindAllStringSubmatch(string(source), -1) {
-		if m[3] == "" {
-			asked[m[1]+m[2]] = true
-			continue
-		}
-		tier := strings.ToLower(strings.TrimPrefix(m[3], "tier"))
-		if tier == "generic" {
-			continue
-		}
-		tiers = append(tiers, tier)
-		got := slices.Sorted(maps.Keys(asked))
-		want := slices.Sorted(slices.Values(tierSets[tier+"_amd64"]))
-		if !slices.Equal(got, want) {
-			t.Errorf("for %s the features %v are asked for, the gate allows %v", tier, got, want)
-		}
+	m := regexp.MustCompile(`return supported\(\n\t\t(.+),\n\t\t(.+),\n\t\)\n`).FindStringSubmatch(string(source))
+	if m == nil {
+		t.Fatalf("%s: found no list of what the CPU supports", name)
 	}
-	if want := []string{"avx2", "avx512"}; !reflect.DeepEqual(tiers, want) {
-		t.Errorf("read the features of %v, want %v", tiers, want)
-	}
+	return [2]string(m[1:])
 }

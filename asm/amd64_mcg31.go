@@ -5,23 +5,23 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Vector registers of MCG31m1: the numbers of a turn in the order of their trials, up
-// to eight, and what they are multiplied with.
+// Vector registers of MCG31m1: up to eight with the numbers of a turn in the order of
+// their trials, and the multipliers.
 const (
-	regNumbers = 0
-	regEven    = 8
-	regOdd     = 9
-	regModulus = 10
-	regBelow   = 11
-	regFree    = 12
+	regNumbers   = 0
+	regEven      = 8
+	regOdd       = 9
+	regModulus   = 10
+	regThreshold = 11
+	regFree      = 12
 )
 
-// mcg31 draws 64 trials a turn, each from a number that becomes the one of the next
-// turn's trial, so that no product waits for another of its turn.
+// mcg31 draws 64 trials a turn. Each number is then advanced by 64 trials for the next
+// turn, so that no product waits for another product of its turn.
 func (p *drawing) mcg31() {
 	powers := p.argument("powers")
 	p.constant(mcg31Modulus, regModulus)
-	p.broadcast("below", regBelow)
+	p.broadcast("threshold", regThreshold)
 	n := mcg31Lanes * 4 / p.tier.width
 	for v := range n {
 		p.powers(v, powers)
@@ -46,7 +46,7 @@ func (p *drawing) mcg31() {
 	p.Label("turn")
 	if p.tier.masks {
 		for v := range n {
-			p.VPCMPUD(lessThan, z(regBelow), z(regNumbers+v), maskOf(v))
+			p.VPCMPUD(lessThan, z(regThreshold), z(regNumbers+v), maskOf(v))
 			p.KMOVW(maskOf(v), mem(p.to[0], 2*v))
 			p.mcg31Step(regNumbers + v)
 		}
@@ -54,7 +54,7 @@ func (p *drawing) mcg31() {
 		for half := range 2 {
 			bits := p.GP32()
 			for v := range 4 {
-				p.VPCMPGTD(y(regNumbers+4*half+v), y(regBelow), y(regFree+v))
+				p.VPCMPGTD(y(regNumbers+4*half+v), y(regThreshold), y(regFree+v))
 			}
 			p.VPACKSSDW(y(regFree+1), y(regFree), y(regFree))
 			p.VPACKSSDW(y(regFree+3), y(regFree+2), y(regFree+2))
@@ -71,9 +71,9 @@ func (p *drawing) mcg31() {
 	p.JNZ(operand.LabelRef("turn"))
 }
 
-// powers loads vector v of the multiplier's first powers, those of each four lanes in
-// the order 0, 2, 1, 3. With AVX2 the halves of a vector are 16 trials apart, as packs
-// put them.
+// powers loads vector v of the multiplier's first powers, each four lanes in the order
+// 0, 2, 1, 3. With AVX2 the halves of a vector are 16 trials apart, because of how packs
+// order them.
 func (p *drawing) powers(v int, powers reg.Register) {
 	to := p.whole(regNumbers + v)
 	if p.tier.masks {
@@ -88,13 +88,14 @@ func (p *drawing) powers(v int, powers reg.Register) {
 
 // mcg31Step multiplies a vector of numbers, modulo 2³¹−1, those in even lanes with
 // regEven and those in odd lanes with regOdd, and exchanges lanes 1 and 2 of each four.
-// Which saves the instructions that would bring the products back to where their factor
-// was: what goes from lane 1 to lane 2 is multiplied by a power that is higher by one.
+// The exchange saves the instructions that would move the products back to the lanes of
+// their factors: a number that moves from lane 1 to lane 2 is multiplied by the next
+// higher power.
 //
-// The factors are doubled. So the upper half of a product is, without a shift, the
-// part that counts once, 2³¹ being 1, and the lower half is twice the rest. The sum of
-// both is less than twice the modulus, and what a difference below 0 wraps to is more
-// than any number.
+// The multipliers are doubled. Then the upper half of a product is, without a shift, how
+// often the product contains 2³¹, which is 1, and the lower half is twice the remainder.
+// The sum of the two parts is less than twice the modulus, and a negative difference wraps
+// to a number that is larger than any other.
 func (p *drawing) mcg31Step(v int) {
 	x, even, odd := p.whole(v), p.whole(regFree), p.whole(regFree+1)
 	p.VPSRLQ(operand.U8(32), x, odd)

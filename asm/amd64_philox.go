@@ -5,35 +5,35 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Vector registers of Philox: the two that are multiplied with. Blocks and what is
-// computed of them share the others.
+// Vector registers of Philox: two multipliers. Blocks and intermediate results share
+// the others.
 const regMul = 14
 
-// philoxSets is how many sets of blocks, a lane each, are in flight. With two, which
-// need no memory, a trial took 0.55 ns with AVX2 and 0.42 with AVX-512 instead of
-// 0.43 and 0.36: a round is a chain of a product, a shift and an exclusive or, 5
-// cycles or more, and the instructions of the next turn are too far away to fill them
-// (Zen 4, as all numbers here). With four, and only the last one's words in memory,
-// but the multipliers as well, it was 0.47 with AVX2.
+// philoxSets is how many sets of blocks, with a block in each lane, are in flight. With
+// two sets, which need no memory, a trial took 0.55 ns with AVX2 and 0.42 with AVX-512
+// instead of 0.43 and 0.36: a round is a chain of a product, a shift and an exclusive or,
+// 5 cycles or more, and the instructions of the next turn are too far away to fill them
+// (Zen 4, like all numbers here). With four sets of which only the last has words in
+// memory, but with the multipliers in memory too, a trial took 0.47 ns with AVX2.
 const philoxSets = 4
 
-// philoxWords is where the words of a set of blocks are: in vector registers, or,
-// words 1 and 3, which nothing but an exclusive or will read, in memory.
+// philoxWords says where the words of a set of blocks are: in vector registers, or in
+// memory. Only words 1 and 3 may be in memory, because an exclusive or alone reads them.
 type philoxWords [4]operand.Op
 
-// philoxKernel is what the turns of a kernel share.
+// philoxKernel is what the turns of one routine share.
 type philoxKernel struct {
 	*drawing
 	counters, spilled, keys operand.Mem
-	near, far               operand.Mem // from a set's counters to those of the next one, and of the one behind that
-	highest                 operand.Mem // that is below
+	near, far               operand.Mem // from a set's counters to those of the next set, and of the one after it
+	highest                 operand.Mem // the threshold less 1
 }
 
-// philox draws 64 trials a turn with AVX2, 128 with AVX-512 and then 64 where they
-// are left. A lane of 64 bits holds a word of one block in its low half, and in its
-// high half what does not matter: VPMULUDQ does not read it, nor does it get from
-// there into a low half. Lanes of 32 bits would need more instructions, since their
-// products must be sorted into high and low halves.
+// philox draws 64 trials a turn with AVX2. With AVX-512 it draws 128, and 64 in a last
+// turn if they remain. A lane of 64 bits holds a word of one block in its low half. What
+// is in the high half does not matter: VPMULUDQ does not read it, and nothing moves it to
+// a low half. Lanes of 32 bits would need more instructions, because their products must
+// be sorted into high and low halves.
 func (p *drawing) philox() {
 	w := p.tier.width
 	n := 4 + 2*(philoxSets-2) // vectors
@@ -49,8 +49,9 @@ func (p *drawing) philox() {
 	}
 	p.constant(philoxMul0, regMul)
 	p.constant(philoxMul1, regMul+1)
-	// With AVX2 packs, which know only halves of a vector, then leave two sets in their
-	// order, with AVX-512 what is put together of half a set's words.
+	// The blocks of a set are in an order that makes the final packs of AVX2, which work
+	// on each half of a vector by itself, and the shuffles of AVX-512 leave the bits in
+	// theirs.
 	blocks, near, far := p.table("philoxBlocksAVX2", 0, 1, 4, 5), 1, 3
 	if p.tier.masks {
 		k.keys = p.AllocLocal(2 * philoxRounds * 4)
@@ -58,10 +59,10 @@ func (p *drawing) philox() {
 		blocks, near, far = p.table("philoxBlocksAVX512", 0, 4, 1, 5, 2, 6, 3, 7), 3, 4
 	} else {
 		k.doubleKeys()
-		below := p.GP32()
-		p.MOVL(mem(p.trials, drawBelow), below)
-		p.DECL(below)
-		p.MOVL(below, k.highest)
+		highest := p.GP32()
+		p.MOVL(mem(p.trials, drawThreshold), highest)
+		p.DECL(highest)
+		p.MOVL(highest, k.highest)
 	}
 	for j := range 4 {
 		counter, stride, step := p.whole(0), p.whole(1), p.GP32()
@@ -96,10 +97,10 @@ func (p *drawing) philox() {
 	p.Label("end")
 }
 
-// doubleKeys sets up the keys of AVX2, where an exclusive or has two operands: two
-// rounds take theirs at once. Of the product p of a round with an even number r, the
-// high half goes into this round's exclusive or and the low half into the next one's,
-// so that p ^ (kᵣ<<32 | kᵣ₊₁) brings each its key.
+// doubleKeys sets up the keys for AVX2, whose exclusive or has two operands: one of them
+// brings the keys of two rounds. The high half of a product p goes into the exclusive or
+// of its round r and the low half into that of round r+1. With r even,
+// p ^ (kᵣ<<32 | kᵣ₊₁) has both keys in.
 func (k *philoxKernel) doubleKeys() {
 	for h, weyl := range []uint32{philoxWeyl0, philoxWeyl1} {
 		two, first := k.GP64(), k.GP64()
@@ -118,8 +119,8 @@ func (k *philoxKernel) doubleKeys() {
 	}
 }
 
-// singleKeys sets up those of AVX-512, where an exclusive or of three takes a key with
-// it.
+// singleKeys sets up the keys for AVX-512, whose exclusive or of three operands takes
+// one along.
 func (k *philoxKernel) singleKeys() {
 	for h, weyl := range []uint32{philoxWeyl0, philoxWeyl1} {
 		key := k.GP32()
@@ -131,7 +132,7 @@ func (k *philoxKernel) singleKeys() {
 	}
 }
 
-// turn draws with so many sets of blocks.
+// turn draws one turn, with some sets of blocks.
 func (k *philoxKernel) turn(sets int) {
 	c, free := k.load(sets)
 	for r := range philoxRounds {
@@ -150,8 +151,8 @@ func (k *philoxKernel) turn(sets int) {
 				product, other, key := old[2*h], old[3-2*h], k.keys.Offset((2*r+1-h)*4)
 				in, spilled := other.(operand.Mem)
 				if r == philoxRounds-1 {
-					// The product stays where it is and the other operand moves up: both halves
-					// of a lane are words of the block, the first of them in the high one.
+					// The product stays where it is and the other operand moves up: now both
+					// halves of a lane are words of the block, the first one in the high half.
 					if spilled {
 						other = free[h]
 						k.move(in, other)
@@ -163,8 +164,8 @@ func (k *philoxKernel) turn(sets int) {
 					k.xor(other, product, product)
 					continue
 				}
-				// The product of word 2h is word 3−2h of the next round, and its high half
-				// goes into word 2−2h.
+				// The product of word 2h becomes word 3−2h of the next round, and its high
+				// half goes into word 2−2h.
 				high := free[0]
 				k.VPSRLQ(operand.U8(32), product, high)
 				if k.tier.masks && spilled {
@@ -193,8 +194,8 @@ func (k *philoxKernel) turn(sets int) {
 	k.ADDQ(operand.I8(sets*k.tier.width/16), k.to[0])
 }
 
-// load takes the next counters, and returns where the words of the blocks are and
-// which registers are left.
+// load loads the next counters. It returns where the words of the blocks are, and the
+// registers that remain free.
 func (k *philoxKernel) load(sets int) (c []philoxWords, free []reg.Register) {
 	w := k.tier.width
 	for i := range regMul {
@@ -237,7 +238,7 @@ func (k *philoxKernel) load(sets int) (c []philoxWords, free []reg.Register) {
 	return c, free
 }
 
-// comparePacks writes the bits of AVX2, 32 at a time.
+// comparePacks compares the words with AVX2 and writes the bits, 32 at a time.
 func (k *philoxKernel) comparePacks(c []philoxWords, free reg.Register) {
 	counts, highest := c[0][1], c[0][3]
 	k.VPBROADCASTD(mem(k.trials, drawMask), counts)
@@ -260,14 +261,14 @@ func (k *philoxKernel) comparePacks(c []philoxWords, free reg.Register) {
 	}
 }
 
-// compareMasks writes the bits of AVX-512, 16 at a time.
+// compareMasks compares the words with AVX-512 and writes the bits, 16 at a time.
 func (k *philoxKernel) compareMasks(c []philoxWords, free reg.Register) {
 	for s := range c {
 		for half, order := range []operand.U8{0x11, 0xbb} { // words 1, 0 of each two blocks, and 3, 2
 			mask := maskOf((2*s + half) % 4)
 			k.VSHUFPS(order, c[s][0], c[s][2], free)
 			k.VPANDD_BCST(mem(k.trials, drawMask), free, free)
-			k.VPCMPUD_BCST(lessThan, mem(k.trials, drawBelow), free, mask)
+			k.VPCMPUD_BCST(lessThan, mem(k.trials, drawThreshold), free, mask)
 			k.KMOVW(mask, mem(k.to[0], 4*s+2*half))
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Vector registers of Threefry: the two words of four sets of blocks, a lane each,
-// what the next turn begins with, and what words are compared with.
+// Vector registers of Threefry: the two words of four sets of blocks, with a block in
+// each lane, the counters of the next turn, and what words are compared with.
 const (
 	threefrySets = 4
 
@@ -17,12 +17,12 @@ const (
 	regSpare   = 8
 	regStart   = 12
 	regCounts  = 14
-	regHighest = 15 // that is below
+	regHighest = 15 // the threshold with AVX-512, with AVX2 see signed
 )
 
-// threefry draws 32 trials a turn with AVX2 and 64 with AVX-512. Each round goes
-// through the sets one by one: with the sums of all sets first it took 1.13 ns a trial
-// with AVX2, too, but 0.77 instead of 0.75 with AVX-512 (Zen 4, as all numbers here).
+// threefry draws 32 trials a turn with AVX2 and 64 with AVX-512. Each round goes through
+// the sets one by one. With the sums of all sets first a trial took 0.77 ns instead of
+// 0.75 with AVX-512, and 1.13 as before with AVX2 (Zen 4, like all numbers here).
 func (p *drawing) threefry() {
 	keys, steps := p.threefryKeys(), p.AllocLocal(2*2*4)
 	blocks, near, far := p.threefryBlocks()
@@ -42,7 +42,7 @@ func (p *drawing) threefry() {
 	}
 	p.VPBROADCASTD(mem(p.trials, drawMask), p.whole(regCounts))
 	if p.tier.masks {
-		p.VPBROADCASTD(mem(p.trials, drawBelow), p.whole(regHighest))
+		p.VPBROADCASTD(mem(p.trials, drawThreshold), p.whole(regHighest))
 	} else {
 		p.signed()
 		p.SHLQ(operand.U8(1), p.words)
@@ -84,10 +84,10 @@ func (p *drawing) threefry() {
 	}
 	for i, to := range p.to {
 		if p.tier.masks {
-			p.masksBelow(4*i, to)
+			p.writeMasks(4*i, to)
 			p.ADDQ(operand.I8(8), to)
 		} else {
-			p.packsBelow(4*i, to)
+			p.writePacks(4*i, to)
 			p.ADDQ(operand.I8(4), to)
 		}
 	}
@@ -95,9 +95,9 @@ func (p *drawing) threefry() {
 	p.JNZ(operand.LabelRef("turn"))
 }
 
-// threefryBlocks returns the numbers of the first set's blocks, and binary logarithms
-// of how far those of the next set are and those of the next turn. Packs of AVX2, which
-// know only halves of a vector, then leave four sets in their order.
+// threefryBlocks returns the numbers of the first set's blocks, and the binary logarithms
+// of the distances to the blocks of the next set and of the next turn. The order makes the
+// packs of AVX2, which work on each half of a vector by itself, leave four sets in theirs.
 func (p *drawing) threefryBlocks() (blocks operand.Mem, near, far int) {
 	n := uint64(p.tier.width / 4)
 	var lanes []uint64
@@ -115,9 +115,9 @@ func (p *drawing) threefryBlocks() (blocks operand.Mem, near, far int) {
 	return blocks, 2, 5
 }
 
-// threefryKeys sets up the keys behind each four rounds, for either word, and returns
-// where they are: numbers for AVX-512, vectors for AVX2. AVX2 knows no comparison but
-// of numbers with a sign: there the last keys turn the words' highest bits over.
+// threefryKeys sets up the keys that are added after each four rounds, for either word,
+// and returns where they are: numbers for AVX-512, vectors for AVX2. AVX2 compares only
+// signed numbers: there the last keys flip the top bits of the words as well.
 func (p *drawing) threefryKeys() (keys []operand.Mem) {
 	k := []reg.GPVirtual{p.GP32(), p.GP32(), p.GP32()}
 	p.MOVL(mem(p.trials, drawKey), k[0])
@@ -135,8 +135,8 @@ func (p *drawing) threefryKeys() (keys []operand.Mem) {
 		at = p.aligned(n)
 	}
 	for i := range n {
-		// Behind the fourth round come keys 1 and 2, then 2 and 0 and so on, and to the
-		// second is added a number that counts them.
+		// Keys 1 and 2 come first, then 2 and 0 and so on. The second key of each pair is
+		// increased by the number of the pair.
 		count := i/2 + 1
 		key, sum := k[(count+i%2)%3], p.GP32()
 		p.MOVL(key, sum)
@@ -158,30 +158,30 @@ func (p *drawing) threefryKeys() (keys []operand.Mem) {
 	return keys
 }
 
-// signed sets up what AVX2 compares with: the highest word that is below, with the
-// highest bit turned over if it counts.
+// signed sets up what AVX2 compares with: the threshold less 1, with the top bit flipped
+// if it counts.
 func (p *drawing) signed() {
 	highest, bit := p.GP32(), p.GP32()
 	p.MOVL(mem(p.trials, drawMask), bit)
 	p.ANDL(operand.U32(1<<31), bit)
-	p.MOVL(mem(p.trials, drawBelow), highest)
+	p.MOVL(mem(p.trials, drawThreshold), highest)
 	p.DECL(highest)
 	p.XORL(bit, highest)
 	p.VMOVD(highest, reg.X0)
 	p.VPBROADCASTD(reg.X0, y(regHighest))
 }
 
-// rotated rotates x1 to the left and sets it to the exclusive or with x0. Where AVX2
-// has no rotation, x0 goes to the half that is ready first, and whole bytes are
-// shuffled: the other way round a trial took 1.15 ns, and without shuffles 1.16, not
-// 1.13.
+// rotated rotates x1 to the left and sets it to the exclusive or with x0. AVX2 has no
+// rotation: by whole bytes it shuffles, otherwise it shifts twice and takes x0 to the
+// shift that comes first. With x0 taken to the second shift a trial took 1.15 ns, and
+// without shuffles 1.16, instead of 1.13.
 func (p *drawing) rotated(x0, x1, spare reg.Register, by int) {
 	switch {
 	case p.tier.masks:
 		p.VPROLD(operand.U8(by), x1, x1)
 		p.VPXORD(x0, x1, x1)
 	case by%8 == 0:
-		// By whole bytes: a byte comes from as many places lower.
+		// A byte moves up by by/8 places within its word.
 		var order [2]uint64
 		for i := range 16 {
 			order[i/8] |= uint64(i&^3|(i-by/8)&3) << (i % 8 * 8)
@@ -196,8 +196,9 @@ func (p *drawing) rotated(x0, x1, spare reg.Register, by int) {
 	}
 }
 
-// packsBelow writes the bits of the words from a register on, 32 of them.
-func (p *drawing) packsBelow(from int, to reg.Register) {
+// writePacks compares the words of four registers from one up with AVX2 and writes
+// their 32 bits.
+func (p *drawing) writePacks(from int, to reg.Register) {
 	for s := range threefrySets {
 		p.VPAND(y(regCounts), y(from+s), y(from+s))
 		p.VPCMPGTD(y(regHighest), y(from+s), y(from+s))
@@ -211,8 +212,9 @@ func (p *drawing) packsBelow(from int, to reg.Register) {
 	p.MOVL(above, mem(to, 0))
 }
 
-// masksBelow writes those of AVX-512, 64 of them.
-func (p *drawing) masksBelow(from int, to reg.Register) {
+// writeMasks compares the words of four registers from one up with AVX-512 and writes
+// their 64 bits.
+func (p *drawing) writeMasks(from int, to reg.Register) {
 	for s := range threefrySets {
 		p.VPANDD(z(regCounts), z(from+s), z(from+s))
 		p.VPCMPUD(lessThan, z(regHighest), z(from+s), maskOf(s))

@@ -10,19 +10,19 @@ import (
 // Vector registers of mt19937.
 const (
 	regTwist     = 0
-	regBehind    = 1
+	regTwistNext = 1
 	regFar       = 2
 	regTwistTemp = 3
 
 	// Constants.
 	regTopBit  = 11
 	regLastBit = 12
-	regAdded   = 13 // where the next word is odd
+	regAdded   = 13 // added if the next word is odd
 	regTemper  = 14 // two
 )
 
-// twister advances the whole state, vector by vector, and what is left of a piece in
-// halves of one. Words are tempered while they are at hand.
+// twister advances the whole state, vector by vector, and the rest of each piece by ever
+// smaller parts of a vector. It tempers the words while they are in registers.
 func (p *drawing) twister() {
 	words, state := p.argument("words"), p.argument("state")
 	p.constant(twisterUpper, regTopBit)
@@ -52,8 +52,8 @@ func (p *drawing) twister() {
 	}
 }
 
-// twisted does so many bytes of a piece: those from one of its words on, or at an
-// offset that is in a register.
+// twisted advances some bytes of a piece, from one of its words up, or at an offset that
+// is in a register.
 func (p *drawing) twisted(words, state, offset reg.Register, t twist, word, bytes int) {
 	v := func(i int) reg.Register {
 		switch max(bytes, 16) {
@@ -71,7 +71,7 @@ func (p *drawing) twisted(words, state, offset reg.Register, t twist, word, byte
 		}
 		return m
 	}
-	x, next, far, temp := v(regTwist), v(regBehind), v(regFar), v(regTwistTemp)
+	x, next, far, temp := v(regTwist), v(regTwistNext), v(regFar), v(regTwistTemp)
 	p.part(at(state, t.from), x, bytes)
 	p.part(at(state, t.next), next, bytes)
 	p.part(at(state, t.far), far, bytes)
@@ -111,7 +111,7 @@ func (p *drawing) twisted(words, state, offset reg.Register, t twist, word, byte
 	p.part(x, at(words, t.from), bytes)
 }
 
-// part loads or stores so many bytes of a vector.
+// part loads or stores the first bytes of a vector.
 func (p *drawing) part(from, to operand.Op, bytes int) {
 	switch bytes {
 	case 4:

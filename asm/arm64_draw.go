@@ -12,14 +12,14 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 )
 
-// neonDrawing writes one kernel that draws, whose numbers have 32 bits.
+// neonDrawing writes one routine that draws, for arm64. Its lanes have 32 bits.
 type neonDrawing struct {
 	*neon
 	draw
 }
 
-// arm64Draws returns the kernels that draw. There is nothing for float16 in them:
-// both tiers have the same.
+// arm64Draws returns the routines that draw. They do not compute in float16: both tiers
+// use the same.
 func arm64Draws() (*ir.File, error) {
 	f := ir.NewFile()
 	constraint, err := buildtags.ParseConstraint("!purego")
@@ -37,12 +37,12 @@ func arm64Draws() (*ir.File, error) {
 		p.SetSignature(signature)
 		p.Attributes = attr.NOSPLIT
 		p.AddPragma("noescape")
-		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials, "powers": xPowers, "x": xFirst, "below": xBelow}
+		registers := map[string]int{"bits": xBits, "first": xBits, "second": xSecond, "words": xWords, "trials": xTrials, "powers": xPowers, "x": xFirst, "threshold": xThreshold}
 		switch d {
 		case mersenneTwister:
 			registers = map[string]int{"words": xBits, "state": xState}
-		case wordsBelow, pairsBelow:
-			registers = map[string]int{"bits": xBits, "words": xFrom, "eights": xWords, "mask": xMask, "below": xBelow}
+		case compareWords, comparePairs:
+			registers = map[string]int{"bits": xBits, "words": xFrom, "eights": xWords, "mask": xMask, "threshold": xThreshold}
 		}
 		for _, name := range d.arguments() {
 			basic, err := signature.Params().Lookup(name).Resolve()
@@ -60,8 +60,8 @@ func arm64Draws() (*ir.File, error) {
 			p.philox()
 		case mersenneTwister:
 			p.twister()
-		case wordsBelow, pairsBelow:
-			p.below()
+		case compareWords, comparePairs:
+			p.comparison()
 		case mcg31:
 			p.mcg31()
 		default:
@@ -73,46 +73,46 @@ func arm64Draws() (*ir.File, error) {
 	return f, pass.IncludeTextFlagHeader(f)
 }
 
-// General registers of draws.
+// General registers.
 const (
-	xBits    = iota     // where they go
-	xSecond             // where those of the second words go
-	xWords              // what is left of them, in turns
-	xTrials             // what the draw is
+	xBits    = iota     // where the bits are written
+	xSecond             // where those of the second words are written
+	xWords              // how many turns are left
+	xTrials             // the description of the draw
 	xKey                // three
 	xScratch = xKey + 3 // two
 
 	xState = xTrials // of mt19937
-	xNext  = xKey    // the word behind that of a vector
+	xNext  = xKey    // the words that follow those of a vector
 	xFar   = xKey + 1
 
-	xFrom  = xSecond // of comparisons: the words
-	xRest  = xTrials // eights that make no word of bits
-	xMask  = xKey
-	xBelow = xKey + 1
+	xFrom      = xSecond // of comparisons: the words
+	xRest      = xTrials // eights of trials after the last whole word of bits
+	xMask      = xKey
+	xThreshold = xKey + 1
 
 	xPowers = xTrials // of MCG31m1
 	xFirst  = xKey    // the number of the first trial
 )
 
-// Vector registers that all draws have.
+// Vector registers that several draws use.
 const (
-	vLimit  = 24 // below
+	vLimit  = 24 // the threshold
 	vCounts = 25 // the bits of a word that count
-	vWeight = 26 // of the bits in each byte
+	vWeight = 26 // of each byte's bit among eight
 	vBits   = 28 // two
 )
 
-// comparison sets up what words are compared with.
-func (p *neonDrawing) comparison() {
-	for _, c := range [][2]int{{vLimit, drawBelow}, {vCounts, drawMask}} {
+// limits sets up what words are compared with.
+func (p *neonDrawing) limits() {
+	for _, c := range [][2]int{{vLimit, drawThreshold}, {vCounts, drawMask}} {
 		p.ins("MOVWU", offset(xTrials, c[1]), x(xScratch))
 		p.ins("VDUP", x(xScratch), p.vec(c[0]))
 	}
 	p.wide(vWeight, 0x8040201008040201, 0x8040201008040201)
 }
 
-// wide sets a vector.
+// wide sets the two halves of a vector.
 func (p *neonDrawing) wide(v int, low, high uint64) {
 	for i, bits := range []uint64{low, high} {
 		p.ins("MOVD", raw(fmt.Sprintf("$%#x", bits)), x(xScratch))
@@ -120,8 +120,8 @@ func (p *neonDrawing) wide(v int, low, high uint64) {
 	}
 }
 
-// counters sets up the first n words of the first four blocks, and how far those of
-// the next four are.
+// counters sets up the first n words of the counters of the first four blocks, and what
+// each word advances by for the next four.
 func (p *neonDrawing) counters(to, stride, n int) {
 	for j := range n {
 		p.ins("MOVWU", offset(xTrials, drawCounter+4*j), x(xScratch))
@@ -135,7 +135,8 @@ func (p *neonDrawing) counters(to, stride, n int) {
 	}
 }
 
-// compare makes bytes of the words of four vectors, all ones where they are below.
+// compare makes bytes of the words of four vectors: all ones if a word is less than the
+// threshold, else 0.
 func (p *neonDrawing) compare(to int, from [4]int) {
 	for _, v := range from {
 		p.ins("VAND", v16(vCounts), v16(v), v16(v))
@@ -144,7 +145,7 @@ func (p *neonDrawing) compare(to int, from [4]int) {
 	p.narrowed(to, from)
 }
 
-// narrowed makes bytes of four vectors of words.
+// narrowed makes a vector of bytes of four vectors of words.
 func (p *neonDrawing) narrowed(to int, from [4]int) {
 	for i := range 2 {
 		p.ins("VUZP1", vec(from[2*i+1], "H8"), vec(from[2*i], "H8"), vec(from[2*i], "H8"))

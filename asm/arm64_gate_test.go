@@ -1,7 +1,6 @@
 package main
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -139,7 +138,7 @@ func gateWord(in instruction, report report, needs func(instruction, []string)) 
 // TestNEONFP16ComputesInFloat16 looks for arithmetic in float32, which would show
 // that the second tier has more kernels than need it.
 func TestNEONFP16ComputesInFloat16(t *testing.T) {
-	const file = "neonfp16_arm64.s"
+	const file = "kernel/neonfp16_arm64.s"
 	functions, _ := parse(assembly(t)[file])
 	computes := 0
 	for _, f := range functions {
@@ -158,25 +157,23 @@ func TestNEONFP16ComputesInFloat16(t *testing.T) {
 	}
 }
 
-// TestARM64TiersAskForWhatTheGateAllows looks for the features of float16 in what
-// package kernel asks for between the two tiers, on each system.
+// TestARM64TiersAskForWhatTheGateAllows looks at what package tier asks for before it
+// uses each tier, and for float16 on each system.
 func TestARM64TiersAskForWhatTheGateAllows(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join("..", "kernel", "tier_arm64.go"))
-	if err != nil {
-		t.Fatal(err)
+	if got, want := supportedBy(t, "tier_arm64.go"), [2]string{"hasFP16()", "cpu.ARM64.HasASIMD"}; got != want {
+		t.Errorf("the tiers ask for %q, want %q", got, want)
 	}
-	first, rest, _ := strings.Cut(string(source), "{tierNEON}")
-	second, _, ok := strings.Cut(rest, "{tierNEONFP16}")
-	if !ok || !strings.Contains(first, "!cpu.ARM64.HasASIMD {") {
-		t.Fatal("found no test of ASIMD before neon, or none of neonfp16 after it")
-	}
-	// Vectors are ASIMDHP, scalars FPHP.
-	asked := map[string]bool{}
-	for _, m := range regexp.MustCompile(`cpu\.ARM64\.Has\w+|cpuid\.(ASIMD|FP)HP`).FindAllString(second, -1) {
-		asked[m] = true
-	}
-	want := []string{"cpu.ARM64.HasASIMDHP", "cpu.ARM64.HasFPHP", "cpuid.ASIMDHP", "cpuid.FPHP"}
-	if got := slices.Sorted(maps.Keys(asked)); !slices.Equal(got, want) {
-		t.Errorf("for neonfp16 %v are asked for, want %v", got, want)
+	for name, want := range map[string][]string{
+		"fp16_arm64.go":        {"cpu.ARM64.HasASIMDHP", "cpu.ARM64.HasFPHP"}, // vectors, scalars
+		"fp16_darwin_arm64.go": {"hw.optional.arm.FEAT_FP16", "hw.optional.neon_fp16"},
+	} {
+		source, err := os.ReadFile(filepath.Join("..", "internal", "tier", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := regexp.MustCompile(`cpu\.ARM64\.Has\w+|hw\.optional[.\w]+`).FindAllString(string(source), -1)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s asks for %v, want %v", name, got, want)
+		}
 	}
 }

@@ -1,7 +1,7 @@
 package main
 
-// Vector registers of MCG31m1: the 64 numbers of a turn, what they are multiplied
-// with, and room for four vectors of products. The rest is as all draws have it.
+// Vector registers of MCG31m1: the 64 numbers of a turn, the multiplier, and room for
+// four vectors of products.
 const (
 	vNumbers = 0
 	vRatio   = 16
@@ -10,15 +10,15 @@ const (
 	vHigh    = 28 // of the upper ones
 )
 
-// mcg31Bytes are the registers of bytes that come of the numbers.
+// mcg31Bytes are the registers of the bytes that comparisons make of the numbers.
 var mcg31Bytes = [4]int{22, 23, 25, 27}
 
-// mcg31 draws 64 trials a turn, each from a number that becomes the one of the next
-// turn's trial, so that no product waits for another of its turn.
+// mcg31 draws 64 trials a turn. Each number is then advanced by 64 trials for the next
+// turn, so that no product waits for another product of its turn.
 func (p *neonDrawing) mcg31() {
 	p.wide(vWeight, 0x8040201008040201, 0x8040201008040201)
 	p.constant(vModulus, mcg31Modulus, "S4")
-	p.ins("VDUP", x(xBelow), p.vec(vLimit))
+	p.ins("VDUP", x(xThreshold), p.vec(vLimit))
 	for v := vNumbers; v < vNumbers+16; v += 4 {
 		p.load(v, xPowers, 4*vector)
 	}
@@ -44,8 +44,7 @@ func (p *neonDrawing) mcg31() {
 	p.jump("BNE", "turn")
 }
 
-// mcg31Factor sets what all numbers are multiplied with, doubled: see mcg31Step of
-// amd64.
+// mcg31Factor sets the multiplier, doubled: see mcg31Step for amd64.
 func (p *neonDrawing) mcg31Factor(from int) {
 	p.ins("LSL", imm(1), x(from), x(xScratch))
 	p.ins("VDUP", x(xScratch), p.vec(vRatio))

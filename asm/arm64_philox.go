@@ -4,18 +4,18 @@ package main
 const (
 	vWords   = 0  // of two sets of four blocks, by set and word
 	vProduct = 8  // low and high half
-	vMul     = 10 // the two that are multiplied with
+	vMul     = 10 // two multipliers
 	vWeyl    = 12 // what is added to the keys
 	vKey     = 14
 	vCounter = 16 // four
-	vStride  = 20 // four times that of each word
+	vStride  = 20 // four times the stride of each word
 	vOrder   = 27
 )
 
-// philox draws 32 trials a turn. Four blocks share a vector; their products are
+// philox draws 32 trials a turn. Four blocks share a vector, and their products are
 // sorted into high and low halves.
 func (p *neonDrawing) philox() {
-	p.comparison()
+	p.limits()
 	p.wide(vOrder, 0x0d0905010c080400, 0x0f0b07030e0a0602) // from words of blocks to blocks of words
 	for h, c := range []uint32{philoxMul0, philoxMul1, philoxWeyl0, philoxWeyl1} {
 		p.constant(vMul+h, uint64(c), "S4")

@@ -2,21 +2,21 @@ package main
 
 import "fmt"
 
-// Vector registers of Threefry: the two words of four sets of four blocks, and what
-// the next turn begins with.
+// Vector registers of Threefry: the two words of four sets of four blocks, and the
+// counters of the next turn.
 const (
 	vX0    = 0
 	vX1    = 4
 	vSpare = 8
-	vKeys  = 12 // for either word, behind each four rounds
+	vKeys  = 12 // for either word, after each four rounds
 	vStart = 22 // two
-	vBytes = 27 // the order of bytes that rotates by three
+	vBytes = 27 // the order of bytes that rotates by 24 bits
 	vStep  = 30 // two
 )
 
 // threefry draws 16 trials a turn.
 func (p *neonDrawing) threefry() {
-	p.comparison()
+	p.limits()
 	p.wide(vBytes, 0x0407060500030201, 0x0c0f0e0d080b0a09)
 	p.counters(vStart, vStep, 2)
 	k := []int{xKey, xKey + 1, xKey + 2}
@@ -77,7 +77,7 @@ func (p *neonDrawing) threefry() {
 	p.jump("BNE", "turn")
 }
 
-// rotate rotates to the left.
+// rotate rotates the words of a vector to the left.
 func (p *neonDrawing) rotate(to, from, by int) {
 	switch by {
 	case 16:

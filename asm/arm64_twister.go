@@ -12,12 +12,12 @@ const (
 	// Constants.
 	vUpper  = 4
 	vLowest = 5
-	vAdded  = 6 // where the next word is odd
+	vAdded  = 6 // added if the next word is odd
 	vTemper = 7 // two
 )
 
-// twister advances the whole state, vector by vector, and what is left of a piece in
-// halves of one. Words are tempered while they are at hand.
+// twister advances the whole state, vector by vector, and the rest of each piece by ever
+// smaller parts of a vector. It tempers the words while they are in registers.
 func (p *neonDrawing) twister() {
 	for _, c := range []struct {
 		v     int
@@ -45,7 +45,7 @@ func (p *neonDrawing) twister() {
 	}
 }
 
-// twisted does w bytes of the words and moves all pointers behind them.
+// twisted advances w bytes of the words and moves all pointers past them.
 func (p *neonDrawing) twisted(w width) {
 	word, next, far, temp := v16(vWord), v16(vNext), v16(vFar), v16(vTemp)
 	p.peek(vWord, xState, w)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -97,20 +98,25 @@ func parse(text string) ([]function, []finding) {
 	return functions, found
 }
 
-// assembly returns the assembly of package kernel by the names of its files.
+// packages have the assembly.
+var packages = []string{"kernel", "internal/draw", "internal/tier"}
+
+// assembly returns the assembly of all packages by the paths of its files from the root.
 func assembly(t *testing.T) map[string]string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join("..", "kernel", "*.s"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("found assembly %v: %v", names, err)
-	}
 	files := map[string]string{}
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+	for _, folder := range packages {
+		names, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(folder), "*.s"))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("found assembly %v: %v", names, err)
 		}
-		files[filepath.Base(name)] = string(text)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[path.Join(folder, filepath.Base(name))] = string(text)
+		}
 	}
 	return files
 }
@@ -119,13 +125,13 @@ func assembly(t *testing.T) map[string]string {
 // one for each kernel that a tier has of its own, and nothing else.
 func catalogued(file string) []string {
 	var names []string
-	stem, _, _ := strings.Cut(file, "_amd64")
+	stem, _, _ := strings.Cut(path.Base(file), "_amd64")
 	stem, _, _ = strings.Cut(stem, "_arm64")
-	tier, drawing := strings.CutPrefix(strings.ToUpper(stem), "DRAW_")
+	tier := strings.ToUpper(stem)
 	switch {
-	case stem == "fence":
-		names = []string{"fence"}
-	case drawing:
+	case stem == "fence" || stem == "f16c":
+		names = []string{stem}
+	case path.Dir(file) == "internal/draw":
 		for _, d := range draws {
 			names = append(names, d.name+tier)
 		}

@@ -110,9 +110,9 @@ func (s shape) constant() string {
 // use.
 func dispatchFile(tiers []string) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
+	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport (\n\t\"unsafe\"\n\n\t\"github.com/spatialdropout/spatialdropout/internal/race\"\n\t\"github.com/spatialdropout/spatialdropout/internal/tier\"\n)\n\n", generated)
 	for _, e := range elems {
-		fmt.Fprintf(&b, "// dispatch%s runs kernel k of %s on the best tier in use.\nfunc dispatch%s(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tif raceEnabled {\n\t\traceKernel(k, dst, src, factors, extra, count, length)\n\t}\n\tswitch k {\n", e.name, e.doc(), e.name)
+		fmt.Fprintf(&b, "// dispatch%s runs kernel k of %s on the best tier in use.\nfunc dispatch%s(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tif race.Enabled {\n\t\traceKernel(k, dst, src, factors, extra, count, length)\n\t}\n\tswitch k {\n", e.name, e.doc(), e.name)
 		for _, k := range kernels() {
 			if k.elem != e {
 				continue
@@ -121,7 +121,7 @@ func dispatchFile(tiers []string) ([]byte, error) {
 			fmt.Fprintf(&b, "\tcase %s:\n\t\tswitch {\n", k.name())
 			for _, t := range tiers {
 				if symbol := k.symbol(t); symbol != "" {
-					fmt.Fprintf(&b, "\t\tcase use%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t, symbol, k.typ, k.typ, k.typ, extra)
+					fmt.Fprintf(&b, "\t\tcase tier.%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t, symbol, k.typ, k.typ, k.typ, extra)
 				}
 			}
 			fmt.Fprintf(&b, "\t\t}\n")

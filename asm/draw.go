@@ -8,55 +8,54 @@ import (
 	"strings"
 )
 
-// draw is a kernel that draws: words of bits from a counter-based generator or from
+// draw is a routine that draws words of bits from a counter-based generator or from
 // MCG31m1, numbers from mt19937, or bits from numbers.
 type draw struct {
 	name       string // without a tier
 	parameters string
-	doc        string     // what it does, behind its name
-	operands   [3]touched // and none behind the last
+	doc        string     // what follows the name in the doc comment
+	operands   [3]touched // the unused ones are zero
 }
 
-// touched is memory that a draw reads, or writes: what the race detector is told.
+// touched is memory that a draw reads or writes. Dispatch tells the race detector.
 type touched struct {
 	name, bytes string
 	written     bool
 }
 
 var (
-	philox = draw{"philox", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Philox4x32-10, four from each block.",
+	philox = draw{"philox", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Philox4x32-10, four bits with each block.",
 		[3]touched{{"bits", "8 * words", true}, {"trials", "48", false}}}
-	threefry = draw{"threefry", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the exclusive or of the two words of a block.",
+	threefry = draw{"threefry", "bits *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one bit with the exclusive or of the two words of each block.",
 		[3]touched{{"bits", "8 * words", true}, {"trials", "48", false}}}
-	threefryPairs = draw{"threefryPairs", "first, second *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one from the first word of a block and one from the second.",
+	threefryPairs = draw{"threefryPairs", "first, second *uint64, words int, trials *[12]uint32", "draws words of bits from Threefry2x32-20, one bit with each word of each block.",
 		[3]touched{{"first", "8 * words", true}, {"second", "8 * words", true}, {"trials", "48", false}}}
 
 	mersenneTwister = draw{"mersenneTwister", "words, state *[624]uint32", "advances the state of mt19937 by 624 words and writes them, tempered, to words.",
 		[3]touched{{"words", "4 * 624", true}, {"state", "4 * 624", true}}}
-	wordsBelow = draw{"wordsBelow", "bits *uint64, words *uint32, eights int, mask, below uint32", "compares eights of words, of which the bits of mask count, with below, which is not 0. It writes a byte for each.",
+	compareWords = draw{"compareWords", "bits *uint64, words *uint32, eights int, mask, threshold uint32", "compares words, of which the bits of mask count, with a threshold that is not 0. It writes a byte for each eight words.",
 		[3]touched{{"bits", "eights", true}, {"words", "8 * 4 * eights", false}}}
-	pairsBelow = draw{"pairsBelow", "bits *uint64, words *uint32, eights int, below uint64", "compares eights of pairs of words, of which the low 53 bits count, with below. It writes a byte for each.",
+	comparePairs = draw{"comparePairs", "bits *uint64, words *uint32, eights int, threshold uint64", "compares pairs of words, of which the low 53 bits count, with a threshold. It writes a byte for each eight pairs.",
 		[3]touched{{"bits", "eights", true}, {"words", "8 * 8 * eights", false}}}
-	mcg31 = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, below uint32", "draws words of bits from MCG31m1, the first from x, below what is at most the modulus. Of the multiplier powers has the first.",
+	mcg31 = draw{"mcg31", "bits *uint64, words int, powers *[66]uint32, x, threshold uint32", "draws words of bits from MCG31m1, the first bit with the number x. powers are the first powers of the multiplier. The threshold is at most the modulus.",
 		[3]touched{{"bits", "8 * words", true}, {"powers", "4 * 66", false}}}
 
-	draws = []draw{philox, threefry, threefryPairs, mersenneTwister, wordsBelow, pairsBelow, mcg31}
+	draws = []draw{philox, threefry, threefryPairs, mersenneTwister, compareWords, comparePairs, mcg31}
 )
 
-// Of a draw's description, what begins where, in bytes: see trials in package
-// kernel.
+// The offsets of what a draw is described by, in bytes: see trials in package draw.
 const (
-	drawCounter = 4 * 0
-	drawStride  = 4 * 4
-	drawKey     = 4 * 8
-	drawMask    = 4 * 10
-	drawBelow   = 4 * 11
+	drawCounter   = 4 * 0
+	drawStride    = 4 * 4
+	drawKey       = 4 * 8
+	drawMask      = 4 * 10
+	drawThreshold = 4 * 11
 )
 
-// signature is that of the kernel on every tier.
+// signature is the signature of the routine on every tier.
 func (d draw) signature() string { return "func(" + d.parameters + ")" }
 
-// arguments are the names of all.
+// arguments are the names of the parameters.
 func (d draw) arguments() []string {
 	var names []string
 	for _, p := range strings.Split(d.parameters, ", ") {
@@ -66,17 +65,17 @@ func (d draw) arguments() []string {
 	return names
 }
 
-// outputs are the names of the arguments before words, to which a generator writes
-// bits.
+// outputs are the names of the arguments to which a generator writes bits: those before
+// words.
 func (d draw) outputs() []string {
 	all := d.arguments()
 	return all[:slices.Index(all, "words")]
 }
 
-// lines is the doc comment of the kernel on a tier.
+// lines is the doc comment of the routine on a tier.
 func (d draw) lines(tier string) []string { return []string{d.name + tier + " " + d.doc} }
 
-// Philox4x32: what a round multiplies with, and what it adds to the key.
+// Philox4x32: the multipliers of a round, and what it adds to the key.
 const (
 	philoxRounds = 10
 
@@ -84,8 +83,8 @@ const (
 	philoxWeyl0, philoxWeyl1 = 0x9e3779b9, 0xbb67ae85
 )
 
-// Threefry2x32: the rotations of eight rounds, behind each four of which come keys,
-// and what makes a third key of the two.
+// Threefry2x32: the rotations of eight rounds, with keys added after each four, and
+// what makes a third key of the two.
 const (
 	threefryRounds = 20
 	threefryParity = 0x1bd11bda
@@ -93,9 +92,9 @@ const (
 
 var threefryRotations = [8]int{13, 15, 26, 6, 17, 29, 16, 24}
 
-// mt19937: the words of its state, how far behind a word another lies that goes into
-// it, what is added where the next one is odd, the bit that does not come from the
-// next one, and which bits temper a word, shifted by 7 and by 15.
+// mt19937: how many words its state has, the distance of the far word that goes into
+// each word, what is added if the next word is odd, the one bit that does not come from
+// the next word, and the masks that temper a word, shifted by 7 and by 15.
 const (
 	twisterWords = 624
 	twisterFar   = 397
@@ -105,23 +104,23 @@ const (
 	twisterTemper7, twisterTemper15 = 0x9d2c5680, 0xefc60000
 )
 
-// A pair of words makes a number of so many bits.
+// pairBits is how many bits the number of a pair of words has.
 const pairBits = 53
 
-// MCG31m1: the modulus, which is a power of two less one, and how many numbers are
-// side by side.
+// MCG31m1: the modulus, which is a power of two less one, and how many numbers a turn
+// computes side by side.
 const (
 	mcg31Modulus = 1<<31 - 1
 	mcg31Lanes   = 64
 )
 
-// twist is a piece of the state: n words from one on, which become new with those
-// from next and from far on.
+// twist is a piece of the state: the n words that begin at from are replaced, with the
+// help of the n words that begin at next and of those that begin at far.
 type twist struct{ from, n, next, far int }
 
-// twists are the pieces. What is far ahead of the first is old, of the others it is
-// new already, and so is what is next to the last word: the first one. Within a piece
-// nothing is read as new that was written by less than a vector before.
+// twists returns the pieces of the state in order. The far words of the first piece are
+// old. Those of the others are new already, and so is the word next to the last one, which
+// is the first. Within a piece no word is read that was replaced less than a vector before.
 func twists() []twist {
 	const first = twisterWords - twisterFar
 	return []twist{
@@ -131,28 +130,27 @@ func twists() []twist {
 	}
 }
 
-// drawDispatchFile returns the choice between the tiers of one architecture, for
-// the reasons that dispatchFile has. Tiers that draw with the kernels of another are
-// named with it.
+// drawDispatchFile returns the choice between the tiers of one architecture, best first,
+// as direct calls: see dispatchFile. Each tier comes with the tier whose routines it uses.
 func drawDispatchFile(tiers [][2]string) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport \"unsafe\"\n\n", generated)
+	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage draw\n\nimport (\n\t\"unsafe\"\n\n\t\"github.com/spatialdropout/spatialdropout/internal/race\"\n\t\"github.com/spatialdropout/spatialdropout/internal/tier\"\n)\n\n", generated)
 	for _, d := range draws {
 		parameters := strings.Replace(d.parameters, "trials *[12]uint32", "t *trials", 1)
 		plain := strings.Replace(strings.Join(d.arguments(), ", "), "trials", "t", 1)
 		assembly := strings.Replace(plain, "words, t", "words, (*[12]uint32)(unsafe.Pointer(t))", 1)
-		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the best tier in use.\nfunc dispatch%[1]s(%[3]s) {\n", exported(d.name), d.name, parameters)
-		fmt.Fprintf(&b, "\tif raceEnabled {\n")
+		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the tier in use.\nfunc dispatch%[1]s(%[3]s) {\n", exported(d.name), d.name, parameters)
+		fmt.Fprintf(&b, "\tif race.Enabled {\n")
 		for _, o := range d.operands {
 			if o.name == "" {
 				break
 			}
-			call := map[bool]string{false: "raceRead", true: "raceWrite"}[o.written]
+			call := map[bool]string{false: "race.Read", true: "race.Write"}[o.written]
 			fmt.Fprintf(&b, "\t\t%s(unsafe.Pointer(%s), %s)\n", call, strings.Replace(o.name, "trials", "t", 1), o.bytes)
 		}
 		fmt.Fprintf(&b, "\t}\n\tswitch {\n")
 		for _, t := range tiers {
-			fmt.Fprintf(&b, "\tcase use%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
+			fmt.Fprintf(&b, "\tcase tier.%s:\n\t\t%s%s(%s)\n", t[0], d.name, t[1], assembly)
 		}
 		fmt.Fprintf(&b, "\tdefault:\n\t\t%sGeneric(%s)\n\t}\n}\n\n", d.name, plain)
 	}

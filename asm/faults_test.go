@@ -5,17 +5,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// plant is a fault put into what the generator writes, which a test of package kernel
-// must find: in the named function the first old becomes new.
+// plant is a fault put into what the generator writes, which a test of its package must
+// find: in the named function the first old becomes new.
 type plant struct {
 	fault    string
-	kernel   string // without a tier
+	routine  string // without a tier
 	old, new string
 	test     string
 	says     string // what its message must contain
@@ -30,11 +31,11 @@ const (
 // amd64Plants are for the tier AVX2, which more machines have than the one above.
 var amd64Plants = []plant{
 	{"8 bytes are read of the last 4 of src", "multiplyPlanesF32",
-		"VMOVSS (CX), X0", "VMOVSD (CX), X0", boundsTest, "0 bytes behind src"},
+		"VMOVSS (CX), X0", "VMOVSD (CX), X0", boundsTest, "0 bytes after src"},
 	{"a byte before src is read", "affinePlanesF64",
 		"\tMOVQ factors+16(FP), DX\n", "\tMOVB -1(CX), DX\n\tMOVQ factors+16(FP), DX\n", boundsTest, "1 bytes before src"},
 	{"the line behind dst is read", "addPlanesF64",
-		"\tVZEROUPPER\n", "\tMOVB (AX), DX\n\tVZEROUPPER\n", boundsTest, "0 bytes behind dst"},
+		"\tVZEROUPPER\n", "\tMOVB (AX), DX\n\tVZEROUPPER\n", boundsTest, "0 bytes after dst"},
 	{"a byte before the factors is read", "scalePixelsF64",
 		"\tMOVQ length+32(FP), BX\n", "\tMOVB -1(DX), BX\n\tMOVQ length+32(FP), BX\n", boundsTest, "1 bytes before factors"},
 	{"a line is written 8 bytes too far", "divideBraidF64",
@@ -42,7 +43,7 @@ var amd64Plants = []plant{
 	{"8 bytes are written where 4 belong to dst", "dividePlanesF32",
 		"VMOVSS X0, (AX)", "VMOVSD X0, (AX)", meaningTest, "of what surrounds dst"},
 	{"8 bytes are written where 4 belong to dst, and fault", "addMultiplyPlanesF32",
-		"VMOVSS X0, (AX)", "VMOVSD X0, (AX)", boundsTest, "0 bytes behind dst"},
+		"VMOVSS X0, (AX)", "VMOVSD X0, (AX)", boundsTest, "0 bytes after dst"},
 	{"the last element is multiplied twice", "multiplyPlanesF64",
 		"\tVMULPD X0, X12, X0\n", "\tVMULPD X0, X12, X0\n\tVMULPD X0, X12, X0\n", meaningTest, "gave"},
 	{"a vector of a row is multiplied twice", "multiplyPixelsF32",
@@ -57,15 +58,20 @@ var amd64Plants = []plant{
 		"\tVZEROUPPER\n", "\tMOVL $0xff80, -8(SP)\n\tLDMXCSR -8(SP)\n\tVZEROUPPER\n", stateTest, "Control:65408"},
 	{"a register is taken for zero", "scalePlanesF32",
 		"\tVXORPS X13, X13, X13\n", "", stateTest, "wrote other bits with garbage"},
-	{"the trials are read to behind their end", "philox",
-		"\tVZEROUPPER\n", "\tMOVL 48(DX), AX\n\tVZEROUPPER\n", boundsTest, "0 bytes behind trials"},
+}
+
+var amd64DrawPlants = []plant{
+	{"4 bytes are read after the trials", "philox",
+		"\tVZEROUPPER\n", "\tMOVL 48(DX), AX\n\tVZEROUPPER\n", boundsTest, "0 bytes after trials"},
 	{"a word too much is drawn", "mcg31",
-		"\tVZEROUPPER\n", "\tMOVB AX, (AX)\n\tVZEROUPPER\n", boundsTest, "0 bytes behind bits"},
+		"\tVZEROUPPER\n", "\tMOVB AX, (AX)\n\tVZEROUPPER\n", boundsTest, "0 bytes after bits"},
+	{"upper halves are left dirty", "compareWords",
+		"\tVZEROUPPER\n", "", stateTest, "in the upper half of Y"},
 }
 
 var arm64Plants = []plant{
 	{"8 bytes are read of the last 4 of src", "multiplyPlanesF32",
-		"FMOVS.P 4(R1), F16", "FMOVD.P 4(R1), F16", boundsTest, "0 bytes behind src"},
+		"FMOVS.P 4(R1), F16", "FMOVD.P 4(R1), F16", boundsTest, "0 bytes after src"},
 	{"8 bytes are written where 4 belong to dst", "dividePlanesF32",
 		"FMOVS.P F0, 4(R0)", "FMOVD.P F0, 4(R0)", meaningTest, "of what surrounds dst"},
 	{"an element is multiplied twice", "multiplyPlanesF64",
@@ -74,26 +80,29 @@ var arm64Plants = []plant{
 		"\tRET\n", "\tMOVD $0xc00000, R0\n\tMSR R0, FPCR\n\tRET\n", stateTest, "Control:12582912"},
 	{"the platform's register is written", "affinePlanesF32",
 		"\tRET\n", "\tMOVD $5, R18_PLATFORM\n\tRET\n", stateTest, "Other:5"},
+}
+
+var arm64DrawPlants = []plant{
 	{"a byte before the bits is written", "threefry",
 		"\tMOVD words+8(FP)", "\tMOVB R0, -1(R0)\n\tMOVD words+8(FP)", boundsTest, "1 bytes before bits"},
 }
 
 // plantAll returns the files with all plants, which must be in different functions, so
 // that one program shows them all.
-func plantAll(t *testing.T, files map[string][]byte, tier, arch string, plants []plant) map[string]string {
+func plantAll(t *testing.T, files map[string][]byte, folder, tier, arch string, plants []plant) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	spaces := regexp.MustCompile(`[ \t]+`)
 	planted := map[string]bool{}
 	for _, p := range plants {
-		symbol := "TEXT ·" + p.kernel + tier + "("
+		symbol := "TEXT ·" + p.routine + tier + "("
 		if planted[symbol] {
 			t.Fatalf("two plants in %s", symbol)
 		}
 		planted[symbol] = true
 		found := false
 		for name, file := range files {
-			if !strings.HasSuffix(name, arch+".s") {
+			if path.Dir(name) != folder || !strings.HasSuffix(name, arch+".s") {
 				continue
 			}
 			text := string(file)
@@ -112,53 +121,58 @@ func plantAll(t *testing.T, files map[string][]byte, tier, arch string, plants [
 			old := regexp.MustCompile(spaces.ReplaceAllString(regexp.QuoteMeta(p.old), `[ \t]+`))
 			at := old.FindStringIndex(text[begin:end])
 			if at == nil {
-				t.Fatalf("%s%s has no %q", p.kernel, tier, p.old)
+				t.Fatalf("%s%s has no %q", p.routine, tier, p.old)
 			}
 			all[name] = text[:begin+at[0]] + p.new + text[begin+at[1]:]
 			found = true
 		}
 		if !found {
-			t.Fatalf("there is no %s%s", p.kernel, tier)
+			t.Fatalf("there is no %s%s", p.routine, tier)
 		}
 	}
 	return all
 }
 
-// TestPlantedFaultsAreFound builds the tests of package kernel with faults in the
-// assembly, and without, and has each fault found by the test that is there for it.
+// TestPlantedFaultsAreFound builds the tests of the packages with faults in the assembly,
+// and without, and has each fault found by the test that is there for it.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: builds and runs the tests of package kernel")
+		t.Skip("-short: builds and runs the tests of other packages")
 	}
 	files, err := generate()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Run("amd64", func(t *testing.T) {
-		testPlants(t, files, "AVX2", "amd64", nil, amd64Plants)
+		testPlants(t, files, "kernel", "AVX2", "amd64", nil, amd64Plants)
+		testPlants(t, files, "internal/draw", "AVX2", "amd64", nil, amd64DrawPlants)
 	})
 	t.Run("arm64", func(t *testing.T) {
 		qemu, err := exec.LookPath("qemu-aarch64")
 		if err != nil {
 			t.Skip("there is no qemu-aarch64")
 		}
-		testPlants(t, files, "NEON", "arm64", []string{qemu, "-cpu", "cortex-a53"}, arm64Plants)
+		cortex := []string{qemu, "-cpu", "cortex-a53"}
+		testPlants(t, files, "kernel", "NEON", "arm64", cortex, arm64Plants)
+		testPlants(t, files, "internal/draw", "NEON", "arm64", cortex, arm64DrawPlants)
 	})
 }
 
-func testPlants(t *testing.T, files map[string][]byte, tier, arch string, emulator []string, plants []plant) {
+// testPlants plants faults in the assembly of one package, by its folder.
+func testPlants(t *testing.T, files map[string][]byte, folder, tier, arch string, emulator []string, plants []plant) {
 	dir := t.TempDir()
-	kernel, err := filepath.Abs("../kernel")
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
+	tested := filepath.Join(root, filepath.FromSlash(folder))
 	overlay := map[string]map[string]string{"Replace": {}}
-	for name, text := range plantAll(t, files, tier, arch, plants) {
-		file := filepath.Join(dir, name)
+	for name, text := range plantAll(t, files, folder, tier, arch, plants) {
+		file := filepath.Join(dir, filepath.Base(name))
 		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		overlay["Replace"][filepath.Join(kernel, name)] = file
+		overlay["Replace"][filepath.Join(root, filepath.FromSlash(name))] = file
 	}
 	replacements, err := json.Marshal(overlay)
 	if err != nil {
@@ -170,7 +184,7 @@ func testPlants(t *testing.T, files map[string][]byte, tier, arch string, emulat
 	build := func(program string, arguments ...string) string {
 		program = filepath.Join(dir, program)
 		c := exec.Command("go", append([]string{"test", "-c", "-vet=off", "-o", program}, append(arguments, ".")...)...)
-		c.Dir = kernel
+		c.Dir = tested
 		c.Env = append(os.Environ(), "GOARCH="+arch, "GOFLAGS=-trimpath")
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -178,25 +192,25 @@ func testPlants(t *testing.T, files map[string][]byte, tier, arch string, emulat
 		return program
 	}
 	run := func(program string, p plant) (string, error) {
-		pattern := fmt.Sprintf("^%s$/^%s$/^%s$", p.test, strings.ToLower(tier), p.kernel)
+		pattern := fmt.Sprintf("^%s$/^%s$/^%s$", p.test, strings.ToLower(tier), p.routine)
 		if p.test == meaningTest {
-			pattern = fmt.Sprintf("^%s$/^%s$/^%s$", p.test, p.kernel, strings.ToLower(tier))
+			pattern = fmt.Sprintf("^%s$/^%s$/^%s$", p.test, p.routine, strings.ToLower(tier))
 		}
 		arguments := append(append([]string(nil), emulator...), program, "-test.short", "-test.v", "-test.run", pattern)
 		c := exec.Command(arguments[0], arguments[1:]...)
-		c.Dir = kernel
+		c.Dir = tested
 		out, err := c.CombinedOutput()
-		if !strings.Contains(string(out), "/"+p.kernel) {
+		if !strings.Contains(string(out), "/"+p.routine) {
 			t.Fatalf("%s has not run: %s", pattern, out)
 		}
 		return string(out), err
 	}
 	planted, sound := build("planted", "-overlay", filepath.Join(dir, "overlay")), build("sound")
-	t.Run("untested", func(t *testing.T) {
-		testUntested(t, kernel, strings.ToLower(tier)+"_"+arch+".s", tier, append(emulator[:len(emulator):len(emulator)], sound))
+	t.Run("untested in "+folder, func(t *testing.T) {
+		testUntested(t, tested, plants[0].routine, strings.ToLower(tier)+"_"+arch+".s", tier, append(emulator[:len(emulator):len(emulator)], sound))
 	})
 	for _, p := range plants {
-		t.Run(p.kernel, func(t *testing.T) {
+		t.Run(p.routine, func(t *testing.T) {
 			if out, err := run(sound, p); err != nil {
 				t.Fatalf("%s fails without a plant: %v\n%s", p.test, err, out)
 			}
@@ -210,11 +224,11 @@ func testPlants(t *testing.T, files map[string][]byte, tier, arch string, emulat
 	}
 }
 
-// testUntested shows the tests a function of assembly that they do not range over, and a
-// kernel without one.
-func testUntested(t *testing.T, kernel, name, tier string, program []string) {
+// testUntested renames a function of assembly: the tests must find one that they do not
+// range over, and a routine without one.
+func testUntested(t *testing.T, tested, routine, name, tier string, program []string) {
 	dir := t.TempDir()
-	names, err := filepath.Glob(filepath.Join(kernel, "*"))
+	names, err := filepath.Glob(filepath.Join(tested, "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,12 +257,12 @@ func testUntested(t *testing.T, kernel, name, tier string, program []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renamed := strings.Replace(string(text), "TEXT ·scalePlanesF32"+tier, "TEXT ·sumPlanesF32"+tier, 1)
+	renamed := strings.Replace(string(text), "TEXT ·"+routine+tier+"(", "TEXT ·another"+tier+"(", 1)
 	if err := os.WriteFile(file, []byte(renamed), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	out, err := run()
-	for _, want := range []string{"sumPlanesF32" + tier + " is in the assembly, and nothing calls it", "scalePlanesF32" + tier + ", which does scalePlanesF32, is not in the assembly"} {
+	for _, want := range []string{"another" + tier + " is in the assembly, and nothing calls it", routine + tier + ", called for " + routine + ", is not in the assembly"} {
 		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("%v: %s, want %q", err, out, want)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -26,9 +27,10 @@ func (f finding) String() string {
 }
 
 // tierSets are the instruction sets that a file may use, by its name without
-// draw_ and .s. What every CPU of the architecture has goes without saying.
+// folder and .s. What every CPU of the architecture has goes without saying.
 var tierSets = map[string][]string{
 	"fence_amd64":    {},
+	"f16c_amd64":     {cpuid},
 	"avx2_amd64":     {avx, avx2, f16c},
 	"avx512_amd64":   {avx, avx2, f16c, avx512f, avx512bw, avx512dq, avx512vl},
 	"neon_arm64":     {},
@@ -37,7 +39,7 @@ var tierSets = map[string][]string{
 
 // gate returns all that is wrong with an assembly file.
 func gate(file, text string) []finding {
-	tier := strings.TrimSuffix(strings.TrimPrefix(file, "draw_"), ".s")
+	tier := strings.TrimSuffix(path.Base(file), ".s")
 	sets, ok := tierSets[tier]
 	if !ok {
 		return []finding{{code: file, what: "a file of no tier"}}

@@ -15,16 +15,16 @@ func TestGeneratedFilesAreWhatTheGeneratorWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range files {
-		got, err := os.ReadFile(filepath.Join("..", "kernel", name))
+		got, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
 		if err != nil {
 			t.Error(err)
 		} else if !bytes.Equal(got, want) {
-			t.Errorf("kernel/%s is not what the generator writes: run go generate", name)
+			t.Errorf("%s is not what the generator writes: run go generate", name)
 		}
 	}
 	for name := range assembly(t) {
 		if files[name] == nil {
-			t.Errorf("kernel/%s is not generated", name)
+			t.Errorf("%s is not generated", name)
 		}
 	}
 }
@@ -35,8 +35,8 @@ func TestDivisionsAreDivisions(t *testing.T) {
 	division := regexp.MustCompile(`^(VDIVP[SD]|fdiv .*)$`)
 	product := regexp.MustCompile(`^(VMULP[SD]|fmul .*)$`)
 	for file, text := range assembly(t) {
-		if file == "fence_amd64.s" || strings.HasPrefix(file, "draw_") {
-			continue // what is left computes with elements
+		if !strings.HasPrefix(file, "kernel/") || file == "kernel/fence_amd64.s" {
+			continue // the others compute with elements
 		}
 		functions, _ := parse(text)
 		for _, f := range functions {

@@ -1,6 +1,7 @@
-// Command asm writes the generated files of package kernel: the assembly of
-// every tier with its declarations, the catalogue of kernels and the choice
-// between the tiers. Its output depends on nothing but its source.
+// Command asm writes the generated files of the packages kernel, internal/draw and
+// internal/tier: the assembly of every tier with its declarations, the catalogue of
+// kernels and the choice between the tiers. Its output depends on nothing but its
+// source.
 //
 // It is run by go generate from the root of the repository, see gen.go.
 package main
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -22,7 +24,7 @@ func main() {
 	log.SetPrefix("asm: ")
 	// avo claims the flags of flag.CommandLine.
 	flags := flag.NewFlagSet("asm", flag.ExitOnError)
-	out := flags.String("out", "kernel", "`directory` of package kernel")
+	out := flags.String("out", ".", "root `directory` of the module to write to")
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		log.Fatal(err)
 	}
@@ -31,13 +33,13 @@ func main() {
 		log.Fatal(err)
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(*out, name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(*out, filepath.FromSlash(name)), content, 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
 }
 
-// generate returns every generated file by its name.
+// generate returns every generated file by its path from the root.
 func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var err error
@@ -48,27 +50,29 @@ func generate() (map[string][]byte, error) {
 		}
 	}
 	content, e := catalogueFile()
-	add("catalogue.go", content, e)
+	add("kernel/catalogue.go", content, e)
 
 	var tiers []string
 	for _, t := range amd64Tiers {
 		tiers = append([]string{t.name}, tiers...)
 		f, e := amd64Program(t)
-		printed(add, strings.ToLower(t.name)+"_amd64", f, e)
+		printed(add, "kernel/"+strings.ToLower(t.name)+"_amd64", f, e)
 	}
 	f, e := amd64Fence()
-	printed(add, "fence_amd64", f, e)
+	printed(add, "kernel/fence_amd64", f, e)
 	content, e = dispatchFile(tiers)
-	add("dispatch_amd64.go", content, e)
+	add("kernel/dispatch_amd64.go", content, e)
 
 	tiers = []string{arm64FP16Tier, arm64Tier}
 	for _, t := range tiers {
 		f, e := arm64Program(t)
-		printed(add, strings.ToLower(t)+"_arm64", f, e)
+		printed(add, "kernel/"+strings.ToLower(t)+"_arm64", f, e)
 	}
 	content, e = dispatchFile(tiers)
-	add("dispatch_arm64.go", content, e)
+	add("kernel/dispatch_arm64.go", content, e)
 	drawFiles(add)
+	f, e = amd64F16C()
+	printed(add, "internal/tier/f16c_amd64", f, e)
 	return files, err
 }
 
@@ -78,24 +82,24 @@ func drawFiles(add func(string, []byte, error)) {
 	for _, t := range amd64Tiers {
 		tiers = append([][2]string{{t.name, t.name}}, tiers...)
 		f, e := amd64Draws(t)
-		printed(add, "draw_"+strings.ToLower(t.name)+"_amd64", f, e)
+		printed(add, "internal/draw/"+strings.ToLower(t.name)+"_amd64", f, e)
 	}
 	content, e := drawDispatchFile(tiers)
-	add("dispatch_draw_amd64.go", content, e)
+	add("internal/draw/dispatch_amd64.go", content, e)
 
 	f, e := arm64Draws()
-	printed(add, "draw_neon_arm64", f, e)
+	printed(add, "internal/draw/neon_arm64", f, e)
 	content, e = drawDispatchFile([][2]string{{arm64FP16Tier, arm64Tier}, {arm64Tier, arm64Tier}})
-	add("dispatch_draw_arm64.go", content, e)
+	add("internal/draw/dispatch_arm64.go", content, e)
 }
 
-// printed adds one assembly file and its declarations.
+// printed adds one assembly file and its declarations, in the package of their folder.
 func printed(add func(string, []byte, error), name string, f *ir.File, err error) {
 	if err != nil {
 		add(name+".s", nil, err)
 		return
 	}
-	cfg := printer.Config{Name: "asm, see gen.go in the root", Pkg: "kernel"}
+	cfg := printer.Config{Name: "asm, see gen.go in the root", Pkg: path.Base(path.Dir(name))}
 	asm, err := printer.NewGoAsm(cfg).Print(f)
 	add(name+".s", asm, err)
 	stubs, err := printer.NewStubs(cfg).Print(f)

@@ -50,7 +50,8 @@ const (
 var plantedFaults = []planted{
 	// What a tier does not promise.
 	{inAVX2, "scale", "", "VADDPS Z0, Z1, Z2", "needs AVX512F"},
-	{"draw_avx2_amd64.s", "philox", "", "VPROLD $0x10, Z0, Z0", "needs AVX512F"},
+	{"internal/draw/avx2_amd64.s", "philox", "", "VPROLD $0x10, Z0, Z0", "needs AVX512F"},
+	{inAVX2, "scale", "", "CPUID", "needs CPUID"},
 	{inAVX2, "scale", "", "VCMPPS $0x04, Z0, Z1, K1", "needs AVX512F"},
 	{inAVX2, "scale", "", "KMOVB K1, (AX)", "needs AVX512DQ"},
 	{inAVX2, "scale", "", "KMOVD K1, AX", "needs AVX512BW"},
@@ -135,7 +136,7 @@ var plantedFaults = []planted{
 	{inAVX2, "scalePlanesF32AVX2", "", "VMOVNTPS Y0, (AX)", "has streaming stores true, by its name false"},
 	{inAVX2, "streamScalePlanesF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
 	{inAVX2, "multiplyBraidF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
-	{"draw_avx512_amd64.s", "philoxAVX512", "", "VMOVNTPS Z0, (AX)", "has streaming stores true, by its name false"},
+	{"internal/draw/avx512_amd64.s", "philoxAVX512", "", "VMOVNTPS Z0, (AX)", "has streaming stores true, by its name false"},
 	{inAVX2, "scale", "", "VMOVNTDQ Y0, (AX)", "streams in a way that no kernel needs"},
 	{inAVX2, "scale", "", "MOVNTIQ AX, (BX)", "streams in a way that no kernel needs"},
 	{inAVX2, "scale", "", "VMASKMOVDQU X0, X1", "streams in a way that no kernel needs"},
@@ -168,7 +169,7 @@ var plantedFaults = []planted{
 
 	// Words of arm64.
 	{inNEON, "scale", "", "WORD $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h", "needs FP16"},
-	{"draw_neon_arm64.s", "philox", "", "WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h", "needs FP16"},
+	{"internal/draw/neon_arm64.s", "philox", "", "WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h", "needs FP16"},
 	{inNEON, "scale", "", "WORD $0x6e38de00 // fmul v0.4s, v16.4s, v25.4s", "its comment says"},
 	{inNEON, "scale", "", "WORD $0x6e38de00", "its comment says"},
 	{inNEON, "scale", "", "WORD $0xffffffff // fmul v0.4s, v16.4s, v24.4s", "binutils were not asked"},

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/spatialdropout/spatialdropout/internal/cpu"
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
 
@@ -42,10 +43,10 @@ type Machine struct {
 }
 
 func newReport() *Report {
-	cpu := kernel.ThisCPU()
+	here := cpu.This()
 	return &Report{
 		Machine: Machine{
-			CPU: cpu.Name, L1: cpu.L1, L2: cpu.L2, L3: cpu.L3, Procs: runtime.GOMAXPROCS(0),
+			CPU: here.Name, L1: here.L1, L2: here.L2, L3: here.L3, Procs: runtime.GOMAXPROCS(0),
 			Go: runtime.Version(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH,
 			Tier: kernel.Tier(), Tiers: kernel.Tiers(),
 		},
@@ -54,7 +55,7 @@ func newReport() *Report {
 }
 
 func (m Machine) print(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%v\n%s %s/%s, GOMAXPROCS %d\ntier %s, available %s\n\n", kernel.ThisCPU(), m.Go, m.GOOS, m.GOARCH, m.Procs, m.Tier, strings.Join(m.Tiers, ", "))
+	_, err := fmt.Fprintf(w, "%v\n%s %s/%s, GOMAXPROCS %d\ntier %s, available %s\n\n", cpu.This(), m.Go, m.GOOS, m.GOARCH, m.Procs, m.Tier, strings.Join(m.Tiers, ", "))
 	return err
 }
 

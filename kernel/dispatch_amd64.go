@@ -4,263 +4,268 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/race"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
+)
 
 // dispatchF32 runs kernel k of float32 on the best tier in use.
 func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case scalePixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case multiplyPixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case dividePlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case dividePixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addPlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addPixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addDividePlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addDividePixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case affinePlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case affinePixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamScalePixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case multiplyBraidF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyBraidF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addMultiplyBraidF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case divideBraidF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamDivideBraidF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addDivideBraidF32:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
@@ -270,259 +275,259 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 
 // dispatchF64 runs kernel k of float64 on the best tier in use.
 func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case scalePixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case multiplyPixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case dividePlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case dividePixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addPlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addPixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addDividePlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addDividePixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case affinePlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case affinePixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamScalePixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case multiplyBraidF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyBraidF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addMultiplyBraidF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case divideBraidF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamDivideBraidF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addDivideBraidF64:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
@@ -532,259 +537,259 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 
 // dispatchF16 runs kernel k of float16 on the best tier in use.
 func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case scalePixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affinePixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamScalePixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyBraidF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyBraidF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addMultiplyBraidF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case divideBraidF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			divideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			divideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamDivideBraidF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addDivideBraidF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
@@ -794,259 +799,259 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 
 // dispatchBF16 runs kernel k of bfloat16 on the best tier in use.
 func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case scalePixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			scalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			scalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			dividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			dividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affinePixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affinePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affinePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			affineMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamScalePixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamScalePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamScalePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePlanesBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePixelsBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDividePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyBraidBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyBraidBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addMultiplyBraidBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case divideBraidBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			divideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			divideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case streamDivideBraidBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			streamDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			streamDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	case addDivideBraidBF16:
 		switch {
-		case useAVX512:
+		case tier.AVX512:
 			addDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
-		case useAVX2:
+		case tier.AVX2:
 			addDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}

@@ -4,209 +4,214 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/race"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
+)
 
 // dispatchF32 runs kernel k of float32 on the best tier in use.
 func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case scalePixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case multiplyPixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case dividePlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case dividePixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addPlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addPixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addDividePlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case addDividePixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case affinePlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case affinePixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamScalePixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF32:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
@@ -234,205 +239,205 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 
 // dispatchF64 runs kernel k of float64 on the best tier in use.
 func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case scalePixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case multiplyPixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case dividePlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case dividePixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addPlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addPixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addDividePlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case addDividePixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case affinePlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case affinePixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamScalePixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF64:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
@@ -460,205 +465,205 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 
 // dispatchF16 runs kernel k of float16 on the best tier in use.
 func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case scalePixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affinePixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamScalePixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePlanesF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePixelsF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
@@ -686,205 +691,205 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 
 // dispatchBF16 runs kernel k of bfloat16 on the best tier in use.
 func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	if raceEnabled {
+	if race.Enabled {
 		raceKernel(k, dst, src, factors, extra, count, length)
 	}
 	switch k {
 	case scalePlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case scalePixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case multiplyPixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case dividePixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addPixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addMultiplyPixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case addDividePixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			addDividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case affinePlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affinePixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affinePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case affineMultiplyPixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamScalePixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			scalePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamMultiplyPixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			multiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePlanesBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	case streamDividePixelsBF16:
 		switch {
-		case useNEONFP16:
+		case tier.NEONFP16:
 			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
-		case useNEON:
+		case tier.NEON:
 			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}

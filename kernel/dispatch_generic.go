@@ -20,12 +20,6 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 	genericBF16(k, dst, src, factors, extra, count, length)
 }
 
-func detect() []string { return []string{tierGeneric} }
-
-func use(string) {}
-
-func inUse() string { return tierGeneric }
-
 // streams reports whether the tier in use has streaming kernels that differ from
 // the plain ones.
 func streams() bool { return false }

@@ -128,12 +128,6 @@ func ExampleTiers() {
 	// Output: true generic
 }
 
-func ExampleThisCPU() {
-	cpu := kernel.ThisCPU() // prints as "AMD EPYC (L1 32 KiB, L2 1024 KiB, L3 32768 KiB)"
-	fmt.Println(cpu.Name != "")
-	// Output: true
-}
-
 func ExamplePlanesF16() {
 	type Float16 uint16                            // any type of 16 bits will do
 	x := []Float16{0x3c00, 0x4000, 0x7e00, 0x3c00} // 1, 2, NaN, 1: two planes of two

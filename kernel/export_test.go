@@ -1,4 +1,6 @@
 package kernel
 
+import "github.com/spatialdropout/spatialdropout/internal/race"
+
 // RaceEnabled says that the race detector watches, and how slow the tests are.
-const RaceEnabled = raceEnabled
+const RaceEnabled = race.Enabled

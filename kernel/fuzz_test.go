@@ -10,17 +10,6 @@ import (
 	"unsafe"
 )
 
-// eachTier calls f on every tier of this machine. Subtests, as everyTier has them,
-// would take longer than what a fuzz target tests.
-func eachTier(f func(tier string)) {
-	before := Tier()
-	defer use(before)
-	for _, tier := range available {
-		use(tier)
-		f(tier)
-	}
-}
-
 // fuzzedElements is about how many elements a fuzz target gives to the slow oracle.
 const fuzzedElements = 4096
 
@@ -586,51 +575,5 @@ func FuzzRun(f *testing.F) {
 		case bf16:
 			fuzzRun[bfloat16](t, op, loops, nests, where(place), int(distance), w, seed, raw)
 		}
-	})
-}
-
-// FuzzMersenneTwister compares blocks of mt19937 with the oracle. The state is that of a
-// seed but for its first words, or for all, which are given.
-func FuzzMersenneTwister(f *testing.F) {
-	f.Add(uint32(5489), []byte{}, false)
-	f.Add(uint32(0), []byte("\x00\x00\x00\x00"), true)
-	f.Add(uint32(0), []byte("\xff\xff\xff\xff"), true)
-	f.Add(uint32(1), []byte("\x00\x00\x00\x80\xff\xff\xff\x7f"), true)
-	f.Add(uint32(1), []byte("\x01\x00\x00\x80\xff\xff\xff\x7f\xdf\xb0\x08\x99"), false)
-	f.Fuzz(func(t *testing.T, seed uint32, raw []byte, repeat bool) {
-		const blocks, guard = 2, 0x5a5a5a5a
-		var m twister
-		m.seed(seed)
-		words := len(raw) / 4
-		for i := range m.state {
-			if i < words || repeat && words > 0 {
-				m.state[i] = binary.LittleEndian.Uint32(raw[i%words*4:])
-			}
-		}
-		start := m.state
-		var want [blocks][624]uint32
-		for b := range want {
-			for i := range want[b] {
-				want[b][i] = m.next()
-			}
-		}
-		eachTier(func(tier string) {
-			// A word more on either side, which must stay.
-			var words, state [626]uint32
-			words[0], words[625], state[0], state[625] = guard, guard, guard, guard
-			copy(state[1:], start[:])
-			for b := range want {
-				MersenneTwister((*[624]uint32)(words[1:]), (*[624]uint32)(state[1:]))
-				if !slices.Equal(words[1:625], want[b][:]) {
-					t.Fatalf("%s: block %d is %#x, want %#x", tier, b, words, want[b])
-				}
-			}
-			if !slices.Equal(state[1:625], m.state[:]) {
-				t.Fatalf("%s: the state becomes %#x, want %#x", tier, state, m.state)
-			}
-			if words[0] != guard || words[625] != guard || state[0] != guard || state[625] != guard {
-				t.Fatalf("%s: written beside words or state", tier)
-			}
-		})
 	})
 }

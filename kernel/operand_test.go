@@ -1,39 +1,16 @@
 package kernel
 
 import (
-	"fmt"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 )
-
-// operand is memory that a call reads or writes.
-type operand struct {
-	name    string
-	bytes   int
-	written bool
-	fill    func(at unsafe.Pointer) // nil where any bits will do
-}
-
-// call is one call of a routine that has assembly, on operands that lie where a test
-// wants them: behind fences, with others in between, under the race detector.
-type call struct {
-	operands []operand
-	run      func(at []unsafe.Pointer)
-}
-
-// String says of which sizes a call is.
-func (c call) String() string {
-	s := "a call with"
-	for _, o := range c.operands {
-		s += fmt.Sprintf(" %d bytes of %s", o.bytes, o.name)
-	}
-	return s
-}
 
 // kernelCall returns a call of a kernel on count planes or rows of a length. Of every
 // two channels kept says which are not dropped. A braid has count planes to clear, at
 // most four.
-func kernelCall(k id, count, length int, kept [2]bool) call {
+func kernelCall(k id, count, length int, kept [2]bool) machine.Call {
 	c := catalogue[k]
 	shift := c.elem.shift()
 	planes, channels := count, count
@@ -57,10 +34,10 @@ func kernelCall(k id, count, length int, kept [2]bool) call {
 		channels = length
 	}
 	n := planes * length << shift
-	all := call{operands: []operand{
-		{name: "dst", bytes: n, written: true},
-		{name: "src", bytes: n},
-		{name: "factors", bytes: channels << shift, fill: func(at unsafe.Pointer) {
+	all := machine.Call{Operands: []machine.Operand{
+		{Name: "dst", Bytes: n, Written: true},
+		{Name: "src", Bytes: n},
+		{Name: "factors", Bytes: channels << shift, Fill: func(at unsafe.Pointer) {
 			for i := range channels {
 				at, value := unsafe.Add(at, i<<shift), uint64(0)
 				if kept[i%2] {
@@ -79,14 +56,14 @@ func kernelCall(k id, count, length int, kept [2]bool) call {
 	}}
 	switch {
 	case c.braid:
-		all.operands = append(all.operands, operand{name: "places", bytes: int(unsafe.Sizeof(b)), fill: func(at unsafe.Pointer) { *(*braid)(at) = b }})
+		all.Operands = append(all.Operands, machine.Operand{Name: "places", Bytes: int(unsafe.Sizeof(b)), Fill: func(at unsafe.Pointer) { *(*braid)(at) = b }})
 	case c.op.shifts():
-		all.operands = append(all.operands, operand{name: "shifts", bytes: channels << shift})
+		all.Operands = append(all.Operands, machine.Operand{Name: "shifts", Bytes: channels << shift})
 	default:
-		all.run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], nil, count, length) }
+		all.Run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], nil, count, length) }
 		return all
 	}
-	all.run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], at[3], count, length) }
+	all.Run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], at[3], count, length) }
 	return all
 }
 
@@ -96,60 +73,8 @@ func (k id) takes(length int) bool {
 	return !(c.stream && length < lanes || (c.stream && c.pixels || c.braid) && length%lanes != 0)
 }
 
-// drawCalls are the routines that draw, by the names of their assembly, each with its
-// calls for some words of bits.
-var drawCalls = []struct {
-	name string
-	call func(words int) call
-}{
-	{"philox", func(n int) call {
-		return call{[]operand{bitsOperand("bits", 8*n), trialsOperand}, func(at []unsafe.Pointer) {
-			dispatchPhilox((*uint64)(at[0]), n, (*trials)(at[1]))
-		}}
-	}},
-	{"threefry", func(n int) call {
-		return call{[]operand{bitsOperand("bits", 8*n), trialsOperand}, func(at []unsafe.Pointer) {
-			dispatchThreefry((*uint64)(at[0]), n, (*trials)(at[1]))
-		}}
-	}},
-	{"threefryPairs", func(n int) call {
-		return call{[]operand{bitsOperand("first", 8*n), bitsOperand("second", 8*n), trialsOperand}, func(at []unsafe.Pointer) {
-			dispatchThreefryPairs((*uint64)(at[0]), (*uint64)(at[1]), n, (*trials)(at[2]))
-		}}
-	}},
-	{"mersenneTwister", func(int) call {
-		return call{[]operand{bitsOperand("words", 4*624), bitsOperand("state", 4*624)}, func(at []unsafe.Pointer) {
-			dispatchMersenneTwister((*[624]uint32)(at[0]), (*[624]uint32)(at[1]))
-		}}
-	}},
-	{"wordsBelow", func(n int) call { // as many bytes of bits, in whole words
-		return call{[]operand{bitsOperand("bits", (n+7)/8*8), {name: "words", bytes: 8 * 4 * n}}, func(at []unsafe.Pointer) {
-			dispatchWordsBelow((*uint64)(at[0]), (*uint32)(at[1]), n, 1<<32-1, 1<<31)
-		}}
-	}},
-	{"pairsBelow", func(n int) call {
-		return call{[]operand{bitsOperand("bits", (n+7)/8*8), {name: "words", bytes: 8 * 8 * n}}, func(at []unsafe.Pointer) {
-			dispatchPairsBelow((*uint64)(at[0]), (*uint32)(at[1]), n, 1<<52)
-		}}
-	}},
-	{"mcg31", func(n int) call {
-		powers := operand{name: "powers", bytes: int(unsafe.Sizeof(mcg31Powers)), fill: func(at unsafe.Pointer) { *(*[66]uint32)(at) = mcg31Powers }}
-		return call{[]operand{bitsOperand("bits", 8*n), powers}, func(at []unsafe.Pointer) {
-			dispatchMCG31((*uint64)(at[0]), n, (*[66]uint32)(at[1]), 1, 1<<30)
-		}}
-	}},
-}
-
-func bitsOperand(name string, bytes int) operand {
-	return operand{name: name, bytes: bytes, written: true}
-}
-
-var trialsOperand = operand{name: "trials", bytes: int(unsafe.Sizeof(trials{})), fill: func(at unsafe.Pointer) {
-	*(*trials)(at) = (&Draw{Counter: [4]uint32{1, 2, 3, 4}, Stride: [4]uint32{1, 1, 1, 1}, Key: [2]uint32{5, 6}, Below: 1 << 31}).trials()
-}}
-
-// everyCall runs a test of each routine that has assembly on calls of many sizes.
-func everyCall(t *testing.T, test func(t *testing.T, c call)) {
+// everyCall runs a test of each kernel on calls of many sizes.
+func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 	t.Helper()
 	for k := range catalogue {
 		k := id(k)
@@ -163,13 +88,6 @@ func everyCall(t *testing.T, test func(t *testing.T, c call)) {
 						test(t, kernelCall(k, count, length, kept))
 					}
 				}
-			}
-		})
-	}
-	for _, d := range drawCalls {
-		t.Run(d.name, func(t *testing.T) {
-			for words := 1; words <= 40; words++ {
-				test(t, d.call(words))
 			}
 		})
 	}
@@ -199,3 +117,5 @@ func fewLengths(k id) (few []int) {
 	}
 	return few
 }
+
+func TestCallsLeaveTheMachineAsItWas(t *testing.T) { machine.CheckState(t, everyCall) }

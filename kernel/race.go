@@ -3,18 +3,11 @@
 package kernel
 
 import (
-	"runtime"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/race"
 )
-
-// raceEnabled says that the race detector watches. It does not see what assembly
-// reads and writes: the functions here tell it.
-const raceEnabled = true
-
-func raceRead(p unsafe.Pointer, bytes int)  { runtime.RaceReadRange(hide(p), bytes) }
-func raceWrite(p unsafe.Pointer, bytes int) { runtime.RaceWriteRange(hide(p), bytes) }
 
 // watchCall, if a test has set it, is told how many bytes of dst each call multiplies.
 var watchCall func(bytes int)
@@ -31,12 +24,12 @@ func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int
 	if c.shape == fourPlanes {
 		p := (*fourPlaces)(extra)
 		for i, at := range p.at {
-			raceRead(unsafe.Add(src, at), length*size)
-			raceWrite(unsafe.Add(dst, at), length*size)
-			raceRead(unsafe.Add(factors, p.factor[i]), size)
+			race.Read(unsafe.Add(src, at), length*size)
+			race.Write(unsafe.Add(dst, at), length*size)
+			race.Read(unsafe.Add(factors, p.factor[i]), size)
 		}
 		for _, at := range p.fill[:p.fills] {
-			raceWrite(unsafe.Add(dst, at), length*size)
+			race.Write(unsafe.Add(dst, at), length*size)
 		}
 		return
 	}
@@ -44,18 +37,18 @@ func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int
 	if c.shape == pixels {
 		channels = length
 	}
-	raceRead(factors, channels*size)
+	race.Read(factors, channels*size)
 	if operation.shifts {
-		raceRead(extra, channels*size)
+		race.Read(extra, channels*size)
 	}
-	raceWrite(dst, count*length*size)
+	race.Write(dst, count*length*size)
 	if c.shape == pixels {
-		raceRead(src, count*length*size)
+		race.Read(src, count*length*size)
 		return
 	}
 	for p := range count {
 		if operation.dropped == computed || !isZero(c.typ, unsafe.Add(factors, p*size)) {
-			raceRead(unsafe.Add(src, p*length*size), length*size)
+			race.Read(unsafe.Add(src, p*length*size), length*size)
 		}
 	}
 }

@@ -8,17 +8,6 @@ import (
 	"unsafe"
 )
 
-// everyTier runs a test on each tier of this machine and says which they were.
-func everyTier(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	before := Tier()
-	defer use(before)
-	for _, tier := range available {
-		use(tier)
-		t.Run(tier, test)
-	}
-}
-
 // channel is what the elements of a plane, or of a row's place, have in common.
 type channel struct{ factor, shift uint64 }
 

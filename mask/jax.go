@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // Key is a key of JAX's default generator, threefry2x32: what jax.random.key_data
@@ -26,7 +26,7 @@ func KeyOf(seed int64, x64 bool) Key {
 // FoldIn returns jax.random.fold_in(k, data), which is also jax.random.split(k, n)[data]
 // for any n above it.
 func (k Key) FoldIn(data uint32) Key {
-	x0, x1 := kernel.ThreefryBlock(0, data, k[0], k[1])
+	x0, x1 := draw.ThreefryBlock(0, data, k[0], k[1])
 	return Key{x0, x1}
 }
 
@@ -228,7 +228,7 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 			m.set(true)
 			return nil
 		}
-		w := words{draw: kernel.Draw{Key: key}, threefry: true, double: true, below: threshold << 12}
+		w := words{draw: draw.Spec{Key: key}, threefry: true, double: true, below: threshold << 12}
 		if original {
 			w.pairs = batch * uint64(m.channels)
 		}
@@ -240,7 +240,7 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 		m.drawPairs(key, batch*uint64(m.channels), uint32(below), at.first(m))
 		return nil
 	}
-	m.drawWords(words{draw: kernel.Draw{Key: key}, threefry: true, below: below}, at.first(m))
+	m.drawWords(words{draw: draw.Spec{Key: key}, threefry: true, below: below}, at.first(m))
 	return nil
 }
 
@@ -259,12 +259,12 @@ func (m *Mask) drawPairs(key Key, total uint64, below uint32, first uint64) {
 	var words [2][32]uint64
 	for pair := from; pair < to; pair += 64 * uint64(len(words[0])) {
 		n := min(to-pair, 64*uint64(len(words[0])))
-		draw := kernel.Draw{Key: key, Counter: [4]uint32{uint32(pair), uint32(half + pair)}, Stride: [4]uint32{1, 1}, Below: below}
+		spec := draw.Spec{Key: key, Counter: [4]uint32{uint32(pair), uint32(half + pair)}, Stride: [4]uint32{1, 1}, Threshold: below}
 		w := (n + 63) / 64
-		kernel.ThreefryPairs(words[0][:w], words[1][:w], &draw)
+		draw.ThreefryPairs(words[0][:w], words[1][:w], &spec)
 		if odd := half - 1 - pair; total%2 == 1 && odd < n {
 			// The partner of the last trial is padding, whose counter is 0.
-			x0, _ := kernel.ThreefryBlock(uint32(half-1), 0, key[0], key[1])
+			x0, _ := draw.ThreefryBlock(uint32(half-1), 0, key[0], key[1])
 			bit := uint64(1) << (odd % 64)
 			words[0][odd/64] &^= bit
 			if x0 < below {

@@ -3,7 +3,7 @@ package mask
 import (
 	"testing"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // The last trial of an odd batch has padding for its partner. Its border is as exact as
@@ -11,7 +11,7 @@ import (
 func TestBorderOfATrialWithoutPartnerIsExact(t *testing.T) {
 	for _, total := range []int{1, 3, 65, 127, 129} {
 		last := total / 2 // the last of the first half
-		number, _ := kernel.ThreefryBlock(uint32(last), 0, 5, 6)
+		number, _ := draw.ThreefryBlock(uint32(last), 0, 5, 6)
 		for below, want := range map[uint32]bool{number - 1: false, number: false, number + 1: true} {
 			m, err := New(1, total, 0.5, Select)
 			if err != nil {

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // Words of bits are counted by rounding trials up to the next 64.
@@ -24,7 +24,7 @@ func TestTrialsGoAsFarAsTheirWordsCanBeCounted(t *testing.T) {
 func TestNumbersOfTwoWordsAreComparedExactly(t *testing.T) {
 	key := [2]uint32{5, 6}
 	for _, trial := range []uint64{0, 1, 1<<32 - 1, 1<<32 + 7, 1 << 50} {
-		x0, x1 := kernel.ThreefryBlock(uint32(trial>>32), uint32(trial), key[0], key[1])
+		x0, x1 := draw.ThreefryBlock(uint32(trial>>32), uint32(trial), key[0], key[1])
 		wide := wideNumbers{seed: 6<<32 | 5}
 		lowFirst := wide.at(trial)
 		for _, c := range []struct {

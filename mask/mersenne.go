@@ -4,7 +4,7 @@ import (
 	"math/bits"
 	"sync"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // blockWords is how many 32-bit words mt19937 makes at once.
@@ -26,7 +26,7 @@ func (g *mersenne) seed(s uint32) {
 }
 
 // next makes the next block.
-func (g *mersenne) next() { kernel.MersenneTwister(&g.words, &g.state) }
+func (g *mersenne) next() { draw.MersenneTwister(&g.words, &g.state) }
 
 // sequence is the words of mt19937 with one seed, from any place on. It keeps where it
 // was, so that going on costs nothing.

@@ -3,7 +3,7 @@ package mask
 import (
 	"fmt"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // OneDNN is the rule by which oneDNN before v3.11 draws for its dropout attribute, with
@@ -28,7 +28,7 @@ func (o OneDNN) Draw(m *Mask, at Place) error {
 	}
 	seed := o.Seed + uint32(at.Step)
 	m.drawWords(words{
-		draw:     kernel.Draw{Key: [2]uint32{seed, seed}},
+		draw:     draw.Spec{Key: [2]uint32{seed, seed}},
 		quads:    true,
 		below:    uint64(4294967295.0*float64(float32(m.rate))) + 1,
 		inverted: true,

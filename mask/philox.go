@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // Philox is the default random stream: Philox4x32-10, the counter-based
@@ -30,7 +30,7 @@ func (p Philox) Draw(m *Mask, at Place) error {
 		return nil
 	}
 	m.drawWords(words{
-		draw: kernel.Draw{
+		draw: draw.Spec{
 			Key:     halves(p.Seed),
 			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},
 		},
@@ -99,5 +99,5 @@ func (w *wideNumbers) at(i uint64) uint64 {
 // philox4x32 returns Philox4x32-10 of a 64-bit key and a 128-bit counter, each with the
 // low half first.
 func philox4x32(key, counterLo, counterHi uint64) (c0, c1, c2, c3 uint32) {
-	return kernel.PhiloxBlock(uint32(counterLo), uint32(counterLo>>32), uint32(counterHi), uint32(counterHi>>32), uint32(key), uint32(key>>32))
+	return draw.PhiloxBlock(uint32(counterLo), uint32(counterLo>>32), uint32(counterHi), uint32(counterHi>>32), uint32(key), uint32(key>>32))
 }

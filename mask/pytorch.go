@@ -3,7 +3,7 @@ package mask
 import (
 	"fmt"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // PyTorch is what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
@@ -60,7 +60,7 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 			words = split[:]
 		}
 		n := min(trials, len(words)/2)
-		kernel.PairsBelow(bits[:(n+63)/64], words[:2*n], threshold)
+		draw.Pairs(bits[:(n+63)/64], words[:2*n], threshold)
 		b.add(bits[:], n)
 		trials, cursor = trials-n, cursor+2*uint64(n)
 	}
@@ -107,7 +107,7 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	seed := s.words[at.calls()%blockWords]
 	s.mu.Unlock()
 	x := max(seed%(1<<31-1), 1)
-	kernel.MCG31(m.bits, x, at.first(m), ceilMCG31(1-m.rate))
+	draw.MCG31(m.bits, x, at.first(m), ceilMCG31(1-m.rate))
 	m.trim()
 	return nil
 }
@@ -171,7 +171,7 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 	for from, trials := int(first%blockWords), m.samples*m.channels; trials > 0; from = 0 {
 		g.next()
 		n := min(trials, blockWords-from)
-		kernel.WordsBelow(bits[:(n+63)/64], g.words[from:from+n], 8, uint32(threshold))
+		draw.Words(bits[:(n+63)/64], g.words[from:from+n], 8, uint32(threshold))
 		b.add(bits[:], n)
 		trials -= n
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // TensorFlow is what tf.nn.experimental.stateless_dropout draws on a CPU with
@@ -56,8 +56,8 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 	}
 	// The seed is scrambled: half of what comes of it is the key, half the counter.
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
-	draw := kernel.Draw{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
-	w := words{draw: draw, inverted: true}
+	spec := draw.Spec{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
+	w := words{draw: spec, inverted: true}
 	rate := twice(m.rate)
 	switch t {
 	case Float64:

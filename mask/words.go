@@ -4,12 +4,12 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
 // words says which words of a counter-based generator decide, and how.
 type words struct {
-	draw     kernel.Draw // Counter, Stride and Below are of the whole draw: see drawWords
+	draw     draw.Spec // Counter, Stride and Threshold are of the whole draw: see drawWords
 	threefry bool        // not Philox
 	quads    bool        // Philox's counter is the trial and the three that follow, oneDNN's
 	pairs    uint64      // not 0: Threefry's is the trial and the one so much further on
@@ -102,7 +102,7 @@ func (w *words) exact(i uint64) bool {
 		if w.pairs > 0 {
 			x0, x1 = uint32(i), uint32(i+w.pairs)
 		}
-		x0, x1 = kernel.ThreefryBlock(x0, x1, w.draw.Key[0], w.draw.Key[1])
+		x0, x1 = draw.ThreefryBlock(x0, x1, w.draw.Key[0], w.draw.Key[1])
 		return uint64(x0)<<32|uint64(x1) < w.below
 	}
 	key, step := uint64(w.draw.Key[1])<<32|uint64(w.draw.Key[0]), uint64(w.draw.Counter[3])<<32|uint64(w.draw.Counter[2])
@@ -135,16 +135,16 @@ func (w *words) single(bits, low []uint64, index, below uint64) {
 		return
 	}
 	d := w.draw
-	d.Below = uint32(below)
+	d.Threshold = uint32(below)
 	if w.quads {
 		x := uint32(index)
 		d.Counter, d.Stride = [4]uint32{x, x + 1, x + 2, x + 3}, [4]uint32{4, 4, 4, 4}
-		kernel.Philox(bits, &d)
+		draw.Philox(bits, &d)
 		return
 	}
 	if w.pairs > 0 {
 		d.Counter, d.Stride = [4]uint32{uint32(index), uint32(index + w.pairs)}, [4]uint32{1, 1}
-		kernel.ThreefryPairs(bits, low, &d)
+		draw.ThreefryPairs(bits, low, &d)
 		return
 	}
 	// The kernels carry nothing into the counter's upper half: it changes between two
@@ -160,14 +160,14 @@ func (w *words) single(bits, low []uint64, index, below uint64) {
 		switch {
 		case low != nil:
 			d.Counter[0], d.Counter[1], d.Stride[1] = uint32(count>>32), uint32(count), 1
-			kernel.ThreefryPairs(bits[:n], low[:n], &d)
+			draw.ThreefryPairs(bits[:n], low[:n], &d)
 			low = low[n:]
 		case w.threefry:
 			d.Counter[0], d.Counter[1], d.Stride[1] = uint32(count>>32), uint32(count), 1
-			kernel.Threefry(bits[:n], &d)
+			draw.Threefry(bits[:n], &d)
 		default:
 			d.Counter[0], d.Counter[1], d.Stride[0] = uint32(count), uint32(count>>32), 1
-			kernel.Philox(bits[:n], &d)
+			draw.Philox(bits[:n], &d)
 		}
 		bits, index = bits[n:], index+64*n
 	}

@@ -1,0 +1,9 @@
+package tier_test
+
+import (
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+)
+
+func TestTiersAreThoseOfTheMachine(t *testing.T) { machine.CheckTiers(t) }

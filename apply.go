@@ -145,8 +145,11 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
 		return run(kernel.Copy, e, dst, src, vector{}, g, w)
 	}
-	shifts := m.Shifts() && !gradient
-	op, err := opOf(op, e, m, shifts)
+	if gradient {
+		m = m.Gradient()
+	}
+	shifts := m.Action(e).Shift
+	op, err := opOf(op, e, m)
 	if err != nil {
 		return err
 	}
@@ -159,29 +162,27 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 	}
 	buf := scratchOf(entries * sizeOf(e))
 	factors := vector{unsafe.Pointer(unsafe.SliceData(*buf)), n}
-	fill(e, factors, m, g)
-	if shifts {
-		fillShifts(e, vector{unsafe.Add(factors.data, n*sizeOf(e)), n}, m, g)
-		factors.len = entries
-	}
+	factors.len = entries
+	bytes := unsafe.Slice((*byte)(factors.data), entries*sizeOf(e))
+	m.Fill(e, bytes[:n*sizeOf(e)], bytes[n*sizeOf(e):], g.PaddedChannels())
 	err = run(op, e, dst, src, factors, g, w)
 	scratch.Put(buf)
 	return err
 }
 
 // opOf returns the kernel operation that a mask makes of Scale or Add.
-func opOf(op kernel.Op, e mask.Type, m *mask.Mask, shifts bool) (kernel.Op, error) {
-	if m.Divides(e) {
+func opOf(op kernel.Op, e mask.Type, m *mask.Mask) (kernel.Op, error) {
+	a := m.Action(e)
+	if a.Divide {
 		if op == kernel.Add {
 			return kernel.AddDivide, nil
 		}
 		return kernel.Divide, nil
 	}
-	// A Gaussian factor that happens to be 0 drops nothing.
-	if m.Policy() == mask.Multiply || m.Rule() == mask.Gaussian && m.Rate() < 1 {
+	if !a.Drop {
 		op += kernel.Multiply - kernel.Scale
 	}
-	if shifts {
+	if a.Shift {
 		if op == kernel.Add || op == kernel.AddMultiply {
 			return op, errAlpha
 		}
@@ -198,34 +199,6 @@ const (
 	fewBytes    = 128
 	fewElements = 1 << 12
 )
-
-// fill writes the factors of a mask.
-func fill(e mask.Type, factors vector, m *mask.Mask, g *layout.Geometry) {
-	switch pitch := g.PaddedChannels(); e {
-	case mask.Float32:
-		mask.Factors(slice[float32](factors), m, pitch)
-	case mask.Float64:
-		mask.Factors(slice[float64](factors), m, pitch)
-	case mask.Float16:
-		mask.FactorsF16(slice[uint16](factors), m, pitch)
-	case mask.BFloat16:
-		mask.FactorsBF16(slice[uint16](factors), m, pitch)
-	}
-}
-
-// fillShifts writes the shifts of a mask.
-func fillShifts(e mask.Type, shifts vector, m *mask.Mask, g *layout.Geometry) {
-	switch pitch := g.PaddedChannels(); e {
-	case mask.Float32:
-		mask.Shifts(slice[float32](shifts), m, pitch)
-	case mask.Float64:
-		mask.Shifts(slice[float64](shifts), m, pitch)
-	case mask.Float16:
-		mask.ShiftsF16(slice[uint16](shifts), m, pitch)
-	case mask.BFloat16:
-		mask.ShiftsBF16(slice[uint16](shifts), m, pitch)
-	}
-}
 
 // identity copies a tensor of geometry g, which dst and src hold, gaps of a view left
 // out.
@@ -279,23 +252,16 @@ func alone(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 	var room [fewBytes / 8]uint64
 	pitch := g.PaddedChannels()
 	factors := vector{unsafe.Pointer(&room), g.Samples() * pitch}
+	m.Fill(e, unsafe.Slice((*byte)(factors.data), factors.len*sizeOf(e)), nil, pitch)
 	switch e {
 	case mask.Float32:
-		f := slice[float32](factors)
-		mask.Factors(f, m, pitch)
-		return kernel.RunAlone(op, slice[float32](dst), slice[float32](src), f, loops)
+		return kernel.RunAlone(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops)
 	case mask.Float64:
-		f := slice[float64](factors)
-		mask.Factors(f, m, pitch)
-		return kernel.RunAlone(op, slice[float64](dst), slice[float64](src), f, loops)
+		return kernel.RunAlone(op, slice[float64](dst), slice[float64](src), slice[float64](factors), loops)
+	case mask.Float16:
+		return kernel.RunAloneF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops)
 	}
-	f := slice[uint16](factors)
-	if e == mask.Float16 {
-		mask.FactorsF16(f, m, pitch)
-		return kernel.RunAloneF16(op, slice[uint16](dst), slice[uint16](src), f, loops)
-	}
-	mask.FactorsBF16(f, m, pitch)
-	return kernel.RunAloneBF16(op, slice[uint16](dst), slice[uint16](src), f, loops)
+	return kernel.RunAloneBF16(op, slice[uint16](dst), slice[uint16](src), slice[uint16](factors), loops)
 }
 
 // scratch holds the factors of a call for the next one.

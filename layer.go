@@ -129,7 +129,7 @@ func (l *Layer[T]) evaluate(op kernel.Op, rate float64, dst, src []T, g *layout.
 	if !l.drop.expect {
 		a.Policy, rate = mask.Select, 0
 	}
-	if err := l.spare.ResetArithmetic(g.Samples(), g.Channels(), rate, a); err != nil {
+	if err := l.spare.Reset(g.Samples(), g.Channels(), rate, a); err != nil {
 		return err
 	}
 	return l.apply(op, dst, src, l.spare, g, false)

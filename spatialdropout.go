@@ -151,12 +151,8 @@ func (d *Dropout) DrawAt(m *mask.Mask, g layout.Geometry, at mask.Place) error {
 
 func (d *Dropout) drawAt(m *mask.Mask, g *layout.Geometry, at mask.Place) error {
 	// A geometry counts its channels in an int: only a schedule's rate may be wrong.
-	if err := m.ResetArithmetic(g.Samples(), g.Channels(), d.rateAt(at.Step), d.arithmetic); err != nil {
+	if err := m.Reset(g.Samples(), g.Channels(), d.rateAt(at.Step), d.arithmetic); err != nil {
 		return err
-	}
-	if d.arithmetic.Rule == mask.Gaussian {
-		d.gen.stream.(mask.Philox).DrawGaussian(m, at)
-		return nil
 	}
 	return mask.Draw(m, d.gen.stream, d.sharing, at)
 }

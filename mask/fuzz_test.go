@@ -22,7 +22,7 @@ func FuzzUnmarshalMask(f *testing.F) {
 			f.Add(data[:len(data)-1])
 		}
 	}
-	f.Add([]byte("SDM\x01"))
+	f.Add([]byte("SDM\x02"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if !checkHostile(t, data) {
 			return
@@ -34,7 +34,7 @@ func FuzzUnmarshalMask(f *testing.F) {
 		_ = m.String()
 		count := 0
 		for n := range min(m.Samples(), 100) {
-			count += m.CountKeptOf(n)
+			count += keptIn(&m, n)
 			for c := range min(m.Channels(), 100) {
 				m.Kept(n, c)
 			}
@@ -91,7 +91,7 @@ func FuzzDraw(f *testing.F) {
 			return
 		}
 		at := bring(s, mask.Place{Step: step, Cursor: cursor, Offset: offset, Batch: batch})
-		m, err := mask.New(int(samples), int(channels), rate, mask.Select)
+		m, err := mask.New(int(samples), int(channels), rate, mask.Arithmetic{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func FuzzDraw(f *testing.F) {
 			return
 		}
 		checkOracle(t, s, m, oracleOf(t, s), at)
-		if got := encoded(t, m); len(got) != 64+(int(samples)*int(channels)+7)/8 || bin.LittleEndian.Uint64([]byte(got[8:])) != math.Float64bits(math.Abs(rate)) {
+		if got := encoded(t, m); len(got) != 72+(int(samples)*int(channels)+7)/8 || bin.LittleEndian.Uint64([]byte(got[8:])) != math.Float64bits(math.Abs(rate)) {
 			t.Fatalf("%v at %+v: binary form %x", s, at, got)
 		}
 	})
@@ -170,9 +170,9 @@ func FuzzShards(f *testing.F) {
 			m := drawnBy(t, stream, n, 1, rate, column)
 			want = func(n, _ int) bool { return m.Kept(n, 0) }
 		case how == mask.FixedCount:
-			count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+			count := countOf(rate, int(channels))
 			for n := range n {
-				if got := whole.CountKeptOf(n); got != count {
+				if got := keptIn(whole, n); got != count {
 					t.Fatalf("%v at %+v, rate %v: %d of %d channels of sample %d kept, want %d", stream, at, rate, got, channels, n, count)
 				}
 			}
@@ -227,11 +227,10 @@ func FuzzNumbers(f *testing.F) {
 	for _, rate := range rates {
 		f.Add(rate)
 	}
-	types := dataTypes()
 	f.Fuzz(func(t *testing.T, rate float64) {
 		if !(rate > 0 && rate < 1) {
 			// 0 and 1 are not computed with.
-			if _, err := mask.New(1, 2, rate, mask.Select); (err == nil) != (rate == 0 || rate == 1) {
+			if _, err := mask.New(1, 2, rate, mask.Arithmetic{}); (err == nil) != (rate == 0 || rate == 1) {
 				t.Fatalf("rate %v: %v", rate, err)
 			}
 			return
@@ -241,10 +240,10 @@ func FuzzNumbers(f *testing.F) {
 				continue // its factors are as many as its channels
 			}
 			m := ruledMask(t, rule, rate)
-			for _, k := range types {
+			for _, k := range dataTypes {
 				factor, kept, dropped := numbersOf(rule, rate, k)
-				if f, s, d := k.factors(m), k.shifts(m), k.dropped(m); !identical(f, factor) || !identical(s, kept) || !identical(d, dropped) {
-					t.Fatalf("%v, %s, rate %v: factor %v, shifts %v and %v, want %v, %v and %v", rule, k.name, rate, f, s, d, factor, kept, dropped)
+				if f, s, _ := k.filled(m, 2); !identical(f[0], factor) || !identical(s[0], kept) || !identical(s[1], dropped) {
+					t.Fatalf("%v, %v, rate %v: factors %v, shifts %v, want %v, %v and %v", rule, k.Type, rate, f, s, factor, kept, dropped)
 				}
 			}
 		}

@@ -2,7 +2,6 @@ package mask
 
 import (
 	"bytes"
-	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -149,7 +148,7 @@ func (l Linen) module() uint32 {
 	}
 	var digits [8]byte
 	binary.BigEndian.PutUint64(digits[:], uint64(max(l.Call, 1)))
-	sum := sha1.Sum(append(text, bytes.TrimLeft(digits[:], "\x00")...))
+	sum := sha1(append(text, bytes.TrimLeft(digits[:], "\x00")...))
 	return binary.BigEndian.Uint32(sum[:])
 }
 

@@ -160,6 +160,22 @@ func TestShardsOfAFixedCountHaveTheFactorOfTheWhole(t *testing.T) {
 	}
 }
 
+// A shard without channels, or without samples, has nothing to keep.
+func TestEmptyShardsOfAFixedCountDrawNothing(t *testing.T) {
+	for _, shape := range [][2]int{{3, 0}, {0, 3}, {0, 0}} {
+		src := &countingSource{}
+		for _, s := range []mask.Counter{mask.Philox{}, mask.NewSource(src)} {
+			m := drawn(t, shape[0], shape[1], 0.3, 1, 2, 3)
+			if err := s.DrawCount(m, 5, mask.Place{ChannelOffset: 2, Channels: 9}); err != nil || m.CountKept() != 0 {
+				t.Errorf("%v: %d of %v kept, %v", s, m.CountKept(), shape, err)
+			}
+		}
+		if src.numbers != 0 {
+			t.Errorf("%v: %d numbers drawn", shape, src.numbers)
+		}
+	}
+}
+
 // What was drawn for a part is forgotten by the next draw, and by Reset.
 func TestPartsAreForgotten(t *testing.T) {
 	want := drawnBy(t, mask.Philox{Seed: 5}, 3, 7, 0.3, mask.Place{})
@@ -170,6 +186,9 @@ func TestPartsAreForgotten(t *testing.T) {
 	noise := noisy(t, 3, 7, 0.3, 1, mask.Place{ChannelOffset: 9})
 	if err := noise.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
+	}
+	if all := drawnBy(t, mask.Philox{}, 3, 7, 0.3, mask.Place{}); all.Reset(3, 7, 0.3, mask.Arithmetic{}) != nil || !noise.Equal(all) {
+		t.Errorf("%v after Reset", noise)
 	}
 	if err := (mask.Philox{Seed: 5}).Draw(noise, mask.Place{}); err != nil || everything(noise) != everything(want) || !noise.Equal(want) {
 		t.Errorf("%v, %v after noise of a shard, want\n%v", noise, err, want)
@@ -211,6 +230,7 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 				{ChannelOffset: math.MaxUint64 - 69}: "channels 18446744073709551546 to 0 of 0",
 				{Channels: math.MaxUint64}:           "70 of 18446744073709551615 channels, of 3 samples, want 2³⁶ trials",
 				{ChannelOffset: 1 << 50}:             "70 of 1125899906842694 channels",
+				{Channels: 1<<36/3 + 1}:              "70 of 22906492246 channels, of 3 samples, want 2³⁶ trials or fewer",
 				{Channels: 1 << 36}:                  "70 of 68719476736 channels",
 			} {
 				got := drawn(t, 3, 70, 0.3, 1, 2, 3)

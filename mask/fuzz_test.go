@@ -129,9 +129,9 @@ func bring(s mask.Stream, at mask.Place) mask.Place {
 	return at
 }
 
-// Wherever a batch is cut, its parts are the rows of the whole, drawn on any tier, and
-// the same place follows; and trials that are shared are those of a smaller batch, or
-// as many in each sample.
+// Wherever a batch is cut, by samples and by channels, its parts are those of the whole,
+// drawn on any tier, and the same place follows; and trials that are shared are those of
+// a smaller batch, or as many in each sample.
 func FuzzShards(f *testing.F) {
 	texts := []string{
 		"philox:42", "pytorch:42", "pytorch-mkl:42", "keras-torch:42", "tensorflow:42,1", "tensorflow:42,1/float64", "tensorflow:42,1/float16/xla", "keras-tensorflow:42",
@@ -141,10 +141,10 @@ func FuzzShards(f *testing.F) {
 	for i, text := range texts {
 		for sharing := range uint8(4) {
 			k := 4*i + int(sharing)
-			f.Add(text, uint8(k%9), widths[k*5%len(widths)], uint8(k), uint8(3*k), sharing, uint64(k%3), uint64(k), uint64(k%7), uint64(601), 0.3)
+			f.Add(text, uint8(k%9), widths[k*5%len(widths)], uint8(k), uint8(3*k), sharing, uint8(5*k), uint8(11*k), uint64(k%3), uint64(k), uint64(k%7), uint64(601), 0.3)
 		}
 	}
-	f.Fuzz(func(t *testing.T, text string, samples, channels, first, second, sharing uint8, more, step, offset, cursor uint64, rate float64) {
+	f.Fuzz(func(t *testing.T, text string, samples, channels, first, second, sharing, left, right uint8, more, step, offset, cursor uint64, rate float64) {
 		stream, err := mask.ParseStream(text)
 		if err != nil || mask.CheckRate(rate) != nil {
 			return
@@ -193,16 +193,21 @@ func FuzzShards(f *testing.F) {
 			for i, from := range cuts[:3] {
 				to, part := cuts[i+1], at
 				part.Offset += uint64(from)
-				m := sharedBy(t, stream, how, to-from, int(channels), rate, part)
+				columns := []int{int(left) % (int(channels) + 1), int(right) % (int(channels) + 1)}
+				if slices.Sort(columns); i == 1 {
+					columns = []int{0, int(channels)}
+				}
+				part.ChannelOffset, part.Channels = uint64(columns[0]), uint64(channels)
+				m := sharedBy(t, stream, how, to-from, columns[1]-columns[0], rate, part)
 				for n := range m.Samples() {
 					for c := range m.Channels() {
-						if m.Kept(n, c) != whole.Kept(from+n, c) {
-							t.Fatalf("%v at %+v, %v, rate %v, tier %s: samples %d to %d of %d×%d draw\n%v, want the rows of\n%v", stream, at, how, rate, tier, from, to, samples, channels, m, whole)
+						if m.Kept(n, c) != whole.Kept(from+n, columns[0]+c) {
+							t.Fatalf("%v at %+v, %v, rate %v, tier %s: samples %d to %d, channels %d to %d of %d×%d draw\n%v, want those of\n%v", stream, at, how, rate, tier, from, to, columns[0], columns[1], samples, channels, m, whole)
 						}
 					}
 				}
-				if got := mask.After(stream, how, part, to-from, int(channels), rate); got.Step != next.Step || got.Cursor != next.Cursor {
-					t.Fatalf("%v at %+v, %v, rate %v: behind samples %d to %d follows %+v, behind all %+v", stream, at, how, rate, from, to, got, next)
+				if got := mask.After(stream, how, part, to-from, columns[1]-columns[0], rate); got.Step != next.Step || got.Cursor != next.Cursor {
+					t.Fatalf("%v at %+v, %v, rate %v: after samples %d to %d follows %+v, after all %+v", stream, at, how, rate, from, to, got, next)
 				}
 			}
 		}

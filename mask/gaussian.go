@@ -10,7 +10,7 @@ type noise struct{ seed, step, first uint64 }
 func (p Philox) drawNoise(m *Mask, at Place, whole uint64) {
 	m.setCount(0, 0)
 	m.fill()
-	if m.whole = 0; int(whole) != m.channels {
+	if int(whole) != m.channels {
 		m.whole = int(whole)
 	}
 	m.noise = noise{p.Seed, at.Step, at.Offset*whole + at.ChannelOffset}

@@ -52,14 +52,7 @@ func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 			panic(err)
 		}
 	}
-	switch size {
-	case 2:
-		fill[uint16](m, t, factors, shifts, pitch, a.Shift)
-	case 4:
-		fill[uint32](m, t, factors, shifts, pitch, a.Shift)
-	default:
-		fill[uint64](m, t, factors, shifts, pitch, a.Shift)
-	}
+	m.write(t, factors, shifts, pitch, a.Shift)
 	return a
 }
 
@@ -104,18 +97,23 @@ func (m *Mask) multipliers(t Type, dst []byte, pitch int) error {
 	if err := m.misfit("factors", dst, t.Size(), pitch); err != nil {
 		return err
 	}
-	m.Fill(t, dst, nil, pitch)
+	m.write(t, dst, nil, pitch, false)
 	return nil
 }
 
 // misfit returns an error unless b holds a number of so many bytes for every channel.
 func (m *Mask) misfit(what string, b []byte, size, pitch int) *FactorsError {
-	hi, want := bits.Mul64(uint64(m.samples), uint64(pitch))
-	aligned := (uintptr(unsafe.Pointer(unsafe.SliceData(b)))|uintptr(len(b)))&uintptr(size-1) == 0 || len(b) == 0
-	if pitch < m.channels || hi != 0 || uint64(len(b)/size) != want || !aligned {
-		return &FactorsError{what, len(b) / size, m.samples, m.channels, pitch, aligned}
+	hi, numbers := bits.Mul64(uint64(m.samples), uint64(pitch))
+	higher, want := bits.Mul64(numbers, uint64(size))
+	if pitch < m.channels || hi|higher != 0 || uint64(len(b)) != want || !aligned(b, size) {
+		return &FactorsError{what, len(b) / size, m.samples, m.channels, pitch, aligned(b, size) && len(b)%size == 0}
 	}
 	return nil
+}
+
+// aligned reports whether b begins at a multiple of size, a power of two.
+func aligned(b []byte, size int) bool {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))&uintptr(size-1) == 0 || len(b) == 0
 }
 
 // bytesOf returns the memory of s.
@@ -130,7 +128,19 @@ func wordsOf[W uint16 | uint32 | uint64](b []byte) []W {
 	return unsafe.Slice((*W)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(w)))
 }
 
-// fill is Fill for the types of one size, after its checks.
+// write is Fill after its checks.
+func (m *Mask) write(t Type, factors, shifts []byte, pitch int, shift bool) {
+	switch t.Size() {
+	case 2:
+		fill[uint16](m, t, factors, shifts, pitch, shift)
+	case 4:
+		fill[uint32](m, t, factors, shifts, pitch, shift)
+	default:
+		fill[uint64](m, t, factors, shifts, pitch, shift)
+	}
+}
+
+// fill is write for the types of one size.
 func fill[W uint16 | uint32 | uint64](m *Mask, t Type, factors, shifts []byte, pitch int, shift bool) {
 	dst := wordsOf[W](factors)
 	expandRows(dst, m, pitch, W(m.kept[t]), 0)

@@ -51,7 +51,7 @@ func testAllocs[T number](t *testing.T) {
 			"Apply with two workers":  func() { check(k.apply(dst, src, m, x.geom, two...)) },
 			"AddTo":                   func() { check(k.addTo(dst, src, m, x.geom)) },
 			"AddTo with two workers":  func() { check(k.addTo(dst, src, m, x.geom, two...)) },
-			"mask.Reset and a redraw": func() { check(m.Reset(x.samples, x.channels, 0.5, mask.Select)); drop.DrawInto(m, x.geom) },
+			"mask.Reset and a redraw": func() { check(m.Reset(x.samples, x.channels, 0.5, mask.Arithmetic{})); drop.DrawInto(m, x.geom) },
 		}
 		for _, text := range streamTexts() {
 			d := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, text)))

@@ -149,7 +149,7 @@ func testEveryHalf[T float16 | bfloat16](t *testing.T) {
 			{rate: 0}, {rate: 0.1}, {rate: 1.0 / 3, policy: mask.Multiply}, {rate: 0.75}, {rate: 0.99999}, {rate: 1 - 0x1p-53},
 			{add: true, rate: 0.1, policy: mask.Multiply}, {add: true, rate: 1.0 / 3}, {add: true, rate: 0.99999},
 		} {
-			m, err := mask.New(1, 2, c.rate, c.policy)
+			m, err := mask.New(1, 2, c.rate, mask.Arithmetic{Policy: c.policy})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -338,7 +338,7 @@ func TestRateZeroIsTheIdentityToTheBit(t *testing.T) {
 func testSwallow[T number](t *testing.T) {
 	k := kindOf[T]()
 	x := dense(t, layout.NHWC, 1, 3, 3, 2)
-	m, err := mask.New(1, 2, 0.5, mask.Select)
+	m, err := mask.New(1, 2, 0.5, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -516,7 +516,7 @@ func testNeverFuses[T number](t *testing.T) {
 	x := dense(t, layout.NCW, 1, 1, n)
 	pixels := dense(t, layout.NWC, 1, 1, n)
 	for _, x := range []tensor{x, pixels} {
-		m, err := mask.New(x.samples, x.channels, 0.1, mask.Select)
+		m, err := mask.New(x.samples, x.channels, 0.1, mask.Arithmetic{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -608,7 +608,7 @@ func testFactor[T number](t *testing.T) {
 	k := kindOf[T]()
 	for _, rate := range []float64{1e-20, 0.1, 0.15, 0.2, 0.3, 1.0 / 3, 0.7, 0.9, 0.999, 0.99998, 0.99999, 1 - 0x1p-53} {
 		for _, x := range []tensor{dense(t, layout.NCW, 1, 1, 40), dense(t, layout.NWC, 1, 1, 40), dense(t, layout.NWC, 1, 1, 400)} {
-			m, err := mask.New(x.samples, x.channels, rate, mask.Select)
+			m, err := mask.New(x.samples, x.channels, rate, mask.Arithmetic{})
 			if err != nil {
 				t.Fatal(err)
 			}

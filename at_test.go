@@ -55,7 +55,7 @@ func rewinds(s mask.Stream) bool {
 
 // callOf returns the call with the policy, rule and rate of a mask.
 func callOf(m *mask.Mask, add bool) call {
-	return call{add: add, rate: m.Rate(), policy: m.Policy(), rule: m.Rule()}
+	return call{add: add, rate: m.Rate(), policy: m.Arithmetic().Policy, rule: m.Arithmetic().Rule}
 }
 
 // checkAt makes a call of ApplyAt or AddToAt on the tier in use, in which the mask
@@ -309,7 +309,7 @@ func testPasses[T number](t *testing.T) {
 			if err := d.DrawAt(m, x.geom, at); err != nil {
 				t.Fatal(err)
 			}
-			if rule := m.Rule(); alpha && rule != mask.Alpha {
+			if rule := m.Arithmetic().Rule; alpha && rule != mask.Alpha {
 				t.Fatalf("%s: rule %v", text, rule)
 			}
 			forward, backward := callOf(m, false), callOf(m.Gradient(), false)

@@ -81,7 +81,7 @@ func TestOptionsDoNotDependOnTheirOrder(t *testing.T) {
 	g := dense(t, layout.NC, 5, 67).geom
 	seed, step, offset, policy := spatialdropout.WithSeed(3), spatialdropout.WithStep(8), spatialdropout.WithSampleOffset(2), spatialdropout.WithPolicy(mask.Multiply)
 	a, b := newDropout(t, 0.5, seed, step, offset, policy).Draw(g), newDropout(t, 0.5, policy, offset, step, seed).Draw(g)
-	if !equal(rows(a), rows(b)) || a.Policy() != mask.Multiply || b.Policy() != mask.Multiply {
+	if !equal(rows(a), rows(b)) || a.Arithmetic().Policy != mask.Multiply || b.Arithmetic().Policy != mask.Multiply {
 		t.Errorf("%v and %v", rows(a), rows(b))
 	}
 }
@@ -129,7 +129,7 @@ func TestDrawIntoForgetsWhatTheMaskHeld(t *testing.T) {
 	for step, g := range []layout.Geometry{small, large, small, {}, large} {
 		d.DrawInto(m, g)
 		want := newDropout(t, 0.5, spatialdropout.WithSeed(1), spatialdropout.WithStep(uint64(step))).Draw(g)
-		if !equal(rows(m), rows(want)) || m.CountKept() != want.CountKept() || m.Policy() != mask.Multiply || m.Rate() != 0.5 {
+		if !equal(rows(m), rows(want)) || m.CountKept() != want.CountKept() || m.Arithmetic().Policy != mask.Multiply || m.Rate() != 0.5 {
 			t.Errorf("step %d: %v, want %v", step, rows(m), rows(want))
 		}
 	}

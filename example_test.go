@@ -107,7 +107,7 @@ func ExampleApply() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := mask.New(1, 2, 0.5, mask.Select)
+	m, err := mask.New(1, 2, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func ExampleApplyF16() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := mask.New(1, 2, 0.5, mask.Select)
+	m, err := mask.New(1, 2, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func ExampleAddTo() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := mask.New(1, 2, 0.5, mask.Select)
+	m, err := mask.New(1, 2, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func ExampleAddToBF16() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	m, err := mask.New(1, 2, 0.5, mask.Select)
+	m, err := mask.New(1, 2, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -437,7 +437,9 @@ func ExampleWithSharing_fixedCount() {
 	}
 	m := drop.Draw(geom) // 3 of 5 channels are left in every sample
 	for n := range 3 {
-		fmt.Println(m.CountKeptOf(n), "times", m.Factor())
+		kept := 0
+		m.KeptOf(n)(func(int) bool { kept++; return true })
+		fmt.Println(kept, "times", m.Factor())
 	}
 	// Output:
 	// 3 times 1.6666666666666667

@@ -259,7 +259,7 @@ func fuzzLayer[T number](t *testing.T, x tensor, evaluate, inPlace bool, rate fl
 				c.count = int(math.Floor((1-rate)*float64(x.channels) + 0.5))
 			}
 			if evaluate { // nothing but padding is dropped, and that is not added to
-				if of, err = mask.New(x.samples, x.channels, 0, mask.Select); err != nil {
+				if of, err = mask.New(x.samples, x.channels, 0, mask.Arithmetic{}); err != nil {
 					t.Fatal(err)
 				}
 				c = call{add: c.add, inPlace: inPlace}

@@ -23,7 +23,7 @@ type sequence struct {
 func (s *sequence) draw(t testing.TB, x tensor, rate float64, sharing mask.Sharing) *mask.Mask {
 	t.Helper()
 	m := new(mask.Mask)
-	if err := m.ResetArithmetic(x.samples, x.channels, rate, s.stream.Arithmetic()); err != nil {
+	if err := m.Reset(x.samples, x.channels, rate, s.stream.Arithmetic()); err != nil {
 		t.Fatal(err)
 	}
 	if err := mask.Draw(m, s.stream, sharing, s.at); err != nil {

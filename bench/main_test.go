@@ -340,7 +340,7 @@ func float16Words(f func(x, y npy.Float16) npy.Float16) func(x, y uint16) uint16
 }
 
 func TestReferenceByHand(t *testing.T) {
-	m, err := mask.New(1, 2, 0.5, mask.Select)
+	m, err := mask.New(1, 2, 0.5, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -304,7 +304,7 @@ func (s *suite) draws(z size) error {
 	c := contest{name: "draws", bytes: t.bytes(sh), tiers: s.tiers, rows: []*row{r}}
 	streams := []string{"philox", "jax"}
 	drawn, by := new(mask.Mask), map[string]map[string]*contender{}
-	must(drawn.Reset(sh.samples(), sh.channels(), 0.5, mask.Select))
+	must(drawn.Reset(sh.samples(), sh.channels(), 0.5, mask.Arithmetic{}))
 	for _, name := range streams {
 		stream, err := mask.ParseStream(name)
 		must(err)

@@ -77,7 +77,7 @@ func benchTensor(o options, stdout io.Writer) error {
 	a := Applied{
 		Input: o.input, Array: in.String(), Type: name, Shape: in.Shape, Layout: o.order.String(),
 		Rate: o.rate, Stream: stream.String(), Step: o.step, SampleOffset: o.offset, Batch: o.batch,
-		Policy: m.Policy().String(), Rule: m.Rule().String(), Sharing: o.sharing.String(),
+		Policy: m.Arithmetic().Policy.String(), Rule: m.Arithmetic().Rule.String(), Sharing: o.sharing.String(),
 		Samples: m.Samples(), Channels: m.Channels(), Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
 	}
 	switch x := in.Data.(type) {

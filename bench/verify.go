@@ -147,7 +147,7 @@ func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tier
 			if c.inPlace {
 				src = dst
 			}
-			where := fmt.Sprintf("%s, %v %s, %s, %s, rate %v, %v, %d workers", v.Map, o, k.name, tier, c.name, m.Rate(), m.Policy(), workers)
+			where := fmt.Sprintf("%s, %v %s, %s, %s, rate %v, %v, %d workers", v.Map, o, k.name, tier, c.name, m.Rate(), m.Arithmetic().Policy, workers)
 			if err := c.op(dst, src, m, v.Shape.geometry(o), workers); err != nil {
 				return fmt.Errorf("%s: %w", where, err)
 			}
@@ -169,7 +169,7 @@ func (k kind[T]) reference(dst, src []T, s shape, o layout.Order, m *mask.Mask, 
 		for c := range s.channels() {
 			factor, skip := kept, false
 			if !m.Kept(n, c) {
-				factor, skip = 0, m.Policy() == mask.Select
+				factor, skip = 0, m.Arithmetic().Policy == mask.Select
 			}
 			for p := range s.spatial() {
 				i := s.at(o, n, c, p)

@@ -97,9 +97,9 @@ func (d drawn) dropped() float64 {
 // masks returns one mask in which nothing is dropped and one that decides as
 // half does.
 func masks(s shape, barely float64, half *mask.Mask) []drawn {
-	whole, err := mask.New(s.samples(), s.channels(), barely, mask.Select)
+	whole, err := mask.New(s.samples(), s.channels(), barely, mask.Arithmetic{})
 	must(err)
-	part, err := mask.New(s.samples(), s.channels(), barely, mask.Select)
+	part, err := mask.New(s.samples(), s.channels(), barely, mask.Arithmetic{})
 	must(err)
 	for n := range part.Samples() {
 		for c := range part.Channels() {
@@ -200,7 +200,7 @@ func (t *tensor[T]) verify(w work, s shape, m drawn, calls []*contender) error {
 func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender {
 	dst, src := t.operands(w, s)
 	factors := make([]float32, m.Samples()*m.Channels())
-	mask.Factors(factors, m.Mask, m.Channels())
+	must(mask.Factors(factors, m.Mask, m.Channels()))
 	c := &contender{name: "Plain/" + t.describe(w, s, m), bytes: t.bytes(s), tier: tier}
 	c.run = func() { plainPlanes(dst, src, factors, s.spatial()) }
 	if w.order == layout.NHWC {

@@ -3,173 +3,277 @@ package mask
 import (
 	"fmt"
 	"math"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// Policy says what becomes of an element of a dropped channel.
+// Policy says what an element of a dropped channel becomes.
 type Policy uint8
 
 const (
-	// Select writes +0 and does not use the source, so that NaN and Inf in a
-	// dropped channel vanish.
+	// Select writes +0 and does not read the element: NaN and Inf in a dropped channel
+	// vanish.
 	Select Policy = iota
-	// Multiply writes the IEEE product with 0, as PyTorch does: NaN and Inf
-	// give NaN, a negative number gives -0.
+	// Multiply writes the IEEE product with 0, as PyTorch does: NaN and Inf give NaN, a
+	// negative number gives -0.
 	Multiply
+	policies
 )
 
-// String returns the policy's name.
+var policyNames = [policies]string{"Select", "Multiply"}
+
+// String returns the name of the policy.
 func (p Policy) String() string {
-	switch p {
-	case Select:
-		return "Select"
-	case Multiply:
-		return "Multiply"
+	if p < policies {
+		return policyNames[p]
 	}
 	return fmt.Sprintf("Policy(%d)", uint8(p))
 }
 
-// Rule says what a kept element x becomes. q is the probability that a channel is
-// kept, 1−rate, as a float64, and fl(·) rounds once to the data's type, to the
-// nearest, ties to even. Each arithmetic operation is rounded.
+// MarshalText returns the name of the policy. It returns an [*ArithmeticError] for an
+// unknown one.
+func (p Policy) MarshalText() ([]byte, error) { return marshalName(p, policyNames[:], int(p)) }
+
+// UnmarshalText sets p to the policy with a name. It returns an [*ArithmeticError] if
+// there is none.
+func (p *Policy) UnmarshalText(text []byte) error {
+	i, err := unmarshalName(text, "policy", policyNames[:])
+	if err == nil {
+		*p = Policy(i)
+	}
+	return err
+}
+
+// Rule says what a kept element x becomes. q is the probability that a channel is kept,
+// 1−rate, as a float64, and fl(·) rounds once to the type of the data, to nearest, ties
+// to even. Every arithmetic operation is rounded.
 type Rule uint8
 
 const (
-	// Reciprocal is x · fl(1/q): inverted dropout, ours and TensorFlow's.
+	// Reciprocal is x · fl(1/q): inverted dropout, the default of this package and of
+	// TensorFlow.
 	Reciprocal Rule = iota
 	// WideReciprocal is x · fl(1/fl(q)), where q is rounded to float32 if the data are
-	// halves: that of PyTorch from version 2 on.
+	// halves: PyTorch from version 2.
 	WideReciprocal
-	// RoundedReciprocal is x · fl(1/fl(q)), where q is rounded to the data's type:
-	// PyTorch's before version 2.
+	// RoundedReciprocal is x · fl(1/fl(q)), where q is rounded to the type of the data:
+	// PyTorch before version 2.
 	RoundedReciprocal
-	// Quotient is x / fl(q), a true division: that of Keras on PyTorch, and of JAX in the
-	// output of a function that jax.vjp or jax.grad takes and that is not compiled. To a
-	// half q is rounded by way of float32. A dropped element is +0, whatever the policy.
+	// Quotient is x / fl(q), a true division: Keras on PyTorch, and JAX in the output of
+	// a function under jax.vjp or jax.grad that is not compiled. For halves, q is rounded
+	// to float32 first. A dropped element is +0; the policy must be [Select].
 	Quotient
-	// CompiledQuotient is what XLA makes of x / fl(q), where it knows q: RoundedReciprocal,
-	// but of bfloat16 Quotient, since it multiplies those by a float32 and the rounded
-	// product is the quotient. It is JAX's, Flax's and that of Keras on JAX, in plain calls,
-	// in compiled functions and in all gradients.
+	// CompiledQuotient is what XLA makes of x / fl(q) with a known q: RoundedReciprocal,
+	// except for bfloat16, where it is Quotient, because XLA multiplies bfloat16 by a
+	// float32 and the rounded product equals the quotient. It is the rule of JAX, Flax
+	// and Keras on JAX in plain calls, in compiled functions and in all gradients.
 	CompiledQuotient
-	// Unscaled is x: for dropout whose evaluation scales, and for none at all.
+	// Unscaled is x, in training and in evaluation.
 	Unscaled
-	// Expectation is x · fl(q): what evaluation does where training is Unscaled.
+	// Expectation is x · fl(q): the evaluation of AtInference.
 	Expectation
-	// Alpha is x·a + b, and b' for a dropped element: feature alpha dropout
-	// (Klambauer et al. 2017), which keeps mean and variance of the activations of
-	// self-normalising networks. With α = 1.7580993408473766 and
-	// a = 1/√((α²·rate+1)·q), b = α·a·rate and b' = b − α·a, in the roundings of
-	// PyTorch: after each operation to the type, with scalars that are rounded to float32
-	// before halves are multiplied by them, and to the half before they are added.
+	// Alpha is x·a + b, and b' for a dropped element: feature alpha dropout (Klambauer et
+	// al. 2017), which keeps mean and variance of the activations of self-normalizing
+	// networks. With α = 1.7580993408473766 and a = 1/√((α²·rate+1)·q), b = α·a·rate and
+	// b' = b − α·a. Operations are rounded as in PyTorch: each to the type of the data;
+	// for halves, a scalar is rounded to float32 before it is multiplied, and to the half
+	// before it is added.
 	Alpha
-	// AlphaGradient is x·a: the gradient of Alpha, see [Mask.Gradient].
+	// AlphaGradient is x·a: the gradient of Alpha, see [Arithmetic.Gradient].
 	AlphaGradient
-	// Gaussian is x·(1+σ·z) with σ² = rate/q and a standard normal z for every
-	// channel: multiplicative noise of mean 1 (Srivastava et al. 2014, section 10).
-	// Nothing is dropped. See [Philox.DrawGaussian].
+	// Gaussian is x·(1+σ·z) with σ² = rate/q and a standard normal z for each channel of
+	// each sample: multiplicative noise with mean 1 (Srivastava et al. 2014, section 10).
+	// Nothing is dropped. [Philox] says how z is drawn.
 	Gaussian
+	// AtInference is x in training and x · fl(q) in evaluation, as in the first papers on
+	// dropout, see [Arithmetic.Evaluation].
+	AtInference
 	rules
 )
 
-// String returns the rule's name.
+var ruleNames = [rules]string{"Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "CompiledQuotient", "Unscaled", "Expectation", "Alpha", "AlphaGradient", "Gaussian", "AtInference"}
+
+// String returns the name of the rule.
 func (r Rule) String() string {
 	if r < rules {
-		return [...]string{"Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "CompiledQuotient", "Unscaled", "Expectation", "Alpha", "AlphaGradient", "Gaussian"}[r]
+		return ruleNames[r]
 	}
 	return fmt.Sprintf("Rule(%d)", uint8(r))
 }
 
-// Arithmetic is what is done with the elements once the channels are drawn. The
-// zero Arithmetic is this package's own.
-type Arithmetic struct {
-	Policy Policy
-	Rule   Rule
+// MarshalText returns the name of the rule. It returns an [*ArithmeticError] for an
+// unknown one.
+func (r Rule) MarshalText() ([]byte, error) { return marshalName(r, ruleNames[:], int(r)) }
+
+// UnmarshalText sets r to the rule with a name. It returns an [*ArithmeticError] if there
+// is none.
+func (r *Rule) UnmarshalText(text []byte) error {
+	i, err := unmarshalName(text, "rule", ruleNames[:])
+	if err == nil {
+		*r = Rule(i)
+	}
+	return err
 }
 
-// check returns an error unless there is such arithmetic.
+// marshalName returns the i-th name, which is that of v.
+func marshalName(v fmt.Stringer, names []string, i int) ([]byte, error) {
+	if i >= len(names) {
+		return nil, &ArithmeticError{v.String(), oneOf(names)}
+	}
+	return []byte(names[i]), nil
+}
+
+// unmarshalName returns the index of a name.
+func unmarshalName(text []byte, what string, names []string) (int, error) {
+	for i, name := range names {
+		if string(text) == name {
+			return i, nil
+		}
+	}
+	return 0, &ArithmeticError{fmt.Sprintf("unknown %s %q", what, text), oneOf(names)}
+}
+
+// oneOf lists names: "a, b or c".
+func oneOf(names []string) string {
+	s := names[0]
+	for i, name := range names[1:] {
+		if i == len(names)-2 {
+			s += " or " + name
+		} else {
+			s += ", " + name
+		}
+	}
+	return s
+}
+
+// Arithmetic is what is computed once the channels are drawn. The zero Arithmetic is
+// inverted dropout: x · fl(1/q) for a kept element, +0 for a dropped one.
+type Arithmetic struct {
+	Policy Policy `json:"policy"`
+	Rule   Rule   `json:"rule"`
+}
+
+// Gradient returns the arithmetic of the gradient: a itself, except for [Alpha], whose
+// gradient is not shifted.
+func (a Arithmetic) Gradient() Arithmetic {
+	if a.Rule == Alpha {
+		a.Rule = AlphaGradient
+	}
+	return a
+}
+
+// Evaluation returns the arithmetic of evaluation and true, or false where evaluation is
+// the identity. Evaluation drops nothing: its arithmetic belongs to a mask from [New], at
+// the rate of training.
+func (a Arithmetic) Evaluation() (Arithmetic, bool) {
+	if a.Rule == AtInference {
+		return Arithmetic{a.Policy, Expectation}, true
+	}
+	return Arithmetic{}, false
+}
+
+// check returns an error if the policy or the rule is unknown.
 func (a Arithmetic) check() error {
-	if a.Policy > Multiply {
-		return fmt.Errorf("mask: %v, want Select or Multiply", a.Policy)
+	if a.Policy >= policies {
+		return &ArithmeticError{a.Policy.String(), oneOf(policyNames[:])}
 	}
 	if a.Rule >= rules {
-		return fmt.Errorf("mask: %v, want one of the rules of package mask", a.Rule)
+		return &ArithmeticError{a.Rule.String(), oneOf(ruleNames[:])}
 	}
 	return nil
 }
 
-// Type is the type of the data: what numbers are rounded to, and what some streams
-// compare.
-type Type uint8
-
-const (
-	Float32 Type = iota
-	Float64
-	Float16
-	BFloat16
-	types
-)
-
-// String returns the type's name, as NumPy and its relatives write it.
-func (t Type) String() string {
-	if t < types {
-		return [...]string{"float32", "float64", "float16", "bfloat16"}[t]
+// Check returns an [*ArithmeticError] if training cannot draw from stream, with channels
+// that share trials as s says, and compute a: if one of them is unknown or two contradict
+// each other.
+func Check(stream Stream, a Arithmetic, s Sharing) error {
+	if err := a.check(); err != nil {
+		return err
 	}
-	return fmt.Sprintf("Type(%d)", uint8(t))
+	if err := s.check(); err != nil {
+		return err
+	}
+	if stream == nil {
+		return &ArithmeticError{"no stream", "one of this package, such as Philox"}
+	}
+	_, philox := stream.(Philox)
+	_, counts := stream.(Counter)
+	with := a.Rule.String() + " with " + s.String()
+	switch {
+	case a.Rule == Expectation:
+		return &ArithmeticError{"Expectation in training", "AtInference, whose evaluation it is"}
+	case a.Rule == AlphaGradient:
+		return &ArithmeticError{"AlphaGradient in training", "Alpha, whose gradient it is"}
+	case (a.Rule == Quotient || a.Rule == CompiledQuotient) && a.Policy == Multiply:
+		return &ArithmeticError{a.Rule.String() + " with Multiply", "Select: a dropped element is not divided by 0"}
+	case a.Rule == Gaussian && !philox:
+		return &ArithmeticError{"Gaussian noise from " + stream.String(), "Philox"}
+	case a.Rule == Gaussian && s != Each:
+		return &ArithmeticError{with, "Each"}
+	case s == FixedCount && !counts:
+		return &ArithmeticError{"a fixed count from " + stream.String(), "a stream that is a Counter, such as Philox"}
+	case s == FixedCount && (a.Rule == Alpha || a.Rule == AtInference):
+		// Their numbers come from the rate, not from the share that a count keeps.
+		return &ArithmeticError{with, "Each, PerChannel or PerSample"}
+	}
+	return nil
 }
 
-// alpha is −λ·α of the SELU activation, which alpha dropout lets dropped elements
-// saturate to: PyTorch's constant, digit for digit.
+// Type is an element type. Factors are rounded to it, and some streams compare numbers of
+// this type.
+type Type = dtype.Type
+
+const (
+	Float32  = dtype.Float32
+	Float64  = dtype.Float64
+	Float16  = dtype.Float16
+	BFloat16 = dtype.BFloat16
+)
+
+// alpha is −λ·α of the SELU activation, to which alpha dropout sets dropped elements:
+// PyTorch's constant, digit for digit.
 const alpha = 1.7580993408473766
 
 // numbers are the bits of one number in every type.
-type numbers struct {
-	f64       uint64
-	f32       uint32
-	f16, bf16 uint16
-}
+type numbers [dtype.Count]uint64
 
-// once returns f rounded to each type.
-func once(f float64) numbers {
-	return numbers{math.Float64bits(f), math.Float32bits(float32(f)), half(f, 10, 5), half(f, 7, 8)}
-}
-
-// twice returns f rounded to each type, to a half by way of float32: how frameworks
-// give numbers of Python to halves.
-func twice(f float64) numbers {
-	n := once(float64(float32(f)))
-	n.f64 = math.Float64bits(f)
-	return n
-}
-
-// half returns the bits of f rounded to the nearest number with so many bits of
-// fraction and exponent, ties to even.
-func half(f float64, fraction, exponent int) uint16 {
-	if math.IsNaN(f) {
-		return uint16(1<<(exponent+1)-1) << (fraction - 1) // quiet
+// bitsOf returns the bits of x rounded once to a type.
+func bitsOf(t Type, x float64) uint64 {
+	switch t {
+	case Float32:
+		return uint64(math.Float32bits(float32(x)))
+	case Float64:
+		return math.Float64bits(x)
 	}
-	bits := math.Float64bits(f)
-	sign := uint16(bits >> 63 << (fraction + exponent))
-	// The exponent of the result, from 1 on, and the bits that it has no room for.
-	e := int(bits<<1>>53) - 1023 + 1<<(exponent-1) - 1
-	cut := 52 - fraction
-	if e < 1 {
-		cut, e = cut+1-e, 1 // subnormal
-	}
-	if cut > 53 {
-		return sign // less than half of the smallest number
-	}
-	digits := bits<<12>>12 | 1<<52
-	rounded := (digits + 1<<(cut-1) - 1 + digits>>cut&1) >> cut
-	// The leading one of a normal number adds 1 to the exponent's field.
-	infinity := uint64(1<<exponent-1) << fraction
-	return sign | uint16(min(uint64(e-1)<<fraction+rounded, infinity))
+	return uint64(t.Round(x))
 }
 
-// factor returns what a kept element is multiplied by, in float64. Quotient's is
-// never used as such, but says what it comes to.
+// round rounds x once to a type.
+func round(t Type, x float64) float64 {
+	switch t {
+	case Float32:
+		return float64(float32(x))
+	case Float64:
+		return x
+	}
+	return float64(t.Widen(t.Round(x)))
+}
+
+// scalar rounds x to the type in which frameworks compute with a scalar: float32 for
+// halves. A quotient, or a sum, of two float32 numbers that is rounded to float64 first
+// is rounded to the same float32, since float64 has more than twice the digits.
+func scalar(t Type, x float64) float64 {
+	if t == Float64 {
+		return x
+	}
+	return float64(float32(x))
+}
+
+// factor returns what a kept element is multiplied by, in float64. That of a quotient
+// says what it amounts to.
 func (r Rule) factor(q, rate float64) float64 {
 	switch r {
-	case Unscaled, Gaussian:
+	case Unscaled, AtInference, Gaussian:
 		return 1
 	case Expectation:
 		return q
@@ -180,60 +284,30 @@ func (r Rule) factor(q, rate float64) float64 {
 	return 1 / q
 }
 
-// wideReciprocal returns the factor of the rule of this name.
-func wideReciprocal(q float64) numbers {
-	f32 := 1 / float32(q)
-	return numbers{math.Float64bits(1 / q), math.Float32bits(f32), half(float64(f32), 10, 5), half(float64(f32), 7, 8)}
+// kept returns what a kept element of a type is multiplied or divided by.
+func (r Rule) kept(t Type, q, rate float64) float64 {
+	switch r {
+	case WideReciprocal:
+		return scalar(t, 1/scalar(t, q))
+	case Quotient:
+		return scalar(t, q)
+	case CompiledQuotient:
+		if t == BFloat16 {
+			return scalar(t, q)
+		}
+		fallthrough
+	case RoundedReciprocal:
+		return scalar(t, 1/round(t, q))
+	case Alpha, AlphaGradient:
+		return scalar(t, r.factor(q, rate))
+	}
+	return r.factor(q, rate)
 }
 
-// compiledQuotient returns the factor of the rule of this name, the divisor of bfloat16.
-func compiledQuotient(q float64) numbers {
-	n := roundedReciprocal(q)
-	n.bf16 = twice(q).bf16
-	return n
-}
-
-// roundedReciprocal returns the factor of the rule of this name. A quotient of halves
-// that float32 rounds first comes to the same.
-func roundedReciprocal(q float64) numbers {
-	n := wideReciprocal(q)
-	n.f16 = half(float64(1/value(half(q, 10, 5), 10, 5)), 10, 5)
-	n.bf16 = half(float64(1/value(half(q, 7, 8), 7, 8)), 7, 8)
-	return n
-}
-
-// alphaNumbers returns what PyTorch's alpha dropout, with noise m of 1 or 0, multiplies
-// elements by, m·a, and what it adds to kept and to dropped ones, (m−1)·(αa) + αa·rate.
-// It rounds to the type after each operation. For halves a scalar is rounded to float32,
-// and to the half as well before it is added.
-func alphaNumbers(a, rate float64) (factor, kept, dropped numbers) {
+// alphaShifts returns what alpha dropout adds to kept and to dropped elements of a type.
+// PyTorch's noise m is 1 or 0; it adds (m−1)·(αa) + αa·rate.
+func alphaShifts(t Type, a, rate float64) (kept, dropped float64) {
 	s := float64(alpha * a)
-	b := float64(s * rate)
-	factor, kept = twice(a), twice(b)
-	dropped = numbers{math.Float64bits(b - s), math.Float32bits(float32(b) - float32(s)), minus(kept.f16, s, 10, 5), minus(kept.bf16, s, 7, 8)}
-	return factor, kept, dropped
-}
-
-// minus returns a half less s, which is a float32 and then a half.
-func minus(bits uint16, s float64, fraction, exponent int) uint16 {
-	other := value(half(float64(float32(s)), fraction, exponent), fraction, exponent)
-	return half(float64(value(bits, fraction, exponent)-other), fraction, exponent)
-}
-
-// value returns a half as float32.
-func value(bits uint16, fraction, exponent int) float32 {
-	e, digits := int(bits<<1>>1>>fraction), int(bits)&(1<<fraction-1)
-	var x float64
-	switch bias := 1<<(exponent-1) - 1; e {
-	case 0:
-		x = math.Ldexp(float64(digits), 1-bias-fraction)
-	case 1<<exponent - 1:
-		x = math.Inf(1)
-	default:
-		x = math.Ldexp(float64(digits|1<<fraction), e-bias-fraction)
-	}
-	if bits>>15 == 1 {
-		x = -x
-	}
-	return float32(x)
+	kept = round(t, scalar(t, float64(s*rate)))
+	return kept, scalar(t, kept-round(t, scalar(t, s)))
 }

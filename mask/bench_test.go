@@ -18,7 +18,7 @@ func BenchmarkDraw(b *testing.B) {
 		}
 		streams = append(streams, s)
 	}
-	m, err := mask.New(128, 512, 0.5, mask.Select)
+	m, err := mask.New(128, 512, 0.5, mask.Arithmetic{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -49,9 +49,16 @@ func BenchmarkDraw(b *testing.B) {
 	}
 	b.Run("Gaussian", func(b *testing.B) {
 		factors := make([]float32, 128*512)
+		if err := m.Reset(128, 512, 0.5, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {
+			b.Fatal(err)
+		}
 		for i := range b.N {
-			mask.Philox{}.DrawGaussian(m, mask.Place{Step: uint64(i)})
-			mask.Factors(factors, m, 512)
+			if err := (mask.Philox{}).Draw(m, mask.Place{Step: uint64(i)}); err != nil {
+				b.Fatal(err)
+			}
+			if err := mask.Factors(factors, m, 512); err != nil {
+				b.Fatal(err)
+			}
 		}
 		perChannel(b)
 	})

@@ -2,7 +2,6 @@ package mask
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,28 +10,30 @@ import (
 
 // The binary form of a mask, all numbers little-endian:
 //
-//	bytes  0–3   "SDM" and the version, 1
+//	bytes  0–3   "SDM" and the version, 2
 //	       4     policy
 //	       5     rule
 //	       6–7   0
 //	       8–15  rate, a float64
 //	      16–23  samples
 //	      24–31  channels
-//	      32–39  channels kept in each sample, 0 unless the count is fixed
-//	      40–63  with the rule Gaussian: seed, step and first trial of the noise, else 0
-//	      64–    the trials, 8 to a byte, the first in the lowest bit; the rest of the
+//	      32–39  channels kept in each sample of the whole tensor, 0 unless the count is fixed
+//	      40–47  channels of that tensor, or of the one that the noise is for; 0 if they are
+//	             the mask's own, or neither matters
+//	      48–71  with the rule Gaussian: seed, step and first trial of the noise, else 0
+//	      72–    the trials, 8 to a byte, the first in the lowest bit; the rest of the
 //	             last byte is 0
 const (
-	magic      = "SDM\x01"
-	headerSize = 64
+	magic      = "SDM\x02"
+	headerSize = 72
 )
 
-// AppendBinary appends the binary form of m, 64 bytes and a bit for each channel, to
-// b. It never fails.
+// AppendBinary appends the binary form of m to b: 72 bytes and a bit for each channel. It
+// never returns an error.
 func (m *Mask) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, magic...)
 	b = append(b, byte(m.arithmetic.Policy), byte(m.arithmetic.Rule), 0, 0)
-	for _, x := range []uint64{math.Float64bits(m.rate), uint64(m.samples), uint64(m.channels), uint64(m.count), m.noise.seed, m.noise.step, m.noise.first} {
+	for _, x := range []uint64{math.Float64bits(m.rate), uint64(m.samples), uint64(m.channels), uint64(m.count), uint64(m.whole), m.noise.seed, m.noise.step, m.noise.first} {
 		b = binary.LittleEndian.AppendUint64(b, x)
 	}
 	for i, bytes := 0, (m.samples*m.channels+7)/8; i < bytes; i++ {
@@ -46,23 +47,27 @@ func (m *Mask) MarshalBinary() ([]byte, error) {
 	return m.AppendBinary(make([]byte, 0, headerSize+(m.samples*m.channels+7)/8))
 }
 
-// UnmarshalBinary makes m the mask of which data is the binary form. Data that is
-// none is an error, and m is as it was then; whether a stream could have drawn such a
-// mask is not checked. The memory that it takes is in proportion to data.
+// UnmarshalBinary makes m the mask of which data is the binary form. It returns a
+// [*FormatError], a [*ShapeError], a [*RateError] or an [*ArithmeticError] if data is
+// none, and m is unchanged then. It does not check whether a stream could have drawn such
+// a mask. The memory that it takes is proportional to that of data.
 func (m *Mask) UnmarshalBinary(data []byte) error {
+	bad := func(want, given string, args ...any) error {
+		return &FormatError{fmt.Sprintf(given, args...), want}
+	}
 	if len(data) < headerSize {
-		return fmt.Errorf("mask: %d bytes, want a header of %d", len(data), headerSize)
+		return bad(fmt.Sprintf("a header of %d", headerSize), "%d bytes", len(data))
 	}
 	if string(data[:3]) != magic[:3] {
-		return fmt.Errorf("mask: data begin with %q, want %q", data[:3], magic[:3])
+		return bad(fmt.Sprintf("%q", magic[:3]), "data that begin with %q", data[:3])
 	}
 	if data[3] != magic[3] {
-		return fmt.Errorf("mask: version %d, want %d", data[3], magic[3])
+		return bad(fmt.Sprint(magic[3]), "version %d", data[3])
 	}
 	if data[6] != 0 || data[7] != 0 {
-		return fmt.Errorf("mask: reserved bytes %d and %d, want 0", data[6], data[7])
+		return bad("0", "reserved bytes %d and %d", data[6], data[7])
 	}
-	var f [7]uint64
+	var f [8]uint64
 	for i := range f {
 		f[i] = binary.LittleEndian.Uint64(data[8+8*i:])
 	}
@@ -74,36 +79,40 @@ func (m *Mask) UnmarshalBinary(data []byte) error {
 		return err
 	}
 	if math.Signbit(rate) {
-		return errors.New("mask: rate -0, want 0")
+		return bad("0", "rate -0")
 	}
-	if f[1] > math.MaxInt || f[2] > math.MaxInt {
-		return fmt.Errorf("mask: %d samples of %d channels are more than an int counts", f[1], f[2])
+	if f[1] > math.MaxInt || f[2] > math.MaxInt || f[4] > math.MaxInt {
+		return bad("numbers that an int counts", "%d samples of %d channels, of %d in all", f[1], f[2], f[4])
 	}
 	samples, channels := int(f[1]), int(f[2])
 	trials, err := trialsOf(samples, channels)
 	if err != nil {
 		return err
 	}
-	if f[3] > f[2] {
-		return fmt.Errorf("mask: %d of %d channels kept in each sample", f[3], f[2])
+	count, whole, noise := f[3], f[4], noise{f[5], f[6], f[7]}
+	if most := max(f[2], whole); count > most {
+		return bad("no more than there are", "%d of %d channels kept in each sample", count, most)
 	}
-	noise := noise{f[4], f[5], f[6]}
-	if a.Rule != Gaussian && noise != (struct{ seed, step, first uint64 }{}) {
-		return fmt.Errorf("mask: noise with the rule %v, want %v", a.Rule, Gaussian)
+	if a.Rule == Gaussian && count > 0 {
+		return bad("no fixed count", "%d channels kept in each sample with the rule Gaussian", count)
+	}
+	if whole != 0 && (whole <= f[2] || count == 0 && a.Rule != Gaussian) {
+		return bad("0, or more with a fixed count or the rule Gaussian", "a tensor of %d channels for a mask of %d", whole, channels)
+	}
+	if a.Rule != Gaussian && noise.seed|noise.step|noise.first != 0 {
+		return bad(Gaussian.String(), "noise with the rule %v", a.Rule)
 	}
 	if want := headerSize + (trials+7)/8; len(data) != want {
-		return fmt.Errorf("mask: %d bytes for %d×%d channels, want %d", len(data), samples, channels, want)
+		return bad(fmt.Sprint(want), "%d bytes for %d×%d channels", len(data), samples, channels)
 	}
 	if rest := trials % 8; rest > 0 && data[len(data)-1]>>rest != 0 {
-		return fmt.Errorf("mask: the last byte is %#x, want 0 in all but the lowest %d bits", data[len(data)-1], rest)
+		return bad(fmt.Sprintf("0 in all but the lowest %d bits", rest), "the last byte %#x", data[len(data)-1])
 	}
-	if err := m.ResetArithmetic(samples, channels, rate, a); err != nil {
+	if err := m.Reset(samples, channels, rate, a); err != nil {
 		return err
 	}
-	if m.noise = noise; f[3] > 0 {
-		m.count = int(f[3])
-		m.setNumbers()
-	}
+	m.setCount(int(count), int(whole))
+	m.whole, m.noise = int(whole), noise
 	clear(m.bits)
 	for i, b := range data[headerSize:] {
 		m.bits[i/8] |= uint64(b) << (8 * (i % 8))
@@ -111,24 +120,27 @@ func (m *Mask) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// Equal reports whether m and o decide alike over the same samples and channels and
-// do the same to their elements.
+// Equal reports whether m and o keep the same channels of as many samples, and compute
+// the same with their elements.
 func (m *Mask) Equal(o *Mask) bool {
-	return m.samples == o.samples && m.channels == o.channels && m.rate == o.rate && m.count == o.count &&
+	return m.samples == o.samples && m.channels == o.channels && m.rate == o.rate && m.count == o.count && m.whole == o.whole &&
 		m.arithmetic == o.arithmetic && m.noise == o.noise && slices.Equal(m.bits, o.bits)
 }
 
 // shown is how many samples, and how many channels of each, String writes.
 const shown = 64
 
-// String returns a text for debugging: what the mask is and, in a line for each
-// sample, its channels, # for a kept one and . for a dropped one. Where there are
-// more than 64 samples or channels it says how many it left out.
+// String returns a text for debugging: what the mask is and, in a line for each sample,
+// its channels, # for a kept one and . for a dropped one. Of more than 64 samples or
+// channels it says how many it left out.
 func (m *Mask) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d×%d channels, rate %v, %v, %v", m.samples, m.channels, m.rate, m.arithmetic.Policy, m.arithmetic.Rule)
 	if m.count > 0 {
 		fmt.Fprintf(&b, ", %d kept in each sample", m.count)
+	}
+	if m.whole > 0 {
+		fmt.Fprintf(&b, ", a part of %d channels", m.whole)
 	}
 	for n := 0; n < min(m.samples, shown); n++ {
 		b.WriteByte('\n')

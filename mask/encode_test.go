@@ -15,7 +15,7 @@ import (
 
 var (
 	everyPolicy = []mask.Policy{mask.Select, mask.Multiply}
-	everyRule   = []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Expectation, mask.Alpha, mask.AlphaGradient, mask.Gaussian}
+	everyRule   = []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Expectation, mask.Alpha, mask.AlphaGradient, mask.Gaussian, mask.AtInference}
 )
 
 // kinds returns masks of every kind with so many trials.
@@ -26,7 +26,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 		for _, policy := range everyPolicy {
 			for _, rule := range everyRule {
 				m := new(mask.Mask)
-				if err := m.ResetArithmetic(samples, channels, rate, mask.Arithmetic{Policy: policy, Rule: rule}); err != nil {
+				if err := m.Reset(samples, channels, rate, mask.Arithmetic{Policy: policy, Rule: rule}); err != nil {
 					t.Fatal(err)
 				}
 				if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2}); err != nil {
@@ -35,7 +35,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 				all = append(all, m)
 			}
 			for count := 0; count <= channels; count += 1 + channels/2 {
-				m, err := mask.New(samples, channels, rate, policy)
+				m, err := mask.New(samples, channels, rate, mask.Arithmetic{Policy: policy})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -44,11 +44,23 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 				}
 				all = append(all, m)
 			}
-			m, err := mask.New(samples, channels, rate, policy)
+			for _, at := range []mask.Place{{Step: 1 << 50, Offset: 1 << 40}, {Offset: 3, ChannelOffset: 5, Channels: 200}} {
+				m, err := mask.New(samples, channels, rate, mask.Arithmetic{Policy: policy, Rule: mask.Gaussian})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := (mask.Philox{Seed: 1 << 60}).Draw(m, at); err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, m)
+			}
+			m, err := mask.New(samples, channels, rate, mask.Arithmetic{Policy: policy})
 			if err != nil {
 				t.Fatal(err)
 			}
-			mask.Philox{Seed: 1 << 60}.DrawGaussian(m, mask.Place{Step: 1 << 50, Offset: 1 << 40})
+			if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{ChannelOffset: 50, Channels: 200}); err != nil {
+				t.Fatal(err)
+			}
 			all = append(all, m)
 		}
 	}
@@ -57,18 +69,18 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 
 // everything returns all that can be seen of a mask.
 func everything(m *mask.Mask) string {
-	f32, f64 := make([]float32, m.Samples()*m.Channels()), make([]float64, m.Samples()*m.Channels())
-	f16, bf16 := make([]uint16, len(f32)), make([]uint16, len(f32))
-	mask.Factors(f32, m, m.Channels())
-	mask.Factors(f64, m, m.Channels())
-	mask.FactorsF16(f16, m, m.Channels())
-	mask.FactorsBF16(bf16, m, m.Channels())
-	all := fmt.Sprint(m, m.Rate(), m.Rule(), m.Policy(), m.Factor(), m.Identity(), m.Divides(mask.BFloat16), m.Shifts(), m.CountKept(), f32, f64, f16, bf16)
-	mask.Shifts(f32, m, m.Channels())
-	mask.Shifts(f64, m, m.Channels())
-	mask.ShiftsF16(f16, m, m.Channels())
-	mask.ShiftsBF16(bf16, m, m.Channels())
-	return fmt.Sprint(all, f32, f64, f16, bf16)
+	all := fmt.Sprint(m, m.Rate(), m.Arithmetic(), m.Factor(), m.Identity(), m.CountKept())
+	for _, k := range dataTypes {
+		factors, shifts, action := k.filled(m, m.Channels())
+		all += fmt.Sprint(factors, shifts, action)
+	}
+	return all
+}
+
+// keptIn returns how many channels of a sample are kept.
+func keptIn(m *mask.Mask, n int) (count int) {
+	m.KeptOf(n)(func(int) bool { count++; return true })
+	return count
 }
 
 func TestMasksComeBackFromTheirBinaryForm(t *testing.T) {
@@ -79,7 +91,7 @@ func TestMasksComeBackFromTheirBinaryForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := 64 + (shape[0]*shape[1]+7)/8; len(data) != want || cap(data) != want {
+			if want := 72 + (shape[0]*shape[1]+7)/8; len(data) != want || cap(data) != want {
 				t.Errorf("%v: %d bytes, want %d", m, len(data), want)
 			}
 			appended, err := m.AppendBinary([]byte("before"))
@@ -101,35 +113,52 @@ func TestMasksComeBackFromTheirBinaryForm(t *testing.T) {
 
 // The layout of the binary form is a contract between machines and versions.
 func TestBinaryFormIsTheDocumentedOne(t *testing.T) {
-	m, err := mask.New(2, 5, 0.25, mask.Multiply)
+	m, err := mask.New(2, 5, 0.25, mask.Arithmetic{Policy: mask.Multiply})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Set(0, 1, false)
 	m.Set(1, 4, false)
-	want := append([]byte("SDM\x01"), 1, 0, 0, 0)
-	for _, x := range []uint64{math.Float64bits(0.25), 2, 5, 0, 0, 0, 0} {
+	want := append([]byte("SDM\x02"), 1, 0, 0, 0)
+	for _, x := range []uint64{math.Float64bits(0.25), 2, 5, 0, 0, 0, 0, 0} {
 		want = bin.LittleEndian.AppendUint64(want, x)
 	}
 	want = append(want, 0b11111101, 0b01)
 	if got := encoded(t, m); got != string(want) {
 		t.Errorf("%x, want %x", got, want)
 	}
-	mask.Philox{Seed: 11}.DrawGaussian(m, mask.Place{Step: 12, Offset: 13})
-	got := []byte(encoded(t, m))
-	for i, want := range []uint64{11, 12, 13 * 5} {
-		if x := bin.LittleEndian.Uint64(got[40+8*i:]); x != want {
-			t.Errorf("noise: number %d is %d, want %d", i, x, want)
+	if err := m.Reset(2, 5, 0.25, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for at, want := range map[mask.Place][4]uint64{
+		{Step: 12, Offset: 13}:                                 {0, 11, 12, 13 * 5},
+		{Step: 12, Offset: 13, ChannelOffset: 3, Channels: 20}: {20, 11, 12, 13*20 + 3},
+	} {
+		if err := (mask.Philox{Seed: 11}).Draw(m, at); err != nil {
+			t.Fatal(err)
+		}
+		got = []byte(encoded(t, m))
+		for i, want := range want {
+			if x := bin.LittleEndian.Uint64(got[40+8*i:]); x != want {
+				t.Errorf("noise at %+v: number %d is %d, want %d", at, i, x, want)
+			}
 		}
 	}
 	if got[5] != byte(mask.Gaussian) {
 		t.Errorf("rule %d, want %d", got[5], mask.Gaussian)
 	}
-	if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{}); err != nil {
+	if err := m.Reset(2, 5, 0.25, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
-	if x := bin.LittleEndian.Uint64([]byte(encoded(t, m))[32:]); x != 3 {
-		t.Errorf("count %d, want 3", x)
+	for channels, whole := range map[uint64]uint64{0: 0, 5: 0, 9: 9} {
+		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{Channels: channels}); err != nil {
+			t.Fatal(err)
+		}
+		data := []byte(encoded(t, m))
+		if count, of := bin.LittleEndian.Uint64(data[32:]), bin.LittleEndian.Uint64(data[40:]); count != 3 || of != whole {
+			t.Errorf("count %d of %d, want 3 of %d", count, of, whole)
+		}
 	}
 }
 
@@ -209,25 +238,29 @@ func TestErrorsOfBinaryFormsSayWhatIsWrong(t *testing.T) {
 		damage func(b []byte) []byte
 		words  []string
 	}{
-		"nothing":            {func(b []byte) []byte { return nil }, []string{"0 bytes", "64"}},
-		"half a header":      {func(b []byte) []byte { return b[:63] }, []string{"63 bytes", "64"}},
+		"nothing":            {func(b []byte) []byte { return nil }, []string{"0 bytes", "72"}},
+		"half a header":      {func(b []byte) []byte { return b[:71] }, []string{"71 bytes", "72"}},
 		"another file":       {func(b []byte) []byte { return append([]byte("PNG"), b[3:]...) }, []string{`"PNG"`, `"SDM"`}},
-		"another version":    {set(3, 2), []string{"version 2", "want 1"}},
+		"another version":    {set(3, 1), []string{"version 1", "want 2"}},
 		"no such policy":     {set(4, 2), []string{"Policy(2)", "Select or Multiply"}},
-		"no such rule":       {set(5, 10), []string{"Rule(10)", "rules of package mask"}},
+		"no such rule":       {set(5, 11), []string{"Rule(11)", "Gaussian or AtInference"}},
 		"reserved":           {set(7, 9), []string{"reserved", "9", "want 0"}},
 		"rate 1.5":           {number(8, math.Float64bits(1.5)), []string{"rate 1.5", "0 to 1"}},
 		"rate NaN":           {number(8, math.Float64bits(math.NaN())), []string{"rate NaN", "0 to 1"}},
 		"rate -0":            {number(8, 1<<63), []string{"rate -0"}},
-		"2⁶³ samples":        {number(16, 1<<63), []string{"mask: 9223372036854775808 samples of 7", "more than an int counts"}},
-		"2⁶³ channels":       {number(24, 1<<63), []string{"mask: 3 samples of 9223372036854775808", "more than an int counts"}},
+		"2⁶³ samples":        {number(16, 1<<63), []string{"mask: 9223372036854775808 samples of 7", "that an int counts"}},
+		"2⁶³ channels":       {number(24, 1<<63), []string{"mask: 3 samples of 9223372036854775808", "that an int counts"}},
 		"trials overflow":    {number(16, math.MaxInt), []string{fmt.Sprint(math.MaxInt, " samples of 7")}},
 		"2⁴⁰ samples":        {number(16, 1<<40), []string{fmt.Sprint(uint64(1) << 40)}},
-		"a sample more":      {number(16, 4), []string{"67 bytes for 4×7 channels", "want 68"}},
+		"a sample more":      {number(16, 4), []string{"75 bytes for 4×7 channels", "want 76"}},
 		"too large a count":  {number(32, 8), []string{"8 of 7 channels"}},
-		"noise without rule": {number(40, 1), []string{"noise", "Reciprocal", "Gaussian"}},
-		"a byte more":        {func(b []byte) []byte { return append(b, 0) }, []string{"68 bytes", "want 67"}},
-		"bits past the last": {set(66, 0x20), []string{"0x20", "lowest 5 bits"}},
+		"2⁶³ in all":         {number(40, 1<<63), []string{"3 samples of 7 channels", "9223372036854775808 in all", "that an int counts"}},
+		"a whole of nothing": {number(40, 9), []string{"a tensor of 9 channels", "a mask of 7", "fixed count"}},
+		"a whole too small":  {func(b []byte) []byte { return number(40, 7)(number(32, 3)(b)) }, []string{"a tensor of 7 channels", "a mask of 7"}},
+		"count of noise":     {func(b []byte) []byte { return number(32, 3)(set(5, byte(mask.Gaussian))(b)) }, []string{"3 channels kept", "Gaussian"}},
+		"noise without rule": {number(48, 1), []string{"noise", "Reciprocal", "Gaussian"}},
+		"a byte more":        {func(b []byte) []byte { return append(b, 0) }, []string{"76 bytes", "want 75"}},
+		"bits past the last": {set(74, 0x20), []string{"0x20", "lowest 5 bits"}},
 	} {
 		err := new(mask.Mask).UnmarshalBinary(c.damage(bytes.Clone(good)))
 		if err == nil {
@@ -253,7 +286,7 @@ func TestHugeBinaryFormsTakeNoMemory(t *testing.T) {
 	for _, samples := range sizes {
 		for _, channels := range sizes {
 			for _, bytes := range []int{0, 1, 8} {
-				data := append(header[:64:64], make([]byte, bytes)...)
+				data := append(header[:72:72], make([]byte, bytes)...)
 				bin.LittleEndian.PutUint64(data[16:], samples)
 				bin.LittleEndian.PutUint64(data[24:], channels)
 				tried++
@@ -268,7 +301,7 @@ func TestHugeBinaryFormsTakeNoMemory(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / uint64(tried); each > 4096 {
-		t.Errorf("%d bytes reserved for a mask of 64 to 72 bytes", each)
+		t.Errorf("%d bytes reserved for a mask of 72 to 80 bytes", each)
 	}
 }
 
@@ -323,7 +356,17 @@ func TestEqualLooksAtEverything(t *testing.T) {
 	}
 	reset := func(samples, channels int, rate float64, a mask.Arithmetic) func(m *mask.Mask) {
 		return func(m *mask.Mask) {
-			if err := m.ResetArithmetic(samples, channels, rate, a); err != nil {
+			if err := m.Reset(samples, channels, rate, a); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	noise := func(seed uint64, at mask.Place) func(m *mask.Mask) {
+		return func(m *mask.Mask) {
+			if err := m.Reset(3, 70, 0.3, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {
+				t.Fatal(err)
+			}
+			if err := (mask.Philox{Seed: seed}).Draw(m, at); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -339,10 +382,13 @@ func TestEqualLooksAtEverything(t *testing.T) {
 		"another rule":    reset(3, 70, 0.3, mask.Arithmetic{Rule: mask.Quotient}),
 		"no trials":       reset(0, 70, 0.3, mask.Arithmetic{}),
 		"a count of all":  func(m *mask.Mask) { _ = mask.Philox{}.DrawCount(m, 70, mask.Place{}) },
-		"noise":           func(m *mask.Mask) { mask.Philox{Seed: 1}.DrawGaussian(m, mask.Place{}) },
-		"other noise":     func(m *mask.Mask) { mask.Philox{Seed: 2}.DrawGaussian(m, mask.Place{}) },
-		"a later step":    func(m *mask.Mask) { mask.Philox{Seed: 1}.DrawGaussian(m, mask.Place{Step: 1}) },
-		"other samples":   func(m *mask.Mask) { mask.Philox{Seed: 1}.DrawGaussian(m, mask.Place{Offset: 1}) },
+		"noise":           noise(1, mask.Place{}),
+		"other noise":     noise(2, mask.Place{}),
+		"a later step":    noise(1, mask.Place{Step: 1}),
+		"other samples":   noise(1, mask.Place{Offset: 1}),
+		"other channels":  noise(1, mask.Place{ChannelOffset: 1}),
+		"more channels":   noise(1, mask.Place{Channels: 71}),
+		"a part of more":  func(m *mask.Mask) { _ = mask.Philox{}.DrawCount(m, 71, mask.Place{Channels: 71}) },
 	} {
 		m := base()
 		change(m)
@@ -376,8 +422,8 @@ func TestKeptOfIsKeptChannelByChannel(t *testing.T) {
 				got = append(got, c)
 				return true
 			})
-			if fmt.Sprint(got) != fmt.Sprint(want) || m.CountKeptOf(n) != len(want) {
-				t.Fatalf("%v\nsample %d: kept %v, %d of them, want %v", m, n, got, m.CountKeptOf(n), want)
+			if fmt.Sprint(got) != fmt.Sprint(want) || keptIn(m, n) != len(want) {
+				t.Fatalf("%v\nsample %d: kept %v, %d of them, want %v", m, n, got, keptIn(m, n), want)
 			}
 			for stop := range want { // as a loop does that breaks
 				got = nil
@@ -396,16 +442,14 @@ func TestKeptOfIsKeptChannelByChannel(t *testing.T) {
 func TestSamplesThatAreNotTherePanic(t *testing.T) {
 	m := drawn(t, 2, 3, 0.5, 0, 0, 0)
 	for _, n := range []int{-1, 2, math.MaxInt, math.MinInt} {
-		for what, f := range map[string]func(){"KeptOf": func() { m.KeptOf(n) }, "CountKeptOf": func() { m.CountKeptOf(n) }} {
-			if got := panics(t, fmt.Sprint(what, n), f); !strings.Contains(got, fmt.Sprint("sample ", n)) || !strings.Contains(got, "2×3") {
-				t.Errorf("%s(%d) panics with %q", what, n, got)
-			}
+		if got := panics(t, fmt.Sprint("KeptOf ", n), func() { m.KeptOf(n) }); !strings.Contains(got, fmt.Sprint("sample ", n)) || !strings.Contains(got, "2×3") {
+			t.Errorf("KeptOf(%d) panics with %q", n, got)
 		}
 	}
 }
 
 func TestStringShowsTheChannels(t *testing.T) {
-	m, err := mask.New(2, 5, 0.25, mask.Multiply)
+	m, err := mask.New(2, 5, 0.25, mask.Arithmetic{Policy: mask.Multiply})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +483,7 @@ func TestStringShowsTheChannels(t *testing.T) {
 // A mask whose rate is -0 is one whose rate is 0.
 func TestNegativeZeroIsTheRateZero(t *testing.T) {
 	for _, m := range []*mask.Mask{new(mask.Mask), drawn(t, 2, 3, 0.5, 1, 2, 3)} {
-		if err := m.Reset(2, 3, math.Copysign(0, -1), mask.Select); err != nil {
+		if err := m.Reset(2, 3, math.Copysign(0, -1), mask.Arithmetic{}); err != nil {
 			t.Fatal(err)
 		}
 		if zero := drawn(t, 2, 3, 0, 0, 0, 0); everything(m) != everything(zero) || encoded(t, m) != encoded(t, zero) {

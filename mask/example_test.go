@@ -8,7 +8,7 @@ import (
 )
 
 func ExamplePhilox() {
-	m, err := mask.New(2, 16, 0.5, mask.Select)
+	m, err := mask.New(2, 16, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,31 +25,35 @@ func ExamplePhilox() {
 }
 
 func ExampleFactors() {
-	m, err := mask.New(1, 3, 0.2, mask.Select)
+	m, err := mask.New(1, 3, 0.2, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	m.Set(0, 1, false)
 	factors := make([]float32, 4)
-	mask.Factors(factors, m, 4) // a sample takes four entries: one is padding
+	if err := mask.Factors(factors, m, 4); err != nil { // a sample takes four entries: one is padding
+		log.Fatal(err)
+	}
 	fmt.Println(factors)
 	// Output: [1.25 0 1.25 0]
 }
 
 func ExampleFactorsF16() {
-	m, err := mask.New(1, 3, 0.2, mask.Select)
+	m, err := mask.New(1, 3, 0.2, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	m.Set(0, 1, false)
 	factors := make([]uint16, 3)
-	mask.FactorsF16(factors, m, 3)
+	if err := mask.FactorsF16(factors, m, 3); err != nil {
+		log.Fatal(err)
+	}
 	fmt.Printf("%#04x\n", factors) // 1.25 in float16 is 0x3d00
 	// Output: [0x3d00 0x0000 0x3d00]
 }
 
 func ExampleMask_Set() {
-	m, err := mask.New(1, 4, 0.5, mask.Select)
+	m, err := mask.New(1, 4, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -69,7 +73,7 @@ func ExampleCheckRate() {
 func ExampleMask_Reset() {
 	var m mask.Mask
 	for step := range uint64(2) { // the second Reset and Draw do not allocate
-		if err := m.Reset(8, 64, 0.25, mask.Select); err != nil {
+		if err := m.Reset(8, 64, 0.25, mask.Arithmetic{}); err != nil {
 			log.Fatal(err)
 		}
 		mask.Philox{Seed: 1}.Draw(&m, mask.Place{Step: step})

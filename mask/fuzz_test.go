@@ -22,7 +22,7 @@ func FuzzUnmarshalMask(f *testing.F) {
 			f.Add(data[:len(data)-1])
 		}
 	}
-	f.Add([]byte("SDM\x01"))
+	f.Add([]byte("SDM\x02"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if !checkHostile(t, data) {
 			return
@@ -34,7 +34,7 @@ func FuzzUnmarshalMask(f *testing.F) {
 		_ = m.String()
 		count := 0
 		for n := range min(m.Samples(), 100) {
-			count += m.CountKeptOf(n)
+			count += keptIn(&m, n)
 			for c := range min(m.Channels(), 100) {
 				m.Kept(n, c)
 			}
@@ -91,7 +91,7 @@ func FuzzDraw(f *testing.F) {
 			return
 		}
 		at := bring(s, mask.Place{Step: step, Cursor: cursor, Offset: offset, Batch: batch})
-		m, err := mask.New(int(samples), int(channels), rate, mask.Select)
+		m, err := mask.New(int(samples), int(channels), rate, mask.Arithmetic{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func FuzzDraw(f *testing.F) {
 			return
 		}
 		checkOracle(t, s, m, oracleOf(t, s), at)
-		if got := encoded(t, m); len(got) != 64+(int(samples)*int(channels)+7)/8 || bin.LittleEndian.Uint64([]byte(got[8:])) != math.Float64bits(math.Abs(rate)) {
+		if got := encoded(t, m); len(got) != 72+(int(samples)*int(channels)+7)/8 || bin.LittleEndian.Uint64([]byte(got[8:])) != math.Float64bits(math.Abs(rate)) {
 			t.Fatalf("%v at %+v: binary form %x", s, at, got)
 		}
 	})
@@ -129,9 +129,9 @@ func bring(s mask.Stream, at mask.Place) mask.Place {
 	return at
 }
 
-// Wherever a batch is cut, its parts are the rows of the whole, drawn on any tier, and
-// the same place follows; and trials that are shared are those of a smaller batch, or
-// as many in each sample.
+// Wherever a batch is cut, by samples and by channels, its parts are those of the whole,
+// drawn on any tier, and the same place follows; and trials that are shared are those of
+// a smaller batch, or as many in each sample.
 func FuzzShards(f *testing.F) {
 	texts := []string{
 		"philox:42", "pytorch:42", "pytorch-mkl:42", "keras-torch:42", "tensorflow:42,1", "tensorflow:42,1/float64", "tensorflow:42,1/float16/xla", "keras-tensorflow:42",
@@ -141,10 +141,10 @@ func FuzzShards(f *testing.F) {
 	for i, text := range texts {
 		for sharing := range uint8(4) {
 			k := 4*i + int(sharing)
-			f.Add(text, uint8(k%9), widths[k*5%len(widths)], uint8(k), uint8(3*k), sharing, uint64(k%3), uint64(k), uint64(k%7), uint64(601), 0.3)
+			f.Add(text, uint8(k%9), widths[k*5%len(widths)], uint8(k), uint8(3*k), sharing, uint8(5*k), uint8(11*k), uint64(k%3), uint64(k), uint64(k%7), uint64(601), 0.3)
 		}
 	}
-	f.Fuzz(func(t *testing.T, text string, samples, channels, first, second, sharing uint8, more, step, offset, cursor uint64, rate float64) {
+	f.Fuzz(func(t *testing.T, text string, samples, channels, first, second, sharing, left, right uint8, more, step, offset, cursor uint64, rate float64) {
 		stream, err := mask.ParseStream(text)
 		if err != nil || mask.CheckRate(rate) != nil {
 			return
@@ -170,9 +170,9 @@ func FuzzShards(f *testing.F) {
 			m := drawnBy(t, stream, n, 1, rate, column)
 			want = func(n, _ int) bool { return m.Kept(n, 0) }
 		case how == mask.FixedCount:
-			count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+			count := countOf(rate, int(channels))
 			for n := range n {
-				if got := whole.CountKeptOf(n); got != count {
+				if got := keptIn(whole, n); got != count {
 					t.Fatalf("%v at %+v, rate %v: %d of %d channels of sample %d kept, want %d", stream, at, rate, got, channels, n, count)
 				}
 			}
@@ -193,16 +193,21 @@ func FuzzShards(f *testing.F) {
 			for i, from := range cuts[:3] {
 				to, part := cuts[i+1], at
 				part.Offset += uint64(from)
-				m := sharedBy(t, stream, how, to-from, int(channels), rate, part)
+				columns := []int{int(left) % (int(channels) + 1), int(right) % (int(channels) + 1)}
+				if slices.Sort(columns); i == 1 {
+					columns = []int{0, int(channels)}
+				}
+				part.ChannelOffset, part.Channels = uint64(columns[0]), uint64(channels)
+				m := sharedBy(t, stream, how, to-from, columns[1]-columns[0], rate, part)
 				for n := range m.Samples() {
 					for c := range m.Channels() {
-						if m.Kept(n, c) != whole.Kept(from+n, c) {
-							t.Fatalf("%v at %+v, %v, rate %v, tier %s: samples %d to %d of %d×%d draw\n%v, want the rows of\n%v", stream, at, how, rate, tier, from, to, samples, channels, m, whole)
+						if m.Kept(n, c) != whole.Kept(from+n, columns[0]+c) {
+							t.Fatalf("%v at %+v, %v, rate %v, tier %s: samples %d to %d, channels %d to %d of %d×%d draw\n%v, want those of\n%v", stream, at, how, rate, tier, from, to, columns[0], columns[1], samples, channels, m, whole)
 						}
 					}
 				}
-				if got := mask.After(stream, how, part, to-from, int(channels), rate); got.Step != next.Step || got.Cursor != next.Cursor {
-					t.Fatalf("%v at %+v, %v, rate %v: behind samples %d to %d follows %+v, behind all %+v", stream, at, how, rate, from, to, got, next)
+				if got := mask.After(stream, how, part, to-from, columns[1]-columns[0], rate); got.Step != next.Step || got.Cursor != next.Cursor {
+					t.Fatalf("%v at %+v, %v, rate %v: after samples %d to %d follows %+v, after all %+v", stream, at, how, rate, from, to, got, next)
 				}
 			}
 		}
@@ -227,11 +232,10 @@ func FuzzNumbers(f *testing.F) {
 	for _, rate := range rates {
 		f.Add(rate)
 	}
-	types := dataTypes()
 	f.Fuzz(func(t *testing.T, rate float64) {
 		if !(rate > 0 && rate < 1) {
 			// 0 and 1 are not computed with.
-			if _, err := mask.New(1, 2, rate, mask.Select); (err == nil) != (rate == 0 || rate == 1) {
+			if _, err := mask.New(1, 2, rate, mask.Arithmetic{}); (err == nil) != (rate == 0 || rate == 1) {
 				t.Fatalf("rate %v: %v", rate, err)
 			}
 			return
@@ -241,10 +245,10 @@ func FuzzNumbers(f *testing.F) {
 				continue // its factors are as many as its channels
 			}
 			m := ruledMask(t, rule, rate)
-			for _, k := range types {
+			for _, k := range dataTypes {
 				factor, kept, dropped := numbersOf(rule, rate, k)
-				if f, s, d := k.factors(m), k.shifts(m), k.dropped(m); !identical(f, factor) || !identical(s, kept) || !identical(d, dropped) {
-					t.Fatalf("%v, %s, rate %v: factor %v, shifts %v and %v, want %v, %v and %v", rule, k.name, rate, f, s, d, factor, kept, dropped)
+				if f, s, _ := k.filled(m, 2); !identical(f[0], factor) || !identical(s[0], kept) || !identical(s[1], dropped) {
+					t.Fatalf("%v, %v, rate %v: factors %v, shifts %v, want %v, %v and %v", rule, k.Type, rate, f, s, factor, kept, dropped)
 				}
 			}
 		}

@@ -5,37 +5,32 @@ import "math"
 // noise is where the normal numbers of a mask with the rule Gaussian come from.
 type noise struct{ seed, step, first uint64 }
 
-// DrawGaussian gives m the rule [Gaussian] with the noise of this place: channel c of
-// sample n is multiplied by 1 + σ·z, where σ² = rate/(1−rate) and z is a standard
-// normal number, a pure function of the seed, the step and the trial's index
-// i = (offset+n)·C+c. z is the inverse of the normal distribution function at
-// u = (r+½)·2⁻⁵², where r is the upper 52 bits of a 64-bit number: words 0 and 1, low
-// half first, of the block with counter (i div 2, step) for an even i, words 2 and 3
-// for an odd one.
-//
-// The mask holds no noise, only where it comes from: [Factors] computes it, the same
-// on every CPU. At rate 0 the factors are 1, at rate 1 they are 0.
-func (p Philox) DrawGaussian(m *Mask, at Place) {
-	m.arithmetic.Rule, m.count = Gaussian, 0
-	m.setNumbers()
+// drawNoise gives m the noise of a place. The mask holds no noise, only where it comes
+// from; it is computed when factors are written, the same on every CPU.
+func (p Philox) drawNoise(m *Mask, at Place, whole uint64) {
+	m.setCount(0, 0)
 	m.fill()
-	m.noise = noise{p.Seed, at.Step, at.first(m)}
+	if int(whole) != m.channels {
+		m.whole = int(whole)
+	}
+	m.noise = noise{p.Seed, at.Step, at.Offset*whole + at.ChannelOffset}
 }
 
-// noisy calls set with the index and the factor of every channel.
-func (m *Mask) noisy(pitch int, set func(i int, factor float64)) {
+// fillNoise writes the factors of the channels that are kept. At rate 0 they are 1, at
+// rate 1 nothing is kept.
+func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) {
 	if m.rate == 0 || m.rate == 1 {
 		return
 	}
 	sigma := math.Sqrt(m.rate / (1 - m.rate))
 	wide := wideNumbers{seed: m.noise.seed, step: m.noise.step}
-	for n := 0; n < m.samples; n++ {
-		for c := 0; c < m.channels; c++ {
-			r := wide.at(m.noise.first + uint64(n*m.channels+c))
+	for n := range m.samples {
+		for c := range m.channels {
+			r := wide.at(m.noise.first + uint64(n)*uint64(m.width()) + uint64(c))
 			if !m.Kept(n, c) {
-				continue // by hand, with Set
+				continue // dropped by Set
 			}
-			set(n*pitch+c, 1+float64(sigma*normal(float64(r>>12)*0x1p-52+0x1p-53)))
+			dst[n*pitch+c] = W(bitsOf(t, 1+float64(sigma*normal(float64(r>>12)*0x1p-52+0x1p-53))))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package mask_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -13,11 +14,13 @@ import (
 // noisy returns a mask with Gaussian noise.
 func noisy(t testing.TB, samples, channels int, rate float64, seed uint64, at mask.Place) *mask.Mask {
 	t.Helper()
-	m, err := mask.New(samples, channels, rate, mask.Select)
+	m, err := mask.New(samples, channels, rate, mask.Arithmetic{Rule: mask.Gaussian})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mask.Philox{Seed: seed}.DrawGaussian(m, at)
+	if err := (mask.Philox{Seed: seed}).Draw(m, at); err != nil {
+		t.Fatal(err)
+	}
 	return m
 }
 
@@ -27,7 +30,9 @@ func factors64(m *mask.Mask, pitch int) []float64 {
 	for i := range f {
 		f[i] = math.NaN()
 	}
-	mask.Factors(f, m, pitch)
+	if err := mask.Factors(f, m, pitch); err != nil {
+		panic(err)
+	}
 	return f
 }
 
@@ -41,7 +46,7 @@ func TestGaussianFactorsAreTheRule(t *testing.T) {
 		for _, rate := range []float64{1e-9, 0.1, 0.5, 0.9} {
 			at := mask.Place{Step: 1 << (7 * i), Offset: 1 << (9 * i)}
 			m := noisy(t, samples, channels, rate, 42<<i, at)
-			if m.Rule() != mask.Gaussian || m.CountKept() != samples*channels || m.Factor() != 1 || m.Shifts() || m.Divides(mask.BFloat16) {
+			if m.Arithmetic().Rule != mask.Gaussian || m.CountKept() != samples*channels || m.Factor() != 1 || m.Action(mask.BFloat16) != (mask.Action{}) {
 				t.Errorf("%v is no Gaussian noise", m)
 			}
 			sigma := math.Sqrt(rate / (1 - rate))
@@ -68,9 +73,9 @@ func TestGaussianFactorsOfAllTypesAreRoundedOnce(t *testing.T) {
 		for i := range f32 {
 			f32[i], f16[i], bf16[i] = 9, 9, 9
 		}
-		mask.Factors(f32, m, pitch)
-		mask.FactorsF16(f16, m, pitch)
-		mask.FactorsBF16(bf16, m, pitch)
+		if err := errors.Join(mask.Factors(f32, m, pitch), mask.FactorsF16(f16, m, pitch), mask.FactorsBF16(bf16, m, pitch)); err != nil {
+			t.Fatal(err)
+		}
 		for i, f := range f64 {
 			if f32[i] != float32(f) || f16[i] != rounded(f, 10, 5) || uint16(bf16[i]) != rounded(f, 7, 8) {
 				t.Fatalf("rate %v: factor %d, %v, is %v, %#04x and %#04x", rate, i, f, f32[i], f16[i], bf16[i])
@@ -188,9 +193,9 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 			want[n*pitch+c] = 0
 		}
 	}
-	mask.Factors(f32, m, pitch)
-	mask.FactorsF16(f16, m, pitch)
-	mask.FactorsBF16(bf16, m, pitch)
+	if err := errors.Join(mask.Factors(f32, m, pitch), mask.FactorsF16(f16, m, pitch), mask.FactorsBF16(bf16, m, pitch)); err != nil {
+		t.Fatal(err)
+	}
 	for i, f := range factors64(m, pitch) {
 		if f != want[i] || f32[i] != float32(want[i]) || f16[i] != rounded(want[i], 10, 5) || uint16(bf16[i]) != rounded(want[i], 7, 8) {
 			t.Fatalf("factor %d is %v, %v, %#x and %#x, want %v", i, f, f32[i], f16[i], bf16[i], want[i])
@@ -201,11 +206,16 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 // Gaussian noise forgets what was drawn before, and the next Reset forgets it.
 func TestGaussianNoiseIsForgotten(t *testing.T) {
 	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{})
-	mask.Philox{Seed: 5}.DrawGaussian(m, mask.Place{Step: 2})
+	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {
+		t.Fatal(err)
+	}
+	if err := (mask.Philox{Seed: 5}).Draw(m, mask.Place{Step: 2}); err != nil {
+		t.Fatal(err)
+	}
 	if want := noisy(t, 3, 7, 0.3, 5, mask.Place{Step: 2}); everything(m) != everything(want) || !m.Equal(want) {
 		t.Errorf("%v\nafter a fixed count, want\n%v", m, want)
 	}
-	if err := m.Reset(3, 7, 0.3, mask.Select); err != nil {
+	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2, Offset: 3}); err != nil {

@@ -68,7 +68,7 @@ func TestMasksAreThoseOfTheFrameworks(t *testing.T) {
 // drawnBy returns a new mask with one draw of a stream.
 func drawnBy(t testing.TB, s mask.Stream, samples, channels int, rate float64, at mask.Place) *mask.Mask {
 	t.Helper()
-	m, err := mask.New(samples, channels, rate, mask.Select)
+	m, err := mask.New(samples, channels, rate, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}

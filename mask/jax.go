@@ -2,7 +2,6 @@ package mask
 
 import (
 	"bytes"
-	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -84,6 +83,9 @@ func (j JAX) Arithmetic() Arithmetic { return Arithmetic{Rule: CompiledQuotient}
 // Draw decides every channel of m anew. It is an error if the batch has too few samples
 // for the mask.
 func (j JAX) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, j, at)
+	}
 	return m.drawJAX(stepKey(j.Key, j.Fold, at.Step), j.X64, j.Original, at)
 }
 
@@ -128,6 +130,9 @@ func (l Linen) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
 // Draw decides every channel of m anew. It is an error if the batch has too few samples
 // for the mask.
 func (l Linen) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, l, at)
+	}
 	return m.drawJAX(stepKey(l.Key, l.Fold, at.Step).FoldIn(l.module()), l.X64, false, at)
 }
 
@@ -143,7 +148,7 @@ func (l Linen) module() uint32 {
 	}
 	var digits [8]byte
 	binary.BigEndian.PutUint64(digits[:], uint64(max(l.Call, 1)))
-	sum := sha1.Sum(append(text, bytes.TrimLeft(digits[:], "\x00")...))
+	sum := sha1(append(text, bytes.TrimLeft(digits[:], "\x00")...))
 	return binary.BigEndian.Uint32(sum[:])
 }
 
@@ -176,6 +181,9 @@ func (n NNX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
 // Draw decides every channel of m anew. It is an error if the batch has too few samples
 // for the mask.
 func (n NNX) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, n, at)
+	}
 	return m.drawJAX(n.Key.FoldIn(n.Layer).FoldIn(uint32(at.calls())), n.X64, false, at)
 }
 
@@ -204,6 +212,9 @@ func (k KerasJAX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
 // Draw decides every channel of m anew. It is an error if the batch has too few samples
 // for the mask.
 func (k KerasJAX) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, k, at)
+	}
 	return m.drawJAX(Key{k.Seed, uint32(at.calls())}, k.X64, false, at)
 }
 

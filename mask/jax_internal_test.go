@@ -13,7 +13,7 @@ func TestBorderOfATrialWithoutPartnerIsExact(t *testing.T) {
 		last := total / 2 // the last of the first half
 		number, _ := draw.ThreefryBlock(uint32(last), 0, 5, 6)
 		for below, want := range map[uint32]bool{number - 1: false, number: false, number + 1: true} {
-			m, err := New(1, total, 0.5, Select)
+			m, err := New(1, total, 0.5, Arithmetic{})
 			if err != nil {
 				t.Fatal(err)
 			}

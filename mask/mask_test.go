@@ -1,6 +1,7 @@
 package mask_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,7 +15,7 @@ import (
 // drawn returns a new mask with one draw.
 func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset uint64) *mask.Mask {
 	t.Helper()
-	m, err := mask.New(samples, channels, rate, mask.Select)
+	m, err := mask.New(samples, channels, rate, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +131,11 @@ func TestDrawForgetsWhatWasSet(t *testing.T) {
 func TestNewMaskKeepsAll(t *testing.T) {
 	for trials := range 200 {
 		for rate, want := range map[float64]int{0: trials, 0.5: trials, 1: 0} {
-			m, err := mask.New(1, trials, rate, mask.Multiply)
+			m, err := mask.New(1, trials, rate, mask.Arithmetic{Policy: mask.Multiply})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m.CountKept() != want || m.Samples() != 1 || m.Channels() != trials || m.Rate() != rate || m.Policy() != mask.Multiply {
+			if m.CountKept() != want || m.Samples() != 1 || m.Channels() != trials || m.Rate() != rate || m.Arithmetic().Policy != mask.Multiply {
 				t.Errorf("%d trials at rate %v: %d kept, want %d", trials, rate, m.CountKept(), want)
 			}
 		}
@@ -143,7 +144,7 @@ func TestNewMaskKeepsAll(t *testing.T) {
 
 func TestSetDecidesOneChannel(t *testing.T) {
 	const samples, channels = 3, 67
-	m, err := mask.New(samples, channels, 0.5, mask.Select)
+	m, err := mask.New(samples, channels, 0.5, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,8 +235,11 @@ func TestResetRefusesAndStaysAsItWas(t *testing.T) {
 		{"no policy", 2, 3, 0.5, 2, []string{"Policy(2)", "Select", "Multiply"}},
 	} {
 		for name, err := range map[string]error{
-			"Reset": m.Reset(c.samples, c.channels, c.rate, c.policy),
-			"New":   func() error { _, err := mask.New(c.samples, c.channels, c.rate, c.policy); return err }(),
+			"Reset": m.Reset(c.samples, c.channels, c.rate, mask.Arithmetic{Policy: c.policy}),
+			"New": func() error {
+				_, err := mask.New(c.samples, c.channels, c.rate, mask.Arithmetic{Policy: c.policy})
+				return err
+			}(),
 		} {
 			if err == nil {
 				t.Errorf("%s with %s: no error", name, c.what)
@@ -256,7 +260,7 @@ func TestResetRefusesAndStaysAsItWas(t *testing.T) {
 func TestResetReusesMemoryAndForgets(t *testing.T) {
 	m := drawn(t, 9, 100, 1, 0, 0, 0) // all dropped
 	for _, trials := range []int{900, 1, 63, 64, 65, 130, 0, 899} {
-		if err := m.Reset(1, trials, 0.5, mask.Select); err != nil {
+		if err := m.Reset(1, trials, 0.5, mask.Arithmetic{}); err != nil {
 			t.Fatal(err)
 		}
 		if m.CountKept() != trials {
@@ -267,14 +271,14 @@ func TestResetReusesMemoryAndForgets(t *testing.T) {
 	if err := (mask.Philox{}).DrawCount(m, 700, mask.Place{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Reset(1, 899, 0.5, mask.Select); err != nil {
+	if err := m.Reset(1, 899, 0.5, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
 	if m.CountKept() != 899 || m.Factor() != 2 {
 		t.Errorf("after a fixed count %d of 899 kept, times %v", m.CountKept(), m.Factor())
 	}
 	n := testing.AllocsPerRun(100, func() {
-		if err := m.Reset(9, 100, 0.5, mask.Select); err != nil {
+		if err := m.Reset(9, 100, 0.5, mask.Arithmetic{}); err != nil {
 			t.Fatal(err)
 		}
 		mask.Philox{}.Draw(m, mask.Place{})
@@ -294,7 +298,7 @@ func TestPolicyNames(t *testing.T) {
 
 func TestFactorIsComputedInFloat64(t *testing.T) {
 	for _, rate := range append(rates, 0.15, 0.35, 0.7, 0.9) {
-		m, err := mask.New(1, 1, rate, mask.Select)
+		m, err := mask.New(1, 1, rate, mask.Arithmetic{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +325,7 @@ type number interface {
 }
 
 // factors is what Factors is.
-type factors[T number] func(dst []T, m *mask.Mask, pitch int)
+type factors[T number] func(dst []T, m *mask.Mask, pitch int) error
 
 // bits returns the bits of x.
 func bits[T number](x T) uint64 {
@@ -348,7 +352,9 @@ func testFactors[T number](t *testing.T, factors factors[T], of func(float64) T)
 					for i := range dst {
 						dst[i] = of(9)
 					}
-					factors(dst, m, pitch)
+					if err := factors(dst, m, pitch); err != nil {
+						t.Fatal(err)
+					}
 					for i, f := range dst {
 						var want T
 						if n, c := i/pitch, i%pitch; c < channels && m.Kept(n, c) {
@@ -383,11 +389,13 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 	var ties, above, below, twice int
 	m := new(mask.Mask)
 	check := func(rate float64) {
-		if err := m.Reset(1, 1, rate, mask.Select); err != nil {
+		if err := m.Reset(1, 1, rate, mask.Arithmetic{}); err != nil {
 			t.Fatal(err)
 		}
 		var got [1]T
-		factors(got[:], m, 1)
+		if err := factors(got[:], m, 1); err != nil {
+			t.Fatal(err)
+		}
 		exact := 1 / (1 - rate)
 		want := of(exact)
 		if got[0] != want {
@@ -458,21 +466,23 @@ func TestFactorsOfHalvesAtKnownRates(t *testing.T) {
 		{1, 0, 0},
 		{math.Copysign(0, -1), 0x3c00, 0x3f80},
 	} {
-		m, err := mask.New(1, 2, c.rate, mask.Multiply)
+		m, err := mask.New(1, 2, c.rate, mask.Arithmetic{Policy: mask.Multiply})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.Set(0, 1, false)
 		f16, bf16 := []uint16{9, 9, 9}, []uint16{9, 9, 9}
-		mask.FactorsF16(f16, m, 3)
-		mask.FactorsBF16(bf16, m, 3)
+		if err := errors.Join(mask.FactorsF16(f16, m, 3), mask.FactorsBF16(bf16, m, 3)); err != nil {
+			t.Fatal(err)
+		}
 		if want := fmt.Sprint([]uint16{c.f16, 0, 0}, []uint16{c.bf16, 0, 0}); fmt.Sprint(f16, bf16) != want {
 			t.Errorf("rate %v: %v and %v, want %s", c.rate, f16, bf16, want)
 		}
 	}
 	var zero mask.Mask
-	mask.FactorsF16([]float16{}, &zero, 0)
-	mask.FactorsBF16([]bfloat16{}, &zero, 5)
+	if err := errors.Join(mask.FactorsF16([]float16{}, &zero, 0), mask.FactorsBF16([]bfloat16{}, &zero, 5)); err != nil {
+		t.Error(err)
+	}
 }
 
 func testMisfits[T number](t *testing.T, factors factors[T]) {
@@ -482,10 +492,16 @@ func testMisfits[T number](t *testing.T, factors factors[T]) {
 		for i := range dst {
 			dst[i] = 9
 		}
-		got := panics(t, fmt.Sprint(c), func() { factors(dst, m, c.pitch) })
+		err := factors(dst, m, c.pitch)
+		var misfit *mask.FactorsError
+		if !errors.As(err, &misfit) || *misfit != (mask.FactorsError{What: "factors", Len: c.len, Samples: 2, Channels: 3, Pitch: c.pitch, Aligned: true}) {
+			t.Errorf("%d factors in rows of %d: error %#v", c.len, c.pitch, err)
+			continue
+		}
+		got := err.Error()
 		for _, w := range []string{fmt.Sprintf("%d factors", c.len), fmt.Sprintf("rows of %d", c.pitch), "2×3", "want samples·pitch factors"} {
 			if !strings.Contains(got, w) {
-				t.Errorf("%d factors in rows of %d panic with %q, which does not say %q", c.len, c.pitch, got, w)
+				t.Errorf("%d factors in rows of %d are the error %q, which does not say %q", c.len, c.pitch, got, w)
 			}
 		}
 		for i, f := range dst {
@@ -496,7 +512,7 @@ func testMisfits[T number](t *testing.T, factors factors[T]) {
 	}
 }
 
-func TestFactorsThatDoNotFitPanicAndWriteNothing(t *testing.T) {
+func TestFactorsThatDoNotFitAreAnErrorAndUntouched(t *testing.T) {
 	t.Run("float32", func(t *testing.T) { testMisfits(t, mask.Factors[float32]) })
 	t.Run("float64", func(t *testing.T) { testMisfits(t, mask.Factors[float64]) })
 	t.Run("float16", func(t *testing.T) { testMisfits(t, mask.FactorsF16[float16]) })

@@ -113,11 +113,11 @@ type polynomial [(degree + 63) / 64]uint64
 // power returns x^(624·blocks) mod φ. The exponent is a multiple of 16: the last steps
 // are squares.
 func power(blocks uint64) *polynomial {
-	p := new(polynomial)
+	p, terms := new(polynomial), terms()
 	p[0] = 1
 	hi, lo := bits.Mul64(blocks, blockWords)
 	for i := 127; i >= 0; i-- {
-		p.square()
+		p.square(terms)
 		bit := lo >> i
 		if i >= 64 {
 			bit = hi >> (i - 64)
@@ -130,7 +130,7 @@ func power(blocks uint64) *polynomial {
 }
 
 // square sets p to p² mod φ.
-func (p *polynomial) square() {
+func (p *polynomial) square(terms []int) {
 	// The square of a sum is the sum of the squares: bit i moves to bit 2i.
 	var wide [2*len(p) + 1]uint64
 	for i, w := range p {
@@ -139,12 +139,12 @@ func (p *polynomial) square() {
 	// x^degree is the sum of φ's other terms, the highest of which is more than 64
 	// degrees below: 64 bits can be replaced at once, from the top.
 	for i := len(wide) - 1; i > degree/64; i-- {
-		reduce(wide[:], i, wide[i])
+		reduce(wide[:], i, wide[i], terms)
 	}
 	const rest = degree % 64
 	above := wide[degree/64] >> rest << rest
 	wide[degree/64] ^= above
-	reduce(wide[:], degree/64, above)
+	reduce(wide[:], degree/64, above, terms)
 	copy(p[:], wide[:])
 }
 
@@ -157,11 +157,11 @@ func (p *polynomial) timesX() {
 }
 
 // reduce adds to p what word·x^(64·i) is without the powers of x from degree on.
-func reduce(p []uint64, i int, word uint64) {
+func reduce(p []uint64, i int, word uint64, terms []int) {
 	if word == 0 {
 		return
 	}
-	for _, t := range terms() {
+	for _, t := range terms {
 		at := 64*i - degree + t
 		if at < 0 {
 			// The lowest bits of word are 0 then.
@@ -179,7 +179,7 @@ func reduce(p []uint64, i int, word uint64) {
 // bit i of the twist,
 //
 //	φ = A·B³¹ + Σ aᵢ·A·B³⁰⁻ⁱ (i from 0 to 30) + a₃₁
-var terms = sync.OnceValue(func() []int {
+func terms() []int {
 	count := map[int]int{}
 	for i := 0; i <= 31; i++ { // i is the power of B
 		if i < 31 && uint32(twist)>>(30-i)&1 == 0 {
@@ -203,7 +203,7 @@ var terms = sync.OnceValue(func() []int {
 		}
 	}
 	return all
-})
+}
 
 // spread puts zeros between the bits of x.
 func spread(x uint32) uint64 {

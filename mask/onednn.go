@@ -23,6 +23,9 @@ func (o OneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // Draw decides every channel of m anew.
 func (o OneDNN) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, o, at)
+	}
 	if m.settled() {
 		return nil
 	}

@@ -283,7 +283,7 @@ func trial(seed, step, i uint64, rate float64) bool {
 }
 
 // wide returns the i-th 64-bit number of a step, in the words of
-// [mask.Philox.DrawGaussian].
+// [mask.Philox].
 func wide(seed, step, i uint64) uint64 {
 	block := [4]uint32{uint32(i / 2), uint32(i / 2 >> 32), uint32(step), uint32(step >> 32)}
 	key := [2]uint32{uint32(seed), uint32(seed >> 32)}

@@ -1,48 +1,50 @@
 package mask
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// StreamNames are the names that [ParseStream] knows, in the order of the
-// documentation.
+// StreamNames returns the names that [ParseStream] knows, in the order of README.md.
 func StreamNames() []string {
-	var names []string
-	for _, k := range kinds {
-		names = append(names, k.name)
+	names := make([]string, len(kinds))
+	for i := range kinds {
+		names[i] = kinds[i].name
 	}
 	return names
 }
 
-// kinds is what ParseStream knows: how many numbers a seed may have, which options may
-// follow it, and what they make.
+// kinds are the streams that ParseStream knows: how many numbers a seed may have, which
+// options may follow it, and what they make. Only ParseStream and StreamNames refer to
+// it: a program that calls neither links no stream that it does not name.
 var kinds = []struct {
 	name    string
 	seeds   int
 	options string
-	of      func(seed []*big.Int, o options) (Stream, error)
+	of      func(seed []number, o options) (Stream, error)
 }{
-	{"philox", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+	{"philox", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := unsigned(s[0])
 		return Philox{seed}, err
 	}},
-	{"pytorch", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+	{"pytorch", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := torchSeed(s[0])
 		return &PyTorch{Seed: seed}, err
 	}},
-	{"pytorch-mkl", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+	{"pytorch-mkl", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := torchSeed(s[0])
 		return &PyTorchMKL{Seed: seed}, err
 	}},
-	{"keras-torch", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+	{"keras-torch", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt32, math.MaxInt32)
 		return KerasTorch{int32(seed)}, err
 	}},
-	{"tensorflow", 2, "type xla", func(s []*big.Int, o options) (Stream, error) {
+	{"tensorflow", 2, "type xla", func(s []number, o options) (Stream, error) {
 		t := TensorFlow{Type: o.typ, XLA: o.xla}
 		for i, n := range s {
 			var err error
@@ -52,27 +54,27 @@ var kinds = []struct {
 		}
 		return t, nil
 	}},
-	{"keras-tensorflow", 1, "type", func(s []*big.Int, o options) (Stream, error) {
+	{"keras-tensorflow", 1, "type", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
 		return KerasTensorFlow{seed, o.typ}, err
 	}},
-	{"jax", 2, "fold original x64", func(s []*big.Int, o options) (Stream, error) {
+	{"jax", 2, "fold original x64", func(s []number, o options) (Stream, error) {
 		key, err := keyOf(s, o.x64)
 		return JAX{Key: key, Fold: o.fold, X64: o.x64, Original: o.original}, err
 	}},
-	{"flax-linen", 2, "fold x64 path call", func(s []*big.Int, o options) (Stream, error) {
+	{"flax-linen", 2, "fold x64 path call", func(s []number, o options) (Stream, error) {
 		key, err := keyOf(s, o.x64)
 		return Linen{Key: key, Fold: o.fold, X64: o.x64, Path: o.path, Call: int(o.call)}, err
 	}},
-	{"flax-nnx", 2, "x64 layer", func(s []*big.Int, o options) (Stream, error) {
+	{"flax-nnx", 2, "x64 layer", func(s []number, o options) (Stream, error) {
 		key, err := keyOf(s, o.x64)
 		return NNX{Key: key, Layer: uint32(o.layer), X64: o.x64}, err
 	}},
-	{"keras-jax", 1, "x64", func(s []*big.Int, o options) (Stream, error) {
+	{"keras-jax", 1, "x64", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], 0, math.MaxUint32)
 		return KerasJAX{uint32(seed), o.x64}, err
 	}},
-	{"onednn", 1, "", func(s []*big.Int, _ options) (Stream, error) {
+	{"onednn", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
 		return OneDNN{uint32(seed)}, err
 	}},
@@ -87,17 +89,17 @@ type options struct {
 	call, layer         uint64
 }
 
-// set reads an option. It reports whether there is one of this name among those allowed.
+// set reads an option. It reports whether it is among those allowed.
 func (o *options) set(text, allowed string) (known bool, err error) {
 	name, value, _ := strings.Cut(text, "=")
 	given := false
-	for t := Type(0); t < types; t++ {
+	for t := Type(0); t < dtype.Count; t++ {
 		if text == t.String() {
 			o.typ, name, given = t, "type", true
 		}
 	}
 	if name == "type" && !given {
-		return false, nil // it is given by its own name
+		return false, nil // a type is written without "type="
 	}
 	if !strings.Contains(" "+allowed+" ", " "+name+" ") || name == "" {
 		return false, nil
@@ -132,95 +134,128 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 }
 
 // ParseStream returns the stream that a text describes, such as "pytorch:42": its name, a
-// colon and the seed as its framework's users write it. All streams of this package but
-// [Source] write it as their String. Without a seed it is 0, and so is the second number
-// of TensorFlow's where there is one only. Numbers are decimal, or hexadecimal with 0x.
+// colon and the seed as users of its framework write it. The String of every stream of
+// this package but [Source] is such a text. A seed that is left out is 0, and so is a
+// second number of a seed of [TensorFlow]. Numbers are decimal, or hexadecimal with 0x.
 //
 // Options may follow, each after a slash: a type ("tensorflow:1,0/float16"), fold,
-// original, x64 and xla for those that have such a field ("jax:42/fold"), and path, call and
-// layer ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/layer=1"). A key of
-// JAX's may be written as its two words.
+// original, x64 and xla for streams that have such a field ("jax:42/fold"), and path, call
+// and layer ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/layer=1"). A key of
+// JAX may be written as its two words.
 //
-// An error says what was given and what was expected.
+// ParseStream returns a [*StreamError] for any other text.
 func ParseStream(text string) (Stream, error) {
+	bad := func(reason string, args ...any) (Stream, error) {
+		return nil, &StreamError{text, fmt.Sprintf(reason, args...)}
+	}
 	args := strings.Split(text, "/")
 	name, seed, given := strings.Cut(args[0], ":")
-	for _, k := range kinds {
-		if k.name != name {
-			continue
-		}
-		numbers := []*big.Int{new(big.Int)}
-		if given {
-			numbers = nil
-			for _, s := range strings.Split(seed, ",") {
-				n, ok := new(big.Int), false
-				if len(s) <= 100 {
-					base := 10 // a leading 0 is none of C's
-					if strings.Contains(s, "0x") {
-						base = 0
-					}
-					n, ok = n.SetString(s, base)
-				}
-				if !ok {
-					return nil, fmt.Errorf("mask: stream %q: seed %q, want a whole number", text, seed)
-				}
-				numbers = append(numbers, n)
-			}
-		}
-		if len(numbers) > k.seeds {
-			return nil, fmt.Errorf("mask: stream %q: a seed of %d numbers, want %d at most", text, len(numbers), k.seeds)
-		}
-		var o options
-		for _, arg := range args[1:] {
-			known, err := o.set(arg, k.options)
-			if !known {
-				want := "nothing"
-				if k.options != "" {
-					want = "one of " + strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", ")
-				}
-				err = fmt.Errorf("%q behind the seed, want %s", arg, want)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("mask: stream %q: %w", text, err)
-			}
-		}
-		s, err := k.of(numbers, o)
-		if err != nil {
-			return nil, fmt.Errorf("mask: stream %q: %w", text, err)
-		}
-		return s, nil
+	i := 0
+	for i < len(kinds) && kinds[i].name != name {
+		i++
 	}
-	return nil, fmt.Errorf("mask: stream %q, want one of %s", text, strings.Join(StreamNames(), ", "))
+	if i == len(kinds) {
+		return bad("unknown name %q, want one of %s", name, strings.Join(StreamNames(), ", "))
+	}
+	k := &kinds[i]
+	numbers := []number{{text: "0"}}
+	if given {
+		numbers = nil
+		for _, s := range strings.Split(seed, ",") {
+			n, ok := parseNumber(s)
+			if !ok {
+				return bad("seed %q, want a whole number", s)
+			}
+			numbers = append(numbers, n)
+		}
+	}
+	if len(numbers) > k.seeds {
+		return bad("a seed of %d numbers, want %d at most", len(numbers), k.seeds)
+	}
+	var o options
+	for _, arg := range args[1:] {
+		known, err := o.set(arg, k.options)
+		switch {
+		case !known && k.options == "":
+			return bad("unknown option %q: this stream takes none", arg)
+		case !known:
+			return bad("unknown option %q, want one of %s", arg, strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
+		case err != nil:
+			return bad("%v", err)
+		}
+	}
+	s, err := k.of(numbers, o)
+	if err != nil {
+		return bad("%v", err)
+	}
+	return s, nil
 }
+
+// number is a whole number of any size, as a seed may be given.
+type number struct {
+	text     string
+	negative bool
+	size     uint64 // without the sign
+	large    bool   // size does not hold it
+}
+
+// parseNumber reads a number and reports whether it is one.
+func parseNumber(text string) (number, bool) {
+	n := number{text: text, negative: strings.HasPrefix(text, "-")}
+	digits, base := text, 10
+	if n.negative || strings.HasPrefix(text, "+") {
+		digits = text[1:]
+	}
+	if strings.HasPrefix(digits, "0x") {
+		digits, base = digits[2:], 16
+	}
+	size, err := strconv.ParseUint(digits, base, 64)
+	n.size, n.large = size, errors.Is(err, strconv.ErrRange)
+	return n, err == nil || n.large && len(text) <= 100 // an error quotes it
+}
+
+// int64 returns the number, and whether it is an int64.
+func (n number) int64() (int64, bool) {
+	if n.negative {
+		return -int64(n.size), !n.large && n.size <= 1<<63
+	}
+	return int64(n.size), !n.large && n.size <= math.MaxInt64
+}
+
+// uint64 returns the number, and whether it is a uint64.
+func (n number) uint64() (uint64, bool) { return n.size, !n.large && (!n.negative || n.size == 0) }
 
 // within returns a number that must lie within bounds.
-func within(n *big.Int, low, high int64) (int64, error) {
-	if !n.IsInt64() || n.Int64() < low || n.Int64() > high {
-		return 0, fmt.Errorf("seed %v, want a number from %d to %d", n, low, high)
+func within(n number, low, high int64) (int64, error) {
+	x, ok := n.int64()
+	if !ok || x < low || x > high {
+		return 0, fmt.Errorf("seed %s, want a number from %d to %d", n.text, low, high)
 	}
-	return n.Int64(), nil
+	return x, nil
 }
 
-func unsigned(n *big.Int) (uint64, error) {
-	if !n.IsUint64() {
-		return 0, fmt.Errorf("seed %v, want a number from 0 to 2⁶⁴−1", n)
+func unsigned(n number) (uint64, error) {
+	x, ok := n.uint64()
+	if !ok {
+		return 0, fmt.Errorf("seed %s, want a number from 0 to 2⁶⁴−1", n.text)
 	}
-	return n.Uint64(), nil
+	return x, nil
 }
 
 // torchSeed maps a seed as torch.manual_seed does.
-func torchSeed(n *big.Int) (uint64, error) {
-	if n.Sign() < 0 && n.IsInt64() {
-		return uint64(n.Int64()), nil
+func torchSeed(n number) (uint64, error) {
+	if x, ok := n.int64(); ok {
+		return uint64(x), nil
 	}
-	if !n.IsUint64() {
-		return 0, fmt.Errorf("seed %v, want a number from −2⁶³ to 2⁶⁴−1", n)
+	x, ok := n.uint64()
+	if !ok {
+		return 0, fmt.Errorf("seed %s, want a number from −2⁶³ to 2⁶⁴−1", n.text)
 	}
-	return n.Uint64(), nil
+	return x, nil
 }
 
 // keyOf returns the key of a seed, or of its two words.
-func keyOf(s []*big.Int, x64 bool) (Key, error) {
+func keyOf(s []number, x64 bool) (Key, error) {
 	if len(s) == 1 {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
 		return KeyOf(seed, x64), err

@@ -1,6 +1,7 @@
 package mask_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -17,6 +18,10 @@ var streamTexts = map[string]mask.Stream{
 	"philox:18446744073709551615":  mask.Philox{Seed: 1<<64 - 1},
 	"philox:0x10":                  mask.Philox{Seed: 16},
 	"philox:010":                   mask.Philox{Seed: 10},
+	"philox:+5":                    mask.Philox{Seed: 5},
+	"philox:-0":                    mask.Philox{},
+	"pytorch:-0x10":                &mask.PyTorch{Seed: 1<<64 - 16},
+	"onednn:+0x10":                 mask.OneDNN{Seed: 16},
 	"flax-linen:1/path=a":          mask.Linen{Key: mask.Key{0, 1}, Path: "a"},
 	"pytorch":                      &mask.PyTorch{},
 	"pytorch:42":                   &mask.PyTorch{Seed: 42},
@@ -133,8 +138,8 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 		"philox:-1":                            {"seed -1", "0 to 2⁶⁴−1"},
 		"philox:18446744073709551616":          {"seed 18446744073709551616", "0 to 2⁶⁴−1"},
 		"philox:1,2":                           {"a seed of 2 numbers", "want 1"},
-		"philox:1/float16":                     {`"float16" behind the seed`, "want nothing"},
-		"philox/":                              {`"" behind the seed`, "want nothing"},
+		"philox:1/float16":                     {`unknown option "float16": this stream takes none`},
+		"philox/":                              {`unknown option "": this stream takes none`},
 		"pytorch:18446744073709551616":         {"seed 18446744073709551616", "−2⁶³ to 2⁶⁴−1"},
 		"pytorch:-9223372036854775809":         {"seed -9223372036854775809", "−2⁶³ to 2⁶⁴−1"},
 		"pytorch-mkl:18446744073709551616":     {"−2⁶³ to 2⁶⁴−1"},
@@ -156,16 +161,24 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 		"tensorflow:1,2,3":                     {"a seed of 3 numbers", "want 2"},
 		"tensorflow:9223372036854775808":       {"seed 9223372036854775808", "-9223372036854775808 to 9223372036854775807"},
 		"tensorflow:1,-9223372036854775809":    {"seed -9223372036854775809", "-9223372036854775808 to 9223372036854775807"},
-		"tensorflow:1,2/float8":                {`"float8" behind the seed`, "want one of float32, float64, float16, bfloat16, xla"},
+		"tensorflow:1,2/float8":                {`unknown option "float8"`, "want one of float32, float64, float16, bfloat16, xla"},
 		"keras-tensorflow:1,2":                 {"a seed of 2 numbers", "want 1"},
-		"keras-tensorflow:1/Type(4)":           {`"Type(4)" behind the seed`, "want one of float32, float64, float16, bfloat16"},
+		"keras-tensorflow:1/Type(4)":           {`unknown option "Type(4)"`, "want one of float32, float64, float16, bfloat16"},
 		"jax:1,2,3":                            {"a seed of 3 numbers", "want 2"},
 		"jax:4294967296,0":                     {"seed 4294967296", "0 to 4294967295"},
 		"jax:0,-1":                             {"seed -1", "0 to 4294967295"},
 		"jax:9223372036854775808":              {"seed 9223372036854775808", "-9223372036854775808 to 9223372036854775807"},
-		"jax:1/folded":                         {`"folded" behind the seed`, "fold, original, x64"},
+		"jax:1/folded":                         {`unknown option "folded"`, "fold, original, x64"},
 		"philox:" + strings.Repeat("9", 101):   {"whole number"},
 		"philox:" + strings.Repeat("9", 100):   {"0 to 2⁶⁴−1"},
+		"pytorch:-" + strings.Repeat("9", 99):  {"−2⁶³ to 2⁶⁴−1"},
+		"philox:0x10000000000000000":           {"seed 0x10000000000000000", "0 to 2⁶⁴−1"},
+		"philox:0x1_0":                         {`seed "0x1_0"`, "whole number"},
+		"philox:0x":                            {`seed "0x"`, "whole number"},
+		"philox:--1":                           {`seed "--1"`, "whole number"},
+		"philox:+-1":                           {`seed "+-1"`, "whole number"},
+		"philox:-":                             {`seed "-"`, "whole number"},
+		"philox:-0x1":                          {"seed -0x1", "0 to 2⁶⁴−1"},
 	} {
 		s, err := mask.ParseStream(text)
 		if err == nil {
@@ -175,7 +188,11 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 		if s != nil {
 			t.Errorf("%q is an error and the stream %v", text, s)
 		}
-		for _, w := range append(words, "mask: stream ", fmt.Sprintf("%q", text), "want") {
+		var typed *mask.StreamError
+		if !errors.As(err, &typed) || typed.Text != text {
+			t.Errorf("%q is not a StreamError of this text: %#v", text, err)
+		}
+		for _, w := range append(words, "mask: stream ", fmt.Sprintf("%q", text)) {
 			if !strings.Contains(err.Error(), w) {
 				t.Errorf("%q does not say %q", err, w)
 			}
@@ -217,7 +234,7 @@ func TestTypeAndRuleNames(t *testing.T) {
 	for v, want := range map[fmt.Stringer]string{
 		mask.Float32: "float32", mask.Float64: "float64", mask.Float16: "float16", mask.BFloat16: "bfloat16", mask.Type(4): "Type(4)",
 		mask.Reciprocal: "Reciprocal", mask.WideReciprocal: "WideReciprocal", mask.RoundedReciprocal: "RoundedReciprocal", mask.Quotient: "Quotient", mask.CompiledQuotient: "CompiledQuotient", mask.Unscaled: "Unscaled",
-		mask.Expectation: "Expectation", mask.Alpha: "Alpha", mask.AlphaGradient: "AlphaGradient", mask.Gaussian: "Gaussian", mask.Rule(10): "Rule(10)",
+		mask.Expectation: "Expectation", mask.Alpha: "Alpha", mask.AlphaGradient: "AlphaGradient", mask.Gaussian: "Gaussian", mask.AtInference: "AtInference", mask.Rule(11): "Rule(11)",
 	} {
 		if v.String() != want {
 			t.Errorf("%v, want %s", v, want)

@@ -7,14 +7,19 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// Philox is the default random stream: Philox4x32-10, the counter-based
-// generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
-// (SC 2011), with the key seed. Trial i of a step takes word i mod 4 of the
-// block with counter (i div 4, step), both 64 bits, low half first; the channel
-// is kept if and only if word·2⁻³² < 1−rate. So every trial is a pure function
-// of (seed, step, i) and any of them can be drawn without the others.
+// Philox is the default stream: Philox4x32-10, the counter-based generator of Salmon et
+// al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), with the key Seed. Trial
+// i of a step takes word i mod 4 of the block with counter (i div 4, step), both 64 bits,
+// low half first. The channel is kept if and only if word·2⁻³² < 1−rate. So every trial
+// is a pure function of (Seed, step, i), and can be drawn without the others.
 //
 // Probabilities are resolved to 2⁻³².
+//
+// With the rule [Gaussian] trial i is a standard normal number z instead, and the channel
+// is multiplied by 1 + σ·z, where σ² = rate/(1−rate). z is the inverse of the normal
+// distribution function at u = (r+½)·2⁻⁵², where r is the upper 52 bits of a 64-bit
+// number: words 0 and 1, low half first, of the block with counter (i div 2, step) for an
+// even i, words 2 and 3 for an odd one. At rate 0 the factors are 1, at rate 1 they are 0.
 type Philox struct {
 	Seed uint64
 }
@@ -22,10 +27,13 @@ type Philox struct {
 // String names the stream and its seed, see [ParseStream].
 func (p Philox) String() string { return fmt.Sprintf("philox:%d", p.Seed) }
 
-// Draw decides every channel of m anew: sample n of m is sample at.Offset+n of the
-// batch that the step belongs to. The index of a trial, (offset+n)·channels+c, is
-// taken modulo 2⁶⁴.
+// Draw decides every channel of m anew. Sample n of m is sample at.Offset+n of the batch.
+// The index of a trial, (offset+n)·channels+c, is taken modulo 2⁶⁴. Draw returns a
+// [*PlaceError] if the place does not hold the mask's channels.
 func (p Philox) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, p, at)
+	}
 	if m.settled() {
 		return nil
 	}
@@ -46,22 +54,32 @@ func (p Philox) After(at Place, samples, channels int, rate float64) Place { ret
 func (p Philox) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // DrawCount keeps exactly count channels of every sample. From the first channel of a
-// sample on, a channel is kept with probability needed/left: how many are still to be
-// kept over how many there still are (Knuth, The Art of Computer Programming 2,
-// 3.4.2, algorithm S). It is kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the
-// 64-bit number r of trial i as [Philox.DrawGaussian] has it.
+// sample to the last, a channel is kept with probability needed/left: how many are still
+// to be kept over how many are left (Knuth, The Art of Computer Programming 2, 3.4.2,
+// algorithm S). It is kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the 64-bit number
+// r of trial i that [Philox] takes for Gaussian noise.
 func (p Philox) DrawCount(m *Mask, count int, at Place) error {
+	if at.partial(m.channels) {
+		return drawPart(m, p, at, count)
+	}
 	wide := wideNumbers{seed: p.Seed, step: at.Step}
 	return m.drawCount(count, at, wide.at)
 }
 
-// settled begins a draw: it forgets the count of an earlier one, fills the mask where
-// there is nothing to draw, and returns true then.
+// Child returns the seed of child k of a seed, such as that of layer k of a network: the
+// first 64 bits, low word first, of the Philox4x32-10 block with the key seed and the
+// counter (2⁶³, k). No draw uses that block, since block indexes are below 2⁶³. So
+// layers that use the children of one seed differ from each other and from a layer that
+// uses the seed itself, and a child has children of its own.
+func Child(seed, k uint64) uint64 {
+	w0, w1, _, _ := philox4x32(seed, 1<<63, k)
+	return uint64(w1)<<32 | uint64(w0)
+}
+
+// settled begins a draw: it forgets the count of an earlier one. Where nothing is left to
+// chance it fills the mask and returns true.
 func (m *Mask) settled() bool {
-	if m.count > 0 {
-		m.count = 0
-		m.setNumbers()
-	}
+	m.setCount(0, 0)
 	if !m.draws() {
 		m.fill()
 		return true

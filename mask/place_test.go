@@ -24,7 +24,7 @@ func encoded(t testing.TB, m *mask.Mask) string {
 // rows returns samples from..to of m, as a mask of their own.
 func rows(t testing.TB, m *mask.Mask, from, to int) *mask.Mask {
 	t.Helper()
-	part, err := mask.New(to-from, m.Channels(), m.Rate(), m.Policy())
+	part, err := mask.New(to-from, m.Channels(), m.Rate(), mask.Arithmetic{Policy: m.Arithmetic().Policy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestPlacesAreDrawnInAnyOrder(t *testing.T) {
 				for range 100 {
 					i := r.IntN(len(places))
 					shape := shapes[i%len(shapes)]
-					got, err := mask.New(shape[0], shape[1], 0.4, mask.Select)
+					got, err := mask.New(shape[0], shape[1], 0.4, mask.Arithmetic{})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -328,7 +328,7 @@ func TestGoroutinesShareAStream(t *testing.T) {
 					o := m.oracle(t, 1)
 					for range 20 {
 						at := placeOf(r, s)
-						got, err := mask.New(3, 41, 0.5, mask.Select)
+						got, err := mask.New(3, 41, 0.5, mask.Arithmetic{})
 						if err != nil {
 							t.Error(err)
 							return
@@ -494,7 +494,7 @@ func TestErrorsOfDrawsLeaveTheMaskAlone(t *testing.T) {
 			cases[s.name+" has no count"] = struct {
 				draw  func(m *mask.Mask) error
 				words []string
-			}{func(m *mask.Mask) error { return mask.Draw(m, s.of(0), mask.FixedCount, mask.Place{}) }, []string{"fixed count", fmt.Sprint(s.of(0)), "mask.Counter"}}
+			}{func(m *mask.Mask) error { return mask.Draw(m, s.of(0), mask.FixedCount, mask.Place{}) }, []string{"fixed count", fmt.Sprint(s.of(0)), "is a Counter"}}
 		}
 	}
 	for name, c := range cases {

@@ -34,6 +34,9 @@ func (p *PyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReci
 // Draw decides every channel of m anew. It is an error if the batch has too few
 // samples for the mask.
 func (p *PyTorch) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, p, at)
+	}
 	if _, err := at.batch(m.samples); err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
 	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {
-		at.Cursor += 2 * batch * uint64(channels)
+		at.Cursor += 2 * batch * uint64(at.wide(channels))
 	}
 	return at
 }
@@ -98,6 +101,9 @@ func (p *PyTorchMKL) Arithmetic() Arithmetic { return (*PyTorch)(nil).Arithmetic
 
 // Draw decides every channel of m anew.
 func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, p, at)
+	}
 	if m.settled() {
 		return nil
 	}
@@ -116,7 +122,7 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
 	// A shard without samples is part of a batch that has some.
 	some := samples > 0 || at.Offset > 0 || at.Batch > 0
-	return at.nextCall(some && channels > 0 && rate > 0 && rate < 1)
+	return at.nextCall(some && at.wide(channels) > 0 && rate > 0 && rate < 1)
 }
 
 // ceilMCG31 returns how many numbers x have x·2⁻³¹ < q, as float32 numbers.
@@ -154,6 +160,9 @@ func (k KerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} 
 
 // Draw decides every channel of m anew.
 func (k KerasTorch) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, k, at)
+	}
 	if m.settled() {
 		return nil
 	}

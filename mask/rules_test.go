@@ -1,67 +1,72 @@
 package mask_test
 
 import (
+	bin "encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
 // dataType is a type of data, as the oracles see it.
 type dataType struct {
-	name               string
+	mask.Type
 	fraction, exponent int // of the halves, else 0
-	f64                bool
-	factors, shifts    func(m *mask.Mask) float64 // of sample 0, channel 0
-	dropped            func(m *mask.Mask) float64 // the shift of channel 1
 }
 
-// dataTypes returns the four types.
-func dataTypes() []dataType {
-	floats := func(write func(dst []float64, m *mask.Mask), c int) func(m *mask.Mask) float64 {
-		return func(m *mask.Mask) float64 {
-			dst := make([]float64, 2)
-			write(dst, m)
-			return dst[c]
+// dataTypes are the four types.
+var dataTypes = []dataType{{Type: mask.Float32}, {Type: mask.Float64}, {mask.Float16, 10, 5}, {mask.BFloat16, 7, 8}}
+
+// number returns the number that has these bits in the type.
+func (k dataType) number(b []byte) float64 {
+	switch k.Type {
+	case mask.Float32:
+		return float64(math.Float32frombits(bin.NativeEndian.Uint32(b)))
+	case mask.Float64:
+		return math.Float64frombits(bin.NativeEndian.Uint64(b))
+	}
+	return unrounded(bin.NativeEndian.Uint16(b), k.fraction, k.exponent)
+}
+
+// aligned returns memory for n numbers of 8 bytes or fewer, all bits of which are set.
+func aligned(n, size int) []byte {
+	words := make([]uint64, n+1)
+	for i := range words {
+		words[i] = math.MaxUint64
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n*size)
+}
+
+// filled returns what Fill writes, as numbers of float64.
+func (k dataType) filled(m *mask.Mask, pitch int) (factors, shifts []float64, a mask.Action) {
+	n, size := m.Samples()*pitch, k.Size()
+	f, s := aligned(n, size), aligned(n, size)
+	if a = m.Action(k.Type); !a.Shift {
+		s = nil
+	}
+	if got := m.Fill(k.Type, f, s, pitch); got != a {
+		panic(fmt.Sprintf("%v: Fill returns %+v and Action %+v for %v", m, got, a, k.Type))
+	}
+	for i := range n {
+		factors = append(factors, k.number(f[i*size:]))
+		shifts = append(shifts, 0)
+		if s != nil {
+			shifts[i] = k.number(s[i*size:])
 		}
 	}
-	f32 := func(f func(dst []float32, m *mask.Mask, pitch int)) func(dst []float64, m *mask.Mask) {
-		return func(dst []float64, m *mask.Mask) {
-			x := make([]float32, 2)
-			f(x, m, 2)
-			dst[0], dst[1] = float64(x[0]), float64(x[1])
-		}
-	}
-	f64 := func(f func(dst []float64, m *mask.Mask, pitch int)) func(dst []float64, m *mask.Mask) {
-		return func(dst []float64, m *mask.Mask) { f(dst, m, 2) }
-	}
-	half := func(f func(dst []uint16, m *mask.Mask, pitch int), fraction, exponent int) func(dst []float64, m *mask.Mask) {
-		return func(dst []float64, m *mask.Mask) {
-			x := make([]uint16, 2)
-			f(x, m, 2)
-			dst[0], dst[1] = unrounded(x[0], fraction, exponent), unrounded(x[1], fraction, exponent)
-		}
-	}
-	all := []dataType{{name: "float32"}, {name: "float64", f64: true}, {name: "float16", fraction: 10, exponent: 5}, {name: "bfloat16", fraction: 7, exponent: 8}}
-	for i, writers := range [][2]func(dst []float64, m *mask.Mask){
-		{f32(mask.Factors[float32]), f32(mask.Shifts[float32])},
-		{f64(mask.Factors[float64]), f64(mask.Shifts[float64])},
-		{half(mask.FactorsF16[uint16], 10, 5), half(mask.ShiftsF16[uint16], 10, 5)},
-		{half(mask.FactorsBF16[uint16], 7, 8), half(mask.ShiftsBF16[uint16], 7, 8)},
-	} {
-		all[i].factors, all[i].shifts, all[i].dropped = floats(writers[0], 0), floats(writers[1], 0), floats(writers[1], 1)
-	}
-	return all
+	return factors, shifts, a
 }
 
 // round rounds once to the type.
 func (k dataType) round(x float64) float64 {
 	switch {
-	case k.f64 || math.IsNaN(x):
+	case k.Type == mask.Float64 || math.IsNaN(x):
 		return x
 	case k.fraction > 0:
 		return unrounded(rounded(x, k.fraction, k.exponent), k.fraction, k.exponent)
@@ -71,7 +76,7 @@ func (k dataType) round(x float64) float64 {
 
 // scalar rounds to what the type's arithmetic is done in: float32 but for float64.
 func (k dataType) scalar(x float64) float64 {
-	if k.f64 {
+	if k.Type == mask.Float64 {
 		return x
 	}
 	return float64(float32(x))
@@ -149,7 +154,7 @@ func identical(a, b float64) bool {
 func ruledMask(t *testing.T, rule mask.Rule, rate float64) *mask.Mask {
 	t.Helper()
 	m := new(mask.Mask)
-	if err := m.ResetArithmetic(1, 2, rate, mask.Arithmetic{Rule: rule}); err != nil {
+	if err := m.Reset(1, 2, rate, mask.Arithmetic{Rule: rule}); err != nil {
 		t.Fatal(err)
 	}
 	m.Set(0, 0, true)
@@ -188,19 +193,17 @@ func TestNumbersOfEveryRuleAndType(t *testing.T) {
 		if rule == mask.Gaussian {
 			continue // see gaussian_test.go
 		}
-		for _, k := range dataTypes() {
-			t.Run(fmt.Sprint(rule, " ", k.name), func(t *testing.T) {
+		for _, k := range dataTypes {
+			t.Run(fmt.Sprint(rule, " ", k.Type), func(t *testing.T) {
 				for _, rate := range ruleRates() {
 					m := ruledMask(t, rule, rate)
 					factor, kept, dropped := numbersOf(rule, rate, k)
-					if got := k.factors(m); !identical(got, factor) {
-						t.Fatalf("rate %v: factor %v, want %v", rate, got, factor)
+					factors, shifts, _ := k.filled(m, 2)
+					if !identical(factors[0], factor) || !identical(factors[1], 0) {
+						t.Fatalf("rate %v: factors %v, want %v and 0", rate, factors, factor)
 					}
-					if got := k.shifts(m); !identical(got, kept) {
-						t.Fatalf("rate %v: shift of a kept channel %v, want %v", rate, got, kept)
-					}
-					if got := k.dropped(m); !identical(got, dropped) {
-						t.Fatalf("rate %v: shift of a dropped channel %v, want %v", rate, got, dropped)
+					if !identical(shifts[0], kept) || !identical(shifts[1], dropped) {
+						t.Fatalf("rate %v: shifts %v of a kept and of a dropped channel, want %v and %v", rate, shifts, kept, dropped)
 					}
 				}
 			})
@@ -213,27 +216,24 @@ func TestMasksSayWhatTheirRulesDo(t *testing.T) {
 	for _, rule := range everyRule {
 		for _, rate := range []float64{0, 0.2, 0.5, 1} {
 			m := ruledMask(t, rule, rate)
-			if m.Rule() != rule || m.Divides(mask.Float16) != (rule == mask.Quotient) || m.Divides(mask.BFloat16) != (rule == mask.Quotient || rule == mask.CompiledQuotient) || m.Shifts() != (rule == mask.Alpha && rate > 0 && rate < 1) {
-				t.Errorf("%v: divides %v, shifts %v", m, m.Divides(mask.Float16), m.Shifts())
-			}
-			want := map[mask.Rule]float64{mask.Unscaled: 1, mask.Gaussian: 1, mask.Expectation: 1 - rate}[rule]
+			want := map[mask.Rule]float64{mask.Unscaled: 1, mask.AtInference: 1, mask.Gaussian: 1, mask.Expectation: 1 - rate}[rule]
 			switch {
 			case rate == 0:
 				want = 1
 			case rate == 1:
 				want = 0
 			case rule == mask.Alpha || rule == mask.AlphaGradient:
-				want, _, _ = numbersOf(rule, rate, dataType{f64: true})
+				want, _, _ = numbersOf(rule, rate, dataType{Type: mask.Float64})
 			case want == 0:
 				want = 1 / (1 - rate)
 			}
 			if m.Factor() != want {
 				t.Errorf("%v: factor %v, want %v", m, m.Factor(), want)
 			}
-			for _, k := range dataTypes() {
+			for _, k := range dataTypes {
 				if rate == 0 || rate == 1 {
-					if f, s := k.factors(m), k.shifts(m); f != want || s != 0 || k.dropped(m) != 0 {
-						t.Errorf("%v, %s: factor %v, shift %v", m, k.name, f, s)
+					if f, s, _ := k.filled(m, 2); f[0] != want || f[1] != 0 || s[0] != 0 || s[1] != 0 {
+						t.Errorf("%v, %v: factors %v, shifts %v, want a factor of %v", m, k.Type, f, s, want)
 					}
 				}
 			}
@@ -242,7 +242,7 @@ func TestMasksSayWhatTheirRulesDo(t *testing.T) {
 				t.Errorf("%v changes nothing although a channel is dropped", m)
 			}
 			m.Set(0, 1, true)
-			if identity := rate == 0 || rule == mask.Unscaled && rate < 1; m.Identity() != identity {
+			if identity := rate == 0 || (rule == mask.Unscaled || rule == mask.AtInference) && rate < 1; m.Identity() != identity {
 				t.Errorf("%v changes nothing: %v, want %v", m, m.Identity(), identity)
 			}
 		}
@@ -267,7 +267,7 @@ func TestGradientKeepsTheChannels(t *testing.T) {
 		if want := ruledMask(t, mask.AlphaGradient, 0.3); everything(g) != everything(want) {
 			t.Errorf("%v, want %v", g, want)
 		}
-		if m.Rule() != mask.Alpha || !m.Shifts() {
+		if m.Arithmetic().Rule != mask.Alpha || !m.Action(mask.Float32).Shift {
 			t.Errorf("Gradient makes the mask %v", m)
 		}
 		m.Set(0, 1, true)
@@ -283,7 +283,7 @@ func TestNumbersOfFixedCounts(t *testing.T) {
 		for channels := 1; channels < 40; channels++ {
 			for count := 1; count <= channels; count++ {
 				m := new(mask.Mask)
-				if err := m.ResetArithmetic(1, channels, 0.5, mask.Arithmetic{Rule: rule}); err != nil {
+				if err := m.Reset(1, channels, 0.5, mask.Arithmetic{Rule: rule}); err != nil {
 					t.Fatal(err)
 				}
 				if err := (mask.Philox{}).DrawCount(m, count, mask.Place{}); err != nil {
@@ -294,10 +294,9 @@ func TestNumbersOfFixedCounts(t *testing.T) {
 					mask.Reciprocal: float64(float32(1 / q)), mask.RoundedReciprocal: float64(1 / float32(q)), mask.WideReciprocal: float64(1 / float32(q)),
 					mask.Quotient: float64(float32(q)), mask.Expectation: float64(float32(q)),
 				}[rule]
-				f := make([]float32, channels)
-				mask.Factors(f, m, channels)
+				f, _, _ := dataTypes[0].filled(m, channels)
 				for c := range f {
-					if m.Kept(0, c) && float64(f[c]) != want || !m.Kept(0, c) && f[c] != 0 {
+					if m.Kept(0, c) && f[c] != want || !m.Kept(0, c) && f[c] != 0 {
 						t.Fatalf("%v, %d of %d channels: factor %v, want %v", rule, count, channels, f[c], want)
 					}
 				}
@@ -306,27 +305,163 @@ func TestNumbersOfFixedCounts(t *testing.T) {
 	}
 }
 
-func TestShiftsThatDoNotFitPanicAndPaddingHasNone(t *testing.T) {
-	m := ruledMask(t, mask.Alpha, 0.3)
-	s32, s16 := []float32{9, 9, 9}, []uint16{9, 9, 9}
-	mask.Shifts(s32, m, 3)
-	mask.ShiftsF16(s16, m, 3)
-	if s32[0] == 0 || s32[1] == 0 || s32[0] == s32[1] || s32[2] != 0 || s16[0] == 9 || s16[1] == 9 || s16[2] != 0 {
-		t.Errorf("shifts %v and %v of a kept channel, a dropped one and padding", s32, s16)
-	}
-	for name, f := range map[string]func(){
-		"Shifts":     func() { mask.Shifts(s32, m, 1) },
-		"ShiftsF16":  func() { mask.ShiftsF16(s16, m, 2) },
-		"ShiftsBF16": func() { mask.ShiftsBF16(s16[:2], m, 3) },
-	} {
-		if got := panics(t, name, f); !strings.Contains(got, "1×2") {
-			t.Errorf("%s panics with %q", name, got)
+// What a mask says of its numbers, for each rule, policy, rate and type.
+func TestActionSaysWhatTheNumbersMean(t *testing.T) {
+	for _, rule := range everyRule {
+		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+			for _, rate := range []float64{0, 0.2, 1} {
+				m, err := mask.New(1, 2, rate, mask.Arithmetic{Policy: policy, Rule: rule})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, k := range dataTypes {
+					divide := rule == mask.Quotient || rule == mask.CompiledQuotient && k.Type == mask.BFloat16
+					noise := rule == mask.Gaussian && rate < 1
+					want := mask.Action{
+						Divide: divide,
+						Shift:  rule == mask.Alpha && rate == 0.2,
+						Drop:   divide || policy == mask.Select && !noise,
+					}
+					if got := m.Action(k.Type); got != want {
+						t.Errorf("%v, %v: %+v, want %+v", m, k.Type, got, want)
+					}
+					if _, _, got := k.filled(m, 3); got != want {
+						t.Errorf("%v, %v: Fill returns %+v, want %+v", m, k.Type, got, want)
+					}
+				}
+			}
 		}
 	}
-	reciprocal := ruledMask(t, mask.Reciprocal, 0.3)
-	mask.Shifts(s32, reciprocal, 3)
-	if s32[0] != 0 || s32[1] != 0 {
-		t.Errorf("shifts %v without alpha dropout", s32)
+}
+
+func TestPaddingHasNeitherFactorNorShift(t *testing.T) {
+	for _, rule := range everyRule {
+		m := ruledMask(t, rule, 0.3)
+		for _, k := range dataTypes {
+			for _, pitch := range []int{2, 3, 70} {
+				f, s, _ := k.filled(m, pitch)
+				if f[0] == 0 || f[1] != 0 || (rule == mask.Alpha) != (s[0] != 0 && s[1] != 0 && s[0] != s[1]) {
+					t.Errorf("%v, %v: factors %v and shifts %v of a kept and of a dropped channel", m, k.Type, f, s)
+				}
+				for i := 2; i < pitch; i++ {
+					if math.Float64bits(f[i])|math.Float64bits(s[i]) != 0 {
+						t.Fatalf("%v, %v: factor %v and shift %v of padding", m, k.Type, f[i], s[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+// memory is what a call of Fill is given.
+type memory struct {
+	name            string
+	factors, shifts []byte
+	pitch           int
+	want            string
+}
+
+// A call of Fill that does not fit writes nothing, wherever its memory ends.
+func TestMemoryThatDoesNotFitPanicsAndIsUntouched(t *testing.T) {
+	for _, k := range dataTypes {
+		size := k.Size()
+		of := func(n int) []byte { return aligned(n, size) }
+		m := ruledMask(t, mask.Alpha, 0.3)
+		for _, c := range []memory{
+			{"too few factors", of(1), of(2), 2, "1 factors in rows of 2"},
+			{"too many factors", of(3), of(2), 2, "3 factors in rows of 2"},
+			{"no factors", nil, of(2), 2, "0 factors in rows of 2"},
+			{"a part of a factor", of(3)[:2*size+1], of(2), 2, "2 factors in memory that is not aligned"},
+			{"factors that are not aligned", of(3)[1 : 2*size+1], of(2), 2, "2 factors in memory that is not aligned"},
+			{"too few shifts", of(2), of(1), 2, "1 shifts in rows of 2"},
+			{"no shifts", of(2), nil, 2, "0 shifts in rows of 2"},
+			{"shifts that are not aligned", of(2), of(3)[1 : 2*size+1], 2, "2 shifts in memory that is not aligned"},
+			{"a pitch below the channels", of(1), of(1), 1, "1 factors in rows of 1"},
+			{"a negative pitch", of(2), of(2), -2, "2 factors in rows of -2"},
+		} {
+			got := panics(t, c.name, func() { m.Fill(k.Type, c.factors, c.shifts, c.pitch) })
+			for _, w := range []string{"mask: ", c.want, "want"} {
+				if !strings.Contains(got, w) {
+					t.Errorf("%v, %s: panics with %q, which does not say %q", k.Type, c.name, got, w)
+				}
+			}
+			for _, b := range append(c.factors, c.shifts...) {
+				if b != 0xff {
+					t.Fatalf("%v, %s: memory is written", k.Type, c.name)
+				}
+			}
+		}
+	}
+	// A product that overflows must not look like a length that fits.
+	many, err := mask.New(1<<62+1, 0, 0.5, mask.Arithmetic{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	panics(t, "1<<62+1 samples with a pitch of 4", func() { many.Fill(mask.Float32, aligned(4, 4), nil, 4) })
+}
+
+// Fill does not write to shifts where there are none.
+func TestShiftsStayWhereThereAreNone(t *testing.T) {
+	for _, rule := range everyRule {
+		m := ruledMask(t, rule, 0.3)
+		shifts := aligned(2, 4)
+		a := m.Fill(mask.Float32, aligned(2, 4), shifts, 2)
+		if written := shifts[0] != 0xff; written != a.Shift {
+			t.Errorf("%v: shifts written: %v, want %v", m, written, a.Shift)
+		}
+	}
+}
+
+// Graphs that multiply by factors are right or get an error.
+func TestFactorsAreMultipliersOrAnError(t *testing.T) {
+	for _, rule := range everyRule {
+		for _, rate := range []float64{0, 0.3, 1} {
+			m := ruledMask(t, rule, rate)
+			for _, k := range dataTypes {
+				a := m.Action(k.Type)
+				var err error
+				var got []float64
+				switch k.Type {
+				case mask.Float32:
+					f := []float32{9, 9}
+					err = mask.Factors(f, m, 2)
+					got = []float64{float64(f[0]), float64(f[1])}
+				case mask.Float64:
+					got = []float64{9, 9}
+					err = mask.Factors(got, m, 2)
+				default:
+					nine := rounded(9, k.fraction, k.exponent)
+					f := []uint16{nine, nine}
+					if err = mask.FactorsBF16(f, m, 2); k.Type == mask.Float16 {
+						f = []uint16{nine, nine}
+						err = mask.FactorsF16(f, m, 2)
+					}
+					got = []float64{unrounded(f[0], k.fraction, k.exponent), unrounded(f[1], k.fraction, k.exponent)}
+				}
+				if a.Divide || a.Shift {
+					var refused *mask.ArithmeticError
+					if !errors.As(err, &refused) || !strings.Contains(err.Error(), rule.String()) || !strings.Contains(err.Error(), k.Type.String()) || got[0] != 9 || got[1] != 9 {
+						t.Errorf("%v, %v: factors %v and error %v, want an ArithmeticError that names both and writes nothing", m, k.Type, got, err)
+					}
+					continue
+				}
+				if want, _, _ := k.filled(m, 2); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("%v, %v: factors %v, %v, want %v", m, k.Type, got, err, want)
+				}
+			}
+		}
+	}
+}
+
+// The gradient of a kept mask costs no allocation.
+func TestGradientAndFillDoNotAllocate(t *testing.T) {
+	m := ruledMask(t, mask.Alpha, 0.3)
+	f, s := aligned(2, 4), aligned(2, 4)
+	if n := testing.AllocsPerRun(100, func() {
+		m.Fill(mask.Float32, f, s, 2)
+		m.Gradient().Fill(mask.Float32, f, nil, 2)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
@@ -335,9 +470,9 @@ func TestArithmeticThatIsNotThereIsRefused(t *testing.T) {
 	before := encoded(t, m)
 	for a, want := range map[mask.Arithmetic]string{
 		{Policy: 2}: "Policy(2), want Select or Multiply",
-		{Rule: 10}:  "Rule(10), want one of the rules",
+		{Rule: 11}:  "Rule(11), want Reciprocal, WideReciprocal",
 	} {
-		if err := m.ResetArithmetic(2, 3, 0.5, a); err == nil || !strings.Contains(err.Error(), want) || encoded(t, m) != before {
+		if err := m.Reset(2, 3, 0.5, a); err == nil || !strings.Contains(err.Error(), want) || encoded(t, m) != before {
 			t.Errorf("%v: %v, want %q and the mask as it was", a, err, want)
 		}
 	}

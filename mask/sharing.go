@@ -19,17 +19,42 @@ const (
 	// stochastic depth (Huang et al. 2016).
 	PerSample
 	// FixedCount keeps the same number of channels in every sample, (1−rate)·C
-	// rounded to the nearest whole number, halves up, every choice of them being
-	// equally likely. They are scaled by C over that number. It needs a [Counter].
+	// rounded to the nearest whole number, halves up, and at least one below rate 1. Every
+	// choice of them is equally likely. They are scaled by C over that number. It needs a
+	// [Counter].
 	FixedCount
 )
 
-// String returns the name of s.
+var sharingNames = [...]string{"Each", "PerChannel", "PerSample", "FixedCount"}
+
+// String returns the name of the sharing.
 func (s Sharing) String() string {
 	if s <= FixedCount {
-		return [...]string{"Each", "PerChannel", "PerSample", "FixedCount"}[s]
+		return sharingNames[s]
 	}
 	return fmt.Sprintf("Sharing(%d)", uint8(s))
+}
+
+// MarshalText returns the name of the sharing. It returns an [*ArithmeticError] for an
+// unknown one.
+func (s Sharing) MarshalText() ([]byte, error) { return marshalName(s, sharingNames[:], int(s)) }
+
+// UnmarshalText sets s to the sharing with a name. It returns an [*ArithmeticError] if
+// there is none.
+func (s *Sharing) UnmarshalText(text []byte) error {
+	i, err := unmarshalName(text, "sharing", sharingNames[:])
+	if err == nil {
+		*s = Sharing(i)
+	}
+	return err
+}
+
+// check returns an error if the sharing is unknown.
+func (s Sharing) check() error {
+	if s > FixedCount {
+		return &ArithmeticError{s.String(), oneOf(sharingNames[:])}
+	}
+	return nil
 }
 
 // Counter is a stream that can keep a fixed count of channels.
@@ -41,19 +66,33 @@ type Counter interface {
 	DrawCount(m *Mask, count int, at Place) error
 }
 
-// Draw decides every channel of m anew: the stream's trials at this place, shared
-// as s says. An error is the stream's; m is as it was then.
+// Draw decides every channel of m anew: by the trials of the stream at a place, shared as
+// s says. It returns the errors of the stream and those of [Check] that concern a draw. On
+// an error m is unchanged.
 func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	if rule := m.arithmetic.Rule; rule == Gaussian && s != Each {
+		return Check(stream, m.arithmetic, s)
+	}
 	samples, channels := m.samples, m.channels
-	if samples*channels == 0 || s == Each {
-		return stream.Draw(m, at)
+	whole := channels
+	if at.partial(channels) {
+		var err error
+		if whole, err = at.width(samples, channels); err != nil {
+			return err
+		}
+	}
+	if s == Each || samples*channels == 0 {
+		return share(m, stream, at)
 	}
 	switch s {
 	case PerChannel:
 		// Fewer trials than bits: the mask shrinks while it is drawn.
 		m.resize(1, channels)
 		at.Offset, at.Batch = 0, 1
-		err := stream.Draw(m, at)
+		err := share(m, stream, at)
 		m.resize(samples, channels)
 		if err == nil {
 			m.repeatRow()
@@ -61,51 +100,70 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 		return err
 	case PerSample:
 		m.resize(samples, 1)
-		err := stream.Draw(m, at)
+		err := stream.Draw(m, at.rows())
 		m.resize(samples, channels)
 		if err == nil {
 			m.widenSamples()
 		}
 		return err
-	case FixedCount:
-		counter, ok := stream.(Counter)
-		if !ok {
-			return fmt.Errorf("mask: a fixed count from %v, whose framework draws none, want a stream that is a mask.Counter", stream)
-		}
-		if !m.draws() {
-			m.settled()
-			return nil
-		}
-		return counter.DrawCount(m, countOf(m.rate, channels), at)
 	}
-	return fmt.Errorf("mask: %v, want Each, PerChannel, PerSample or FixedCount", s)
+	counter, ok := stream.(Counter)
+	if !ok {
+		return Check(stream, Arithmetic{}, s)
+	}
+	if !m.draws() {
+		m.settled()
+		return nil
+	}
+	count := countOf(m.rate, whole)
+	if at.partial(channels) {
+		return drawPart(m, counter, at, count)
+	}
+	return counter.DrawCount(m, count, at)
 }
 
-// After returns the place of the draw that follows one of samples×channels that
-// share trials as s says.
+// share is the Draw of a stream that need not know of places with some of the channels.
+func share(m *Mask, stream Stream, at Place) error {
+	if at.partial(m.channels) && m.arithmetic.Rule != Gaussian {
+		return drawPart(m, stream, at, -1)
+	}
+	return stream.Draw(m, at)
+}
+
+// After returns the place of the draw that follows one for samples×channels at a place,
+// with trials shared as s says. It is the same for all shards of a batch.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
+	part := at.rows()
+	channels = at.wide(channels)
 	switch s {
 	case PerChannel:
 		batch, _ := at.batch(samples)
-		batch = min(batch, 1)
-		next := stream.After(Place{Step: at.Step, Cursor: at.Cursor, Batch: batch}, int(batch), channels, rate)
-		at.Step, at.Cursor = next.Step, next.Cursor
-		return at
+		samples = int(min(batch, 1))
+		part.Offset, part.Batch = 0, uint64(samples)
 	case PerSample:
-		return stream.After(at, samples, min(channels, 1), rate)
+		channels = min(channels, 1)
 	}
-	return stream.After(at, samples, channels, rate)
+	next := stream.After(part, samples, channels, rate)
+	at.Step, at.Cursor = next.Step, next.Cursor
+	return at
 }
 
 // countOf returns how many of so many channels FixedCount keeps.
 func countOf(rate float64, channels int) int {
-	return int(math.Floor((1-rate)*float64(channels) + 0.5))
+	count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+	if rate < 1 {
+		count = max(count, min(channels, 1))
+	}
+	return count
 }
 
 // checkCount returns an error unless so many channels can be kept.
 func (m *Mask) checkCount(count int) error {
 	if count < 0 || count > m.channels {
-		return fmt.Errorf("mask: %d channels to keep in each sample, want 0 to %d, the channels that there are", count, m.channels)
+		return &CountError{count, m.channels}
+	}
+	if m.arithmetic.Rule == Gaussian {
+		return &ArithmeticError{"a fixed count with the rule Gaussian", "another rule"}
 	}
 	return nil
 }
@@ -116,8 +174,7 @@ func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error 
 		return err
 	}
 	clear(m.bits)
-	m.count = count
-	m.setNumbers()
+	m.setCount(count, 0)
 	i, trial := at.first(m), 0
 	for n := 0; n < m.samples; n++ {
 		needed := uint64(count)

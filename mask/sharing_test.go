@@ -13,7 +13,7 @@ import (
 // sharedBy returns a new mask with one draw whose trials are shared.
 func sharedBy(t testing.TB, s mask.Stream, sharing mask.Sharing, samples, channels int, rate float64, at mask.Place) *mask.Mask {
 	t.Helper()
-	m, err := mask.New(samples, channels, rate, mask.Select)
+	m, err := mask.New(samples, channels, rate, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +40,8 @@ func checkShared(t *testing.T, what string, m *mask.Mask, kept func(n, c int) bo
 				row++
 			}
 		}
-		if m.CountKeptOf(n) != row {
-			t.Fatalf("%s, %d×%d: %d channels of sample %d kept, want %d", what, m.Samples(), m.Channels(), m.CountKeptOf(n), n, row)
+		if keptIn(m, n) != row {
+			t.Fatalf("%s, %d×%d: %d channels of sample %d kept, want %d", what, m.Samples(), m.Channels(), keptIn(m, n), n, row)
 		}
 		count += row
 	}
@@ -90,6 +90,16 @@ func TestPerSampleIsOneTrialForAllChannels(t *testing.T) {
 	})
 }
 
+// countOf returns how many channels a fixed count keeps: the nearest number, and one at
+// least where the rate is below 1.
+func countOf(rate float64, channels int) int {
+	count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+	if count == 0 && channels > 0 && rate < 1 {
+		return 1
+	}
+	return count
+}
+
 // countedRow returns which channels of a sample are kept: algorithm S.
 func countedRow(channels, count int, number func(c int) uint64) []bool {
 	row := make([]bool, channels)
@@ -110,14 +120,14 @@ func TestFixedCountIsTheRule(t *testing.T) {
 		i++
 		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Offset: uint64(i % 9)}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.FixedCount, samples, channels, rate, at)
-		count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+		count := countOf(rate, channels)
 		all := make([][]bool, samples)
 		for n := range all {
 			all[n] = countedRow(channels, count, func(c int) uint64 {
 				return wide(3, at.Step, (at.Offset+uint64(n))*uint64(channels)+uint64(c))
 			})
-			if m.CountKeptOf(n) != count {
-				t.Fatalf("%d×%d, rate %v: %d channels of sample %d kept, want %d", samples, channels, rate, m.CountKeptOf(n), n, count)
+			if keptIn(m, n) != count {
+				t.Fatalf("%d×%d, rate %v: %d channels of sample %d kept, want %d", samples, channels, rate, keptIn(m, n), n, count)
 			}
 		}
 		checkShared(t, "FixedCount", m, func(n, c int) bool { return all[n][c] })
@@ -138,7 +148,7 @@ func TestFixedCountOfASourceIsTheRule(t *testing.T) {
 		m := sharedBy(t, s, mask.FixedCount, 3, channels, 0.4, at)
 		var all [][]bool
 		for range 3 {
-			all = append(all, countedRow(channels, int(math.Floor(0.6*float64(channels)+0.5)), func(int) uint64 { return src.Uint64() }))
+			all = append(all, countedRow(channels, countOf(0.4, channels), func(int) uint64 { return src.Uint64() }))
 		}
 		checkShared(t, "FixedCount of a source", m, func(n, c int) bool { return all[n][c] })
 		at = mask.After(s, mask.FixedCount, at, 3, channels, 0.4)
@@ -154,13 +164,13 @@ func TestFixedCountOfKnownRates(t *testing.T) {
 		want     int
 		factor   float64
 	}{
-		{10, 0.5, 5, 2}, {5, 0.5, 3, 5.0 / 3}, {6, 0.25, 5, 1.2}, {4, 0.9, 0, 1 / (1 - 0.9)}, {4, 0.1, 4, 1},
+		{10, 0.5, 5, 2}, {5, 0.5, 3, 5.0 / 3}, {6, 0.25, 5, 1.2}, {4, 0.9, 1, 4}, {7, 1 - 0x1p-53, 1, 7}, {4, 0.1, 4, 1},
 		{7, 0, 7, 1}, {7, 1, 0, 0}, {1, 0.5, 1, 1}, {3, 0.75, 1, 3}, {64, 0.5, 32, 2}, {65, 1.0 / 65, 64, 65.0 / 64},
 	} {
 		m := sharedBy(t, mask.Philox{}, mask.FixedCount, 5, c.channels, c.rate, mask.Place{})
 		for n := range 5 {
-			if m.CountKeptOf(n) != c.want {
-				t.Errorf("rate %v: %d of %d channels kept, want %d", c.rate, m.CountKeptOf(n), c.channels, c.want)
+			if keptIn(m, n) != c.want {
+				t.Errorf("rate %v: %d of %d channels kept, want %d", c.rate, keptIn(m, n), c.channels, c.want)
 			}
 		}
 		if math.Abs(m.Factor()-c.factor) > 1e-15*c.factor {

@@ -30,13 +30,16 @@ func (s *Source) Arithmetic() Arithmetic { return Arithmetic{} }
 // Draw decides every channel of m anew. It is an error if the source is beyond the
 // place, or if the batch has too few samples for the mask.
 func (s *Source) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, s, at)
+	}
 	if _, err := at.batch(m.samples); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.draws() {
-		if err := s.skip(at.Cursor + at.first(m)); err != nil {
+		if err := s.skip(at, at.Cursor+at.first(m)); err != nil {
 			return err
 		}
 	}
@@ -59,6 +62,9 @@ func (s *Source) Draw(m *Mask, at Place) error {
 // DrawCount keeps exactly count channels of every sample, by the rule of
 // [Philox.DrawCount] with the source's numbers.
 func (s *Source) DrawCount(m *Mask, count int, at Place) error {
+	if at.partial(m.channels) {
+		return drawPart(m, s, at, count)
+	}
 	if _, err := at.batch(m.samples); err != nil {
 		return err
 	}
@@ -67,7 +73,7 @@ func (s *Source) DrawCount(m *Mask, count int, at Place) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.skip(at.Cursor + at.first(m)); err != nil {
+	if err := s.skip(at, at.Cursor+at.first(m)); err != nil {
 		return err
 	}
 	return m.drawCount(count, at, func(uint64) uint64 {
@@ -77,13 +83,13 @@ func (s *Source) DrawCount(m *Mask, count int, at Place) error {
 }
 
 // skip draws numbers until so many are.
-func (s *Source) skip(cursor uint64) error {
+func (s *Source) skip(at Place, cursor uint64) error {
 	if cursor < s.drawn {
-		return fmt.Errorf("mask: number %d of %v, of which %d are drawn: it cannot go back", cursor, s, s.drawn)
+		return &PlaceError{at, fmt.Sprintf("number %d of %v, of which %d are drawn", cursor, s, s.drawn), "a later one: a source cannot go back"}
 	}
 	const farthest = 1 << 36 // some minutes
 	if cursor-s.drawn > farthest {
-		return fmt.Errorf("mask: number %d of %v, of which %d are drawn: want at most 2³⁶ further on", cursor, s, s.drawn)
+		return &PlaceError{at, fmt.Sprintf("number %d of %v, of which %d are drawn", cursor, s, s.drawn), "at most 2³⁶ further on"}
 	}
 	for ; s.drawn < cursor; s.drawn++ {
 		s.src.Uint64()
@@ -95,7 +101,7 @@ func (s *Source) skip(cursor uint64) error {
 func (s *Source) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
 	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {
-		at.Cursor += batch * uint64(channels)
+		at.Cursor += batch * uint64(at.wide(channels))
 	}
 	return at
 }

@@ -33,7 +33,7 @@ type trials struct {
 // trialsIn returns the trials of a mask, read from its binary form.
 func trialsIn(m *mask.Mask) trials {
 	data, _ := m.MarshalBinary()
-	data = append(data[64:], make([]byte, 8)...)
+	data = append(data[72:], make([]byte, 8)...)
 	s := trials{n: m.Samples() * m.Channels()}
 	s.words = make([]uint64, (s.n+63)/64)
 	for i := range s.words {

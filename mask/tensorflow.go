@@ -2,9 +2,9 @@ package mask
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/spatialdropout/spatialdropout/internal/draw"
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
 // TensorFlow is what tf.nn.experimental.stateless_dropout draws on a CPU with
@@ -40,13 +40,16 @@ func (t TensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // Draw decides every channel of m anew.
 func (t TensorFlow) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, t, at)
+	}
 	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, t.XLA, at)
 }
 
 // drawTensorFlow decides every channel of m by TensorFlow's stateless numbers.
 func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) error {
-	if t >= types {
-		return fmt.Errorf("mask: %v, want a type of package mask", t)
+	if t >= dtype.Count {
+		return &ArithmeticError{"numbers of " + t.String(), "float32, float64, float16 or bfloat16"}
 	}
 	if m.settled() {
 		return nil
@@ -58,7 +61,7 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
 	spec := draw.Spec{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
 	w := words{draw: spec, inverted: true}
-	rate := twice(m.rate)
+	rate := round(t, scalar(t, m.rate))
 	switch t {
 	case Float64:
 		threshold := ceil(m.rate, 52)
@@ -74,15 +77,15 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 			w.below = threshold>>32<<44 | threshold<<32>>32 // the upper 20 from the first word
 		}
 	case Float32:
-		w.bits(float64(math.Float32frombits(rate.f32)), 23, xla)
+		w.bits(rate, 23, xla)
 	case Float16:
-		w.bits(float64(value(rate.f16, 10, 5)), 10, false)
+		w.bits(rate, 10, false)
 	case BFloat16:
 		fraction := 7
 		if xla {
 			fraction = 23
 		}
-		w.bits(float64(value(rate.bf16, 7, 8)), fraction, xla)
+		w.bits(rate, fraction, xla)
 	}
 	m.drawWords(w, at.first(m))
 	return nil
@@ -119,6 +122,9 @@ func (k KerasTensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // Draw decides every channel of m anew.
 func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
+	if m.special(at) {
+		return drawSpecial(m, k, at)
+	}
 	const modulus = 1<<31 - 2
 	seed := k.Seed % modulus
 	if seed < 0 {

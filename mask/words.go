@@ -10,11 +10,11 @@ import (
 // words says which words of a counter-based generator decide, and how.
 type words struct {
 	draw     draw.Spec // Counter, Stride and Threshold are of the whole draw: see drawWords
-	threefry bool        // not Philox
-	quads    bool        // Philox's counter is the trial and the three that follow, oneDNN's
-	pairs    uint64      // not 0: Threefry's is the trial and the one so much further on
-	inverted bool        // a channel is kept if the word is not below
-	below    uint64      // up to 2³², where all are below
+	threefry bool      // not Philox
+	quads    bool      // Philox's counter is the trial and the three that follow, oneDNN's
+	pairs    uint64    // not 0: Threefry's is the trial and the one so much further on
+	inverted bool      // a channel is kept if the word is not below
+	below    uint64    // up to 2³², where all are below
 
 	// A trial takes two words, the high one first or last, and below is what these 64
 	// bits, those that Shift shifts out left out, are compared with: up to 2⁶⁴−1.

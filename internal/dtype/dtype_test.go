@@ -1,0 +1,167 @@
+package dtype_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
+)
+
+// halves are the 16-bit types, with the sizes of their fields.
+var halves = []struct {
+	dtype.Type
+	fraction, exponent int
+}{{dtype.Float16, 10, 5}, {dtype.BFloat16, 7, 8}}
+
+// value returns the number that the fields of a half stand for, by their definition.
+func value(bits uint16, fraction, exponent int) float64 {
+	bias := 1<<(exponent-1) - 1
+	e, digits := int(bits)>>fraction&(1<<exponent-1), float64(bits&(1<<fraction-1))
+	var x float64
+	switch {
+	case e == 1<<exponent-1 && digits != 0:
+		x = math.NaN()
+	case e == 1<<exponent-1:
+		x = math.Inf(1)
+	case e == 0:
+		x = math.Ldexp(digits, 1-bias-fraction)
+	default:
+		x = math.Ldexp(digits+math.Ldexp(1, fraction), e-bias-fraction)
+	}
+	if bits>>15 == 1 {
+		x = -x
+	}
+	return x
+}
+
+func TestNamesAndSizes(t *testing.T) {
+	for d, want := range map[dtype.Type]string{
+		dtype.Float32: "float32 4", dtype.Float64: "float64 8", dtype.Float16: "float16 2", dtype.BFloat16: "bfloat16 2",
+	} {
+		if got := fmt.Sprint(d, " ", d.Size()); got != want {
+			t.Errorf("type %d is %s, want %s", uint8(d), got, want)
+		}
+	}
+	if got := dtype.Type(dtype.Count).String(); got != "Type(4)" {
+		t.Errorf("the first invalid type is called %s, want Type(4)", got)
+	}
+}
+
+func TestWidenIsTheValueOfEveryHalf(t *testing.T) {
+	for _, h := range halves {
+		for bits := range 1 << 16 {
+			got, want := h.Widen(uint16(bits)), value(uint16(bits), h.fraction, h.exponent)
+			switch {
+			case math.IsNaN(want):
+				wide := uint32(bits) << 16 // keeps its bits
+				if h.Type == dtype.Float16 {
+					wide = uint32(bits&0x8000)<<16 | 0x7fc00000 | uint32(bits&0x3ff)<<13 // becomes quiet
+				}
+				if math.Float32bits(got) != wide {
+					t.Fatalf("%v %#04x is widened to %#08x, want the NaN %#08x", h, bits, math.Float32bits(got), wide)
+				}
+			case float64(got) != want || math.Signbit(float64(got)) != math.Signbit(want):
+				t.Fatalf("%v %#04x is widened to %v, want %v", h, bits, got, want)
+			}
+		}
+	}
+}
+
+// Between two neighbouring halves only the middle and its neighbours can be rounded to
+// the wrong side by a function that is monotone, so these are all tried.
+func TestRoundAndNarrowToTheNearestHalfTiesToEven(t *testing.T) {
+	for _, h := range halves {
+		infinity := uint16(1<<h.exponent-1) << h.fraction
+		for b := range infinity {
+			x, next := value(b, h.fraction, h.exponent), value(b+1, h.fraction, h.exponent)
+			if b+1 == infinity {
+				next = 2*x - value(b-1, h.fraction, h.exponent)
+			}
+			middle, even := (x+next)/2, b+b%2
+			for _, c := range []struct {
+				x    float64
+				want uint16
+			}{
+				{x, b}, {math.Nextafter(x, math.Inf(1)), b}, {math.Nextafter(middle, 0), b},
+				{middle, even}, {math.Nextafter(middle, math.Inf(1)), b + 1}, {math.Nextafter(next, 0), b + 1},
+			} {
+				if got := h.Round(c.x); got != c.want {
+					t.Fatalf("%v: %v is rounded to %#04x, want %#04x", h, c.x, got, c.want)
+				}
+				if got := h.Round(-c.x); got != c.want|0x8000 {
+					t.Fatalf("%v: %v is rounded to %#04x, want %#04x", h, -c.x, got, c.want|0x8000)
+				}
+			}
+			near := float32(middle)
+			for _, c := range []struct {
+				x    float32
+				want uint16
+			}{
+				{float32(x), b}, {math.Nextafter32(float32(x), float32(math.Inf(1))), b}, {math.Nextafter32(near, 0), b},
+				{near, even}, {math.Nextafter32(near, float32(math.Inf(1))), b + 1}, {math.Nextafter32(float32(next), 0), b + 1},
+			} {
+				if math.IsInf(float64(near), 0) {
+					continue // the middle between the largest bfloat16 and 2¹²⁸ is a float32, 2¹²⁸ is not
+				}
+				if got := h.Narrow(c.x); got != c.want {
+					t.Fatalf("%v: %v is narrowed to %#04x, want %#04x", h, c.x, got, c.want)
+				}
+				if got := h.Narrow(-c.x); got != c.want|0x8000 {
+					t.Fatalf("%v: %v is narrowed to %#04x, want %#04x", h, -c.x, got, c.want|0x8000)
+				}
+			}
+		}
+		for _, big := range []float64{math.Inf(1), math.MaxFloat64, math.MaxFloat32 * 2, 0x1p128} {
+			if got, minus := h.Round(big), h.Round(-big); got != infinity || minus != infinity|0x8000 {
+				t.Errorf("%v: %v and its negative are rounded to %#04x and %#04x, want infinities", h, big, got, minus)
+			}
+		}
+		if got, minus := h.Narrow(float32(math.Inf(1))), h.Narrow(float32(math.Inf(-1))); got != infinity || minus != infinity|0x8000 {
+			t.Errorf("%v: infinities are narrowed to %#04x and %#04x", h, got, minus)
+		}
+	}
+}
+
+func TestNarrowAndRoundAreMonotone(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, h := range halves {
+		for range 300_000 {
+			a, b := r.Uint32()>>1, r.Uint32()>>1
+			a, b = min(a, b, 0x7f800000), min(max(a, b), 0x7f800000)
+			x, y := math.Float32frombits(a), math.Float32frombits(b)
+			if h.Narrow(x) > h.Narrow(y) {
+				t.Fatalf("%v: %v is narrowed to %#04x and %v to %#04x", h, x, h.Narrow(x), y, h.Narrow(y))
+			}
+			if near := h.Round(float64(x)); near != h.Narrow(x) {
+				t.Fatalf("%v: %v is rounded to %#04x and narrowed to %#04x", h, x, near, h.Narrow(x))
+			}
+			c, d := r.Uint64N(0x7ff0<<48), r.Uint64N(0x7ff0<<48)
+			v, w := math.Float64frombits(min(c, d)), math.Float64frombits(max(c, d))
+			if h.Round(v) > h.Round(w) {
+				t.Fatalf("%v: %v is rounded to %#04x and %v to %#04x", h, v, h.Round(v), w, h.Round(w))
+			}
+		}
+	}
+}
+
+func TestNaNsStayNaNs(t *testing.T) {
+	for _, h := range halves {
+		quiet := uint16(1<<(h.exponent+1)-1) << (h.fraction - 1)
+		for _, payload := range []uint32{1, 0x1fff, 0x2000, 0xffff, 0x10000, 0x3fffff, 0x400000, 0x7fffff} {
+			for _, sign := range []uint32{0, 1 << 31} {
+				got := h.Narrow(math.Float32frombits(sign | 0x7f800000 | payload))
+				want := uint16(sign>>16) | quiet | uint16(payload>>(23-h.fraction))
+				if got != want {
+					t.Errorf("%v: the NaN %#08x is narrowed to %#04x, want %#04x", h, sign|0x7f800000|payload, got, want)
+				}
+			}
+		}
+		for _, sign := range []float64{1, -1} {
+			if got := h.Round(math.Copysign(math.NaN(), sign)); got != quiet {
+				t.Errorf("%v: a NaN of sign %v is rounded to %#04x, want %#04x", h, sign, got, quiet)
+			}
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package mask
+
+import (
+	"fmt"
+	"math/bits"
+	"unsafe"
+)
+
+// Action says what a kernel computes with the numbers of [Mask.Fill]: y = x·f, or x/f,
+// and with Shift y = x·f + s, each operation rounded.
+type Action struct {
+	// Divide says that the factors of kept channels are divisors. The factor of a dropped
+	// channel is 0, and Drop is set.
+	Divide bool
+	// Shift says that shifts are added to the products. A dropped channel has one, too.
+	Shift bool
+	// Drop says that an element whose factor is 0 becomes +0, or the shift, whatever it
+	// is. Otherwise it becomes the IEEE product: NaN stays NaN, -1 gives -0.
+	Drop bool
+}
+
+// Action returns what a kernel computes with the numbers that [Mask.Fill] writes for a
+// type.
+func (m *Mask) Action(t Type) Action {
+	r := m.arithmetic.Rule
+	divide := r == Quotient || r == CompiledQuotient && t == BFloat16
+	return Action{
+		Divide: divide,
+		Shift:  r == Alpha && m.rate > 0 && m.rate < 1,
+		// A Gaussian factor that happens to be 0 drops nothing.
+		Drop: divide || m.arithmetic.Policy == Select && (r != Gaussian || m.rate == 1),
+	}
+}
+
+// Fill writes the factor of every channel to factors and, if the mask shifts, its shift
+// to shifts, as native-endian numbers of type t. It returns what they mean. shifts may be
+// nil if [Mask.Action] does not say Shift, and is not written then.
+//
+// A sample takes pitch numbers: m.Channels(), or more where channels are padded. The
+// numbers of the padding are 0.
+//
+// Fill panics with a [*FactorsError], and writes nothing, unless each slice is aligned to
+// the type and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
+func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
+	a := m.Action(t)
+	size := t.Size()
+	if err := m.misfit("factors", factors, size, pitch); err != nil {
+		panic(err)
+	}
+	if a.Shift {
+		if err := m.misfit("shifts", shifts, size, pitch); err != nil {
+			panic(err)
+		}
+	}
+	m.write(t, factors, shifts, pitch, a.Shift)
+	return a
+}
+
+// Factors writes what the elements of every channel are multiplied by to dst: 0 for a
+// dropped channel, [Mask.Factor] rounded as the [Rule] says for a kept one, and 0 for
+// padding. A sample takes pitch numbers.
+//
+// A graph that multiplies by them computes what the mask says. Factors returns an
+// [*ArithmeticError] for a mask that divides or shifts: its numbers are no multipliers,
+// see [Mask.Fill]. With [Select], a dropped element is +0 whatever it is, whereas its
+// product with 0 is NaN if it is NaN or infinite, and -0 if it is negative.
+//
+// Factors returns a [*FactorsError] unless len(dst) = m.Samples()·pitch and
+// pitch ≥ m.Channels(). On an error dst is untouched.
+func Factors[T ~float32 | ~float64](dst []T, m *Mask, pitch int) error {
+	if unsafe.Sizeof(T(0)) == 4 {
+		return m.multipliers(Float32, bytesOf(dst), pitch)
+	}
+	return m.multipliers(Float64, bytesOf(dst), pitch)
+}
+
+// FactorsF16 is [Factors] for float16 numbers in any 16-bit type. A factor is rounded
+// once from float64; above a rate of 0.99998 it is infinite.
+func FactorsF16[T ~uint16](dst []T, m *Mask, pitch int) error {
+	return m.multipliers(Float16, bytesOf(dst), pitch)
+}
+
+// FactorsBF16 is [Factors] for bfloat16 numbers in any 16-bit type.
+func FactorsBF16[T ~uint16](dst []T, m *Mask, pitch int) error {
+	return m.multipliers(BFloat16, bytesOf(dst), pitch)
+}
+
+// multipliers is Fill for those who only multiply.
+func (m *Mask) multipliers(t Type, dst []byte, pitch int) error {
+	if a := m.Action(t); a.Divide || a.Shift {
+		does := "divides"
+		if a.Shift {
+			does = "shifts"
+		}
+		return &ArithmeticError{fmt.Sprintf("factors of a mask whose rule, %v, %s %v", m.arithmetic.Rule, does, t), "a rule that multiplies only, or Mask.Fill"}
+	}
+	if err := m.misfit("factors", dst, t.Size(), pitch); err != nil {
+		return err
+	}
+	m.write(t, dst, nil, pitch, false)
+	return nil
+}
+
+// misfit returns an error unless b holds a number of so many bytes for every channel.
+func (m *Mask) misfit(what string, b []byte, size, pitch int) *FactorsError {
+	hi, numbers := bits.Mul64(uint64(m.samples), uint64(pitch))
+	higher, want := bits.Mul64(numbers, uint64(size))
+	if pitch < m.channels || hi|higher != 0 || uint64(len(b)) != want || !aligned(b, size) {
+		return &FactorsError{what, len(b) / size, m.samples, m.channels, pitch, aligned(b, size) && len(b)%size == 0}
+	}
+	return nil
+}
+
+// aligned reports whether b begins at a multiple of size, a power of two.
+func aligned(b []byte, size int) bool {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))&uintptr(size-1) == 0 || len(b) == 0
+}
+
+// bytesOf returns the memory of s.
+func bytesOf[T any](s []T) []byte {
+	var x T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(x)))
+}
+
+// wordsOf returns memory as words of their size.
+func wordsOf[W uint16 | uint32 | uint64](b []byte) []W {
+	var w W
+	return unsafe.Slice((*W)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(w)))
+}
+
+// write is Fill after its checks.
+func (m *Mask) write(t Type, factors, shifts []byte, pitch int, shift bool) {
+	switch t.Size() {
+	case 2:
+		fill[uint16](m, t, factors, shifts, pitch, shift)
+	case 4:
+		fill[uint32](m, t, factors, shifts, pitch, shift)
+	default:
+		fill[uint64](m, t, factors, shifts, pitch, shift)
+	}
+}
+
+// fill is write for the types of one size.
+func fill[W uint16 | uint32 | uint64](m *Mask, t Type, factors, shifts []byte, pitch int, shift bool) {
+	dst := wordsOf[W](factors)
+	expandRows(dst, m, pitch, W(m.kept[t]), 0)
+	if m.arithmetic.Rule == Gaussian {
+		fillNoise(dst, m, t, pitch)
+	}
+	if shift {
+		expandRows(wordsOf[W](shifts), m, pitch, W(m.keptShift[t]), W(m.droppedShift[t]))
+	}
+}
+
+// expandRows writes the bits of the number of a kept channel, or of a dropped one, and
+// zeros to the padding.
+func expandRows[W uint16 | uint32 | uint64](dst []W, m *Mask, pitch int, kept, dropped W) {
+	if pitch == m.channels {
+		expand(dst, m.bits, 0, kept, dropped)
+		return
+	}
+	for n := range m.samples {
+		row := dst[n*pitch : (n+1)*pitch]
+		expand(row[:m.channels], m.bits, uint(n*m.channels), kept, dropped)
+		clear(row[m.channels:])
+	}
+}
+
+// expand writes kept for every bit that is set, from the given bit on, and dropped for
+// the others. It does not branch on them: they are random, and every second branch would
+// be mispredicted.
+func expand[W uint16 | uint32 | uint64](dst []W, bits []uint64, from uint, kept, dropped W) {
+	if len(dst) > 64 {
+		expandMany(dst, bits, from, kept, dropped)
+		return
+	}
+	for len(dst) > 0 {
+		k := min(64-from%64, uint(len(dst)))
+		expandWord(dst[:k], bits[from/64]>>(from%64), kept, dropped)
+		dst = dst[k:]
+		from += k
+	}
+}
+
+// expandMany is expand with four numbers a step, from a table of the sixteen outcomes.
+func expandMany[W uint16 | uint32 | uint64](dst []W, bits []uint64, from uint, kept, dropped W) {
+	var table [16][4]W
+	for outcome := range table {
+		expandWord(table[outcome][:], uint64(outcome), kept, dropped)
+	}
+	for len(dst) > 0 {
+		word := bits[from/64] >> (from % 64)
+		k := min(64-from%64, uint(len(dst)))
+		some := dst[:k]
+		for len(some) >= 4 {
+			*(*[4]W)(some) = table[word&15]
+			word >>= 4
+			some = some[4:]
+		}
+		expandWord(some, word, kept, dropped)
+		dst = dst[k:]
+		from += k
+	}
+}
+
+// expandWord writes kept for every bit of word that is set, and dropped for the others.
+func expandWord[W uint16 | uint32 | uint64](dst []W, word uint64, kept, dropped W) {
+	for i := range dst {
+		dst[i] = dropped ^ (kept^dropped)&-W(word&1)
+		word >>= 1
+	}
+}

@@ -1,0 +1,167 @@
+package mask
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"sync"
+)
+
+// Place says where in a stream a draw is, and which part of a batch it is for. The zero
+// Place is the first draw, for a whole batch.
+//
+// A shard draws its own part of one mask: rows, if it holds some samples of the batch,
+// and columns, if it holds some channels of every sample.
+type Place struct {
+	// Step is the number of the draw.
+	Step uint64
+	// Cursor is what else a stream must know of the draws before. For a stream that is
+	// one long sequence it is how many numbers they took; for one in which some calls do
+	// not count, the number of those. Otherwise it is 0.
+	Cursor uint64
+
+	// Offset is the index in the batch of the mask's first sample.
+	Offset uint64
+	// Batch is the number of samples of the whole batch. 0 means that the mask's last
+	// sample is the last of the batch. Streams need it that go on where the batch before
+	// ended, or whose trials depend on the size of the batch; others ignore it.
+	Batch uint64
+
+	// ChannelOffset is the index in the tensor of the mask's first channel.
+	ChannelOffset uint64
+	// Channels is the number of channels of the whole tensor. 0 means that the mask's
+	// last channel is the last of the tensor. A draw for some of the channels takes the
+	// time and the memory of a mask of all of them.
+	Channels uint64
+}
+
+// batch returns the samples of the batch that a mask at this place is part of.
+func (p Place) batch(samples int) (uint64, error) {
+	end := p.Offset + uint64(samples)
+	if end < p.Offset || p.Batch != 0 && end > p.Batch {
+		return 0, &PlaceError{p, fmt.Sprintf("samples %d to %d of a batch of %d", p.Offset, end, p.Batch), "a batch that holds them"}
+	}
+	return max(end, p.Batch), nil
+}
+
+// mostTrials bounds the memory that a draw for some of the channels takes, to 8 GiB.
+const mostTrials = 1 << 36
+
+// width returns the channels of the tensor that a mask at this place is part of.
+func (p Place) width(samples, channels int) (int, error) {
+	end := p.ChannelOffset + uint64(channels)
+	if end < p.ChannelOffset || p.Channels != 0 && end > p.Channels {
+		return 0, &PlaceError{p, fmt.Sprintf("channels %d to %d of %d", p.ChannelOffset, end, p.Channels), "a tensor that holds them"}
+	}
+	whole := max(end, p.Channels)
+	if hi, lo := bits.Mul64(max(uint64(samples), 1), whole); hi != 0 || lo > mostTrials || lo > math.MaxInt-63 {
+		return 0, &PlaceError{p, fmt.Sprintf("%d of %d channels, of %d samples", channels, whole, samples), "2³⁶ trials or fewer in all, and no more than an int counts"}
+	}
+	return int(whole), nil
+}
+
+// wide is width where an error does not matter: after a draw that has returned it.
+func (p Place) wide(channels int) int {
+	return int(min(max(p.ChannelOffset+uint64(channels), p.Channels), math.MaxInt))
+}
+
+// partial reports whether a mask of so many channels has only a part of those of the
+// tensor.
+func (p Place) partial(channels int) bool {
+	return p.ChannelOffset|p.Channels != 0 && (p.ChannelOffset != 0 || p.Channels != 0 && p.Channels != uint64(channels))
+}
+
+// rows returns the place of the draw for all channels.
+func (p Place) rows() Place {
+	p.ChannelOffset, p.Channels = 0, 0
+	return p
+}
+
+// next is After where steps are independent of each other.
+func (p Place) next() Place {
+	p.Step++
+	return p
+}
+
+// nextCall is After where a step is a call, and only some count.
+func (p Place) nextCall(counts bool) Place {
+	p.Step++
+	if !counts {
+		p.Cursor++
+	}
+	return p
+}
+
+// calls returns how many of the steps before counted.
+func (p Place) calls() uint64 { return p.Step - p.Cursor }
+
+// first returns the index of the first trial in the batch of a mask of all channels,
+// modulo 2⁶⁴.
+func (p Place) first(m *Mask) uint64 { return p.Offset * uint64(m.channels) }
+
+// special reports whether a draw needs drawSpecial: for some of the channels, or for
+// Gaussian noise.
+func (m *Mask) special(at Place) bool {
+	return m.arithmetic.Rule == Gaussian || at.partial(m.channels)
+}
+
+// drawSpecial is the Draw of a stream where special says so.
+func drawSpecial(m *Mask, s Stream, at Place) error {
+	if m.arithmetic.Rule != Gaussian {
+		return drawPart(m, s, at, -1)
+	}
+	p, ok := s.(Philox)
+	if !ok {
+		return Check(s, m.arithmetic, Each)
+	}
+	whole := uint64(m.channels)
+	if at.partial(m.channels) {
+		w, err := at.width(m.samples, m.channels)
+		if err != nil {
+			return err
+		}
+		whole = uint64(w)
+	}
+	p.drawNoise(m, at, whole)
+	return nil
+}
+
+// wholes holds masks of all channels for draws of some.
+var wholes = sync.Pool{New: func() any { return new(Mask) }}
+
+// drawPart draws the rows of all channels and copies the columns that are m's: those of
+// s.Draw, or with count ≥ 0 those of a Counter's DrawCount.
+func drawPart(m *Mask, s Stream, at Place, count int) error {
+	whole, err := at.width(m.samples, m.channels)
+	if err != nil {
+		return err
+	}
+	w := m
+	if len(m.bits) > 0 {
+		w = wholes.Get().(*Mask)
+		defer wholes.Put(w)
+		if err := w.Reset(m.samples, whole, m.rate, m.arithmetic); err != nil {
+			return err
+		}
+	}
+	if count >= 0 {
+		if w == m {
+			count = min(count, m.channels)
+		}
+		err = s.(Counter).DrawCount(w, count, at.rows())
+	} else {
+		err = s.Draw(w, at.rows())
+	}
+	if err != nil || w == m {
+		return err
+	}
+	for n := range m.samples {
+		to, from := n*m.channels, n*whole+int(at.ChannelOffset)
+		for left := m.channels; left > 0; left -= 64 {
+			m.put(to, min(left, 64), w.get(from))
+			to, from = to+64, from+64
+		}
+	}
+	m.setCount(w.count, whole)
+	return nil
+}

@@ -1,0 +1,26 @@
+package mask
+
+import (
+	standard "crypto/sha1"
+	"math/rand/v2"
+	"testing"
+)
+
+// The padding takes one block or two, and the length is written behind it: every length
+// around both is tried.
+func TestSHA1IsThatOfTheStandardLibrary(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	data := make([]byte, 100_000)
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	lengths := []int{1000, 4095, 65535, 65536, len(data)}
+	for n := range 300 {
+		lengths = append(lengths, n)
+	}
+	for _, n := range lengths {
+		if got, want := sha1(data[:n]), standard.Sum(data[:n]); got != want {
+			t.Fatalf("%d bytes: %x, want %x", n, got, want)
+		}
+	}
+}

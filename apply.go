@@ -150,7 +150,7 @@ func apply(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.G
 	if err != nil {
 		return err
 	}
-	if op < kernel.Affine && n*sizeOf(e) <= fewBytes && g.Len() <= fewElements && len(g.Axes()) <= 2 {
+	if op < kernel.Affine && n*sizeOf(e) <= fewBytes && g.Len() <= fewElements && len(g.Loops()) <= 2 {
 		return alone(op, e, dst, src, m, g)
 	}
 	entries := n
@@ -253,15 +253,22 @@ func check(dst, src vector, g *layout.Geometry) error {
 	return nil
 }
 
-// loopsOf returns the axes of g: a loop is the same as an axis.
-func loopsOf(g *layout.Geometry) []kernel.Loop {
-	axes := g.Axes()
-	return unsafe.Slice((*kernel.Loop)(unsafe.SliceData(axes)), len(axes))
+// loopList has room for the loops of a geometry.
+type loopList [layout.MaxLoops]kernel.Loop
+
+// of returns the loops of g.
+func (l *loopList) of(g *layout.Geometry) []kernel.Loop {
+	loops := g.Loops()
+	for i, x := range loops {
+		l[i] = kernel.Loop{Size: x.Size, Stride: x.Dst, Factor: x.Factor}
+	}
+	return l[:len(loops)]
 }
 
 // run does op on every element of g.
 func run(op kernel.Op, e mask.Type, dst, src, factors vector, g *layout.Geometry, w Workers) error {
-	loops := loopsOf(g)
+	var room loopList
+	loops := room.of(g)
 	switch e {
 	case mask.Float32:
 		return kernel.Run(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops, int(w))
@@ -275,7 +282,8 @@ func run(op kernel.Op, e mask.Type, dst, src, factors vector, g *layout.Geometry
 
 // alone does op on planes or pixels with few factors, on the calling goroutine.
 func alone(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.Geometry) error {
-	loops := loopsOf(g)
+	var list loopList
+	loops := list.of(g)
 	var room [fewBytes / 8]uint64
 	pitch := g.PaddedChannels()
 	factors := vector{unsafe.Pointer(&room), g.Samples() * pitch}

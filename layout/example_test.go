@@ -76,3 +76,36 @@ func ExampleGeometry_Loops() {
 	// {Size:25 Dst:3 Src:3 Factor:0}
 	// {Size:3 Dst:1 Src:1 Factor:1}
 }
+
+func ExampleJoin() {
+	// From channels first to channels last.
+	dst, err := layout.NHWC.Of(2, 5, 5, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	src, err := layout.NCHW.Of(2, 3, 5, 5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	nest, err := layout.Join(dst, src)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, part := range nest.Parts() { // a single one
+		for _, loop := range part.Loops() {
+			fmt.Printf("%+v\n", loop)
+		}
+	}
+
+	turned, err := layout.NCHW.Of(2, 3, 1, 25)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = layout.Join(dst, turned)
+	fmt.Println(err)
+	// Output:
+	// {Size:2 Dst:75 Src:75 Factor:3}
+	// {Size:25 Dst:3 Src:1 Factor:0}
+	// {Size:3 Dst:1 Src:25 Factor:1}
+	// layout: dst of 2×3 channels of 5×5 with src of 2×3 channels of 25, want the same samples, channels and spatial dims
+}

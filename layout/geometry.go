@@ -24,20 +24,28 @@ const maxSpatial = 6
 // however they were made: CHW.Of(3, 4, 5), NCHW.Of(1, 3, 4, 5) and a call of
 // [Strided] with the strides of these are ==. Spatial dims of 1 do not count.
 type Geometry struct {
-	loops [MaxLoops]Loop // Dst and Src are equal, and nest
+	counts
+	extent
+	// The strides of the logical axes, for Join. A stride is 0 if the axis has a
+	// single step or the tensor is empty, so that equal tensors are equal values.
+	// In a blocked order the channels' is that of a group.
+	sampleStride, channelStride int
+	spatial                     [maxSpatial]axis // those longer than 1 and empty ones, the last first
+	loops                       [MaxLoops]Loop   // Dst and Src are equal, and nest
+}
 
-	// The logical axes, for Join. A stride is 0 if the axis has a single step or
-	// the tensor is empty, so that equal tensors are equal values.
-	sample  axis
-	channel axis             // of a blocked order: all channels, with the stride of a group
-	spatial [maxSpatial]axis // those longer than 1 and empty ones, the last first
+// counts and extent are apart from Geometry, and small, because the compiler
+// copies the receiver of a method that it inlines: of all of a Geometry that took
+// longer than a small call of a kernel.
+type counts struct {
+	samples, channels, padded, length int
+}
 
-	length    int
+type extent struct {
 	positions int
 	rank      uint8 // spatial axes
 	deeper    uint8 // loops inside the first
 	block     uint8 // channels of a group; 0 if not blocked
-	padding   uint8 // channels that fill up the last group
 	view      bool
 }
 
@@ -74,16 +82,15 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 		if size < 0 {
 			return Geometry{}, refused(o, dims, fmt.Sprintf(", dim %d is %d", i, size), "0 or more")
 		}
-		a := axis{size, stride}
 		switch o.axis(i, rank) {
 		case 'N':
-			g.sample = a
+			g.samples, g.sampleStride = size, stride
 		case 'C':
-			g.channel = a
+			g.channels, g.channelStride = size, stride
 			size = size/group + min(size%group, 1) // groups
-			g.padding = uint8(-a.size & (group - 1))
+			g.padded = size * group                // wraps only if the number of elements overflows, too
 		default:
-			if !g.put(a) {
+			if !g.put(size, stride) {
 				return Geometry{}, refused(o, dims, "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 		}
@@ -140,19 +147,19 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 	g := scalar()
 	elements, longest, ok := 1, 0, true
 	for i := rank - 1; i >= 0; i-- {
-		a := axis{shape[i], strides[i]}
-		if a.size < 0 || a.stride < 0 {
-			return refuse(fmt.Sprintf(", axis %d has dim %d and stride %d", i, a.size, a.stride), "neither negative")
+		size, stride := shape[i], strides[i]
+		if size < 0 || stride < 0 {
+			return refuse(fmt.Sprintf(", axis %d has dim %d and stride %d", i, size, stride), "neither negative")
 		}
-		elements, ok = mul(elements, max(a.size, 1), ok)
-		longest = max(longest, a.stride)
+		elements, ok = mul(elements, max(size, 1), ok)
+		longest = max(longest, stride)
 		switch i {
 		case channelAxis:
-			g.channel = a
+			g.channels, g.padded, g.channelStride = size, size, stride
 		case sampleAxis:
-			g.sample = a
+			g.samples, g.sampleStride = size, stride
 		default:
-			if !g.put(a) {
+			if !g.put(size, stride) {
 				return refuse("", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 		}
@@ -169,20 +176,20 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 
 // scalar returns a geometry of one element that has no loops yet.
 func scalar() Geometry {
-	return Geometry{sample: axis{size: 1}, channel: axis{size: 1}, positions: 1}
+	return Geometry{counts: counts{samples: 1, channels: 1, padded: 1}, extent: extent{positions: 1}}
 }
 
 // put adds a spatial axis outside those that g has. It returns false if they are
 // too many.
-func (g *Geometry) put(a axis) bool {
-	g.positions *= a.size // wraps only if the product of all dims overflows, too
-	if a.size == 1 {
+func (g *Geometry) put(size, stride int) bool {
+	g.positions *= size // wraps only if the number of elements overflows, too
+	if size == 1 {
 		return true
 	}
 	if g.rank == maxSpatial {
 		return false
 	}
-	g.spatial[g.rank] = a
+	g.spatial[g.rank] = axis{size, stride}
 	g.rank++
 	return true
 }
@@ -190,29 +197,24 @@ func (g *Geometry) put(a axis) bool {
 // finish completes a geometry that has its axes: it sets the loops and measures
 // the buffer. It returns what is wrong with the axes, if anything is.
 func (g *Geometry) finish() (wrong string) {
-	if g.sample.size == 0 || g.channel.size == 0 || g.positions == 0 {
-		g.sample.stride, g.channel.stride = 0, 0
+	if g.samples == 0 || g.channels == 0 || g.positions == 0 {
+		g.sampleStride, g.channelStride = 0, 0
 		for i := range g.spatial {
 			g.spatial[i].stride = 0
 		}
 		return "" // the first loop is one of no steps
 	}
-	if g.sample.size == 1 {
-		g.sample.stride = 0
+	block := max(int(g.block), 1)
+	if g.samples == 1 {
+		g.sampleStride = 0
 	}
-	if g.channel.size <= max(int(g.block), 1) {
-		g.channel.stride = 0
+	if g.padded == block {
+		g.channelStride = 0
 	}
-	padded := g.PaddedChannels()
 	var n nest
-	n.add(g.sample.size, g.sample.stride, g.sample.stride, padded)
-	if g.block == 0 {
-		n.add(padded, g.channel.stride, g.channel.stride, 1)
-	} else {
-		block := int(g.block)
-		n.add(padded/block, g.channel.stride, g.channel.stride, block)
-		n.add(block, 1, 1, 1)
-	}
+	n.add(g.samples, g.sampleStride, g.sampleStride, g.padded)
+	n.add(g.padded/block, g.channelStride, g.channelStride, block)
+	n.add(block, 1, 1, 1)
 	for _, a := range g.spatial[:g.rank] {
 		n.add(a.size, a.stride, a.stride, 0)
 	}
@@ -237,30 +239,30 @@ func (g *Geometry) finish() (wrong string) {
 }
 
 // Samples returns N; 1 for an unbatched tensor.
-func (g Geometry) Samples() int { return g.sample.size }
+func (g counts) Samples() int { return g.samples }
 
 // Channels returns C.
-func (g Geometry) Channels() int { return g.channel.size }
+func (g counts) Channels() int { return g.channels }
 
 // Spatial returns the number of positions of a feature map: the product of the
 // spatial dims, 1 if there are none.
-func (g Geometry) Spatial() int { return g.positions }
+func (g extent) Spatial() int { return g.positions }
 
 // Len returns the number of elements from the first to the last in the buffer.
 // For the dense orders it is N·C·spatial, with C rounded up to a full group in
 // the blocked ones. For a view it includes the gaps.
-func (g Geometry) Len() int { return g.length }
+func (g counts) Len() int { return g.length }
 
 // View reports whether the tensor is part of a wider one, so that its buffer may
 // be longer than [Geometry.Len]: elements have gaps between them, or an axis that
 // [Strided] got, if only one of a single step, has a stride longer than the whole
 // tensor, as the samples of a channel slice have. The buffer of any other tensor
 // has exactly Len elements.
-func (g Geometry) View() bool { return g.view }
+func (g extent) View() bool { return g.view }
 
 // PaddedChannels returns the number of channels that a sample has in memory: C,
 // rounded up to a full group in the blocked orders.
-func (g Geometry) PaddedChannels() int { return g.channel.size + int(g.padding) }
+func (g counts) PaddedChannels() int { return g.padded }
 
 // Loops returns the loops that visit every element once, outermost first. There
 // are 1 to [MaxLoops] of them. An element's place in the buffer is Σ index·Dst,
@@ -277,7 +279,7 @@ func (g *Geometry) Loops() []Loop { return g.loops[:g.deeper+1] }
 
 // String describes the geometry for messages.
 func (g Geometry) String() string {
-	s := fmt.Sprintf("%d×%d channels of ", g.sample.size, g.channel.size)
+	s := fmt.Sprintf("%d×%d channels of ", g.samples, g.channels)
 	for i := int(g.rank) - 1; i >= 0; i-- {
 		s += fmt.Sprint(g.spatial[i].size)
 		if i > 0 {

@@ -69,14 +69,14 @@ func Join(dst, src Geometry) (Nest, error) {
 
 	// Channels go in groups of the greater of two blocks, the rest in groups of
 	// the smaller one, and what is left over one by one.
-	wide, narrow := max(dst.block, src.block, 1), max(min(dst.block, src.block), 1)
-	channels := dst.channel.size
-	left := channels % int(wide)
-	ok := joined.add(&dst, &src, 0, steps{channels / int(wide), int(wide)}, steps{int(wide / narrow), int(narrow)}, steps{int(narrow), 1}) &&
-		joined.add(&dst, &src, channels-left, steps{left / int(narrow), int(narrow)}, steps{int(narrow), 1}) &&
-		joined.add(&dst, &src, channels-left%int(narrow), steps{left % int(narrow), 1})
-	if ok && dst.padding > 0 {
-		ok = joined.add(&dst, &dst, channels, steps{int(dst.padding), 1})
+	wide, narrow := int(max(dst.block, src.block, 1)), int(max(min(dst.block, src.block), 1))
+	channels := dst.channels
+	rest := channels % wide
+	ok := joined.add(&dst, &src, 0, steps{channels / wide, wide}, steps{wide / narrow, narrow}, steps{narrow, 1}) &&
+		joined.add(&dst, &src, channels-rest, steps{rest / narrow, narrow}, steps{narrow, 1}) &&
+		joined.add(&dst, &src, channels-rest%narrow, steps{rest % narrow, 1})
+	if ok && dst.padded > channels {
+		ok = joined.add(&dst, &dst, channels, steps{dst.padded - channels, 1})
 		joined.parts[joined.n-1].Padding = true
 	}
 	if !ok {
@@ -87,7 +87,7 @@ func Join(dst, src Geometry) (Nest, error) {
 
 // fits reports whether two geometries have the same shape.
 func (g *Geometry) fits(other *Geometry) bool {
-	if g.sample.size != other.sample.size || g.channel.size != other.channel.size || g.rank != other.rank {
+	if g.samples != other.samples || g.channels != other.channels || g.rank != other.rank {
 		return false
 	}
 	for i, a := range g.spatial {
@@ -105,17 +105,16 @@ type steps struct{ size, channels int }
 // any channel to c channels further, if both lie in one group or both begin one.
 func (g *Geometry) place(c int) int {
 	if g.block == 0 {
-		return c * g.channel.stride
+		return c * g.channelStride
 	}
-	return c/int(g.block)*g.channel.stride + c%int(g.block)
+	return c/int(g.block)*g.channelStride + c%int(g.block)
 }
 
 // add adds a part for channels from first up, given as loops over them, unless
 // one of those has no steps. It returns false if the loops are too many.
 func (joined *Nest) add(dst, src *Geometry, first int, channels ...steps) bool {
 	var n nest
-	pitch := dst.PaddedChannels()
-	n.add(dst.sample.size, dst.sample.stride, src.sample.stride, pitch)
+	n.add(dst.samples, dst.sampleStride, src.sampleStride, dst.padded)
 	for _, c := range channels {
 		if c.size == 0 {
 			return true

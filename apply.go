@@ -32,7 +32,7 @@ import (
 // after warm-up. [ApplyTensor] serves halves, tensors that lie differently, and another
 // number of goroutines.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
-	return apply(kernel.Scale, &operand{kernel.Of(dst), &g}, &operand{kernel.Of(src), &g}, m, false, 0)
+	return apply(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
 }
 
 // AddTo adds what [Apply] would write to dst: for tapes that accumulate gradients. Product
@@ -40,7 +40,7 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // they are, and so does padding. A mask of alpha dropout is an [*AlphaError], since the
 // gradient takes [mask.Mask.Gradient]. The other errors are those of Apply.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
-	return apply(kernel.Add, &operand{kernel.Of(dst), &g}, &operand{kernel.Of(src), &g}, m, false, 0)
+	return apply(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
 }
 
 // ApplyTensor is [Apply] on tensors of any kind. dst and src may lie differently, so that
@@ -50,59 +50,56 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // calling one among them. 0 leaves the choice to the size of the data. The result does not
 // depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	d, s := dst.operand(), src.operand()
-	return apply(kernel.Scale, &d, &s, m, false, workers)
+	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }
 
 // AddToTensor is [AddTo] on tensors of any kind, which may lie differently, see
 // [ApplyTensor].
 func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	d, s := dst.operand(), src.operand()
-	return apply(kernel.Add, &d, &s, m, false, workers)
+	return apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }
 
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
-func apply(op kernel.Op, dst, src *operand, m *mask.Mask, gradient bool, workers int) error {
-	if err := pair(dst, src); err != nil {
+func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
+	var n nested
+	if err := n.pair(dst, src, g, srcGeom); err != nil {
 		return err
 	}
-	g := dst.geometry
 	if m == nil {
 		return &MaskError{Geometry: *g}
 	}
 	if m.Samples() != g.Samples() || m.Channels() != g.Channels() {
 		return &MaskError{m.Samples(), m.Channels(), *g}
 	}
-	loops, err := loopsOf(dst, src)
-	if err != nil || g.Len() == 0 {
-		return err
+	if g.Len() == 0 {
+		return nil
 	}
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
-		return kernel.RunOf(kernel.Copy, dst.Vector, src.Vector, kernel.Vector{}, kernel.Vector{}, loops, workers)
+		return n.run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, workers)
 	}
 	kind := dst.Kind()
 	action := m.Action(kind.Type())
 	action.Shift = action.Shift && !gradient
-	if op, err = operation(op, action); err != nil {
+	op, err := operation(op, action)
+	if err != nil {
 		return err
 	}
-	n := g.Samples() * g.PaddedChannels()
-	bytes := n * kind.Size()
+	bytes := g.Samples() * g.PaddedChannels() * kind.Size()
 	if !action.Shift && bytes <= fewBytes && g.Len() <= fewElements {
 		// A call on so few elements is all overhead: its factors are on the stack, and
 		// with one worker they do not leave it.
 		var room [fewBytes / 8]uint64
 		factors := hide(&room)[:bytes]
 		m.Fill(kind.Type(), factors, nil, g.PaddedChannels())
-		return kernel.RunOf(op, dst.Vector, src.Vector, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, 1)
+		return n.run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, 1)
 	}
 	room := scratchOf(2 * bytes)
-	factors, shifts := (*room)[:bytes], []byte(nil)
+	factors, shifts := kernel.OfBytes(kind, (*room)[:bytes]), kernel.Vector{}
 	if action.Shift {
-		shifts = (*room)[bytes : 2*bytes]
+		shifts = kernel.OfBytes(kind, (*room)[bytes:])
 	}
-	m.Fill(kind.Type(), factors, shifts, g.PaddedChannels())
-	err = kernel.RunOf(op, dst.Vector, src.Vector, kernel.OfBytes(kind, factors), kernel.OfBytes(kind, shifts), loops, workers)
+	m.Fill(kind.Type(), factors.Bytes(), shifts.Bytes(), g.PaddedChannels())
+	err = n.run(op, dst, src, factors, shifts, workers)
 	scratch.Put(room)
 	return err
 }

@@ -80,16 +80,16 @@ func (l *Layer[T]) Pass() Pass {
 // [Dropout.Evaluate] does in evaluation. Its errors are those of [Dropout.Forward]. On an
 // error dst is untouched, and Backward still belongs to the Forward before.
 func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
-	to, from := l.operand(dst, &g), l.operand(src, &g)
+	to, from := kernel.As(l.kind, dst), kernel.As(l.kind, src)
 	if l.evaluation && !l.drop.always {
-		p, err := l.drop.evaluate(&to, &from)
+		p, err := l.drop.evaluate(to, from, &g, &g)
 		if err != nil {
 			return err
 		}
 		l.pass, l.state = p, fresh
 		return nil
 	}
-	p, err := l.drop.forward(&to, &from, l.spare)
+	p, err := l.drop.forward(to, from, &g, &g, l.spare)
 	if err != nil {
 		return err
 	}
@@ -115,14 +115,9 @@ func (l *Layer[T]) backward(op kernel.Op, dst, src []T, g *layout.Geometry) erro
 	if l.state != fresh {
 		return &BackwardError{Used: l.state == used}
 	}
-	to, from := l.operand(dst, g), l.operand(src, g)
-	if err := l.pass.apply(op, &to, &from, true); err != nil {
+	if err := l.pass.apply(op, kernel.As(l.kind, dst), kernel.As(l.kind, src), g, g, true); err != nil {
 		return err
 	}
 	l.state = used
 	return nil
-}
-
-func (l *Layer[T]) operand(data []T, g *layout.Geometry) operand {
-	return operand{kernel.As(l.kind, data), g}
 }

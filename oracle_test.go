@@ -18,7 +18,7 @@ import (
 type place struct{ at, n, c int }
 
 // tensor is the oracle's own idea of a tensor. Its places come from loops over
-// the logical indices and never from the axes of the geometry under test.
+// the logical indices and never from the loops of the geometry under test.
 type tensor struct {
 	name              string
 	geom              layout.Geometry
@@ -26,7 +26,7 @@ type tensor struct {
 	places            []place
 	padding           []int // offsets of padding channels
 	length            int   // elements that the buffer must hold
-	view              bool
+	view              bool  // the buffer may be longer
 }
 
 // spelled are the axes of each order with a fixed rank, as its dims are given.
@@ -126,7 +126,7 @@ func strided(t testing.TB, shape, strides []int, sampleAxis, channelAxis int) te
 	if err != nil {
 		t.Fatalf("Strided(%v, %v, %d, %d): %v", shape, strides, sampleAxis, channelAxis, err)
 	}
-	x := tensor{name: fmt.Sprintf("Strided %v by %v", shape, strides), geom: g, samples: 1, channels: shape[channelAxis], view: true}
+	x := tensor{name: fmt.Sprintf("Strided %v by %v", shape, strides), geom: g, samples: 1, channels: shape[channelAxis]}
 	if sampleAxis != layout.Unbatched {
 		x.samples = shape[sampleAxis]
 	}
@@ -138,6 +138,14 @@ func strided(t testing.TB, shape, strides []int, sampleAxis, channelAxis int) te
 		x.length = max(x.length, at+1)
 		x.add(at, index, sampleAxis, channelAxis)
 	})
+	elements := 1
+	for _, d := range shape {
+		elements *= max(d, 1)
+	}
+	x.view = x.length > elements // gaps
+	for _, stride := range strides {
+		x.view = x.view || stride > elements // a wider tensor
+	}
 	return x
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -42,8 +43,7 @@ func (p Pass) Mask() (*mask.Mask, error) {
 // returned it did: for activations that are computed again. The errors are those of
 // [Dropout.Forward].
 func (p Pass) Forward(dst, src Tensor) error {
-	d, s := dst.operand(), src.operand()
-	return p.apply(kernel.Scale, &d, &s, false)
+	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, false)
 }
 
 // Backward writes the gradient with respect to the input to dst. src is the gradient with
@@ -51,45 +51,39 @@ func (p Pass) Forward(dst, src Tensor) error {
 // of the forward pass did. The errors are those of [ApplyTensor]. On an error dst is
 // untouched.
 func (p Pass) Backward(dst, src Tensor) error {
-	d, s := dst.operand(), src.operand()
-	return p.apply(kernel.Scale, &d, &s, true)
+	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
 }
 
 // AddTo adds what [Pass.Backward] would write to dst, for tapes that accumulate gradients.
 // Product and sum are rounded separately. The padding of dst stays as it is, except that
 // its product with 0 is added in training with [mask.Multiply].
 func (p Pass) AddTo(dst, src Tensor) error {
-	d, s := dst.operand(), src.operand()
-	return p.apply(kernel.Add, &d, &s, true)
+	return p.apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
 }
 
 // apply does what the pass makes of Scale or Add.
-func (p *Pass) apply(op kernel.Op, dst, src *operand, gradient bool) error {
-	// Before a mask is drawn for a tensor that may not exist.
-	if err := pair(dst, src); err != nil {
-		return err
-	}
-	g := dst.geometry
+func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, gradient bool) error {
 	if p.drop == nil || g.Samples() != p.samples || g.Channels() != p.channels {
 		return &MaskError{p.samples, p.channels, *g}
 	}
 	if p.mask != nil {
-		return apply(op, dst, src, p.mask, gradient, p.drop.workers)
+		return apply(op, dst, src, g, srcGeom, p.mask, gradient, p.drop.workers)
 	}
-	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale {
+	// Before a mask is drawn for a tensor that may not exist.
+	var n nested
+	if err := n.pair(dst, src, g, srcGeom); err != nil || g.Len() == 0 {
+		return err
+	}
+	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !n.padded() {
 		// The identity, without a mask.
-		loops, err := loopsOf(dst, src)
-		if err != nil || g.Len() == 0 {
-			return err
-		}
-		return kernel.RunOf(kernel.Copy, dst.Vector, src.Vector, kernel.Vector{}, kernel.Vector{}, loops, p.drop.workers)
+		return n.run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, p.drop.workers)
 	}
 	m := masks.Get().(*mask.Mask)
 	defer masks.Put(m)
 	if err := p.draw(m); err != nil {
 		return err
 	}
-	return apply(op, dst, src, m, gradient, p.drop.workers)
+	return apply(op, dst, src, g, srcGeom, m, gradient, p.drop.workers)
 }
 
 // draw makes m the mask of the pass.

@@ -96,34 +96,39 @@ func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 //
 // Forward does not allocate after warm-up, except with a [mask.Source].
 func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
-	to, from := dst.operand(), src.operand()
 	var m *mask.Mask
 	if d.gen.once {
 		m = new(mask.Mask)
 	}
-	return d.forward(&to, &from, m)
+	return d.forward(dst.Data, src.Data, &dst.Geometry, &src.Geometry, m)
 }
 
-// forward does what Forward does. Where m is not nil it becomes the mask, and the pass
-// keeps it.
-func (d *Dropout) forward(dst, src *operand, m *mask.Mask) (Pass, error) {
-	// Before a mask is drawn for a tensor that may not exist.
-	if err := pair(dst, src); err != nil {
-		return Pass{}, err
-	}
-	if err := disjoint(dst, src); err != nil {
+// forward does what Forward does. If m is not nil it becomes the mask, and the pass keeps
+// it.
+func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) (Pass, error) {
+	// Before a mask is drawn for a tensor that may not exist, or that cannot be drawn
+	// again.
+	if d.gen.once {
+		var n nested
+		if err := n.pair(dst, src, g, srcGeom); err != nil {
+			return Pass{}, err
+		}
+		if err := n.disjoint(dst, src); err != nil {
+			return Pass{}, err
+		}
+	} else if err := check("dst", dst, g); err != nil {
 		return Pass{}, err
 	}
 	d.gen.begin()
 	defer d.gen.end()
-	p, next := d.next(dst.geometry)
+	p, next := d.next(g)
 	var err error
 	if m != nil {
 		err = p.draw(m)
 		p.mask = m
 	}
 	if err == nil {
-		err = p.apply(kernel.Scale, dst, src, false)
+		err = p.apply(kernel.Scale, dst, src, g, srcGeom, false)
 	}
 	if err != nil {
 		d.gen.rewind(p.place, next)
@@ -140,14 +145,12 @@ func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
 	if d.always {
 		return d.Forward(dst, src)
 	}
-	to, from := dst.operand(), src.operand()
-	return d.evaluate(&to, &from)
+	return d.evaluate(dst.Data, src.Data, &dst.Geometry, &src.Geometry)
 }
 
-func (d *Dropout) evaluate(dst, src *operand) (Pass, error) {
-	g := dst.geometry
+func (d *Dropout) evaluate(dst, src kernel.Vector, g, srcGeom *layout.Geometry) (Pass, error) {
 	p := Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}
-	if err := p.apply(kernel.Scale, dst, src, false); err != nil {
+	if err := p.apply(kernel.Scale, dst, src, g, srcGeom, false); err != nil {
 		return Pass{}, err
 	}
 	return p, nil

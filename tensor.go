@@ -1,6 +1,9 @@
 package spatialdropout
 
 import (
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/nest"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -31,34 +34,103 @@ func As[T Float | Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
 	return Tensor{kernel.As(kind, data), g}
 }
 
-// operand is a Tensor of the caller's, by its parts.
-type operand struct {
-	kernel.Vector
-	geometry *layout.Geometry
-}
-
-func (t *Tensor) operand() operand { return operand{t.Data, &t.Geometry} }
-
-// check returns an error unless o holds a tensor of its geometry. The name is that of the
+// check returns an error unless v holds a tensor of geometry g. The name is that of the
 // argument.
-func (o *operand) check(name string) error {
-	if want := o.geometry.Len(); o.Len() < want || o.Len() > want && !o.geometry.View() {
-		return &LengthError{Name: name, Len: o.Len(), Geometry: *o.geometry}
+func check(name string, v kernel.Vector, g *layout.Geometry) error {
+	if v.Len() < g.Len() || v.Len() > g.Len() && !g.View() {
+		return &LengthError{Name: name, Len: v.Len(), Geometry: *g}
 	}
 	return nil
 }
 
-// pair returns an error unless dst and src hold tensors of one kind with the same samples
-// and channels.
-func pair(dst, src *operand) error {
-	if err := dst.check("dst"); err != nil {
+// nested is the nest of loops that takes src to dst. Vectors and geometries go apart: kept
+// in one struct, a geometry would be allocated, since the data are shared by goroutines.
+type nested struct {
+	same   bool // dst and src lie alike, and loops are all
+	loops  []layout.Loop
+	joined layout.Nest
+}
+
+// pair checks the two tensors of a call and sets n to the loops over them.
+func (n *nested) pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) error {
+	if err := check("dst", dst, dstGeom); err != nil {
 		return err
 	}
-	if err := src.check("src"); err != nil {
+	if err := check("src", src, srcGeom); err != nil {
 		return err
 	}
 	if dst.Kind() != src.Kind() && dst.Len() > 0 {
 		return &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
+	}
+	if dstGeom == srcGeom || *dstGeom == *srcGeom {
+		n.same, n.loops = true, dstGeom.Loops()
+		return nil
+	}
+	var err error
+	n.joined, err = layout.Join(*dstGeom, *srcGeom)
+	return err
+}
+
+// padded reports whether dst has padding channels that src does not have.
+func (n *nested) padded() bool {
+	parts := n.joined.Parts()
+	return len(parts) > 0 && parts[len(parts)-1].Padding
+}
+
+// run does op on every element. What is padding in dst alone is dropped.
+func (n *nested) run(op kernel.Op, dst, src, factors, shifts kernel.Vector, workers int) error {
+	if n.same {
+		return kernel.RunOf(op, dst, src, factors, shifts, n.loops, workers)
+	}
+	if err := n.disjoint(dst, src); err != nil {
+		return err // before one of several parts is written
+	}
+	for i := range n.joined.Parts() {
+		p := &n.joined.Parts()[i]
+		op, from, s := op, src, shifts
+		if p.Padding {
+			if op == kernel.Add || op == kernel.AddMultiply || op == kernel.AddDivide {
+				continue
+			}
+			op, from, s = kernel.Scale, dst, kernel.Vector{}
+		}
+		f := factors
+		if f.Len() > 0 {
+			f = f.From(p.Factor)
+		}
+		if s.Len() > 0 {
+			s = s.From(p.Factor)
+		}
+		if err := kernel.RunOf(op, dst.From(p.Dst), from.From(p.Src), f, s, p.Loops(), workers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// disjoint returns the error with which run refuses the memory of dst and src.
+func (n *nested) disjoint(dst, src kernel.Vector) error {
+	if n.same {
+		return disjoint(dst, src, n.loops)
+	}
+	for i := range n.joined.Parts() {
+		if p := &n.joined.Parts()[i]; !p.Padding {
+			if err := disjoint(dst.From(p.Dst), src.From(p.Src), p.Loops()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func disjoint(dst, src kernel.Vector, loops []layout.Loop) error {
+	reach, _ := nest.Measure(loops)
+	if reach.Dst == 0 {
+		return nil
+	}
+	to, from := unsafe.Pointer(unsafe.SliceData(dst.Bytes())), unsafe.Pointer(unsafe.SliceData(src.Bytes()))
+	if distance, overlap := nest.Overlap(to, from, dst.Kind().Size(), loops, reach); overlap {
+		return &kernel.OverlapError{Elements: reach.Dst, Distance: distance}
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func TestFailures(t *testing.T) {
 		want string
 	}{
 		{[]string{"-input", dir + "/none.npy", "-layout", "NCHW", "-json"}, "none.npy"},
-		{[]string{"-input", x, "-layout", "NCW", "-json"}, "NCW takes 3 dims, got 4"},
+		{[]string{"-input", x, "-layout", "NCW", "-json"}, "NCW of 4 dims [2 3 4 4], want 3"},
 		{[]string{"-input", x, "-layout", "NCHW8c", "-json"}, "want the 5 dims N, C/8, H, W, 8"},
 		{[]string{"-input", x, "-layout", "NCHW", "-output", dir + "/none/y.npy"}, "y.npy"},
 		{[]string{"-input", x, "-layout", "NCHW", "-png", dir + "/none/y.png"}, "y.png"},

@@ -100,13 +100,13 @@ func planesOf[T element](value func(T) float64, data []T, g layout.Geometry, cha
 		if trial >= channels {
 			return
 		}
-		if k == len(g.Axes()) {
+		if k == len(g.Loops()) {
 			planes[trial] = append(planes[trial], value(data[at]))
 			return
 		}
-		axis := g.Axes()[k]
-		for i := range axis.Size {
-			visit(k+1, at+i*axis.Stride, trial+i*axis.Factor)
+		loop := g.Loops()[k]
+		for i := range loop.Size {
+			visit(k+1, at+i*loop.Dst, trial+i*loop.Factor)
 		}
 	}
 	visit(0, 0, 0)

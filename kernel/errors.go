@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"math/bits"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // OpError refuses an operation that is unknown, or that the function does not do.
@@ -59,7 +61,7 @@ func (e *OverlapError) Error() string {
 // LoopError refuses loops of a [Run] that do not fit its slices, or that would visit an
 // element twice. Nothing has been written.
 type LoopError struct {
-	Loops  []Loop
+	Loops  []layout.Loop
 	Reason string
 }
 

@@ -3,6 +3,8 @@ package kernel
 import (
 	"sync"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // gather is a block of rows that are contiguous in dst and not in src: count rows of
@@ -10,7 +12,7 @@ import (
 type gather struct {
 	rows   int // the rows that are gathered at a time, 0 where src lies as dst does
 	step   int // from an element of a row to the next, in src
-	row    Loop
+	row    layout.Loop
 	factor int // from an element of a row to the next, in the factors
 }
 
@@ -24,8 +26,8 @@ var gathers = sync.Pool{New: func() any { return new([gatherBytes / 8]uint64) }}
 // transpose makes a block of the innermost loop, whose elements lie apart in src, and of
 // the loop around it whose elements are nearest to each other there. It returns which of
 // the loops around that is, -1 if there is none.
-func (n *nest) transpose(op Op, last Loop, outer []Loop) int {
-	row, at := Loop{Size: 1}, -1
+func (n *nest) transpose(op Op, last layout.Loop, outer []layout.Loop) int {
+	row, at := layout.Loop{Size: 1}, -1
 	for i, l := range outer {
 		if l.Size > 1 && (at < 0 || l.Src <= row.Src) {
 			row, at = l, i

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
@@ -115,6 +116,17 @@ func (v Vector) Kind() *Kind { return v.kind }
 
 // Len returns the number of elements.
 func (v Vector) Len() int { return v.len }
+
+// From returns the elements from offset n up.
+func (v Vector) From(n int) Vector {
+	if n < 0 || n > v.len {
+		panic(fmt.Sprintf("kernel: elements from %d up of a vector of %d", n, v.len))
+	}
+	if n == v.len {
+		return Vector{kind: v.kind}
+	}
+	return Vector{v.kind, vector{unsafe.Add(v.data, n<<v.kind.shift), v.len - n}}
+}
 
 // Bytes returns the memory of the elements.
 func (v Vector) Bytes() []byte {

@@ -1,15 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
 
-// Loop is one level of a nest: Size steps, each Dst elements further in dst, Src
-// elements further in src and Factor entries further in the factors.
-type Loop struct {
-	Size, Dst, Src, Factor int
-}
-
-// MaxLoops is the number of levels that a nest may have.
-const MaxLoops = 8
+	"github.com/spatialdropout/spatialdropout/layout"
+)
 
 // block is the innermost part of a nest, without gaps: count planes of length elements
 // with a factor each, or count rows of length channels with the same factors for every
@@ -32,14 +27,14 @@ type nest struct {
 	block
 	across gather // where src does not lie as dst does
 	depth  int
-	outer  [MaxLoops]Loop
+	outer  [layout.MaxLoops]layout.Loop
 }
 
 // place is where a block begins: elements of dst and src, and entries of the factors.
 type place struct{ dst, src, factor int }
 
 // split makes a block of the innermost loops and keeps the loops around it.
-func (n *nest) split(op Op, loops []Loop) {
+func (n *nest) split(op Op, loops []layout.Loop) {
 	n.block = block{count: 1, length: 1}
 	last, outer := inner(loops)
 	taken := -1 // a loop around the innermost one that belongs to the block
@@ -69,13 +64,13 @@ func (n *nest) split(op Op, loops []Loop) {
 
 // inner returns the innermost loop of more than one step and the loops around it. It
 // returns the zero Loop if there is none.
-func inner(loops []Loop) (Loop, []Loop) {
+func inner(loops []layout.Loop) (layout.Loop, []layout.Loop) {
 	for i := len(loops) - 1; i >= 0; i-- {
 		if loops[i].Size > 1 {
 			return loops[i], loops[:i]
 		}
 	}
-	return Loop{}, nil
+	return layout.Loop{}, nil
 }
 
 // total returns the number of elements that a nest visits.
@@ -91,7 +86,7 @@ func (n *nest) total() int {
 // be the beginning of a row, except in planes and in blocks of a single row.
 func (n *nest) walk(lo, hi int) {
 	size := n.count * n.length
-	var index [MaxLoops]int
+	var index [layout.MaxLoops]int
 	from := lo
 	if n.depth > 0 {
 		from = lo % size

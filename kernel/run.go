@@ -3,14 +3,16 @@ package kernel
 import (
 	"fmt"
 	"runtime"
-	"unsafe"
+
+	nests "github.com/spatialdropout/spatialdropout/internal/nest"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // Run does op on every element that a nest of loops visits: on the element at offset
 // Σ iₖ·Dstₖ of dst and the one at Σ iₖ·Srcₖ of src, with the factor, and the shift, at
 // Σ iₖ·Factorₖ.
 //
-// Loops are given outermost first. The stride of a loop in dst is at least as long as
+// [layout.Geometry] and [layout.Join] make the loops of a tensor. Loops are given outermost first. The stride of a loop in dst is at least as long as
 // all that lies inside it, so that no element is visited twice. No loops mean the single
 // element at offset 0, and a loop of size 0 means no element. The work is fast where the
 // innermost loops are planes (strides 1, factor 0; around it factor 1 and no gap) or rows
@@ -27,13 +29,13 @@ import (
 //
 // Run returns an [*OpError], a [*LoopError] or an [*OverlapError] before it writes
 // anything.
-func Run[T Float](op Op, dst, src, factors, shifts []T, loops []Loop, workers int) error {
+func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
 	return run(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
 }
 
 // RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
 // vectors differ in kind.
-func RunOf(op Op, dst, src, factors, shifts Vector, loops []Loop, workers int) (err error) {
+func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) (err error) {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
@@ -43,7 +45,7 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []Loop, workers int) (
 
 // run does op on all elements of a nest. A single call of a kernel is all overhead: one
 // or two loops that make no more than that are recognised first.
-func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []Loop, workers int) error {
+func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	if op >= ops {
 		return &OpError{op}
 	}
@@ -76,13 +78,13 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []Loop, work
 }
 
 // single returns the block that one or two loops make without a gap.
-func single(loops []Loop) (block, bool) {
+func single(loops []layout.Loop) (block, bool) {
 	if uint(len(loops)-1) >= 2 {
 		return block{}, false
 	}
 	last, around := loops[len(loops)-1], loops[0]
 	if len(loops) == 1 {
-		around = Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
+		around = layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
 	}
 	const most = 1 << 15 // the product of two fits an int
 	if last.Dst != 1 || last.Src != 1 || last.Factor>>1 != 0 || around.Dst != last.Size || around.Src != last.Size || around.Factor != 1-last.Factor || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
@@ -109,115 +111,33 @@ func (b block) fit(op Op, dst, src, factors, shifts vector) bool {
 
 // set checks a call and sets the loops of n, which is the zero nest. It returns the
 // number of elements that dst extends over, 0 if there is nothing to do.
-func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []Loop) (span int, err error) {
-	r, reason := measure(loops)
+func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop) (span int, err error) {
+	r, reason := nests.Measure(loops)
 	if reason != "" {
 		return 0, &LoopError{Loops: clone(loops), Reason: reason}
 	}
-	if r.dst == 0 {
+	if r.Dst == 0 {
 		return 0, nil
 	}
-	factorsWanted, shiftsWanted := r.factors, 0
+	factorsWanted, shiftsWanted := r.Factors, 0
 	if op == Copy {
 		factorsWanted = 0
 	}
 	if operations[op].shifts {
-		shiftsWanted = r.factors
+		shiftsWanted = r.Factors
 	}
-	if dst.len < r.dst || src.len < r.src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.dst, r.src, factorsWanted, shiftsWanted)}
+	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
 	}
-	if err := meet(dst.data, src.data, r, 1<<kind.shift, loops); err != nil {
-		return 0, err
+	if distance, overlap := nests.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
+		return 0, &OverlapError{Elements: r.Dst, Distance: distance}
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil
 	}
 	n.split(op, loops)
-	return r.dst, nil
-}
-
-// reach is how many elements of dst and src and how many factors loops extend over, from
-// the first to the last.
-type reach struct {
-	dst, src, factors int
-	same              bool // all strides of dst are those of src
-}
-
-// measure returns how far loops extend, over no elements if they visit none, and what is
-// wrong with them if anything is.
-func measure(loops []Loop) (r reach, reason string) {
-	if len(loops) > MaxLoops {
-		return reach{}, fmt.Sprintf("%d loops, want at most %d", len(loops), MaxLoops)
-	}
-	empty := false
-	r = reach{1, 1, 1, true}
-	for i := len(loops) - 1; i >= 0; i-- {
-		l := loops[i]
-		if l.Size < 0 || l.Dst < 0 || l.Src < 0 || l.Factor < 0 {
-			return reach{}, fmt.Sprintf("loop %d has a negative number", i)
-		}
-		if l.Size == 0 {
-			empty = true
-		}
-		if l.Size <= 1 {
-			continue
-		}
-		if l.Dst < r.dst {
-			return reach{}, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Dst, r.dst)
-		}
-		r.same = r.same && l.Dst == l.Src
-		for _, x := range [...]struct {
-			stride int
-			to     *int
-		}{{l.Dst, &r.dst}, {l.Src, &r.src}, {l.Factor, &r.factors}} {
-			further, ok := product(l.Size-1, x.stride)
-			if !ok || further > maxInt-*x.to {
-				return reach{}, fmt.Sprintf("loop %d extends further than an int counts", i)
-			}
-			*x.to += further
-		}
-	}
-	if empty {
-		return reach{}, ""
-	}
-	return r, ""
-}
-
-const maxInt = int(^uint(0) >> 1)
-
-// meet returns an error if dst and src share an element that loops visit, unless they are
-// the same. An element has so many bytes.
-func meet(dst, src unsafe.Pointer, r reach, size int, loops []Loop) error {
-	distance := int(uintptr(dst) - uintptr(src))
-	if distance >= r.src*size || -distance >= r.dst*size || distance == 0 && r.same {
-		return nil
-	}
-	if !r.same || distance%size != 0 || collide(loops, distance/size) {
-		return &OverlapError{Elements: r.dst, Distance: distance}
-	}
-	return nil
-}
-
-// collide reports whether two copies of the nest, one distance elements after the other,
-// visit a common element: whether distance is a sum of steps, each smaller than its loop
-// either way. Strides nest, so that only the two multiples next to what is left can be
-// meant at every level.
-func collide(loops []Loop, distance int) bool {
-	if distance < 0 {
-		distance = -distance
-	}
-	if len(loops) == 0 {
-		return distance == 0
-	}
-	l := loops[0]
-	if l.Size <= 1 {
-		return collide(loops[1:], distance)
-	}
-	steps := distance / l.Dst
-	return steps < l.Size && collide(loops[1:], distance-steps*l.Dst) ||
-		steps+1 < l.Size && collide(loops[1:], distance-(steps+1)*l.Dst)
+	return r.Dst, nil
 }
 
 // clone keeps the caller's loops off the heap: only an error holds on to them.
-func clone(loops []Loop) []Loop { return append([]Loop(nil), loops...) }
+func clone(loops []layout.Loop) []layout.Loop { return append([]layout.Loop(nil), loops...) }

@@ -13,8 +13,8 @@ func ExampleOrder_Of() {
 	_, err = layout.NHWC.Of(56, 56, 64)
 	fmt.Println(err)
 	// Output:
-	// 32×64 channels of 3136 <nil>
-	// layout: NHWC takes 4 dims, got 3: [56 56 64]
+	// 32×64 channels of 56×56 <nil>
+	// layout: NHWC of 3 dims [56 56 64], want 4
 }
 
 func ExampleParse() {
@@ -39,11 +39,11 @@ func ExampleStrided() {
 	fmt.Println(geom, len(slice) >= geom.Len())
 
 	// The same tensor, transposed to channels last without moving a byte.
-	geom, err = layout.Strided([]int{2, 3, 3, 3}, []int{72, 3, 1, 9}, 0, 3)
-	fmt.Println(geom, err)
+	turned, err := layout.Strided([]int{2, 3, 3, 3}, []int{72, 3, 1, 9}, 0, 3)
+	fmt.Println(turned == geom, err)
 	// Output:
-	// 2×3 channels of 9 in a view of 99 elements true
-	// 2×3 channels of 9 in a view of 99 elements <nil>
+	// 2×3 channels of 3×3 in a view of 99 elements true
+	// true <nil>
 }
 
 func ExampleGeometry_Len() {
@@ -63,16 +63,49 @@ func ExampleOrders() {
 	// Output: NCHW NHWC NCW NWC
 }
 
-func ExampleGeometry_Axes() {
+func ExampleGeometry_Loops() {
 	geom, err := layout.NHWC.Of(2, 5, 5, 3)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, axis := range geom.Axes() { // samples, pixels, channels
-		fmt.Printf("%+v\n", axis)
+	for _, loop := range geom.Loops() { // samples, pixels, channels
+		fmt.Printf("%+v\n", loop)
 	}
 	// Output:
-	// {Size:2 Stride:75 Factor:3}
-	// {Size:25 Stride:3 Factor:0}
-	// {Size:3 Stride:1 Factor:1}
+	// {Size:2 Dst:75 Src:75 Factor:3}
+	// {Size:25 Dst:3 Src:3 Factor:0}
+	// {Size:3 Dst:1 Src:1 Factor:1}
+}
+
+func ExampleJoin() {
+	// From channels first to channels last.
+	dst, err := layout.NHWC.Of(2, 5, 5, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	src, err := layout.NCHW.Of(2, 3, 5, 5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	nest, err := layout.Join(dst, src)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, part := range nest.Parts() { // a single one
+		for _, loop := range part.Loops() {
+			fmt.Printf("%+v\n", loop)
+		}
+	}
+
+	turned, err := layout.NCHW.Of(2, 3, 1, 25)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = layout.Join(dst, turned)
+	fmt.Println(err)
+	// Output:
+	// {Size:2 Dst:75 Src:75 Factor:3}
+	// {Size:25 Dst:3 Src:1 Factor:0}
+	// {Size:3 Dst:1 Src:25 Factor:1}
+	// layout: dst of 2×3 channels of 5×5 with src of 2×3 channels of 25, want the same samples, channels and spatial dims
 }

@@ -1,253 +1,294 @@
-// Package layout says where the channels of a tensor lie in memory.
+// Package layout describes where the channels of a tensor lie in memory.
 //
-// An [Order] such as NCHW, together with a tensor's dims, makes a [Geometry].
-// [Strided] makes one from a shape and element strides, for views into a wider
-// tensor and for lazily transposed ones. A Geometry is a value: it holds no
-// data and can be compared with ==.
+// An [Order] such as NCHW and a tensor's dims make a [Geometry]. [Strided] makes
+// one from a shape and element strides, for views into a wider tensor and for
+// lazily transposed ones. [Join] pairs two geometries of one shape that lie
+// differently in memory, such as NCHW and NHWC.
+//
+// A Geometry is a value. It holds no data and can be compared with ==.
 package layout
 
 import (
-	"cmp"
 	"fmt"
 	"math/bits"
 	"slices"
 )
 
-// Axis is one loop over a tensor: Size steps, each Stride elements further in
-// the buffer and Factor entries further in the list of channel factors. A
-// spatial axis has Factor 0: the channel stays the same along it.
-type Axis struct {
-	Size, Stride, Factor int
-}
+// maxSpatial is the greatest number of spatial axes longer than 1.
+const maxSpatial = 6
 
-// maxAxes bounds the loops of a Geometry once neighbours that lie seamlessly in
-// memory are merged. N, C, D, H and W apart from each other are five; a blocked
-// order splits C in two.
-const maxAxes = 6
-
-// Geometry is where the elements of a tensor lie and which channel each
-// belongs to. The zero Geometry is an empty tensor.
-type Geometry struct {
-	samples, channels, spatial int
-	length                     int
-	padding                    uint8 // channels of a sample that are only in memory, in blocked orders
-	depth                      uint8
-	view                       bool
-	axes                       [maxAxes]Axis // outermost first; strides nest
-}
-
-// Of returns the geometry of a dense tensor whose dims are given as the order
-// spells them: NCHW.Of(32, 64, 56, 56) is 32 samples of 64 channels of 56×56.
+// Geometry describes the shape of a tensor, where its elements lie in a buffer,
+// and which channel each belongs to. The zero Geometry is an empty tensor.
 //
-// The blocked orders take the logical dims N, C, H, W; their buffer holds
+// Two geometries are equal if they place the same elements in the same way,
+// however they were made: CHW.Of(3, 4, 5), NCHW.Of(1, 3, 4, 5) and a call of
+// [Strided] with the strides of these are ==. Spatial dims of 1 do not count.
+type Geometry struct {
+	counts
+	extent
+	// The strides of the logical axes, for Join. A stride is 0 if the axis has a
+	// single step or the tensor is empty, so that equal tensors are equal values.
+	// In a blocked order the channels' is that of a group.
+	sampleStride, channelStride int
+	spatial                     [maxSpatial]axis // those longer than 1 and empty ones, the last first
+	loops                       [MaxLoops]Loop   // Dst and Src are equal, and nest
+}
+
+// counts and extent are apart from Geometry, and small, because the compiler
+// copies the receiver of a method that it inlines: of all of a Geometry that took
+// longer than a small call of a kernel.
+type counts struct {
+	samples, channels, padded, length int
+}
+
+type extent struct {
+	positions int
+	rank      uint8 // spatial axes
+	deeper    uint8 // loops inside the first
+	block     uint8 // channels of a group; 0 if not blocked
+	view      bool
+}
+
+type axis struct{ size, stride int }
+
+// Of returns the geometry of a dense tensor. The dims are in the order that o
+// spells: NCHW.Of(32, 64, 56, 56) is 32 samples of 64 channels of 56×56.
+//
+// The blocked orders take the logical dims N, C, H, W. Their buffer holds
 // ⌈C/8⌉ or ⌈C/16⌉ full groups, see [Geometry.Len].
 //
-// It is an error if the number of dims is not the order's, if a dim is
-// negative, or if the number of elements (zero dims left out) overflows an int.
-// Of does not allocate.
+// Of returns a [*ShapeError] if the number of dims is not the order's, if a dim
+// is negative, if more than 6 spatial dims are longer than 1, or if the number of
+// elements overflows an int, where a dim of 0 counts as 1. It returns an
+// [*OrderError] if o is none of the constants. Of does not allocate.
 func (o Order) Of(dims ...int) (Geometry, error) {
-	if o < NCHW || int(o) >= len(orders) {
-		return Geometry{}, fmt.Errorf("layout: %v is not an axis order", o)
+	if !o.known() {
+		return Geometry{}, &OrderError{Name: o.String()}
 	}
 	rank := len(dims)
 	if want := len(orders[o].axes); want > 0 && rank != want {
-		return Geometry{}, fmt.Errorf("layout: %v takes %d dims, got %d: %v", o, want, rank, slices.Clone(dims))
+		return Geometry{}, refused(o, dims, "", fmt.Sprint(want))
 	} else if rank < 2 && want == 0 {
-		return Geometry{}, fmt.Errorf("layout: %v takes 2 or more dims, got %d: %v", o, rank, slices.Clone(dims))
+		return Geometry{}, refused(o, dims, "", "2 or more")
 	}
-	g := Geometry{samples: 1, channels: 1, spatial: 1}
-	for i, d := range dims {
-		if d < 0 {
-			return Geometry{}, fmt.Errorf("layout: %v dim %d is %d, want 0 or more: %v", o, i, d, slices.Clone(dims))
+	g := scalar()
+	g.block = orders[o].block
+	group := max(int(g.block), 1)
+	// From the innermost axis outwards, each stride is the product of the sizes
+	// inside it.
+	stride, ok := group, true
+	for i := rank - 1; i >= 0; i-- {
+		size := dims[i]
+		if size < 0 {
+			return Geometry{}, refused(o, dims, fmt.Sprintf(", dim %d is %d", i, size), "0 or more")
 		}
 		switch o.axis(i, rank) {
 		case 'N':
-			g.samples = d
+			g.samples, g.sampleStride = size, stride
 		case 'C':
-			g.channels = d
+			g.channels, g.channelStride = size, stride
+			size = size/group + min(size%group, 1) // groups
+			g.padded = size * group                // wraps only if the number of elements overflows, too
+		default:
+			if !g.put(size, stride) {
+				return Geometry{}, refused(o, dims, "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
+			}
 		}
-	}
-	padded := g.channels
-	block := orders[o].block
-	if block > 0 {
-		blocks := g.channels / block
-		if g.channels%block > 0 {
-			blocks++
-		}
-		if blocks > maxInt/block {
-			return Geometry{}, overflow(o, dims)
-		}
-		padded = blocks * block
-		g.padding = uint8(padded - g.channels)
-	}
-
-	// From the innermost axis outwards every stride is the product of the
-	// sizes inside it.
-	var room [8]Axis // the slices of this function stay off the heap
-	axes := room[:0]
-	stride, ok := 1, true
-	put := func(size, factor int) {
-		axes = append(axes, Axis{Size: size, Stride: stride, Factor: factor})
 		stride, ok = mul(stride, max(size, 1), ok)
 	}
-	if block > 0 {
-		put(block, 1)
-	}
-	for i := rank - 1; i >= 0; i-- {
-		switch o.axis(i, rank) {
-		case 'N':
-			put(dims[i], padded)
-		case 'C':
-			put(padded/max(block, 1), max(block, 1))
-		default:
-			put(dims[i], 0)
-			g.spatial *= dims[i] // wraps only where the product of all dims overflows, too
-		}
-	}
 	if !ok {
-		return Geometry{}, overflow(o, dims)
+		return Geometry{}, refused(o, dims, "", "no more elements than an int counts")
 	}
-	slices.Reverse(axes)
-	return g.with(axes)
+	if wrong := g.finish(); wrong != "" {
+		return Geometry{}, refused(o, dims, wrong, "a dense tensor")
+	}
+	return g, nil
 }
 
 // Unbatched is the sample axis of a tensor that has none.
 const Unbatched = -1
 
-// Strided returns the geometry of a tensor of the given shape whose element
-// (i0, i1, …) lies at buffer offset Σ ik·strides[k], strides counting elements.
-// channelAxis and sampleAxis say which axes are C and N; every other axis is
-// spatial. sampleAxis is [Unbatched] where the tensor is a single sample.
+// Strided returns the geometry of a tensor of the given shape. Element
+// (i0, i1, …) lies at buffer offset Σ ik·strides[k]; strides count elements.
+// Axis channelAxis is C, axis sampleAxis is N, and every other axis is spatial.
+// For a single sample without an axis of its own, sampleAxis is [Unbatched].
 //
-// The buffer begins at the tensor's first element and may go on after the last
-// one: a channel slice of a wider tensor is described without a copy.
+// Strides that describe a dense tensor give the same value as [Order.Of]. Others
+// describe a view into a wider tensor, whose buffer may go on after the last
+// element, see [Geometry.View]. The buffer begins at the tensor's first element.
 //
-// It is an error if shape and strides differ in length, an axis does not
-// exist, a dim or stride is negative, two elements would share a place, the
-// axes do not nest (each stride must be at least as long as all that lies
-// inside it), or a number overflows.
+// Strided returns a [*ShapeError] if shape and strides differ in length, an axis
+// does not exist, a dim or stride is negative, more than 6 spatial dims are
+// longer than 1, more than [MaxLoops] axes have gaps between them, two elements
+// would share a place, the axes do not nest (each stride must be at least as long
+// as all that lies inside it), or a number overflows an int. Strided does not
+// allocate.
 func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error) {
 	rank := len(shape)
+	refuse := func(wrong, want string) (Geometry, error) {
+		// Copies: what is formatted escapes, and with it the slices of every call.
+		return Geometry{}, &ShapeError{Given: fmt.Sprintf("dims %v with strides %v%s", slices.Clone(shape), slices.Clone(strides), wrong), Want: want}
+	}
 	if len(strides) != rank {
-		return Geometry{}, fmt.Errorf("layout: %d dims %v with %d strides %v, want one stride a dim", rank, shape, len(strides), strides)
+		return refuse(fmt.Sprintf(", %d dims and %d strides", rank, len(strides)), "one stride for each dim")
+	}
+	if rank == 0 {
+		return refuse("", "one dim or more")
 	}
 	if channelAxis < 0 || channelAxis >= rank {
-		return Geometry{}, fmt.Errorf("layout: channel axis %d of %d dims %v, want 0 to %d", channelAxis, rank, shape, rank-1)
+		return refuse(fmt.Sprintf(", channel axis %d", channelAxis), fmt.Sprintf("an axis from 0 to %d", rank-1))
 	}
 	if sampleAxis != Unbatched && (sampleAxis < 0 || sampleAxis >= rank) {
-		return Geometry{}, fmt.Errorf("layout: sample axis %d of %d dims %v, want 0 to %d or Unbatched", sampleAxis, rank, shape, rank-1)
+		return refuse(fmt.Sprintf(", sample axis %d", sampleAxis), fmt.Sprintf("an axis from 0 to %d, or Unbatched", rank-1))
 	}
 	if sampleAxis == channelAxis {
-		return Geometry{}, fmt.Errorf("layout: axis %d is given as sample axis and as channel axis", channelAxis)
+		return refuse(fmt.Sprintf(", axis %d for both samples and channels", channelAxis), "two axes")
 	}
-	g := Geometry{samples: 1, channels: shape[channelAxis], spatial: 1, view: true}
-	axes := make([]Axis, rank)
-	elements, ok := 1, true
-	for i, d := range shape {
-		if d < 0 || strides[i] < 0 {
-			return Geometry{}, fmt.Errorf("layout: axis %d has dim %d and stride %d, want neither negative: %v, %v", i, d, strides[i], shape, strides)
+	g := scalar()
+	elements, longest, ok := 1, 0, true
+	for i := rank - 1; i >= 0; i-- {
+		size, stride := shape[i], strides[i]
+		if size < 0 || stride < 0 {
+			return refuse(fmt.Sprintf(", axis %d has dim %d and stride %d", i, size, stride), "neither negative")
 		}
-		elements, ok = mul(elements, max(d, 1), ok)
-		axes[i] = Axis{Size: d, Stride: strides[i]}
+		elements, ok = mul(elements, max(size, 1), ok)
+		longest = max(longest, stride)
 		switch i {
 		case channelAxis:
-			axes[i].Factor = 1
+			g.channels, g.padded, g.channelStride = size, size, stride
 		case sampleAxis:
-			g.samples = d
-			axes[i].Factor = g.channels
+			g.samples, g.sampleStride = size, stride
 		default:
-			g.spatial *= d
+			if !g.put(size, stride) {
+				return refuse("", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
+			}
 		}
 	}
 	if !ok {
-		return Geometry{}, fmt.Errorf("layout: %v has more elements than an int counts", shape)
+		return refuse("", "no more elements than an int counts")
 	}
-	slices.SortStableFunc(axes, func(a, b Axis) int { return cmp.Compare(b.Stride, a.Stride) })
-	g, err := g.with(axes)
-	if err != nil {
-		return Geometry{}, fmt.Errorf("%w: shape %v, strides %v", err, shape, strides)
+	if wrong := g.finish(); wrong != "" {
+		return refuse(", "+wrong, "axes that nest, each stride at least as long as what lies inside it")
 	}
+	g.view = longest > elements || g.length > elements
 	return g, nil
 }
 
-// with completes g by its axes, given outermost first: it drops those of one
-// step, merges neighbours that one longer axis can stand for, and measures the
-// buffer. The axes are overwritten.
-func (g Geometry) with(axes []Axis) (Geometry, error) {
+// scalar returns a geometry of one element that has no loops yet.
+func scalar() Geometry {
+	return Geometry{counts: counts{samples: 1, channels: 1, padded: 1}, extent: extent{positions: 1}}
+}
+
+// put adds a spatial axis outside those that g has. It returns false if they are
+// too many.
+func (g *Geometry) put(size, stride int) bool {
+	g.positions *= size // wraps only if the number of elements overflows, too
+	if size == 1 {
+		return true
+	}
+	if g.rank == maxSpatial {
+		return false
+	}
+	g.spatial[g.rank] = axis{size, stride}
+	g.rank++
+	return true
+}
+
+// finish completes a geometry that has its axes: it sets the loops and measures
+// the buffer. It returns what is wrong with the axes, if anything is.
+func (g *Geometry) finish() (wrong string) {
+	if g.samples == 0 || g.channels == 0 || g.positions == 0 {
+		g.sampleStride, g.channelStride = 0, 0
+		for i := range g.spatial {
+			g.spatial[i].stride = 0
+		}
+		return "" // the first loop is one of no steps
+	}
+	block := max(int(g.block), 1)
+	if g.samples == 1 {
+		g.sampleStride = 0
+	}
+	if g.padded == block {
+		g.channelStride = 0
+	}
+	var n nest
+	n.add(g.samples, g.sampleStride, g.sampleStride, g.padded)
+	n.add(g.padded/block, g.channelStride, g.channelStride, block)
+	n.add(block, 1, 1, 1)
+	for _, a := range g.spatial[:g.rank] {
+		n.add(a.size, a.stride, a.stride, 0)
+	}
+	loops := n.merged()
+	if len(loops) > MaxLoops {
+		return fmt.Sprintf("%d axes with gaps between them, at most %d fit", len(loops), MaxLoops)
+	}
+	g.deeper = uint8(copy(g.loops[:], loops) - 1)
 	g.length = 1
-	for _, a := range axes {
-		if a.Size == 0 {
-			g.length = 0
-			return g, nil
+	for i := len(loops) - 1; i >= 0; i-- {
+		l := loops[i]
+		if l.Dst < g.length {
+			return fmt.Sprintf("%d steps of stride %d overlap what lies inside them, %d elements long", l.Size, l.Dst, g.length)
 		}
-	}
-	merged := axes[:0]
-	for _, a := range axes {
-		if a.Size == 1 {
-			continue
-		}
-		if n := len(merged); n > 0 {
-			outer := &merged[n-1]
-			if outer.Stride == a.Size*a.Stride && outer.Factor == a.Size*a.Factor {
-				*outer = Axis{Size: outer.Size * a.Size, Stride: a.Stride, Factor: a.Factor}
-				continue
-			}
-		}
-		merged = append(merged, a)
-	}
-	if len(merged) > maxAxes {
-		return Geometry{}, fmt.Errorf("layout: %d axes do not lie seamlessly in memory, at most %d may", len(merged), maxAxes)
-	}
-	g.depth = uint8(copy(g.axes[:], merged))
-	for i := len(merged) - 1; i >= 0; i-- {
-		a := g.axes[i]
-		if a.Stride < g.length {
-			return Geometry{}, fmt.Errorf("layout: %d steps of stride %d overlap what lies inside them, %d elements long", a.Size, a.Stride, g.length)
-		}
-		reach, ok := mul(a.Size-1, a.Stride, true)
+		reach, ok := mul(l.Size-1, l.Dst, true)
 		if !ok || reach > maxInt-g.length {
-			return Geometry{}, fmt.Errorf("layout: %d steps of stride %d reach further than an int counts", a.Size, a.Stride)
+			return fmt.Sprintf("%d steps of stride %d reach further than an int counts", l.Size, l.Dst)
 		}
 		g.length += reach
 	}
-	return g, nil
+	return ""
 }
 
 // Samples returns N; 1 for an unbatched tensor.
-func (g *Geometry) Samples() int { return g.samples }
+func (g counts) Samples() int { return g.samples }
 
 // Channels returns C.
-func (g *Geometry) Channels() int { return g.channels }
+func (g counts) Channels() int { return g.channels }
 
 // Spatial returns the number of positions of a feature map: the product of the
-// spatial dims, 1 where there are none.
-func (g *Geometry) Spatial() int { return g.spatial }
+// spatial dims, 1 if there are none.
+func (g extent) Spatial() int { return g.positions }
 
-// Len returns the number of elements that a buffer must hold, from the first to
-// the last: N·C·spatial for the dense orders, with C rounded up to a full group
-// in the blocked ones, and with the gaps for a view.
-func (g *Geometry) Len() int { return g.length }
+// Len returns the number of elements from the first to the last in the buffer.
+// For the dense orders it is N·C·spatial, with C rounded up to a full group in
+// the blocked ones. For a view it includes the gaps.
+func (g counts) Len() int { return g.length }
 
-// View reports whether the geometry comes from [Strided], so that a buffer may
-// be longer than [Geometry.Len].
-func (g *Geometry) View() bool { return g.view }
+// View reports whether the tensor is part of a wider one, so that its buffer may
+// be longer than [Geometry.Len]: elements have gaps between them, or an axis that
+// [Strided] got, if only one of a single step, has a stride longer than the whole
+// tensor, as the samples of a channel slice have. The buffer of any other tensor
+// has exactly Len elements.
+func (g extent) View() bool { return g.view }
 
-// PaddedChannels returns the channels that a sample has in memory: C, rounded
-// up to a full group in the blocked orders.
-func (g *Geometry) PaddedChannels() int { return g.channels + int(g.padding) }
+// PaddedChannels returns the number of channels that a sample has in memory: C,
+// rounded up to a full group in the blocked orders.
+func (g counts) PaddedChannels() int { return g.padded }
 
-// Axes returns the loops that visit every element once, the outermost first; at
-// most 6. An element's place in the buffer is the sum of index·Stride; the sum of
-// index·Factor is n·PaddedChannels+c. Strides nest: each is at least as long as
-// all that lies inside it. Axes of a single step are left out, and axes that lie
-// seamlessly in memory are one. The loops of an empty tensor mean nothing.
+// Loops returns the loops that visit every element once, outermost first. There
+// are 1 to [MaxLoops] of them. An element's place in the buffer is Σ index·Dst,
+// and Σ index·Src is the same. Σ index·Factor is n·PaddedChannels+c. Padding
+// channels are visited, too.
 //
-// The slice is g's own memory and is only to be read.
-func (g *Geometry) Axes() []Axis { return g.axes[:g.depth] }
+// Each Dst is at least as long as all that lies inside it. Axes without a gap
+// between them are one loop, and axes of a single step are left out unless there
+// is no other. An empty tensor has one loop of size 0.
+//
+// The slice is memory of *g and must not be changed. That is why g is a pointer:
+// the loops of a copy would be allocated.
+func (g *Geometry) Loops() []Loop { return g.loops[:g.deeper+1] }
 
 // String describes the geometry for messages.
 func (g Geometry) String() string {
-	s := fmt.Sprintf("%d×%d channels of %d", g.samples, g.channels, g.spatial)
+	s := fmt.Sprintf("%d×%d channels of ", g.samples, g.channels)
+	for i := int(g.rank) - 1; i >= 0; i-- {
+		s += fmt.Sprint(g.spatial[i].size)
+		if i > 0 {
+			s += "×"
+		}
+	}
+	if g.rank == 0 {
+		s += fmt.Sprint(g.positions)
+	}
 	if g.view {
 		s += fmt.Sprintf(" in a view of %d elements", g.length)
 	}
@@ -262,6 +303,8 @@ func mul(a, b int, ok bool) (int, bool) {
 	return a * b, ok && hi == 0 && lo <= uint64(maxInt)
 }
 
-func overflow(o Order, dims []int) error {
-	return fmt.Errorf("layout: %v of %v has more elements than an int counts", o, slices.Clone(dims))
+// refused returns the error of a call of Of.
+func refused(o Order, dims []int, wrong, want string) error {
+	// A copy: what is formatted escapes, and with it the dims of every call.
+	return &ShapeError{Given: fmt.Sprintf("%v of %d dims %v%s", o, len(dims), slices.Clone(dims), wrong), Want: want}
 }

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// Order is the order in which a tensor's axes lie in memory, outermost first.
+// Order is the order of a tensor's axes in memory, outermost first.
 //
 // N is the sample, C the channel, and D, H, W are spatial. An order without N
-// is one unbatched sample. NCHW8c and NCHW16c are blocked: channels lie in
-// groups of 8 or 16 that are innermost, the last group padded to full length.
+// describes a single, unbatched sample. NCHW8c and NCHW16c are blocked: the
+// channels are split into groups of 8 or 16, a group is the innermost axis, and
+// the last group is padded to full length.
 type Order uint8
 
-// The axis orders. ChannelsFirst and ChannelsLast are the Keras names; they
+// The axis orders. ChannelsFirst and ChannelsLast are named as in Keras. They
 // stand for (N, C, spatial…) and (N, spatial…, C) with any number of spatial
-// axes.
+// axes, of which at most 6 may be longer than 1.
 const (
 	NCHW Order = iota + 1
 	NHWC
@@ -35,12 +36,11 @@ const (
 	ChannelsLast
 )
 
-// orders says of each Order how it is written and, where the name alone does
-// not tell, what it means.
+// orders describes each Order.
 var orders = [...]struct {
 	name  string
-	axes  string // N, C, or S for spatial; empty where any rank will do
-	block int    // channels of one innermost group, 0 if not blocked
+	axes  string // N, C, or S for spatial; empty for any rank
+	block uint8  // channels of a group; 0 if not blocked
 }{
 	NCHW:          {name: "NCHW", axes: "NCSS"},
 	NHWC:          {name: "NHWC", axes: "NSSC"},
@@ -61,7 +61,7 @@ var orders = [...]struct {
 	ChannelsLast:  {name: "channels_last"},
 }
 
-// Orders returns every Order, in the order of their declaration.
+// Orders returns every Order, as declared.
 func Orders() []Order {
 	all := make([]Order, 0, len(orders)-1)
 	for o := NCHW; int(o) < len(orders); o++ {
@@ -70,30 +70,30 @@ func Orders() []Order {
 	return all
 }
 
-// Parse returns the Order of a name such as "NCHW", "NHWC", "NCHW8c" or
-// "channels_last". Letters match in any case. An unknown name is an error that
-// lists the known ones.
+// Parse returns the Order with a name such as "NCHW", "NHWC", "NCHW8c" or
+// "channels_last". It ignores case. For an unknown name it returns an
+// [*OrderError].
 func Parse(name string) (Order, error) {
-	known := make([]string, 0, len(orders)-1)
 	for _, o := range Orders() {
 		if strings.EqualFold(o.String(), name) {
 			return o, nil
 		}
-		known = append(known, o.String())
 	}
-	return 0, fmt.Errorf("layout: unknown axis order %q, want one of %s", name, strings.Join(known, ", "))
+	return 0, &OrderError{Name: name}
 }
 
 // String returns the name that Parse takes.
 func (o Order) String() string {
-	if o < NCHW || int(o) >= len(orders) {
+	if !o.known() {
 		return fmt.Sprintf("Order(%d)", uint8(o))
 	}
 	return orders[o].name
 }
 
-// axis returns what axis i of a tensor of the given rank is: 'N', 'C', or 'S' for
-// spatial.
+func (o Order) known() bool { return o >= NCHW && int(o) < len(orders) }
+
+// axis returns the letter of axis i of a tensor of the given rank: 'N', 'C', or
+// 'S' for spatial.
 func (o Order) axis(i, rank int) byte {
 	switch {
 	case orders[o].axes != "":

@@ -1,0 +1,32 @@
+package layout
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ShapeError reports dims, strides or a pair of geometries that [Order.Of],
+// [Strided] or [Join] does not take.
+type ShapeError struct {
+	Given string // what was passed, and what is wrong with it
+	Want  string // what would have been taken
+}
+
+// Error says what was given and what was wanted.
+func (e *ShapeError) Error() string {
+	return fmt.Sprintf("layout: %s, want %s", e.Given, e.Want)
+}
+
+// OrderError reports a name or a number that belongs to no [Order].
+type OrderError struct {
+	Name string // as passed to [Parse], or what String makes of the number
+}
+
+// Error says what was given and lists the known names.
+func (e *OrderError) Error() string {
+	known := make([]string, 0, len(orders))
+	for _, o := range Orders() {
+		known = append(known, o.String())
+	}
+	return fmt.Sprintf("layout: unknown axis order %q, want one of %s", e.Name, strings.Join(known, ", "))
+}

@@ -1,0 +1,136 @@
+package layout
+
+import "fmt"
+
+// Nest is what [Join] returns: loops over two buffers that hold tensors of one
+// shape in different ways.
+type Nest struct {
+	parts [4]Part
+	n     uint8
+}
+
+// Part is a nest of loops and where it begins in each buffer.
+type Part struct {
+	// Dst, Src and Factor are the offsets of the first element in dst and src and
+	// of its entry in the list of factors.
+	Dst, Src, Factor int
+
+	// Padding marks the padding channels of a blocked dst, which src does not
+	// have. Src and the loops' Src are then places in dst, so that dst is its own
+	// source: zero these elements, or leave them as they are when adding.
+	Padding bool
+
+	deeper uint8 // loops inside the first
+	loops  [MaxLoops]Loop
+}
+
+// Parts returns the nests that together visit every element of dst once. There
+// is only one, which begins at offset 0, unless a blocked order is joined with
+// another one and the number of channels is no multiple of its group: then full
+// groups, the channels left over and the padding of dst are parts of their own.
+//
+// The slice is memory of *n and must not be changed.
+func (n *Nest) Parts() []Part { return n.parts[:n.n] }
+
+// Loops returns the loops of p, outermost first, 1 to [MaxLoops] of them. An
+// element's place is Dst + Σ index·Loop.Dst in dst and Src + Σ index·Loop.Src in
+// src. Factor + Σ index·Loop.Factor is n·dst.PaddedChannels+c.
+//
+// Each Dst is at least as long as all that lies inside it. The same holds for Src
+// only if src lies as dst does. Axes that have no gap between them in either
+// buffer are one loop.
+//
+// The slice is memory of *p and must not be changed.
+func (p *Part) Loops() []Loop { return p.loops[:p.deeper+1] }
+
+// Join returns the loops that take each element of src to its place in dst. Both
+// geometries have the same samples, channels and spatial dims, and may lie
+// differently in memory: NCHW and NHWC, a view and a dense tensor, a blocked
+// order and a plain one. Spatial dims are compared one by one, those of 1 left
+// out: 4×3 positions do not fit 3×4.
+//
+// If dst and src are equal, there is one part with the loops of
+// [Geometry.Loops], which visit the padding of a blocked order, too. Otherwise
+// the padding channels of src are not visited, and those of dst are a [Part] with
+// Padding set.
+//
+// Join returns a [*ShapeError] if the shapes differ, or if more than [MaxLoops]
+// loops would be needed. It does not allocate.
+func Join(dst, src Geometry) (Nest, error) {
+	var joined Nest
+	if !dst.fits(&src) {
+		return joined, &ShapeError{Given: fmt.Sprintf("dst of %v with src of %v", dst, src), Want: "the same samples, channels and spatial dims"}
+	}
+	if dst == src || dst.length == 0 {
+		joined.parts[0] = Part{deeper: dst.deeper, loops: dst.loops}
+		joined.n = 1
+		return joined, nil
+	}
+
+	// Channels go in groups of the greater of two blocks, the rest in groups of
+	// the smaller one, and what is left over one by one.
+	wide, narrow := int(max(dst.block, src.block, 1)), int(max(min(dst.block, src.block), 1))
+	channels := dst.channels
+	rest := channels % wide
+	ok := joined.add(&dst, &src, 0, steps{channels / wide, wide}, steps{wide / narrow, narrow}, steps{narrow, 1}) &&
+		joined.add(&dst, &src, channels-rest, steps{rest / narrow, narrow}, steps{narrow, 1}) &&
+		joined.add(&dst, &src, channels-rest%narrow, steps{rest % narrow, 1})
+	if ok && dst.padded > channels {
+		ok = joined.add(&dst, &dst, channels, steps{dst.padded - channels, 1})
+		joined.parts[joined.n-1].Padding = true
+	}
+	if !ok {
+		return Nest{}, &ShapeError{Given: fmt.Sprintf("dst of %v and src of %v that lie too differently", dst, src), Want: fmt.Sprintf("at most %d loops", MaxLoops)}
+	}
+	return joined, nil
+}
+
+// fits reports whether two geometries have the same shape.
+func (g *Geometry) fits(other *Geometry) bool {
+	if g.samples != other.samples || g.channels != other.channels || g.rank != other.rank {
+		return false
+	}
+	for i, a := range g.spatial {
+		if a.size != other.spatial[i].size {
+			return false
+		}
+	}
+	return true
+}
+
+// steps is a loop over channels: so many steps, each of so many channels.
+type steps struct{ size, channels int }
+
+// place returns the offset of channel c in a sample. It is also the distance from
+// any channel to c channels further, if both lie in one group or both begin one.
+func (g *Geometry) place(c int) int {
+	if g.block == 0 {
+		return c * g.channelStride
+	}
+	return c/int(g.block)*g.channelStride + c%int(g.block)
+}
+
+// add adds a part for channels from first up, given as loops over them, unless
+// one of those has no steps. It returns false if the loops are too many.
+func (joined *Nest) add(dst, src *Geometry, first int, channels ...steps) bool {
+	var n nest
+	n.add(dst.samples, dst.sampleStride, src.sampleStride, dst.padded)
+	for _, c := range channels {
+		if c.size == 0 {
+			return true
+		}
+		n.add(c.size, dst.place(c.channels), src.place(c.channels), c.channels)
+	}
+	for i, a := range dst.spatial[:dst.rank] {
+		n.add(a.size, a.stride, src.spatial[i].stride, 0)
+	}
+	loops := n.merged()
+	if len(loops) > MaxLoops {
+		return false
+	}
+	part := Part{Dst: dst.place(first), Src: src.place(first), Factor: first}
+	part.deeper = uint8(copy(part.loops[:], loops) - 1)
+	joined.parts[joined.n] = part
+	joined.n++
+	return true
+}

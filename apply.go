@@ -50,21 +50,24 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // calling one among them. 0 leaves the choice to the size of the data. The result does not
 // depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
+	g, from := dst.Geometry, src.Geometry
+	return apply(kernel.Scale, dst.Data, src.Data, &g, &from, m, false, workers)
 }
 
 // AddToTensor is [AddTo] on tensors of any kind, which may lie differently, see
 // [ApplyTensor].
 func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	return apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
+	g, from := dst.Geometry, src.Geometry
+	return apply(kernel.Add, dst.Data, src.Data, &g, &from, m, false, workers)
 }
 
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
 func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
-	var n nested
-	if err := n.pair(dst, src, g, srcGeom); err != nil {
+	loops, joined, err := pair(dst, src, g, srcGeom)
+	if err != nil {
 		return err
 	}
+	defer release(joined)
 	if m == nil {
 		return &MaskError{Geometry: *g}
 	}
@@ -75,12 +78,12 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		return nil
 	}
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
-		return n.run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, workers)
+		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, workers)
 	}
 	kind := dst.Kind()
 	action := m.Action(kind.Type())
 	action.Shift = action.Shift && !gradient
-	op, err := operation(op, action)
+	op, err = operation(op, action)
 	if err != nil {
 		return err
 	}
@@ -91,7 +94,7 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		var room [fewBytes / 8]uint64
 		factors := hide(&room)[:bytes]
 		m.Fill(kind.Type(), factors, nil, g.PaddedChannels())
-		return n.run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, 1)
+		return run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, joined, 1)
 	}
 	room := scratchOf(2 * bytes)
 	factors, shifts := kernel.OfBytes(kind, (*room)[:bytes]), kernel.Vector{}
@@ -99,7 +102,7 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		shifts = kernel.OfBytes(kind, (*room)[bytes:])
 	}
 	m.Fill(kind.Type(), factors.Bytes(), shifts.Bytes(), g.PaddedChannels())
-	err = n.run(op, dst, src, factors, shifts, workers)
+	err = run(op, dst, src, factors, shifts, loops, joined, workers)
 	scratch.Put(room)
 	return err
 }

@@ -43,7 +43,8 @@ func (p Pass) Mask() (*mask.Mask, error) {
 // returned it did: for activations that are computed again. The errors are those of
 // [Dropout.Forward].
 func (p Pass) Forward(dst, src Tensor) error {
-	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, false)
+	g, from := dst.Geometry, src.Geometry
+	return p.apply(kernel.Scale, dst.Data, src.Data, &g, &from, false)
 }
 
 // Backward writes the gradient with respect to the input to dst. src is the gradient with
@@ -51,14 +52,16 @@ func (p Pass) Forward(dst, src Tensor) error {
 // of the forward pass did. The errors are those of [ApplyTensor]. On an error dst is
 // untouched.
 func (p Pass) Backward(dst, src Tensor) error {
-	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
+	g, from := dst.Geometry, src.Geometry
+	return p.apply(kernel.Scale, dst.Data, src.Data, &g, &from, true)
 }
 
 // AddTo adds what [Pass.Backward] would write to dst, for tapes that accumulate gradients.
 // Product and sum are rounded separately. The padding of dst stays as it is, except that
 // its product with 0 is added in training with [mask.Multiply].
 func (p Pass) AddTo(dst, src Tensor) error {
-	return p.apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
+	g, from := dst.Geometry, src.Geometry
+	return p.apply(kernel.Add, dst.Data, src.Data, &g, &from, true)
 }
 
 // apply does what the pass makes of Scale or Add.
@@ -70,13 +73,17 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 		return apply(op, dst, src, g, srcGeom, p.mask, gradient, p.drop.workers)
 	}
 	// Before a mask is drawn for a tensor that may not exist.
-	var n nested
-	if err := n.pair(dst, src, g, srcGeom); err != nil || g.Len() == 0 {
+	loops, joined, err := pair(dst, src, g, srcGeom)
+	if err != nil {
 		return err
 	}
-	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !n.padded() {
+	defer release(joined)
+	if g.Len() == 0 {
+		return nil
+	}
+	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !padded(joined) {
 		// The identity, without a mask.
-		return n.run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, p.drop.workers)
+		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, p.drop.workers)
 	}
 	m := masks.Get().(*mask.Mask)
 	defer masks.Put(m)

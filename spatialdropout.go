@@ -100,7 +100,8 @@ func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
 	if d.gen.once {
 		m = new(mask.Mask)
 	}
-	return d.forward(dst.Data, src.Data, &dst.Geometry, &src.Geometry, m)
+	g, from := dst.Geometry, src.Geometry
+	return d.forward(dst.Data, src.Data, &g, &from, m)
 }
 
 // forward does what Forward does. If m is not nil it becomes the mask, and the pass keeps
@@ -109,11 +110,12 @@ func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m
 	// Before a mask is drawn for a tensor that may not exist, or that cannot be drawn
 	// again.
 	if d.gen.once {
-		var n nested
-		if err := n.pair(dst, src, g, srcGeom); err != nil {
+		loops, joined, err := pair(dst, src, g, srcGeom)
+		if err != nil {
 			return Pass{}, err
 		}
-		if err := n.disjoint(dst, src); err != nil {
+		defer release(joined)
+		if err := apart(dst, src, loops, joined); err != nil {
 			return Pass{}, err
 		}
 	} else if err := check("dst", dst, g); err != nil {
@@ -145,7 +147,8 @@ func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
 	if d.always {
 		return d.Forward(dst, src)
 	}
-	return d.evaluate(dst.Data, src.Data, &dst.Geometry, &src.Geometry)
+	g, from := dst.Geometry, src.Geometry
+	return d.evaluate(dst.Data, src.Data, &g, &from)
 }
 
 func (d *Dropout) evaluate(dst, src kernel.Vector, g, srcGeom *layout.Geometry) (Pass, error) {

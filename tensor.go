@@ -1,6 +1,7 @@
 package spatialdropout
 
 import (
+	"sync"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/nest"
@@ -43,50 +44,61 @@ func check(name string, v kernel.Vector, g *layout.Geometry) error {
 	return nil
 }
 
-// nested is the nest of loops that takes src to dst. Vectors and geometries go apart: kept
-// in one struct, a geometry would be allocated, since the data are shared by goroutines.
-type nested struct {
-	same   bool // dst and src lie alike, and loops are all
-	loops  []layout.Loop
-	joined layout.Nest
-}
-
-// pair checks the two tensors of a call and sets n to the loops over them.
-func (n *nested) pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) error {
+// pair checks the two tensors of a call and returns the loops over them: those of their
+// geometry if they lie alike, otherwise a joined nest, which the caller puts back with
+// release. (Geometries, loops, nest and data go apart: the compiler does not tell the
+// fields of a struct from each other, and data are shared by goroutines.)
+func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) ([]layout.Loop, *layout.Nest, error) {
 	if err := check("dst", dst, dstGeom); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if err := check("src", src, srcGeom); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if dst.Kind() != src.Kind() && dst.Len() > 0 {
-		return &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
+		return nil, nil, &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
 	}
 	if dstGeom == srcGeom || *dstGeom == *srcGeom {
-		n.same, n.loops = true, dstGeom.Loops()
-		return nil
+		return dstGeom.Loops(), nil, nil
 	}
+	joined := nests.Get().(*layout.Nest)
 	var err error
-	n.joined, err = layout.Join(*dstGeom, *srcGeom)
-	return err
+	if *joined, err = layout.Join(*dstGeom, *srcGeom); err != nil {
+		nests.Put(joined)
+		return nil, nil, err
+	}
+	return nil, joined, nil
+}
+
+// nests holds joined loops for the next call.
+var nests = sync.Pool{New: func() any { return new(layout.Nest) }}
+
+func release(joined *layout.Nest) {
+	if joined != nil {
+		nests.Put(joined)
+	}
 }
 
 // padded reports whether dst has padding channels that src does not have.
-func (n *nested) padded() bool {
-	parts := n.joined.Parts()
-	return len(parts) > 0 && parts[len(parts)-1].Padding
+func padded(joined *layout.Nest) bool {
+	if joined == nil {
+		return false
+	}
+	parts := joined.Parts()
+	return parts[len(parts)-1].Padding
 }
 
-// run does op on every element. What is padding in dst alone is dropped.
-func (n *nested) run(op kernel.Op, dst, src, factors, shifts kernel.Vector, workers int) error {
-	if n.same {
-		return kernel.RunOf(op, dst, src, factors, shifts, n.loops, workers)
+// run does op on every element of the loops, or of the joined nest. What is padding in dst
+// alone is dropped.
+func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, loops []layout.Loop, joined *layout.Nest, workers int) error {
+	if joined == nil {
+		return kernel.RunOf(op, dst, src, factors, shifts, loops, workers)
 	}
-	if err := n.disjoint(dst, src); err != nil {
+	if err := apart(dst, src, loops, joined); err != nil {
 		return err // before one of several parts is written
 	}
-	for i := range n.joined.Parts() {
-		p := &n.joined.Parts()[i]
+	for i := range joined.Parts() {
+		p := &joined.Parts()[i]
 		op, from, s := op, src, shifts
 		if p.Padding {
 			if op == kernel.Add || op == kernel.AddMultiply || op == kernel.AddDivide {
@@ -108,13 +120,13 @@ func (n *nested) run(op kernel.Op, dst, src, factors, shifts kernel.Vector, work
 	return nil
 }
 
-// disjoint returns the error with which run refuses the memory of dst and src.
-func (n *nested) disjoint(dst, src kernel.Vector) error {
-	if n.same {
-		return disjoint(dst, src, n.loops)
+// apart returns the error with which run refuses the memory of dst and src.
+func apart(dst, src kernel.Vector, loops []layout.Loop, joined *layout.Nest) error {
+	if joined == nil {
+		return disjoint(dst, src, loops)
 	}
-	for i := range n.joined.Parts() {
-		if p := &n.joined.Parts()[i]; !p.Padding {
+	for i := range joined.Parts() {
+		if p := &joined.Parts()[i]; !p.Padding {
 			if err := disjoint(dst.From(p.Dst), src.From(p.Src), p.Loops()); err != nil {
 				return err
 			}
@@ -123,6 +135,7 @@ func (n *nested) disjoint(dst, src kernel.Vector) error {
 	return nil
 }
 
+// disjoint is apart for one nest.
 func disjoint(dst, src kernel.Vector, loops []layout.Loop) error {
 	reach, _ := nest.Measure(loops)
 	if reach.Dst == 0 {

@@ -82,12 +82,15 @@ func single(loops []layout.Loop) (block, bool) {
 	if uint(len(loops)-1) >= 2 {
 		return block{}, false
 	}
-	last, around := loops[len(loops)-1], loops[0]
+	last := &loops[len(loops)-1]
+	around := &loops[0]
 	if len(loops) == 1 {
-		around = layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
+		around = &layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
 	}
 	const most = 1 << 15 // the product of two fits an int
-	if last.Dst != 1 || last.Src != 1 || last.Factor>>1 != 0 || around.Dst != last.Size || around.Src != last.Size || around.Factor != 1-last.Factor || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
+	// One comparison for all numbers that must agree: a branch for each would take longer.
+	wrong := last.Dst ^ 1 | last.Src ^ 1 | last.Factor>>1 | around.Dst ^ last.Size | around.Src ^ last.Size | around.Factor ^ (1 - last.Factor)
+	if wrong != 0 || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
 		return block{}, false
 	}
 	b := block{count: around.Size, length: last.Size}

@@ -73,6 +73,9 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	if s == Each && at.ChannelOffset|at.Channels == 0 {
+		return stream.Draw(m, at)
+	}
 	if rule := m.arithmetic.Rule; rule == Gaussian && s != Each {
 		return Check(stream, m.arithmetic, s)
 	}
@@ -133,6 +136,9 @@ func share(m *Mask, stream Stream, at Place) error {
 // After returns the place of the draw that follows one for samples×channels at a place,
 // with trials shared as s says. It is the same for all shards of a batch.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
+	if s == Each && at.ChannelOffset|at.Channels == 0 {
+		return stream.After(at, samples, channels, rate)
+	}
 	part := at.rows()
 	channels = at.wide(channels)
 	switch s {

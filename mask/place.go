@@ -102,7 +102,7 @@ func (p Place) first(m *Mask) uint64 { return p.Offset * uint64(m.channels) }
 // special reports whether a draw needs drawSpecial: for some of the channels, or for
 // Gaussian noise.
 func (m *Mask) special(at Place) bool {
-	return m.arithmetic.Rule == Gaussian || at.partial(m.channels)
+	return m.arithmetic.Rule == Gaussian || at.ChannelOffset|at.Channels != 0 && at.partial(m.channels)
 }
 
 // drawSpecial is the Draw of a stream where special says so.

@@ -48,7 +48,7 @@ const shortDivided = 1 << 7
 
 // short returns the length of the longest plane that is done so.
 func (k kernel) short() int {
-	if k.divide {
+	if k.divides() {
 		return shortDivided / k.size
 	}
 	return shortBytes / k.size
@@ -201,7 +201,7 @@ func (p *program) emit() {
 		p.braids()
 	case p.pixels && p.stream:
 		p.zones()
-	case p.pixels && p.sum():
+	case p.pixels && p.sums():
 		p.rows()
 	case p.pixels:
 		p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
@@ -216,12 +216,12 @@ func (p *program) emit() {
 		p.runs()
 		p.Label("long")
 		p.longPlanes()
-	case !p.choose && p.sum():
+	case !p.drops() && p.sums():
 		p.longPlanes()
 	default:
 		p.CMPQ(p.length, operand.I32(p.short()))
 		p.JHI(operand.LabelRef("long"))
-		if p.sum() {
+		if p.sums() {
 			p.shortPlanes("short", false)
 		} else {
 			p.CMPQ(p.dst, p.src)
@@ -237,9 +237,6 @@ func (p *program) emit() {
 	p.RET()
 }
 
-// sum reports whether something is added to the product.
-func (p *program) sum() bool { return p.add || p.affine }
-
 // rows walks count rows of length channels, the factors beside them.
 func (p *program) rows() {
 	p.Label("row")
@@ -252,7 +249,7 @@ func (p *program) rows() {
 	p.MOVQ(p.length, n)
 	p.sweep("lanes", n, pointers, true, func(u, at int, w piece) {
 		p.lanes(u, mem(f[0], at), mem(f[1], at), w)
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{row: true, choose: p.choose}, w)
+		p.product(u, mem(p.dst, at), mem(p.src, at), how{row: true, choose: p.drops()}, w)
 	})
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef("next"))
@@ -264,7 +261,7 @@ func (p *program) rowPointers() (f [2]reg.GPVirtual, all []reg.GPVirtual) {
 	all = []reg.GPVirtual{p.dst, p.src}
 	for i, from := range []reg.GPVirtual{p.factors, p.extra} {
 		f[i] = p.GP64()
-		if i == 0 || p.affine {
+		if i == 0 || p.shifts() {
 			p.MOVQ(from, f[i])
 			all = append(all, f[i])
 		}
@@ -278,10 +275,10 @@ func (p *program) longPlanes() {
 	planeBytes, n := p.GP64(), p.GP64()
 	p.MOVQ(p.length, planeBytes)
 	p.SHLQ(p.shift(), planeBytes)
-	unchanged := !p.sum() && !p.stream // a factor of 1 leaves elements as they are
+	unchanged := !p.sums() && !p.stream // a factor of 1 leaves elements as they are
 
 	p.Label("plane")
-	if p.choose || unchanged {
+	if p.drops() || unchanged {
 		bits := p.GP64()
 		p.loadBits(bits)
 		if unchanged {
@@ -291,7 +288,7 @@ func (p *program) longPlanes() {
 			p.JE(operand.LabelRef("skip"))
 			p.Label("changed")
 		}
-		if p.choose {
+		if p.drops() {
 			p.shiftOutSign(bits)
 			p.JZ(operand.LabelRef("dropped"))
 		}
@@ -305,17 +302,17 @@ func (p *program) longPlanes() {
 	p.nextPlane()
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef("plane"))
-	if !p.choose && !unchanged {
+	if !p.drops() && !unchanged {
 		return
 	}
 	p.VZEROUPPER()
 	p.RET()
 
-	if p.choose {
+	if p.drops() {
 		p.Label("dropped")
-		if !p.add {
+		if !p.readsDst() {
 			value := regZero
-			if p.affine {
+			if p.shifts() {
 				p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
 				value = regShift
 			}
@@ -330,7 +327,7 @@ func (p *program) longPlanes() {
 	if unchanged {
 		p.Label("skip")
 	}
-	if unchanged || p.choose && p.add {
+	if unchanged || p.drops() && p.readsDst() {
 		p.ADDQ(planeBytes, p.dst)
 		p.ADDQ(planeBytes, p.src)
 		p.JMP(operand.LabelRef("next"))
@@ -340,7 +337,7 @@ func (p *program) longPlanes() {
 // nextPlane moves on to the next factor, and to its shift.
 func (p *program) nextPlane() {
 	p.ADDQ(operand.I32(p.size), p.factors)
-	if p.affine {
+	if p.shifts() {
 		p.ADDQ(operand.I32(p.size), p.extra)
 	}
 }
@@ -354,7 +351,7 @@ func (p *program) shortPlanes(label string, inPlace bool) {
 		p.unit()
 	}
 	from, zeros, planeBytes := p.src, p.GP64(), p.GP64()
-	unread := p.choose && !p.sum() && !inPlace
+	unread := p.drops() && !p.sums() && !inPlace
 	if unread {
 		from = p.GP64()
 		p.LEAQ(p.zeros(), zeros)
@@ -378,7 +375,7 @@ func (p *program) shortPlanes(label string, inPlace bool) {
 	p.nextPlane()
 	p.MOVQ(p.length, n)
 	p.sweep(label, n, []reg.GPVirtual{p.dst, from}, !inPlace, func(u, at int, w piece) {
-		p.product(u, mem(p.dst, at), mem(from, at), how{plane: regPlane, choose: p.choose, touch: inPlace}, w)
+		p.product(u, mem(p.dst, at), mem(from, at), how{plane: regPlane, choose: p.drops(), touch: inPlace}, w)
 	})
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef(label))
@@ -426,7 +423,7 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 
 	p.Label(label + "Turn")
 	fetch := func(bytes int) {
-		for at := 0; at < bytes && apart && !p.add && !p.stream; at += 64 {
+		for at := 0; at < bytes && apart && !p.readsDst() && !p.stream; at += 64 {
 			p.PREFETCHT0(mem(p.dst, at+prefetchBytes))
 		}
 	}

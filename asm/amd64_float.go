@@ -21,7 +21,7 @@ func (p *program) floats() arithmetic {
 		constants: func() {},
 		plane: func(factor, shift operand.Mem, to int) {
 			set.broadcast(p.Context, factor, p.vec(to, p.whole()))
-			if p.affine {
+			if p.shifts() {
 				set.broadcast(p.Context, shift, p.vec(regShift, p.whole()))
 			}
 		},
@@ -31,7 +31,7 @@ func (p *program) floats() arithmetic {
 			if p.tier.masks {
 				keep, touched = maskKeep, maskTouch
 			}
-			if p.choose {
+			if p.drops() {
 				set.cmp(p.Context, notEqual, zero, factor, keep)
 			}
 			if touch {
@@ -46,10 +46,10 @@ func (p *program) floats() arithmetic {
 		},
 		lanes: func(u int, factor, shift operand.Mem, w piece) {
 			p.load(factor, p.vec(regFactor+u, w), w)
-			if p.affine {
+			if p.shifts() {
 				p.load(shift, p.vec(regOther+u, w), w)
 			}
-			if p.choose && p.tier.masks {
+			if p.drops() && p.tier.masks {
 				set.cmp(p.Context, notEqual, p.vec(regZero, w), p.vec(regFactor+u, w), maskOf(u))
 			}
 		},
@@ -73,7 +73,7 @@ func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, 
 			keep = maskOf(u)
 		} else if h.choose {
 			keep = p.vec(regOther+u, w)
-			if p.affine { // the shifts are there
+			if p.shifts() { // the shifts are there
 				keep = factor
 			}
 		}
@@ -95,14 +95,14 @@ func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, 
 			set.and(p.Context, keep, other, other)
 		}
 		set.blend(p.Context, p.vec(regTouch, w), other, value, value)
-	case h.choose && !p.sum() && p.tier.masks:
+	case h.choose && !p.sums() && p.tier.masks:
 		p.scaleZ(set, from, factor, keep, value)
 	default:
 		p.scale(set, from, factor, value)
 		switch {
-		case h.choose && p.sum():
+		case h.choose && p.sums():
 			// Where the factor is 0, what is added to takes the place of the sum.
-			if p.add {
+			if p.readsDst() {
 				p.load(dst, other, w)
 			} else if !h.row {
 				set.mov(p.Context, p.vec(regShift, w), other)
@@ -123,13 +123,13 @@ func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, 
 				set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, keep)
 			}
 			set.and(p.Context, keep, value, value)
-		case p.affine && h.row:
+		case p.shifts() && h.row:
 			set.add(p.Context, other, value, value)
-		case p.affine:
+		case p.shifts():
 			set.add(p.Context, p.vec(regShift, w), value, value)
-		case p.add && w.vector():
+		case p.readsDst() && w.vector():
 			set.add(p.Context, dst, value, value)
-		case p.add:
+		case p.readsDst():
 			p.load(dst, other, w)
 			set.add(p.Context, other, value, value)
 		}
@@ -140,7 +140,7 @@ func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, 
 // operation returns the instruction that multiplies a register by a factor or
 // divides it. The factor is its first operand.
 func (p *program) operation(set instructionSet) func(*build.Context, ...operand.Op) {
-	if p.divide {
+	if p.divides() {
 		return set.div
 	}
 	return set.mul
@@ -148,7 +148,7 @@ func (p *program) operation(set instructionSet) func(*build.Context, ...operand.
 
 // scale multiplies x, which may be in memory, by a factor or divides it.
 func (p *program) scale(set instructionSet, x operand.Op, factor, to reg.Register) {
-	if p.divide {
+	if p.divides() {
 		set.div(p.Context, factor, p.dividend(set, x, to), to)
 		return
 	}
@@ -157,7 +157,7 @@ func (p *program) scale(set instructionSet, x operand.Op, factor, to reg.Registe
 
 // scaleZ does what scale does in the lanes of a mask, the others become 0.
 func (p *program) scaleZ(set instructionSet, x operand.Op, factor, mask, to reg.Register) {
-	if p.divide {
+	if p.divides() {
 		set.divZ(p.Context, factor, p.dividend(set, x, to), mask, to)
 		return
 	}

@@ -46,7 +46,7 @@ func (p *program) halves() arithmetic {
 		},
 		plane: func(factor, shift operand.Mem, to int) {
 			p.broadcastWide(factor, to)
-			if p.affine {
+			if p.shifts() {
 				p.VPBROADCASTW(shift, p.vec(regShift, whole))
 				p.broadcastWide(shift, regWide)
 			}
@@ -56,9 +56,9 @@ func (p *program) halves() arithmetic {
 			p.VPBROADCASTW(factor, raw)
 			p.VPADDW(raw, raw, twice) // 0 if raw is a zero of either sign
 			switch {
-			case p.choose && p.tier.masks:
+			case p.drops() && p.tier.masks:
 				p.VPTESTMW(twice, twice, maskKeep)
-			case p.choose:
+			case p.drops():
 				p.VPCMPEQW(twice, zero, p.vec(regKeep, whole)) // lanes to drop
 			}
 			switch {
@@ -75,7 +75,7 @@ func (p *program) halves() arithmetic {
 			p.VPBROADCASTW(vectors[regOne].AsX(), p.vec(regOne, whole))
 		},
 		lanes: func(u int, factor, shift operand.Mem, w piece) {
-			if p.affine {
+			if p.shifts() {
 				p.load(shift, p.vec(regOld, w), w)
 			}
 			p.load(factor, p.vec(regRaw, w), w)
@@ -92,7 +92,7 @@ func (p *program) halves() arithmetic {
 // factorLanes widens the factors in regRaw and finds out which are 0.
 func (p *program) factorLanes(w piece) {
 	p.widen(regRaw, regFactorLow, regFactorHigh, w)
-	if !p.choose {
+	if !p.drops() {
 		return
 	}
 	raw, twice := p.vec(regRaw, w), p.vec(regHelp, w)
@@ -128,10 +128,10 @@ func (p *program) halfValue(dst, src operand.Mem, h how, w piece) reg.Register {
 	for i, x := range halves {
 		p.operation(instructions["F32"])(p.Context, p.wide(factors[i], w), p.wide(x, w), p.wide(x, w))
 	}
-	if p.sum() {
+	if p.sums() {
 		addend := [2]int{regFactorLow, regFactorHigh}
 		switch {
-		case p.add:
+		case p.readsDst():
 			p.load(dst, old, w)
 		case h.row: // the shifts are there
 		default:
@@ -153,10 +153,10 @@ func (p *program) halfValue(dst, src operand.Mem, h how, w piece) reg.Register {
 	p.narrow(w)
 	if h.choose {
 		switch {
-		case p.sum() && p.tier.masks:
+		case p.sums() && p.tier.masks:
 			p.VMOVDQU16(raw, keep, old)
 			raw = old
-		case p.sum():
+		case p.sums():
 			p.VPBLENDVB(drop, old, raw, raw)
 		case p.tier.masks:
 			p.VMOVDQU16_Z(raw, keep, raw)

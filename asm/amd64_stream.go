@@ -69,7 +69,7 @@ func (p *program) braids() {
 				src = append(src, operand.Mem{Base: r, Index: p.src, Scale: 1, Disp: at})
 			}
 			with := func(i int) how { return how{plane: planes[i]} }
-			if p.add { // the registers are needed for what is added to
+			if p.readsDst() { // the registers are needed for what is added to
 				for i := range dst {
 					p.product(0, dst[i], src[i], with(i), p.whole())
 				}
@@ -87,7 +87,7 @@ func (p *program) braids() {
 		}
 		for i := range to {
 			for v := range line {
-				if p.add {
+				if p.readsDst() {
 					value := p.vec(values[i*line+v], p.whole())
 					set.add(p.Context, mem(to[i], v*p.tier.width), value, value)
 				}
@@ -178,7 +178,7 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 			for z := range zones {
 				dst, src = append(dst, zone(p.dst, z, at)), append(src, zone(p.src, z, at))
 			}
-			with := func(int) how { return how{row: true, choose: p.choose} }
+			with := func(int) how { return how{row: true, choose: p.drops()} }
 			p.halfValues(dst, src, with, []int{regOld, regPlane, regOne, regKeep}, whole)
 		}
 		return
@@ -193,19 +193,19 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 	}
 	for v := range line {
 		p.load(mem(f, v*p.tier.width), p.vec(factors+v, whole), whole)
-		if p.choose {
+		if p.drops() {
 			set.cmp(p.Context, notEqual, p.vec(regZero, whole), p.vec(factors+v, whole), keep(v))
 		}
 	}
 	for z := range zones {
 		for v := range line {
 			value, factor, src := p.vec(z*line+v, whole), p.vec(factors+v, whole), zone(p.src, z, v*p.tier.width)
-			if p.choose && p.tier.masks {
+			if p.drops() && p.tier.masks {
 				p.scaleZ(set, src, factor, keep(v), value)
 				continue
 			}
 			p.scale(set, src, factor, value)
-			if p.choose {
+			if p.drops() {
 				set.and(p.Context, keep(v), value, value)
 			}
 		}
@@ -242,7 +242,7 @@ func (p *program) runs() {
 	p.choices(mem(p.factors, 0), false)
 	p.MOVQ(p.length, left)
 	step := func(w piece, u, at int) {
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane, choose: p.choose}, w)
+		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane, choose: p.drops()}, w)
 	}
 	advance := func(by operand.Op) {
 		p.ADDQ(by, p.dst)
@@ -282,7 +282,7 @@ func (p *program) runs() {
 		p.VPBLENDVB(p.vec(regBorder, whole), p.vec(regRun, whole), p.vec(regNext, whole), p.vec(regNext, whole))
 	}
 	p.mixed(regNext)
-	p.product(0, mem(p.dst, 0), mem(p.src, 0), how{row: true, choose: p.choose}, whole)
+	p.product(0, mem(p.dst, 0), mem(p.src, 0), how{row: true, choose: p.drops()}, whole)
 	advance(operand.I32(width))
 	p.ADDQ(p.length, left)
 	p.SUBQ(operand.I32(lanes), left)

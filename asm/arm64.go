@@ -109,7 +109,7 @@ func (p *neon) emit() error {
 	p.Attributes = attr.NOSPLIT
 	p.AddPragma("noescape")
 	names := []string{"dst", "src", "factors", "count", "length"} // in the order of their registers
-	if p.affine {
+	if p.shifts() {
 		names = append(names, "shifts")
 	}
 	for i, name := range names {
@@ -123,7 +123,7 @@ func (p *neon) emit() error {
 	switch {
 	case p.pixels:
 		p.rows()
-	case !p.choose && p.sums():
+	case !p.drops() && p.sums():
 		p.longPlanes()
 	default:
 		p.ins("CMP", imm(p.short()), x(xLength))
@@ -144,13 +144,9 @@ func (p *neon) emit() error {
 	return nil
 }
 
-// sums reports whether the operation has a sum behind its product or quotient: then no
-// factor leaves dst as it is but the 0 of those that choose.
-func (p *neon) sums() bool { return p.add || p.affine }
-
 // constants sets up what all elements of a call need.
 func (p *neon) constants() {
-	if p.choose {
+	if p.drops() {
 		p.constant(vMagnitude, 1<<(8*p.size-1)-1, p.lanes())
 	}
 	if p.bfloat() {
@@ -169,7 +165,7 @@ func (p *neon) constant(v int, bits uint64, lanes string) {
 func (p *neon) rows() {
 	p.label("row")
 	p.ins("MOVD", x(xFactors), x(xRow))
-	if p.affine {
+	if p.shifts() {
 		p.ins("MOVD", x(xShifts), x(xRowShifts))
 	}
 	p.ins("MOVD", x(xLength), x(xLeft))
@@ -178,14 +174,14 @@ func (p *neon) rows() {
 		p.load(vValue, xSrc, w)
 		p.arithmetic(p.operation(), vValue, vValue, vFactor, w)
 		switch {
-		case p.add:
+		case p.readsDst():
 			p.peek(vOther, xDst, w)
 			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.affine:
+		case p.shifts():
 			p.load(vOther, xRowShifts, w)
 			p.arithmetic(fadd, vValue, vValue, vOther, w)
 		}
-		if p.choose {
+		if p.drops() {
 			for u := range w.vectors() {
 				p.notZero(vMask+u, vFactor+u)
 				p.otherwise(vValue+u, vOther+u, vMask+u)
@@ -205,7 +201,7 @@ func (p *neon) longPlanes() {
 		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
 	}
 	p.label("plane")
-	if p.choose || !p.sums() {
+	if p.drops() || !p.sums() {
 		p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
 	}
 	if !p.sums() {
@@ -215,7 +211,7 @@ func (p *neon) longPlanes() {
 		p.jump("BEQ", "skip")
 		p.label("changed")
 	}
-	if p.choose {
+	if p.drops() {
 		// Without its sign, a zero has no bits.
 		p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
 		p.ins("CBZ", x(xFactor), raw("dropped"))
@@ -225,10 +221,10 @@ func (p *neon) longPlanes() {
 		p.load(vValue, xSrc, w)
 		p.arithmetic(p.operation(), vValue, vValue, vPlane, w)
 		switch {
-		case p.add:
+		case p.readsDst():
 			p.peek(vOther, xDst, w)
 			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.affine:
+		case p.shifts():
 			p.arithmetic(fadd, vValue, vValue, vShift, w)
 		}
 		p.store(vValue, w)
@@ -239,16 +235,16 @@ func (p *neon) longPlanes() {
 	p.ret()
 
 	switch {
-	case p.choose && !p.add:
+	case p.drops() && !p.readsDst():
 		p.label("dropped")
 		p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
 		p.fill()
 		p.jump("B", "next")
-		if p.affine {
+		if p.shifts() {
 			return
 		}
 		p.label("skip")
-	case p.choose:
+	case p.drops():
 		p.label("dropped")
 	case !p.sums():
 		p.label("skip")
@@ -264,7 +260,7 @@ func (p *neon) longPlanes() {
 // plane takes the next plane's factor and shift.
 func (p *neon) plane() {
 	p.next(vPlane, xFactors)
-	if p.affine {
+	if p.shifts() {
 		p.next(vShift, xShifts)
 	}
 	p.ins("MOVD", x(xLength), x(xLeft))
@@ -291,7 +287,7 @@ func (p *neon) fill() {
 	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
 	for u := range p.turn().vectors() {
 		switch {
-		case !p.affine:
+		case !p.shifts():
 			p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
 		case u+1 < p.turn().vectors():
 			p.ins("VLD1R", at(xShifts), p.list(vValue+u, 1))
@@ -312,7 +308,7 @@ func (p *neon) shortPlanes(label string, keep bool) {
 	}
 	p.label(label)
 	p.plane()
-	if p.choose {
+	if p.drops() {
 		p.notZero(vLive, p.bits(vPlane))
 	}
 	if keep {
@@ -322,16 +318,16 @@ func (p *neon) shortPlanes(label string, keep bool) {
 		p.load(vOther, xSrc, w)
 		p.arithmetic(p.operation(), vValue, vOther, vPlane, w)
 		switch {
-		case p.add:
+		case p.readsDst():
 			p.peek(vOther, xDst, w)
 			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.affine:
+		case p.shifts():
 			p.arithmetic(fadd, vValue, vValue, vShift, w)
 		}
 		for u := range w.vectors() {
-			if p.choose && p.affine {
+			if p.drops() && p.shifts() {
 				p.otherwise(vValue+u, p.bits(vShift), vLive)
-			} else if p.choose {
+			} else if p.drops() {
 				p.otherwise(vValue+u, vOther+u, vLive)
 			}
 			if keep {
@@ -362,7 +358,7 @@ func (p *neon) otherwise(v, other, mask int) {
 
 // operation is what is done with an element and its factor.
 func (p *neon) operation() encoding {
-	if p.divide {
+	if p.divides() {
 		return fdiv
 	}
 	return fmul

@@ -1,18 +1,9 @@
 package main
 
-import "fmt"
-
-// op is an operation of a kernel. Y stands for dst, X for src, F for the factor
-// and S for the shift.
-type op struct {
-	name   string // as in the kernel's name
-	op     string // constant of package kernel
-	divide bool   // X / F instead of X·F
-	add    bool   // Y + X·F instead of X·F
-	affine bool   // X·F + S instead of X·F
-	choose bool   // F = 0 drops the element: +0, or Y as it was, or S
-	stream bool   // written past the cache
-}
+import (
+	"fmt"
+	"strings"
+)
 
 // shape is how elements and factors belong together.
 type shape struct {
@@ -33,19 +24,19 @@ type elem struct {
 
 // A row here is a kernel on every tier: nothing else names one.
 var (
-	ops = []op{
-		{name: "scale", op: "Scale", choose: true},
-		{name: "multiply", op: "Multiply"},
-		{name: "divide", op: "Divide", divide: true, choose: true},
-		{name: "add", op: "Add", add: true, choose: true},
-		{name: "addMultiply", op: "AddMultiply", add: true},
-		{name: "addDivide", op: "AddDivide", divide: true, add: true, choose: true},
-		{name: "affine", op: "Affine", affine: true, choose: true},
-		{name: "affineMultiply", op: "AffineMultiply", affine: true},
-		{name: "streamScale", op: "Scale", choose: true, stream: true},
-		{name: "streamMultiply", op: "Multiply", stream: true},
-		{name: "streamDivide", op: "Divide", divide: true, choose: true, stream: true},
+	operations = []operation{
+		{"scale", mul(X, F), Zero},
+		{"multiply", mul(X, F), nil},
+		{"divide", div(X, F), Zero},
+		{"add", add(Y, mul(X, F)), Y},
+		{"addMultiply", add(Y, mul(X, F)), nil},
+		{"addDivide", add(Y, div(X, F)), Y},
+		{"affine", add(mul(X, F), S), S},
+		{"affineMultiply", add(mul(X, F), S), nil},
 	}
+	// streamed are the operations that also have kernels that write past the cache.
+	streamed = []string{"scale", "multiply", "divide"}
+
 	shapes = []shape{
 		{name: "Planes"},
 		{name: "Pixels", pixels: true},
@@ -56,45 +47,77 @@ var (
 		{name: "F16", typ: "uint16", id: "f16", size: 2, one: 0x3c00, half: true},
 		{name: "BF16", typ: "uint16", id: "bf16", size: 2, one: 0x3f80, half: true},
 	}
-	// braids choose nothing: the planes to clear or to leave are not among the four.
-	braids = []op{
-		{name: "multiply", op: "Multiply"},
-		{name: "streamMultiply", op: "Multiply", stream: true},
-		{name: "addMultiply", op: "AddMultiply", add: true},
-		{name: "divide", op: "Divide", divide: true},
-		{name: "streamDivide", op: "Divide", divide: true, stream: true},
-		{name: "addDivide", op: "AddDivide", divide: true, add: true},
+	// braids never drop: the planes to clear or to leave are not among the four.
+	braids = []braidRow{
+		{name: "multiply"},
+		{name: "multiply", stream: true},
+		{name: "addMultiply"},
+		{name: "divide"},
+		{name: "divide", stream: true},
+		{name: "addDivide"},
 	}
 	braidShape = shape{name: "Braid", braid: true}
 )
 
+// braidRow is an operation on four planes.
+type braidRow struct {
+	name   string
+	stream bool
+}
+
+// operationOf returns the operation of a name.
+func operationOf(name string) operation {
+	for _, o := range operations {
+		if o.name == name {
+			return o
+		}
+	}
+	panic("unknown operation " + name)
+}
+
 // kernel is one loop of the catalogue.
 type kernel struct {
-	op
+	operation
 	shape
 	elem
+	stream bool // written past the cache
 }
 
 // kernels returns the catalogue in the order of package kernel's constants.
 func kernels() []kernel {
 	var all []kernel
-	for _, o := range ops {
+	add := func(o operation, stream bool, shapes ...shape) {
 		for _, s := range shapes {
 			for _, e := range elems {
-				all = append(all, kernel{o, s, e})
+				all = append(all, kernel{o, s, e, stream})
 			}
 		}
 	}
-	for _, o := range braids {
-		for _, e := range elems {
-			all = append(all, kernel{o, braidShape, e})
-		}
+	for _, o := range operations {
+		add(o, false, shapes...)
+	}
+	for _, name := range streamed {
+		add(operationOf(name), true, shapes...)
+	}
+	for _, b := range braids {
+		add(operationOf(b.name).undropped(), b.stream, braidShape)
 	}
 	return all
 }
 
+// constant returns the name that package kernel has for the operation.
+func (o operation) constant() string { return capital(o.name) }
+
 // name returns the kernel's name without a tier, such as scalePlanesF32.
-func (k kernel) name() string { return k.op.name + k.shape.name + k.elem.name }
+func (k kernel) name() string {
+	name := k.operation.name
+	if k.stream {
+		name = "stream" + capital(name)
+	}
+	return name + k.shape.name + k.elem.name
+}
+
+func capital(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 // signature is that of every kernel: count planes of length elements with a
 // factor each, or count rows of length channels and as many factors. Affine
@@ -106,7 +129,7 @@ func (k kernel) signature() string {
 // extra names the argument that only some kernels have.
 func (k kernel) extra() string {
 	switch {
-	case k.affine:
+	case k.shifts():
 		return "shifts"
 	case k.braid:
 		return "places"
@@ -118,16 +141,16 @@ func (k kernel) extra() string {
 // for and its exact semantics.
 func (k kernel) doc(tier string) []string {
 	name := k.name() + tier
-	verb, result, sign := "multiplies", "product", "*"
-	if k.divide {
-		verb, result, sign = "divides", "quotient", "/"
+	verb, result := "multiplies", "product"
+	if k.divides() {
+		verb, result = "divides", "quotient"
 	}
 	if k.braid {
 		lines := []string{name + " " + verb + " four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
-		if k.add {
+		if k.readsDst() {
 			lines = append(lines, "The "+result+"s are added to dst, rounded separately.")
 		}
-		if k.divide {
+		if k.divides() {
 			lines = append(lines, "No factor may be 0.")
 		}
 		if k.stream {
@@ -139,31 +162,25 @@ func (k kernel) doc(tier string) []string {
 	if k.pixels {
 		factor = "i"
 	}
-	element, value := "dst[p*length+i]", "src[p*length+i] "+sign+" factors["+factor+"]"
-	switch {
-	case k.add:
-		value = element + " + " + value
-	case k.affine:
-		value += " + shifts[" + factor + "]"
-	}
+	names := map[*expr]string{X: "src[p*length+i]", Y: "dst[p*length+i]", F: "factors[" + factor + "]", S: "shifts[" + factor + "]"}
 	lines := []string{
 		name + " is the loop",
 		"",
 		"\tfor p := range count {",
 		"\t\tfor i := range length {",
-		"\t\t\t" + element + " = " + value,
+		"\t\t\t" + names[Y] + " = " + k.value.text(names),
 		"\t\t}",
 		"\t}",
 		"",
 	}
 	switch {
-	case k.add && k.choose:
+	case k.readsDst() && k.drops():
 		lines = append(lines, "where a factor 0 leaves dst as it is, and "+result+" and sum are rounded separately.")
-	case k.affine && k.choose:
+	case k.shifts() && k.drops():
 		lines = append(lines, "where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.")
-	case k.add, k.affine:
+	case k.readsDst(), k.shifts():
 		lines = append(lines, "where product and sum are rounded separately.")
-	case k.choose:
+	case k.drops():
 		lines = append(lines, "where a factor 0 gives +0 whatever src holds.")
 	default:
 		lines = append(lines, "with the IEEE product also where a factor is 0.")
@@ -171,7 +188,7 @@ func (k kernel) doc(tier string) []string {
 	if k.half {
 		lines = append(lines, "Each rounding is one of float32 and then one to "+map[string]string{"F16": "float16", "BF16": "bfloat16"}[k.elem.name]+".")
 	}
-	if !k.add && !k.affine && !k.pixels && !k.stream {
+	if !k.readsDst() && !k.shifts() && !k.pixels && !k.stream {
 		lines = append(lines, "Where dst is src, a plane with factor 1 is not changed.")
 	}
 	if k.stream && k.pixels {

@@ -22,7 +22,7 @@ func catalogueFile() ([]byte, error) {
 	}
 	fmt.Fprintf(&b, ")\n\n// catalogue says of each kernel what it does.\nvar catalogue = [...]struct {\n\tname string\n\top Op\n\tstream, pixels, braid bool\n\telem elem\n}{\n")
 	for _, k := range kernels() {
-		fmt.Fprintf(&b, "\t%s: {%q, %s, %v, %v, %v, %s},\n", k.name(), k.name(), k.op.op, k.stream, k.pixels, k.braid, k.id)
+		fmt.Fprintf(&b, "\t%s: {%q, %s, %v, %v, %v, %s},\n", k.name(), k.name(), k.constant(), k.stream, k.pixels, k.braid, k.id)
 	}
 	fmt.Fprintf(&b, "}\n")
 	return format.Source(b.Bytes())
@@ -57,7 +57,7 @@ func (k kernel) symbol(tier string) string {
 	case arm && k.braid:
 		return ""
 	case arm && k.stream:
-		k.op = plain(k.op)
+		k.stream = false
 	case !arm && (k.stream || k.braid) && !k.half:
 		tier = amd64Streaming
 	}
@@ -65,14 +65,4 @@ func (k kernel) symbol(tier string) string {
 		tier = arm64Tier
 	}
 	return k.name() + tier
-}
-
-// plain returns the operation that does the same with ordinary stores.
-func plain(streaming op) op {
-	for _, o := range ops {
-		if o.op == streaming.op && !o.stream {
-			return o
-		}
-	}
-	panic(streaming.name + " has no plain twin")
 }

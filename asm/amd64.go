@@ -247,7 +247,7 @@ func (p *program) rows() {
 	n := p.GP64()
 	f, pointers := p.rowPointers()
 	p.MOVQ(p.length, n)
-	p.sweep("lanes", n, pointers, true, func(u, at int, w piece) {
+	p.sweep("row", n, pointers, true, func(u, at int, w piece) {
 		p.lanes(u, mem(f[0], at), mem(f[1], at), w)
 		p.product(u, mem(p.dst, at), mem(p.src, at), how{row: true, choose: p.drops()}, w)
 	})
@@ -419,7 +419,7 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 		p.head(label, n, advance, step)
 	}
 	p.CMPQ(n, operand.I32(unroll*lanes))
-	p.JL(operand.LabelRef(label + "Half"))
+	p.JL(operand.LabelRef(label + "Rest"))
 
 	p.Label(label + "Turn")
 	fetch := func(bytes int) {
@@ -438,7 +438,7 @@ func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual,
 
 	// What is left of n, and so which of these branches are taken, is the same
 	// for every plane or row.
-	p.Label(label + "Half")
+	p.Label(label + "Rest")
 	for vectors := unroll / 2; vectors > 0; vectors /= 2 {
 		skip := fmt.Sprintf("%sBelow%d", label, vectors*p.tier.width)
 		p.TESTQ(operand.I32(vectors*lanes), n)

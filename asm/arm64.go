@@ -163,7 +163,7 @@ func (p *neon) constant(v int, bits uint64, lanes string) {
 
 // rows walks count rows of length channels, the factors beside them.
 func (p *neon) rows() {
-	p.label("row")
+	p.label("next")
 	p.ins("MOVD", x(xFactors), x(xRow))
 	if p.shifts() {
 		p.ins("MOVD", x(xShifts), x(xRowShifts))
@@ -190,7 +190,7 @@ func (p *neon) rows() {
 		p.store(vValue, w)
 	})
 	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", "row")
+	p.jump("BNE", "next")
 }
 
 // longPlanes walks planes so long that a branch on the factor pays: a dropped

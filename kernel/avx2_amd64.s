@@ -32,7 +32,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -55,7 +55,7 @@ apartTurn:
 	CMPQ       DI, $+32
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+16, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -124,7 +124,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -153,7 +153,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -236,7 +236,7 @@ changed:
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -255,7 +255,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -312,7 +312,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+32
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -326,7 +326,7 @@ fillTurn:
 	CMPQ       R8, $+32
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+16, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -526,7 +526,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -549,7 +549,7 @@ apartTurn:
 	CMPQ       DI, $+16
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+8, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -608,7 +608,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -637,7 +637,7 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -710,7 +710,7 @@ changed:
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -729,7 +729,7 @@ keptTurn:
 	CMPQ       R8, $+16
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+8, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -777,7 +777,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+16
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -791,7 +791,7 @@ fillTurn:
 	CMPQ       R8, $+16
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+8, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -859,7 +859,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0  512(AX)
@@ -906,7 +906,7 @@ apartTurn:
 	CMPQ        DI, $+64
 	JGE         apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ       $+32, DI
 	JZ          apartBelow64
 	PREFETCHT0  512(AX)
@@ -1013,7 +1013,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS      (CX), Y5
@@ -1070,7 +1070,7 @@ shortTurn:
 	CMPQ         DI, $+64
 	JGE          shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ        $+32, DI
 	JZ           shortBelow64
 	VMOVUPS      (CX), Y5
@@ -1195,7 +1195,7 @@ changed:
 	VCVTPH2PS    X12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0  512(AX)
@@ -1238,7 +1238,7 @@ keptTurn:
 	CMPQ        R8, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R8
 	JZ          keptBelow64
 	PREFETCHT0  512(AX)
@@ -1329,7 +1329,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -1343,7 +1343,7 @@ fillTurn:
 	CMPQ       R8, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -1432,7 +1432,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -1511,7 +1511,7 @@ apartTurn:
 	CMPQ       DI, $+64
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+32, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -1688,7 +1688,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y5
@@ -1769,7 +1769,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y5
@@ -1956,7 +1956,7 @@ changed:
 	VPSLLD       $0x10, Y12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -2031,7 +2031,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -2192,7 +2192,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -2206,7 +2206,7 @@ fillTurn:
 	CMPQ       R8, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -2358,9 +2358,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -2388,11 +2388,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VMULPS     (CX), Y4, Y0
@@ -2408,9 +2408,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+8, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VCMPPS  $0x04, Y13, Y4, Y8
@@ -2420,9 +2420,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+4, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMULPS  (CX), X4, X0
 	VCMPPS  $0x04, X13, X4, X8
@@ -2432,9 +2432,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+2, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
@@ -2445,9 +2445,9 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ  $+1, DI
-	JZ     lanesBelow4
+	JZ     rowBelow4
 	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
@@ -2458,7 +2458,7 @@ lanesBelow8:
 	ADDQ   $+4, CX
 	ADDQ   $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -2568,9 +2568,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -2598,11 +2598,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+16, DI
 	CMPQ       DI, $+16
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+8, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VMULPD     (CX), Y4, Y0
@@ -2618,9 +2618,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+4, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VCMPPD  $0x04, Y13, Y4, Y8
@@ -2630,9 +2630,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+2, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMULPD  (CX), X4, X0
 	VCMPPD  $0x04, X13, X4, X8
@@ -2642,9 +2642,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+1, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
@@ -2655,7 +2655,7 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -2851,9 +2851,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
 	VMOVUPS      (R8), Y4
@@ -2921,11 +2921,11 @@ lanesTurn:
 	ADDQ         $+128, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, DI
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -2961,9 +2961,9 @@ lanesHalf:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, DI
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2983,9 +2983,9 @@ lanesBelow64:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
@@ -2999,9 +2999,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -3015,9 +3015,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -3032,9 +3032,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -3049,7 +3049,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -3330,9 +3330,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -3428,11 +3428,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VPAND      Y4, Y11, Y3
@@ -3482,9 +3482,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ    $+16, DI
-	JZ       lanesBelow32
+	JZ       rowBelow32
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -3511,9 +3511,9 @@ lanesBelow64:
 	ADDQ     $+32, CX
 	ADDQ     $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ    $+8, DI
-	JZ       lanesBelow16
+	JZ       rowBelow16
 	VMOVUPS  (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -3540,9 +3540,9 @@ lanesBelow32:
 	ADDQ     $+16, CX
 	ADDQ     $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ    $+4, DI
-	JZ       lanesBelow8
+	JZ       rowBelow8
 	VMOVSD   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -3569,9 +3569,9 @@ lanesBelow16:
 	ADDQ     $+8, CX
 	ADDQ     $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ    $+2, DI
-	JZ       lanesBelow4
+	JZ       rowBelow4
 	VMOVSS   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -3598,9 +3598,9 @@ lanesBelow8:
 	ADDQ     $+4, CX
 	ADDQ     $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ    $+1, DI
-	JZ       lanesBelow2
+	JZ       rowBelow2
 	VPINSRW  $0x00, (R8), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -3627,7 +3627,7 @@ lanesBelow4:
 	ADDQ     $+2, CX
 	ADDQ     $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -3652,7 +3652,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -3671,7 +3671,7 @@ apartTurn:
 	CMPQ       DI, $+32
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+16, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -3733,7 +3733,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -3758,7 +3758,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -3833,7 +3833,7 @@ changed:
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -3852,7 +3852,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -3931,7 +3931,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -3950,7 +3950,7 @@ apartTurn:
 	CMPQ       DI, $+16
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+8, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -4003,7 +4003,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -4028,7 +4028,7 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -4094,7 +4094,7 @@ changed:
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -4113,7 +4113,7 @@ keptTurn:
 	CMPQ       R8, $+16
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+8, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -4186,7 +4186,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0  512(AX)
@@ -4229,7 +4229,7 @@ apartTurn:
 	CMPQ        DI, $+64
 	JGE         apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ       $+32, DI
 	JZ          apartBelow64
 	PREFETCHT0  512(AX)
@@ -4328,7 +4328,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS      (CX), Y5
@@ -4381,7 +4381,7 @@ shortTurn:
 	CMPQ         DI, $+64
 	JGE          shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ        $+32, DI
 	JZ           shortBelow64
 	VMOVUPS      (CX), Y5
@@ -4496,7 +4496,7 @@ changed:
 	VCVTPH2PS    X12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0  512(AX)
@@ -4539,7 +4539,7 @@ keptTurn:
 	CMPQ        R8, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R8
 	JZ          keptBelow64
 	PREFETCHT0  512(AX)
@@ -4664,7 +4664,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -4739,7 +4739,7 @@ apartTurn:
 	CMPQ       DI, $+64
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+32, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -4908,7 +4908,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y5
@@ -4985,7 +4985,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y5
@@ -5162,7 +5162,7 @@ changed:
 	VPSLLD       $0x10, Y12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -5237,7 +5237,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -5491,9 +5491,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -5513,11 +5513,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VMULPS     (CX), Y4, Y0
@@ -5529,9 +5529,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+8, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VMOVUPS Y0, (AX)
@@ -5539,9 +5539,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+4, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMULPS  (CX), X4, X0
 	VMOVUPS X0, (AX)
@@ -5549,9 +5549,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+2, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
@@ -5560,9 +5560,9 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ  $+1, DI
-	JZ     lanesBelow4
+	JZ     rowBelow4
 	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
@@ -5571,7 +5571,7 @@ lanesBelow8:
 	ADDQ   $+4, CX
 	ADDQ   $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -5667,9 +5667,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -5689,11 +5689,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+16, DI
 	CMPQ       DI, $+16
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+8, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VMULPD     (CX), Y4, Y0
@@ -5705,9 +5705,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+4, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VMOVUPS Y0, (AX)
@@ -5715,9 +5715,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+2, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMULPD  (CX), X4, X0
 	VMOVUPS X0, (AX)
@@ -5725,9 +5725,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+1, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
@@ -5736,7 +5736,7 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -5914,9 +5914,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
 	VMOVUPS      (R8), Y4
@@ -5972,11 +5972,11 @@ lanesTurn:
 	ADDQ         $+128, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, DI
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -6006,9 +6006,9 @@ lanesHalf:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, DI
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -6025,9 +6025,9 @@ lanesBelow64:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VCVTPH2PS X4, Y2
 	VCVTPH2PS (CX), Y0
@@ -6038,9 +6038,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VCVTPH2PS X4, X2
 	VCVTPH2PS (CX), X0
@@ -6051,9 +6051,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VCVTPH2PS X4, X2
 	VMOVSS    (CX), X4
@@ -6065,9 +6065,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VCVTPH2PS X4, X2
 	VPINSRW   $0x00, (CX), X13, X4
@@ -6079,7 +6079,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -6342,9 +6342,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -6428,11 +6428,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VPAND      Y4, Y11, Y3
@@ -6476,9 +6476,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ    $+16, DI
-	JZ       lanesBelow32
+	JZ       rowBelow32
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -6502,9 +6502,9 @@ lanesBelow64:
 	ADDQ     $+32, CX
 	ADDQ     $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ    $+8, DI
-	JZ       lanesBelow16
+	JZ       rowBelow16
 	VMOVUPS  (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -6528,9 +6528,9 @@ lanesBelow32:
 	ADDQ     $+16, CX
 	ADDQ     $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ    $+4, DI
-	JZ       lanesBelow8
+	JZ       rowBelow8
 	VMOVSD   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -6554,9 +6554,9 @@ lanesBelow16:
 	ADDQ     $+8, CX
 	ADDQ     $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ    $+2, DI
-	JZ       lanesBelow4
+	JZ       rowBelow4
 	VMOVSS   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -6580,9 +6580,9 @@ lanesBelow8:
 	ADDQ     $+4, CX
 	ADDQ     $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ    $+1, DI
-	JZ       lanesBelow2
+	JZ       rowBelow2
 	VPINSRW  $0x00, (R8), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -6606,7 +6606,7 @@ lanesBelow4:
 	ADDQ     $+2, CX
 	ADDQ     $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -6640,7 +6640,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -6667,7 +6667,7 @@ apartTurn:
 	CMPQ       DI, $+32
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+16, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -6740,7 +6740,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -6769,7 +6769,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -6852,7 +6852,7 @@ changed:
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -6875,7 +6875,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -6936,7 +6936,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+32
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -6950,7 +6950,7 @@ fillTurn:
 	CMPQ       R8, $+32
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+16, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -7020,7 +7020,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -7047,7 +7047,7 @@ apartTurn:
 	CMPQ       DI, $+16
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+8, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -7110,7 +7110,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -7139,7 +7139,7 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -7212,7 +7212,7 @@ changed:
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -7235,7 +7235,7 @@ keptTurn:
 	CMPQ       R8, $+16
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+8, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -7287,7 +7287,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+16
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -7301,7 +7301,7 @@ fillTurn:
 	CMPQ       R8, $+16
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+8, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -7369,7 +7369,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0  512(AX)
@@ -7416,7 +7416,7 @@ apartTurn:
 	CMPQ        DI, $+64
 	JGE         apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ       $+32, DI
 	JZ          apartBelow64
 	PREFETCHT0  512(AX)
@@ -7523,7 +7523,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS      (CX), Y5
@@ -7580,7 +7580,7 @@ shortTurn:
 	CMPQ         DI, $+64
 	JGE          shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ        $+32, DI
 	JZ           shortBelow64
 	VMOVUPS      (CX), Y5
@@ -7705,7 +7705,7 @@ changed:
 	VCVTPH2PS    X12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0  512(AX)
@@ -7748,7 +7748,7 @@ keptTurn:
 	CMPQ        R8, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R8
 	JZ          keptBelow64
 	PREFETCHT0  512(AX)
@@ -7839,7 +7839,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -7853,7 +7853,7 @@ fillTurn:
 	CMPQ       R8, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -7942,7 +7942,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -8021,7 +8021,7 @@ apartTurn:
 	CMPQ       DI, $+64
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+32, DI
 	JZ         apartBelow64
 	PREFETCHT0 512(AX)
@@ -8198,7 +8198,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y5
@@ -8279,7 +8279,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y5
@@ -8466,7 +8466,7 @@ changed:
 	VPSLLD       $0x10, Y12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -8541,7 +8541,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -8702,7 +8702,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -8716,7 +8716,7 @@ fillTurn:
 	CMPQ       R8, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R8
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -8878,9 +8878,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -8912,11 +8912,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+32, DI
 	CMPQ       DI, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VMOVUPS    (CX), Y0
@@ -8934,9 +8934,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+8, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMOVUPS (CX), Y0
 	VDIVPS  Y4, Y0, Y0
@@ -8947,9 +8947,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+4, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMOVUPS (CX), X0
 	VDIVPS  X4, X0, X0
@@ -8960,9 +8960,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+2, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VDIVPS X4, X0, X0
@@ -8973,9 +8973,9 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ  $+1, DI
-	JZ     lanesBelow4
+	JZ     rowBelow4
 	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VDIVPS X4, X0, X0
@@ -8986,7 +8986,7 @@ lanesBelow8:
 	ADDQ   $+4, CX
 	ADDQ   $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -9106,9 +9106,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -9140,11 +9140,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+16, DI
 	CMPQ       DI, $+16
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+8, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VMOVUPD    (CX), Y0
@@ -9162,9 +9162,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+4, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMOVUPD (CX), Y0
 	VDIVPD  Y4, Y0, Y0
@@ -9175,9 +9175,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+2, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMOVUPD (CX), X0
 	VDIVPD  X4, X0, X0
@@ -9188,9 +9188,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+1, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VDIVPD X4, X0, X0
@@ -9201,7 +9201,7 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -9397,9 +9397,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
 	VMOVUPS      (R8), Y4
@@ -9467,11 +9467,11 @@ lanesTurn:
 	ADDQ         $+128, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, DI
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -9507,9 +9507,9 @@ lanesHalf:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, DI
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -9529,9 +9529,9 @@ lanesBelow64:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
@@ -9545,9 +9545,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -9561,9 +9561,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -9578,9 +9578,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -9595,7 +9595,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -9876,9 +9876,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R8), Y4
@@ -9974,11 +9974,11 @@ lanesTurn:
 	ADDQ       $+128, R8
 	SUBQ       $+64, DI
 	CMPQ       DI, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, DI
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
 	VPAND      Y4, Y11, Y3
@@ -10028,9 +10028,9 @@ lanesHalf:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ    $+16, DI
-	JZ       lanesBelow32
+	JZ       rowBelow32
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -10057,9 +10057,9 @@ lanesBelow64:
 	ADDQ     $+32, CX
 	ADDQ     $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ    $+8, DI
-	JZ       lanesBelow16
+	JZ       rowBelow16
 	VMOVUPS  (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -10086,9 +10086,9 @@ lanesBelow32:
 	ADDQ     $+16, CX
 	ADDQ     $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ    $+4, DI
-	JZ       lanesBelow8
+	JZ       rowBelow8
 	VMOVSD   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -10115,9 +10115,9 @@ lanesBelow16:
 	ADDQ     $+8, CX
 	ADDQ     $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ    $+2, DI
-	JZ       lanesBelow4
+	JZ       rowBelow4
 	VMOVSS   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -10144,9 +10144,9 @@ lanesBelow8:
 	ADDQ     $+4, CX
 	ADDQ     $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ    $+1, DI
-	JZ       lanesBelow2
+	JZ       rowBelow2
 	VPINSRW  $0x00, (R8), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -10173,7 +10173,7 @@ lanesBelow4:
 	ADDQ     $+2, CX
 	ADDQ     $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -10197,7 +10197,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMULPS    (CX), Y12, Y0
@@ -10226,7 +10226,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow64
 	VMULPS    (CX), Y12, Y0
@@ -10305,7 +10305,7 @@ plane:
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPS  (CX), Y12, Y0
@@ -10326,7 +10326,7 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+16, R8
 	JZ      keptBelow64
 	VMULPS  (CX), Y12, Y0
@@ -10411,7 +10411,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMULPD    (CX), Y12, Y0
@@ -10440,7 +10440,7 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
 	VMULPD    (CX), Y12, Y0
@@ -10507,7 +10507,7 @@ plane:
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
@@ -10528,7 +10528,7 @@ keptTurn:
 	CMPQ    R8, $+16
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+8, R8
 	JZ      keptBelow64
 	VMULPD  (CX), Y12, Y0
@@ -10605,7 +10605,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VCVTPH2PS    (CX), Y0
@@ -10690,7 +10690,7 @@ shortTurn:
 	CMPQ         DI, $+64
 	JGE          shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ        $+32, DI
 	JZ           shortBelow64
 	VCVTPH2PS    (CX), Y0
@@ -10844,7 +10844,7 @@ plane:
 	VCVTPH2PS    X12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VCVTPH2PS    (CX), Y0
@@ -10925,7 +10925,7 @@ keptTurn:
 	CMPQ         R8, $+64
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+32, R8
 	JZ           keptBelow64
 	VCVTPH2PS    (CX), Y0
@@ -11098,7 +11098,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y4
@@ -11235,7 +11235,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y4
@@ -11514,7 +11514,7 @@ plane:
 	VPSLLD       $0x10, Y12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y4
@@ -11647,7 +11647,7 @@ keptTurn:
 	CMPQ     R8, $+64
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y4
@@ -11929,9 +11929,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
 	VMOVUPS   (AX), Y8
@@ -11965,11 +11965,11 @@ lanesTurn:
 	ADDQ      $+128, R8
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
-	JGE       lanesTurn
+	JGE       rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ     $+16, DI
-	JZ        lanesBelow64
+	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
 	VMOVUPS   (AX), Y8
@@ -11988,9 +11988,9 @@ lanesHalf:
 	ADDQ      $+64, CX
 	ADDQ      $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+8, DI
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
 	VMOVUPS   (AX), Y8
@@ -12002,9 +12002,9 @@ lanesBelow64:
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+4, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VMULPS    (CX), X4, X0
 	VMOVUPS   (AX), X8
@@ -12016,9 +12016,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+2, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VMOVSD    (CX), X0
 	VMULPS    X0, X4, X0
@@ -12031,9 +12031,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+1, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VMOVSS    (CX), X0
 	VMULPS    X0, X4, X0
@@ -12046,7 +12046,7 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -12066,9 +12066,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
 	VMOVUPS   (AX), Y8
@@ -12102,11 +12102,11 @@ lanesTurn:
 	ADDQ      $+128, R8
 	SUBQ      $+16, DI
 	CMPQ      DI, $+16
-	JGE       lanesTurn
+	JGE       rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ     $+8, DI
-	JZ        lanesBelow64
+	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
 	VMOVUPS   (AX), Y8
@@ -12125,9 +12125,9 @@ lanesHalf:
 	ADDQ      $+64, CX
 	ADDQ      $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+4, DI
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
 	VMOVUPS   (AX), Y8
@@ -12139,9 +12139,9 @@ lanesBelow64:
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+2, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VMULPD    (CX), X4, X0
 	VMOVUPS   (AX), X8
@@ -12153,9 +12153,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+1, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VMOVSD    (CX), X0
 	VMULPD    X0, X4, X0
@@ -12168,7 +12168,7 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -12188,9 +12188,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -12296,11 +12296,11 @@ lanesTurn:
 	ADDQ         $+128, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, DI
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -12355,9 +12355,9 @@ lanesHalf:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, DI
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -12387,9 +12387,9 @@ lanesBelow64:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
@@ -12408,9 +12408,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -12429,9 +12429,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -12451,9 +12451,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -12473,7 +12473,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -12502,9 +12502,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
@@ -12658,11 +12658,11 @@ lanesTurn:
 	ADDQ      $+128, R8
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
-	JGE       lanesTurn
+	JGE       rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ     $+32, DI
-	JZ        lanesBelow64
+	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
@@ -12741,9 +12741,9 @@ lanesHalf:
 	ADDQ      $+64, CX
 	ADDQ      $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+16, DI
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
@@ -12785,9 +12785,9 @@ lanesBelow64:
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -12829,9 +12829,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -12873,9 +12873,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -12917,9 +12917,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -12961,7 +12961,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -12983,7 +12983,7 @@ plane:
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPS  (CX), Y12, Y0
@@ -13004,7 +13004,7 @@ keptTurn:
 	CMPQ    DI, $+32
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+16, DI
 	JZ      keptBelow64
 	VMULPS  (CX), Y12, Y0
@@ -13079,7 +13079,7 @@ plane:
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPD  (CX), Y12, Y0
@@ -13100,7 +13100,7 @@ keptTurn:
 	CMPQ    DI, $+16
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+8, DI
 	JZ      keptBelow64
 	VMULPD  (CX), Y12, Y0
@@ -13165,7 +13165,7 @@ plane:
 	VCVTPH2PS    X12, Y12
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VCVTPH2PS    (CX), Y0
@@ -13246,7 +13246,7 @@ keptTurn:
 	CMPQ         DI, $+64
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+32, DI
 	JZ           keptBelow64
 	VCVTPH2PS    (CX), Y0
@@ -13407,7 +13407,7 @@ plane:
 	VPSLLD       $0x10, Y12, Y12
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y4
@@ -13540,7 +13540,7 @@ keptTurn:
 	CMPQ     DI, $+64
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+32, DI
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y4
@@ -13814,9 +13814,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
@@ -13838,11 +13838,11 @@ lanesTurn:
 	ADDQ    $+128, R8
 	SUBQ    $+32, DI
 	CMPQ    DI, $+32
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+16, DI
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
@@ -13855,9 +13855,9 @@ lanesHalf:
 	ADDQ    $+64, CX
 	ADDQ    $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+8, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
 	VADDPS  (AX), Y0, Y0
@@ -13866,9 +13866,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+4, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMULPS  (CX), X4, X0
 	VADDPS  (AX), X0, X0
@@ -13877,9 +13877,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+2, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
@@ -13890,9 +13890,9 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ  $+1, DI
-	JZ     lanesBelow4
+	JZ     rowBelow4
 	VMOVSS (R8), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
@@ -13903,7 +13903,7 @@ lanesBelow8:
 	ADDQ   $+4, CX
 	ADDQ   $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -13923,9 +13923,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
@@ -13947,11 +13947,11 @@ lanesTurn:
 	ADDQ    $+128, R8
 	SUBQ    $+16, DI
 	CMPQ    DI, $+16
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+8, DI
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
@@ -13964,9 +13964,9 @@ lanesHalf:
 	ADDQ    $+64, CX
 	ADDQ    $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+4, DI
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
 	VADDPD  (AX), Y0, Y0
@@ -13975,9 +13975,9 @@ lanesBelow64:
 	ADDQ    $+32, CX
 	ADDQ    $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+2, DI
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R8), X4
 	VMULPD  (CX), X4, X0
 	VADDPD  (AX), X0, X0
@@ -13986,9 +13986,9 @@ lanesBelow32:
 	ADDQ    $+16, CX
 	ADDQ    $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+1, DI
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R8), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
@@ -13999,7 +13999,7 @@ lanesBelow16:
 	ADDQ   $+8, CX
 	ADDQ   $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -14019,9 +14019,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -14115,11 +14115,11 @@ lanesTurn:
 	ADDQ         $+128, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, DI
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -14168,9 +14168,9 @@ lanesHalf:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, DI
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -14197,9 +14197,9 @@ lanesBelow64:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VCVTPH2PS X4, Y2
 	VCVTPH2PS (CX), Y0
@@ -14215,9 +14215,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VCVTPH2PS X4, X2
 	VCVTPH2PS (CX), X0
@@ -14233,9 +14233,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VCVTPH2PS X4, X2
 	VMOVSS    (CX), X4
@@ -14252,9 +14252,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VCVTPH2PS X4, X2
 	VPINSRW   $0x00, (CX), X13, X4
@@ -14271,7 +14271,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -14300,9 +14300,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -14444,11 +14444,11 @@ lanesTurn:
 	ADDQ     $+128, R8
 	SUBQ     $+64, DI
 	CMPQ     DI, $+64
-	JGE      lanesTurn
+	JGE      rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ    $+32, DI
-	JZ       lanesBelow64
+	JZ       rowBelow64
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -14521,9 +14521,9 @@ lanesHalf:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ    $+16, DI
-	JZ       lanesBelow32
+	JZ       rowBelow32
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -14562,9 +14562,9 @@ lanesBelow64:
 	ADDQ     $+32, CX
 	ADDQ     $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ    $+8, DI
-	JZ       lanesBelow16
+	JZ       rowBelow16
 	VMOVUPS  (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -14603,9 +14603,9 @@ lanesBelow32:
 	ADDQ     $+16, CX
 	ADDQ     $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ    $+4, DI
-	JZ       lanesBelow8
+	JZ       rowBelow8
 	VMOVSD   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -14644,9 +14644,9 @@ lanesBelow16:
 	ADDQ     $+8, CX
 	ADDQ     $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ    $+2, DI
-	JZ       lanesBelow4
+	JZ       rowBelow4
 	VMOVSS   (R8), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -14685,9 +14685,9 @@ lanesBelow8:
 	ADDQ     $+4, CX
 	ADDQ     $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ    $+1, DI
-	JZ       lanesBelow2
+	JZ       rowBelow2
 	VPINSRW  $0x00, (R8), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
@@ -14726,7 +14726,7 @@ lanesBelow4:
 	ADDQ     $+2, CX
 	ADDQ     $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -14750,7 +14750,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y0
@@ -14783,7 +14783,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y0
@@ -14866,7 +14866,7 @@ plane:
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS (CX), Y0
@@ -14891,7 +14891,7 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+16, R8
 	JZ      keptBelow64
 	VMOVUPS (CX), Y0
@@ -14980,7 +14980,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+16
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPD   (CX), Y0
@@ -15013,7 +15013,7 @@ shortTurn:
 	CMPQ      DI, $+16
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+8, DI
 	JZ        shortBelow64
 	VMOVUPD   (CX), Y0
@@ -15084,7 +15084,7 @@ plane:
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPD (CX), Y0
@@ -15109,7 +15109,7 @@ keptTurn:
 	CMPQ    R8, $+16
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+8, R8
 	JZ      keptBelow64
 	VMOVUPD (CX), Y0
@@ -15190,7 +15190,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VCVTPH2PS    (CX), Y0
@@ -15275,7 +15275,7 @@ shortTurn:
 	CMPQ         DI, $+64
 	JGE          shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ        $+32, DI
 	JZ           shortBelow64
 	VCVTPH2PS    (CX), Y0
@@ -15429,7 +15429,7 @@ plane:
 	VCVTPH2PS    X12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VCVTPH2PS    (CX), Y0
@@ -15510,7 +15510,7 @@ keptTurn:
 	CMPQ         R8, $+64
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+32, R8
 	JZ           keptBelow64
 	VCVTPH2PS    (CX), Y0
@@ -15683,7 +15683,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Y4
@@ -15820,7 +15820,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y4
@@ -16099,7 +16099,7 @@ plane:
 	VPSLLD       $0x10, Y12, Y12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y4
@@ -16232,7 +16232,7 @@ keptTurn:
 	CMPQ     R8, $+64
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y4
@@ -16514,9 +16514,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS   (R8), Y4
 	VMOVUPS   (CX), Y0
 	VDIVPS    Y4, Y0, Y0
@@ -16554,11 +16554,11 @@ lanesTurn:
 	ADDQ      $+128, R8
 	SUBQ      $+32, DI
 	CMPQ      DI, $+32
-	JGE       lanesTurn
+	JGE       rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ     $+16, DI
-	JZ        lanesBelow64
+	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
 	VMOVUPS   (CX), Y0
 	VDIVPS    Y4, Y0, Y0
@@ -16579,9 +16579,9 @@ lanesHalf:
 	ADDQ      $+64, CX
 	ADDQ      $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+8, DI
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
 	VMOVUPS   (CX), Y0
 	VDIVPS    Y4, Y0, Y0
@@ -16594,9 +16594,9 @@ lanesBelow64:
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+4, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VMOVUPS   (CX), X0
 	VDIVPS    X4, X0, X0
@@ -16609,9 +16609,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+2, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VMOVSD    (CX), X0
 	VDIVPS    X4, X0, X0
@@ -16624,9 +16624,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+1, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VMOVSS    (CX), X0
 	VDIVPS    X4, X0, X0
@@ -16639,7 +16639,7 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -16659,9 +16659,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS   (R8), Y4
 	VMOVUPD   (CX), Y0
 	VDIVPD    Y4, Y0, Y0
@@ -16699,11 +16699,11 @@ lanesTurn:
 	ADDQ      $+128, R8
 	SUBQ      $+16, DI
 	CMPQ      DI, $+16
-	JGE       lanesTurn
+	JGE       rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ     $+8, DI
-	JZ        lanesBelow64
+	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
 	VMOVUPD   (CX), Y0
 	VDIVPD    Y4, Y0, Y0
@@ -16724,9 +16724,9 @@ lanesHalf:
 	ADDQ      $+64, CX
 	ADDQ      $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+4, DI
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
 	VMOVUPD   (CX), Y0
 	VDIVPD    Y4, Y0, Y0
@@ -16739,9 +16739,9 @@ lanesBelow64:
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+2, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VMOVUPD   (CX), X0
 	VDIVPD    X4, X0, X0
@@ -16754,9 +16754,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+1, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VMOVSD    (CX), X0
 	VDIVPD    X4, X0, X0
@@ -16769,7 +16769,7 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -16789,9 +16789,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -16897,11 +16897,11 @@ lanesTurn:
 	ADDQ         $+128, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, DI
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -16956,9 +16956,9 @@ lanesHalf:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, DI
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -16988,9 +16988,9 @@ lanesBelow64:
 	ADDQ         $+32, CX
 	ADDQ         $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
@@ -17009,9 +17009,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -17030,9 +17030,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -17052,9 +17052,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
@@ -17074,7 +17074,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -17103,9 +17103,9 @@ next:
 	MOVQ DX, R8
 	MOVQ BX, DI
 	CMPQ DI, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
@@ -17259,11 +17259,11 @@ lanesTurn:
 	ADDQ      $+128, R8
 	SUBQ      $+64, DI
 	CMPQ      DI, $+64
-	JGE       lanesTurn
+	JGE       rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ     $+32, DI
-	JZ        lanesBelow64
+	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
@@ -17342,9 +17342,9 @@ lanesHalf:
 	ADDQ      $+64, CX
 	ADDQ      $+64, R8
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+16, DI
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
@@ -17386,9 +17386,9 @@ lanesBelow64:
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, DI
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R8), X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -17430,9 +17430,9 @@ lanesBelow32:
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, DI
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R8), X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -17474,9 +17474,9 @@ lanesBelow16:
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, DI
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R8), X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -17518,9 +17518,9 @@ lanesBelow8:
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, DI
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
 	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
@@ -17562,7 +17562,7 @@ lanesBelow4:
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
 
-lanesBelow2:
+rowBelow2:
 	DECQ SI
 	JNZ  next
 	VZEROUPPER
@@ -17589,7 +17589,7 @@ short:
 	ADDQ         $+4, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0 512(AX)
@@ -17620,7 +17620,7 @@ shortTurn:
 	CMPQ       R8, $+32
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+16, R8
 	JZ         shortBelow64
 	PREFETCHT0 512(AX)
@@ -17701,7 +17701,7 @@ plane:
 	VBROADCASTSS (SI), Y14
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -17724,7 +17724,7 @@ keptTurn:
 	CMPQ       R9, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -17790,7 +17790,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -17804,7 +17804,7 @@ fillTurn:
 	CMPQ       R9, $+32
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+16, R9
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -17862,7 +17862,7 @@ short:
 	ADDQ         $+8, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0 512(AX)
@@ -17893,7 +17893,7 @@ shortTurn:
 	CMPQ       R8, $+16
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+8, R8
 	JZ         shortBelow64
 	PREFETCHT0 512(AX)
@@ -17962,7 +17962,7 @@ plane:
 	VBROADCASTSD (SI), Y14
 	MOVQ         BX, R9
 	CMPQ         R9, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -17985,7 +17985,7 @@ keptTurn:
 	CMPQ       R9, $+16
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -18041,7 +18041,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+16
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -18055,7 +18055,7 @@ fillTurn:
 	CMPQ       R9, $+16
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+8, R9
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -18112,7 +18112,7 @@ short:
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0  512(AX)
@@ -18187,7 +18187,7 @@ shortTurn:
 	CMPQ        R8, $+64
 	JGE         shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ       $+32, R8
 	JZ          shortBelow64
 	PREFETCHT0  512(AX)
@@ -18332,7 +18332,7 @@ plane:
 	VCVTPH2PS    X3, Y3
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0  512(AX)
@@ -18399,7 +18399,7 @@ keptTurn:
 	CMPQ        R9, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R9
 	JZ          keptBelow64
 	PREFETCHT0  512(AX)
@@ -18526,7 +18526,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -18540,7 +18540,7 @@ fillTurn:
 	CMPQ       R9, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -18618,7 +18618,7 @@ short:
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0 512(AX)
@@ -18749,7 +18749,7 @@ shortTurn:
 	CMPQ       R8, $+64
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+32, R8
 	JZ         shortBelow64
 	PREFETCHT0 512(AX)
@@ -19018,7 +19018,7 @@ plane:
 	VPSLLD       $0x10, Y3, Y3
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -19141,7 +19141,7 @@ keptTurn:
 	CMPQ       R9, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -19392,7 +19392,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -19406,7 +19406,7 @@ fillTurn:
 	CMPQ       R9, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
 	PREFETCHT0 512(AX)
@@ -19465,9 +19465,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Y4
@@ -19504,11 +19504,11 @@ lanesTurn:
 	ADDQ       $+128, R10
 	SUBQ       $+32, R8
 	CMPQ       R8, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, R8
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Y4
 	VMOVUPS    (R10), Y8
@@ -19529,9 +19529,9 @@ lanesHalf:
 	ADDQ       $+64, R9
 	ADDQ       $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+8, R8
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R9), Y4
 	VMOVUPS   (R10), Y8
 	VMULPS    (CX), Y4, Y0
@@ -19544,9 +19544,9 @@ lanesBelow64:
 	ADDQ      $+32, R9
 	ADDQ      $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+4, R8
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R9), X4
 	VMOVUPS   (R10), X8
 	VMULPS    (CX), X4, X0
@@ -19559,9 +19559,9 @@ lanesBelow32:
 	ADDQ      $+16, R9
 	ADDQ      $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+2, R8
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R9), X4
 	VMOVSD    (R10), X8
 	VMOVSD    (CX), X0
@@ -19575,9 +19575,9 @@ lanesBelow16:
 	ADDQ      $+8, R9
 	ADDQ      $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+1, R8
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R9), X4
 	VMOVSS    (R10), X8
 	VMOVSS    (CX), X0
@@ -19591,7 +19591,7 @@ lanesBelow8:
 	ADDQ      $+4, R9
 	ADDQ      $+4, R10
 
-lanesBelow4:
+rowBelow4:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -19613,9 +19613,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Y4
@@ -19652,11 +19652,11 @@ lanesTurn:
 	ADDQ       $+128, R10
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+8, R8
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Y4
 	VMOVUPS    (R10), Y8
@@ -19677,9 +19677,9 @@ lanesHalf:
 	ADDQ       $+64, R9
 	ADDQ       $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+4, R8
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R9), Y4
 	VMOVUPS   (R10), Y8
 	VMULPD    (CX), Y4, Y0
@@ -19692,9 +19692,9 @@ lanesBelow64:
 	ADDQ      $+32, R9
 	ADDQ      $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+2, R8
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R9), X4
 	VMOVUPS   (R10), X8
 	VMULPD    (CX), X4, X0
@@ -19707,9 +19707,9 @@ lanesBelow32:
 	ADDQ      $+16, R9
 	ADDQ      $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+1, R8
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R9), X4
 	VMOVSD    (R10), X8
 	VMOVSD    (CX), X0
@@ -19723,7 +19723,7 @@ lanesBelow16:
 	ADDQ      $+8, R9
 	ADDQ      $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -19745,9 +19745,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
 	VMOVUPS      (R10), Y5
@@ -19856,11 +19856,11 @@ lanesTurn:
 	ADDQ         $+128, R10
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, R8
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R10), Y5
 	VMOVUPS      (R9), Y4
@@ -19917,9 +19917,9 @@ lanesHalf:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, R8
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R10), Y5
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -19950,9 +19950,9 @@ lanesBelow64:
 	ADDQ         $+32, R9
 	ADDQ         $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, R8
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R10), X5
 	VMOVUPS   (R9), X4
 	VCVTPH2PS X4, Y2
@@ -19972,9 +19972,9 @@ lanesBelow32:
 	ADDQ      $+16, R9
 	ADDQ      $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, R8
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R10), X5
 	VMOVSD    (R9), X4
 	VCVTPH2PS X4, X2
@@ -19994,9 +19994,9 @@ lanesBelow16:
 	ADDQ      $+8, R9
 	ADDQ      $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, R8
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R10), X5
 	VMOVSS    (R9), X4
 	VCVTPH2PS X4, X2
@@ -20017,9 +20017,9 @@ lanesBelow8:
 	ADDQ      $+4, R9
 	ADDQ      $+4, R10
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, R8
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R10), X13, X5
 	VPINSRW   $0x00, (R9), X13, X4
 	VCVTPH2PS X4, X2
@@ -20040,7 +20040,7 @@ lanesBelow4:
 	ADDQ      $+2, R9
 	ADDQ      $+2, R10
 
-lanesBelow2:
+rowBelow2:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -20071,9 +20071,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R10), Y5
@@ -20230,11 +20230,11 @@ lanesTurn:
 	ADDQ       $+128, R10
 	SUBQ       $+64, R8
 	CMPQ       R8, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, R8
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R10), Y5
 	VMOVUPS    (R9), Y4
@@ -20315,9 +20315,9 @@ lanesHalf:
 	ADDQ       $+64, R9
 	ADDQ       $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ     $+16, R8
-	JZ        lanesBelow32
+	JZ        rowBelow32
 	VMOVUPS   (R10), Y5
 	VMOVUPS   (R9), Y4
 	VPAND     Y4, Y11, Y3
@@ -20360,9 +20360,9 @@ lanesBelow64:
 	ADDQ      $+32, R9
 	ADDQ      $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, R8
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R10), X5
 	VMOVUPS   (R9), X4
 	VPAND     X4, X11, X3
@@ -20405,9 +20405,9 @@ lanesBelow32:
 	ADDQ      $+16, R9
 	ADDQ      $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, R8
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R10), X5
 	VMOVSD    (R9), X4
 	VPAND     X4, X11, X3
@@ -20450,9 +20450,9 @@ lanesBelow16:
 	ADDQ      $+8, R9
 	ADDQ      $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, R8
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R10), X5
 	VMOVSS    (R9), X4
 	VPAND     X4, X11, X3
@@ -20495,9 +20495,9 @@ lanesBelow8:
 	ADDQ      $+4, R9
 	ADDQ      $+4, R10
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, R8
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R10), X13, X5
 	VPINSRW   $0x00, (R9), X13, X4
 	VPAND     X4, X11, X3
@@ -20540,7 +20540,7 @@ lanesBelow4:
 	ADDQ      $+2, R9
 	ADDQ      $+2, R10
 
-lanesBelow2:
+rowBelow2:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -20564,7 +20564,7 @@ plane:
 	VBROADCASTSS (SI), Y14
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -20587,7 +20587,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -20664,7 +20664,7 @@ plane:
 	VBROADCASTSD (SI), Y14
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -20687,7 +20687,7 @@ keptTurn:
 	CMPQ       R8, $+16
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+8, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -20757,7 +20757,7 @@ plane:
 	VCVTPH2PS    X3, Y3
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0  512(AX)
@@ -20824,7 +20824,7 @@ keptTurn:
 	CMPQ        R8, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R8
 	JZ          keptBelow64
 	PREFETCHT0  512(AX)
@@ -20971,7 +20971,7 @@ plane:
 	VPSLLD       $0x10, Y3, Y3
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -21094,7 +21094,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
 	PREFETCHT0 512(AX)
@@ -21351,9 +21351,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Y4
@@ -21382,11 +21382,11 @@ lanesTurn:
 	ADDQ       $+128, R10
 	SUBQ       $+32, R8
 	CMPQ       R8, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, R8
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Y4
 	VMOVUPS    (R10), Y8
@@ -21403,9 +21403,9 @@ lanesHalf:
 	ADDQ       $+64, R9
 	ADDQ       $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+8, R8
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R9), Y4
 	VMOVUPS (R10), Y8
 	VMULPS  (CX), Y4, Y0
@@ -21416,9 +21416,9 @@ lanesBelow64:
 	ADDQ    $+32, R9
 	ADDQ    $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+4, R8
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R9), X4
 	VMOVUPS (R10), X8
 	VMULPS  (CX), X4, X0
@@ -21429,9 +21429,9 @@ lanesBelow32:
 	ADDQ    $+16, R9
 	ADDQ    $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+2, R8
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R9), X4
 	VMOVSD (R10), X8
 	VMOVSD (CX), X0
@@ -21443,9 +21443,9 @@ lanesBelow16:
 	ADDQ   $+8, R9
 	ADDQ   $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	TESTQ  $+1, R8
-	JZ     lanesBelow4
+	JZ     rowBelow4
 	VMOVSS (R9), X4
 	VMOVSS (R10), X8
 	VMOVSS (CX), X0
@@ -21457,7 +21457,7 @@ lanesBelow8:
 	ADDQ   $+4, R9
 	ADDQ   $+4, R10
 
-lanesBelow4:
+rowBelow4:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -21479,9 +21479,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+16
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Y4
@@ -21510,11 +21510,11 @@ lanesTurn:
 	ADDQ       $+128, R10
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+8, R8
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Y4
 	VMOVUPS    (R10), Y8
@@ -21531,9 +21531,9 @@ lanesHalf:
 	ADDQ       $+64, R9
 	ADDQ       $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ   $+4, R8
-	JZ      lanesBelow32
+	JZ      rowBelow32
 	VMOVUPS (R9), Y4
 	VMOVUPS (R10), Y8
 	VMULPD  (CX), Y4, Y0
@@ -21544,9 +21544,9 @@ lanesBelow64:
 	ADDQ    $+32, R9
 	ADDQ    $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ   $+2, R8
-	JZ      lanesBelow16
+	JZ      rowBelow16
 	VMOVUPS (R9), X4
 	VMOVUPS (R10), X8
 	VMULPD  (CX), X4, X0
@@ -21557,9 +21557,9 @@ lanesBelow32:
 	ADDQ    $+16, R9
 	ADDQ    $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ  $+1, R8
-	JZ     lanesBelow8
+	JZ     rowBelow8
 	VMOVSD (R9), X4
 	VMOVSD (R10), X8
 	VMOVSD (CX), X0
@@ -21571,7 +21571,7 @@ lanesBelow16:
 	ADDQ   $+8, R9
 	ADDQ   $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -21593,9 +21593,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
 	VMOVUPS      (R10), Y5
@@ -21692,11 +21692,11 @@ lanesTurn:
 	ADDQ         $+128, R10
 	SUBQ         $+64, R8
 	CMPQ         R8, $+64
-	JGE          lanesTurn
+	JGE          rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ        $+32, R8
-	JZ           lanesBelow64
+	JZ           rowBelow64
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R10), Y5
 	VMOVUPS      (R9), Y4
@@ -21747,9 +21747,9 @@ lanesHalf:
 	ADDQ         $+64, R9
 	ADDQ         $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ        $+16, R8
-	JZ           lanesBelow32
+	JZ           rowBelow32
 	VMOVUPS      (R10), Y5
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -21777,9 +21777,9 @@ lanesBelow64:
 	ADDQ         $+32, R9
 	ADDQ         $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ     $+8, R8
-	JZ        lanesBelow16
+	JZ        rowBelow16
 	VMOVUPS   (R10), X5
 	VMOVUPS   (R9), X4
 	VCVTPH2PS X4, Y2
@@ -21796,9 +21796,9 @@ lanesBelow32:
 	ADDQ      $+16, R9
 	ADDQ      $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ     $+4, R8
-	JZ        lanesBelow8
+	JZ        rowBelow8
 	VMOVSD    (R10), X5
 	VMOVSD    (R9), X4
 	VCVTPH2PS X4, X2
@@ -21815,9 +21815,9 @@ lanesBelow16:
 	ADDQ      $+8, R9
 	ADDQ      $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	TESTQ     $+2, R8
-	JZ        lanesBelow4
+	JZ        rowBelow4
 	VMOVSS    (R10), X5
 	VMOVSS    (R9), X4
 	VCVTPH2PS X4, X2
@@ -21835,9 +21835,9 @@ lanesBelow8:
 	ADDQ      $+4, R9
 	ADDQ      $+4, R10
 
-lanesBelow4:
+rowBelow4:
 	TESTQ     $+1, R8
-	JZ        lanesBelow2
+	JZ        rowBelow2
 	VPINSRW   $0x00, (R10), X13, X5
 	VPINSRW   $0x00, (R9), X13, X4
 	VCVTPH2PS X4, X2
@@ -21855,7 +21855,7 @@ lanesBelow4:
 	ADDQ      $+2, R9
 	ADDQ      $+2, R10
 
-lanesBelow2:
+rowBelow2:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -21886,9 +21886,9 @@ next:
 	MOVQ SI, R10
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R10), Y5
@@ -22033,11 +22033,11 @@ lanesTurn:
 	ADDQ       $+128, R10
 	SUBQ       $+64, R8
 	CMPQ       R8, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, R8
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R10), Y5
 	VMOVUPS    (R9), Y4
@@ -22112,9 +22112,9 @@ lanesHalf:
 	ADDQ       $+64, R9
 	ADDQ       $+64, R10
 
-lanesBelow64:
+rowBelow64:
 	TESTQ    $+16, R8
-	JZ       lanesBelow32
+	JZ       rowBelow32
 	VMOVUPS  (R10), Y5
 	VMOVUPS  (R9), Y4
 	VPAND    Y4, Y11, Y3
@@ -22154,9 +22154,9 @@ lanesBelow64:
 	ADDQ     $+32, R9
 	ADDQ     $+32, R10
 
-lanesBelow32:
+rowBelow32:
 	TESTQ    $+8, R8
-	JZ       lanesBelow16
+	JZ       rowBelow16
 	VMOVUPS  (R10), X5
 	VMOVUPS  (R9), X4
 	VPAND    X4, X11, X3
@@ -22196,9 +22196,9 @@ lanesBelow32:
 	ADDQ     $+16, R9
 	ADDQ     $+16, R10
 
-lanesBelow16:
+rowBelow16:
 	TESTQ    $+4, R8
-	JZ       lanesBelow8
+	JZ       rowBelow8
 	VMOVSD   (R10), X5
 	VMOVSD   (R9), X4
 	VPAND    X4, X11, X3
@@ -22238,9 +22238,9 @@ lanesBelow16:
 	ADDQ     $+8, R9
 	ADDQ     $+8, R10
 
-lanesBelow8:
+rowBelow8:
 	TESTQ    $+2, R8
-	JZ       lanesBelow4
+	JZ       rowBelow4
 	VMOVSS   (R10), X5
 	VMOVSS   (R9), X4
 	VPAND    X4, X11, X3
@@ -22280,9 +22280,9 @@ lanesBelow8:
 	ADDQ     $+4, R9
 	ADDQ     $+4, R10
 
-lanesBelow4:
+rowBelow4:
 	TESTQ    $+1, R8
-	JZ       lanesBelow2
+	JZ       rowBelow2
 	VPINSRW  $0x00, (R10), X13, X5
 	VPINSRW  $0x00, (R9), X13, X4
 	VPAND    X4, X11, X3
@@ -22322,7 +22322,7 @@ lanesBelow4:
 	ADDQ     $+2, R9
 	ADDQ     $+2, R10
 
-lanesBelow2:
+rowBelow2:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -22506,7 +22506,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+32
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMULPS   (CX), Y12, Y0
@@ -22523,7 +22523,7 @@ keptTurn:
 	CMPQ     R8, $+32
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+16, R8
 	JZ       keptBelow64
 	VMULPS   (CX), Y12, Y0
@@ -22607,7 +22607,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+32
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -22619,7 +22619,7 @@ fillTurn:
 	CMPQ     R8, $+32
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+16, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -22812,7 +22812,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+16
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMULPD   (CX), Y12, Y0
@@ -22829,7 +22829,7 @@ keptTurn:
 	CMPQ     R8, $+16
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+8, R8
 	JZ       keptBelow64
 	VMULPD   (CX), Y12, Y0
@@ -22897,7 +22897,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+16
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -22909,7 +22909,7 @@ fillTurn:
 	CMPQ     R8, $+16
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+8, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -23205,7 +23205,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+64
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VCVTPH2PS   (CX), Y0
@@ -23246,7 +23246,7 @@ keptTurn:
 	CMPQ        R8, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R8
 	JZ          keptBelow64
 	VCVTPH2PS   (CX), Y0
@@ -23371,7 +23371,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -23383,7 +23383,7 @@ fillTurn:
 	CMPQ     R8, $+64
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+32, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -23869,7 +23869,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+64
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y4
@@ -23942,7 +23942,7 @@ keptTurn:
 	CMPQ     R8, $+64
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y4
@@ -24137,7 +24137,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -24149,7 +24149,7 @@ fillTurn:
 	CMPQ     R8, $+64
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+32, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -24979,7 +24979,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ DI, $+32
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMULPS   (CX), Y12, Y0
@@ -24996,7 +24996,7 @@ keptTurn:
 	CMPQ     DI, $+32
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+16, DI
 	JZ       keptBelow64
 	VMULPS   (CX), Y12, Y0
@@ -25181,7 +25181,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ DI, $+16
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMULPD   (CX), Y12, Y0
@@ -25198,7 +25198,7 @@ keptTurn:
 	CMPQ     DI, $+16
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+8, DI
 	JZ       keptBelow64
 	VMULPD   (CX), Y12, Y0
@@ -25487,7 +25487,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ DI, $+64
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VCVTPH2PS   (CX), Y0
@@ -25528,7 +25528,7 @@ keptTurn:
 	CMPQ        DI, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, DI
 	JZ          keptBelow64
 	VCVTPH2PS   (CX), Y0
@@ -26038,7 +26038,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ DI, $+64
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y4
@@ -26111,7 +26111,7 @@ keptTurn:
 	CMPQ     DI, $+64
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+32, DI
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y4
@@ -27012,7 +27012,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+32
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y0
@@ -27033,7 +27033,7 @@ keptTurn:
 	CMPQ     R8, $+32
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+16, R8
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y0
@@ -27121,7 +27121,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+32
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -27133,7 +27133,7 @@ fillTurn:
 	CMPQ     R8, $+32
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+16, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -27323,7 +27323,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+16
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPD  (CX), Y0
@@ -27344,7 +27344,7 @@ keptTurn:
 	CMPQ     R8, $+16
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+8, R8
 	JZ       keptBelow64
 	VMOVUPD  (CX), Y0
@@ -27416,7 +27416,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+16
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -27428,7 +27428,7 @@ fillTurn:
 	CMPQ     R8, $+16
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+8, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -27724,7 +27724,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+64
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VCVTPH2PS   (CX), Y0
@@ -27765,7 +27765,7 @@ keptTurn:
 	CMPQ        R8, $+64
 	JGE         keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ       $+32, R8
 	JZ          keptBelow64
 	VCVTPH2PS   (CX), Y0
@@ -27890,7 +27890,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -27902,7 +27902,7 @@ fillTurn:
 	CMPQ     R8, $+64
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+32, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)
@@ -28388,7 +28388,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+64
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS  (CX), Y4
@@ -28461,7 +28461,7 @@ keptTurn:
 	CMPQ     R8, $+64
 	JGE      keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
 	VMOVUPS  (CX), Y4
@@ -28656,7 +28656,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Y13, (AX)
@@ -28668,7 +28668,7 @@ fillTurn:
 	CMPQ     R8, $+64
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+32, R8
 	JZ       fillBelow64
 	VMOVNTPS Y13, (AX)

@@ -32,7 +32,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -53,7 +53,7 @@ apartTurn:
 	CMPQ       DI, $+64
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+32, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -126,7 +126,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Z0
@@ -151,7 +151,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow128
 	VMOVUPS   (CX), Z0
@@ -238,7 +238,7 @@ changed:
 	VBROADCASTSS (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -259,7 +259,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -326,7 +326,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -342,7 +342,7 @@ fillTurn:
 	CMPQ       R8, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -550,7 +550,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -571,7 +571,7 @@ apartTurn:
 	CMPQ       DI, $+32
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+16, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -635,7 +635,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Z0
@@ -660,7 +660,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow128
 	VMOVUPS   (CX), Z0
@@ -738,7 +738,7 @@ changed:
 	VBROADCASTSD (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -759,7 +759,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -817,7 +817,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+32
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -833,7 +833,7 @@ fillTurn:
 	CMPQ       R8, $+32
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+16, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -909,7 +909,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0   512(AX)
@@ -958,7 +958,7 @@ apartTurn:
 	CMPQ         DI, $+128
 	JGE          apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ        $+64, DI
 	JZ           apartBelow128
 	PREFETCHT0   512(AX)
@@ -1078,7 +1078,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS       (CX), Z5
@@ -1135,7 +1135,7 @@ shortTurn:
 	CMPQ          DI, $+128
 	JGE           shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ         $+64, DI
 	JZ            shortBelow128
 	VMOVUPS       (CX), Z5
@@ -1273,7 +1273,7 @@ changed:
 	VCVTPH2PS    Y12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0   512(AX)
@@ -1318,7 +1318,7 @@ keptTurn:
 	CMPQ         R8, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R8
 	JZ           keptBelow128
 	PREFETCHT0   512(AX)
@@ -1421,7 +1421,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -1437,7 +1437,7 @@ fillTurn:
 	CMPQ       R8, $+128
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+64, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -1534,7 +1534,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0  512(AX)
@@ -1615,7 +1615,7 @@ apartTurn:
 	CMPQ        DI, $+128
 	JGE         apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ       $+64, DI
 	JZ          apartBelow128
 	PREFETCHT0  512(AX)
@@ -1817,7 +1817,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS     (CX), Z5
@@ -1898,7 +1898,7 @@ shortTurn:
 	CMPQ        DI, $+128
 	JGE         shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ       $+64, DI
 	JZ          shortBelow128
 	VMOVUPS     (CX), Z5
@@ -2109,7 +2109,7 @@ changed:
 	VPSLLD       $0x10, Z12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -2186,7 +2186,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -2371,7 +2371,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -2387,7 +2387,7 @@ fillTurn:
 	CMPQ       R8, $+128
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+64, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -2532,9 +2532,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -2560,11 +2560,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -2579,9 +2579,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+16, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
@@ -2591,9 +2591,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R9), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
@@ -2603,7 +2603,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -2698,9 +2698,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -2726,11 +2726,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -2745,9 +2745,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+8, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
@@ -2757,9 +2757,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R9), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
@@ -2769,7 +2769,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -2912,9 +2912,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	PREFETCHT0    640(AX)
@@ -2984,11 +2984,11 @@ lanesTurn:
 	ADDQ          $+256, R9
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	VMOVUPS       (R9), Z4
@@ -3025,9 +3025,9 @@ lanesHalf:
 	ADDQ          $+128, DX
 	ADDQ          $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -3048,9 +3048,9 @@ lanesBelow128:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R9), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -3072,7 +3072,7 @@ lanesBelow64:
 	ADDQ          R8, DX
 	ADDQ          R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -3262,9 +3262,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
 	PREFETCHT0  640(AX)
@@ -3362,11 +3362,11 @@ lanesTurn:
 	ADDQ        $+256, R9
 	SUBQ        $+128, CX
 	CMPQ        CX, $+128
-	JGE         lanesTurn
+	JGE         rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ       $+64, CX
-	JZ          lanesBelow128
+	JZ          rowBelow128
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
 	VMOVUPS     (R9), Z4
@@ -3417,9 +3417,9 @@ lanesHalf:
 	ADDQ        $+128, DX
 	ADDQ        $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ       $+32, CX
-	JZ          lanesBelow64
+	JZ          rowBelow64
 	PREFETCHT0  512(AX)
 	VMOVUPS     (R9), Z4
 	VPANDD      Z4, Z11, Z3
@@ -3447,9 +3447,9 @@ lanesBelow128:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -3476,7 +3476,7 @@ lanesBelow64:
 	ADDQ        R8, DX
 	ADDQ        R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -3501,7 +3501,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -3522,7 +3522,7 @@ apartTurn:
 	CMPQ       DI, $+64
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+32, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -3594,7 +3594,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS (CX), Z0
@@ -3615,7 +3615,7 @@ shortTurn:
 	CMPQ    DI, $+64
 	JGE     shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ   $+32, DI
 	JZ      shortBelow128
 	VMOVUPS (CX), Z0
@@ -3693,7 +3693,7 @@ changed:
 	VBROADCASTSS (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -3714,7 +3714,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -3803,7 +3803,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -3824,7 +3824,7 @@ apartTurn:
 	CMPQ       DI, $+32
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+16, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -3887,7 +3887,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS (CX), Z0
@@ -3908,7 +3908,7 @@ shortTurn:
 	CMPQ    DI, $+32
 	JGE     shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ   $+16, DI
 	JZ      shortBelow128
 	VMOVUPS (CX), Z0
@@ -3978,7 +3978,7 @@ changed:
 	VBROADCASTSD (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -3999,7 +3999,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -4082,7 +4082,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0   512(AX)
@@ -4127,7 +4127,7 @@ apartTurn:
 	CMPQ         DI, $+128
 	JGE          apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ        $+64, DI
 	JZ           apartBelow128
 	PREFETCHT0   512(AX)
@@ -4238,7 +4238,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS       (CX), Z5
@@ -4291,7 +4291,7 @@ shortTurn:
 	CMPQ          DI, $+128
 	JGE           shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ         $+64, DI
 	JZ            shortBelow128
 	VMOVUPS       (CX), Z5
@@ -4418,7 +4418,7 @@ changed:
 	VCVTPH2PS    Y12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0   512(AX)
@@ -4463,7 +4463,7 @@ keptTurn:
 	CMPQ         R8, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R8
 	JZ           keptBelow128
 	PREFETCHT0   512(AX)
@@ -4600,7 +4600,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -4677,7 +4677,7 @@ apartTurn:
 	CMPQ       DI, $+128
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+64, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -4870,7 +4870,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS    (CX), Z5
@@ -4947,7 +4947,7 @@ shortTurn:
 	CMPQ       DI, $+128
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+64, DI
 	JZ         shortBelow128
 	VMOVUPS    (CX), Z5
@@ -5147,7 +5147,7 @@ changed:
 	VPSLLD       $0x10, Z12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -5224,7 +5224,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -5499,9 +5499,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -5523,11 +5523,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -5540,9 +5540,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+16, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VMULPS     (DX), Z4, Z0
@@ -5551,9 +5551,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R9), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
@@ -5562,7 +5562,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -5655,9 +5655,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -5679,11 +5679,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -5696,9 +5696,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+8, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VMULPD     (DX), Z4, Z0
@@ -5707,9 +5707,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R9), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
@@ -5718,7 +5718,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -5852,9 +5852,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	PREFETCHT0    640(AX)
@@ -5912,11 +5912,11 @@ lanesTurn:
 	ADDQ          $+256, R9
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	VMOVUPS       (R9), Z4
@@ -5947,9 +5947,9 @@ lanesHalf:
 	ADDQ          $+128, DX
 	ADDQ          $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -5967,9 +5967,9 @@ lanesBelow128:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R9), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -5988,7 +5988,7 @@ lanesBelow64:
 	ADDQ          R8, DX
 	ADDQ          R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -6169,9 +6169,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -6257,11 +6257,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+64, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -6306,9 +6306,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+32, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
@@ -6333,9 +6333,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -6359,7 +6359,7 @@ lanesBelow64:
 	ADDQ        R8, DX
 	ADDQ        R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -6393,7 +6393,7 @@ apart:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -6418,7 +6418,7 @@ apartTurn:
 	CMPQ       DI, $+64
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+32, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -6496,7 +6496,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Z0
@@ -6521,7 +6521,7 @@ shortTurn:
 	CMPQ      DI, $+64
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow128
 	VMOVUPS   (CX), Z0
@@ -6608,7 +6608,7 @@ changed:
 	VBROADCASTSS (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -6633,7 +6633,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -6705,7 +6705,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+64
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -6721,7 +6721,7 @@ fillTurn:
 	CMPQ       R8, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -6799,7 +6799,7 @@ apart:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0 512(AX)
@@ -6824,7 +6824,7 @@ apartTurn:
 	CMPQ       DI, $+32
 	JGE        apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ      $+16, DI
 	JZ         apartBelow128
 	PREFETCHT0 512(AX)
@@ -6893,7 +6893,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS   (CX), Z0
@@ -6918,7 +6918,7 @@ shortTurn:
 	CMPQ      DI, $+32
 	JGE       shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ     $+16, DI
 	JZ        shortBelow128
 	VMOVUPS   (CX), Z0
@@ -6996,7 +6996,7 @@ changed:
 	VBROADCASTSD (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -7021,7 +7021,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -7084,7 +7084,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+32
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -7100,7 +7100,7 @@ fillTurn:
 	CMPQ       R8, $+32
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+16, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -7176,7 +7176,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0   512(AX)
@@ -7225,7 +7225,7 @@ apartTurn:
 	CMPQ         DI, $+128
 	JGE          apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ        $+64, DI
 	JZ           apartBelow128
 	PREFETCHT0   512(AX)
@@ -7345,7 +7345,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS       (CX), Z5
@@ -7402,7 +7402,7 @@ shortTurn:
 	CMPQ          DI, $+128
 	JGE           shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ         $+64, DI
 	JZ            shortBelow128
 	VMOVUPS       (CX), Z5
@@ -7540,7 +7540,7 @@ changed:
 	VCVTPH2PS    Y12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0   512(AX)
@@ -7585,7 +7585,7 @@ keptTurn:
 	CMPQ         R8, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R8
 	JZ           keptBelow128
 	PREFETCHT0   512(AX)
@@ -7688,7 +7688,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -7704,7 +7704,7 @@ fillTurn:
 	CMPQ       R8, $+128
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+64, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -7801,7 +7801,7 @@ apart:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           apartHalf
+	JL           apartRest
 
 apartTurn:
 	PREFETCHT0  512(AX)
@@ -7882,7 +7882,7 @@ apartTurn:
 	CMPQ        DI, $+128
 	JGE         apartTurn
 
-apartHalf:
+apartRest:
 	TESTQ       $+64, DI
 	JZ          apartBelow128
 	PREFETCHT0  512(AX)
@@ -8084,7 +8084,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS     (CX), Z5
@@ -8165,7 +8165,7 @@ shortTurn:
 	CMPQ        DI, $+128
 	JGE         shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ       $+64, DI
 	JZ          shortBelow128
 	VMOVUPS     (CX), Z5
@@ -8376,7 +8376,7 @@ changed:
 	VPSLLD       $0x10, Z12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -8453,7 +8453,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -8638,7 +8638,7 @@ dropped:
 	ADDQ DI, CX
 	MOVQ BX, R8
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -8654,7 +8654,7 @@ fillTurn:
 	CMPQ       R8, $+128
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+64, R8
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -8804,9 +8804,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -8836,11 +8836,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -8857,9 +8857,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+16, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
@@ -8870,9 +8870,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R9), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
@@ -8882,7 +8882,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -8982,9 +8982,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -9014,11 +9014,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R9), Z4
@@ -9035,9 +9035,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+8, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R9), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
@@ -9048,9 +9048,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R9), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
@@ -9060,7 +9060,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -9203,9 +9203,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	PREFETCHT0    640(AX)
@@ -9275,11 +9275,11 @@ lanesTurn:
 	ADDQ          $+256, R9
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	VMOVUPS       (R9), Z4
@@ -9316,9 +9316,9 @@ lanesHalf:
 	ADDQ          $+128, DX
 	ADDQ          $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -9339,9 +9339,9 @@ lanesBelow128:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R9), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -9363,7 +9363,7 @@ lanesBelow64:
 	ADDQ          R8, DX
 	ADDQ          R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -9553,9 +9553,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
 	PREFETCHT0  640(AX)
@@ -9653,11 +9653,11 @@ lanesTurn:
 	ADDQ        $+256, R9
 	SUBQ        $+128, CX
 	CMPQ        CX, $+128
-	JGE         lanesTurn
+	JGE         rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ       $+64, CX
-	JZ          lanesBelow128
+	JZ          rowBelow128
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
 	VMOVUPS     (R9), Z4
@@ -9708,9 +9708,9 @@ lanesHalf:
 	ADDQ        $+128, DX
 	ADDQ        $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ       $+32, CX
-	JZ          lanesBelow64
+	JZ          rowBelow64
 	PREFETCHT0  512(AX)
 	VMOVUPS     (R9), Z4
 	VPANDD      Z4, Z11, Z3
@@ -9738,9 +9738,9 @@ lanesBelow128:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -9767,7 +9767,7 @@ lanesBelow64:
 	ADDQ        R8, DX
 	ADDQ        R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -9791,7 +9791,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMULPS  (CX), Z12, Z0
@@ -9816,7 +9816,7 @@ shortTurn:
 	CMPQ    DI, $+64
 	JGE     shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ   $+32, DI
 	JZ      shortBelow128
 	VMULPS  (CX), Z12, Z0
@@ -9899,7 +9899,7 @@ plane:
 	VBROADCASTSS (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPS  (CX), Z12, Z0
@@ -9920,7 +9920,7 @@ keptTurn:
 	CMPQ    R8, $+64
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+32, R8
 	JZ      keptBelow128
 	VMULPS  (CX), Z12, Z0
@@ -10014,7 +10014,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMULPD  (CX), Z12, Z0
@@ -10039,7 +10039,7 @@ shortTurn:
 	CMPQ    DI, $+32
 	JGE     shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ   $+16, DI
 	JZ      shortBelow128
 	VMULPD  (CX), Z12, Z0
@@ -10111,7 +10111,7 @@ plane:
 	VBROADCASTSD (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPD  (CX), Z12, Z0
@@ -10132,7 +10132,7 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+16, R8
 	JZ      keptBelow128
 	VMULPD  (CX), Z12, Z0
@@ -10218,7 +10218,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VCVTPH2PS     (CX), Z0
@@ -10303,7 +10303,7 @@ shortTurn:
 	CMPQ          DI, $+128
 	JGE           shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ         $+64, DI
 	JZ            shortBelow128
 	VCVTPH2PS     (CX), Z0
@@ -10473,7 +10473,7 @@ plane:
 	VCVTPH2PS    Y12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VCVTPH2PS     (CX), Z0
@@ -10554,7 +10554,7 @@ keptTurn:
 	CMPQ          R8, $+128
 	JGE           keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ         $+64, R8
 	JZ            keptBelow128
 	VCVTPH2PS     (CX), Z0
@@ -10742,7 +10742,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS    (CX), Z4
@@ -10879,7 +10879,7 @@ shortTurn:
 	CMPQ       DI, $+128
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+64, DI
 	JZ         shortBelow128
 	VMOVUPS    (CX), Z4
@@ -11196,7 +11196,7 @@ plane:
 	VPSLLD       $0x10, Z12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS    (CX), Z4
@@ -11329,7 +11329,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	VMOVUPS    (CX), Z4
@@ -11656,9 +11656,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
@@ -11688,11 +11688,11 @@ lanesTurn:
 	ADDQ    $+256, R9
 	SUBQ    $+64, CX
 	CMPQ    CX, $+64
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+32, CX
-	JZ      lanesBelow128
+	JZ      rowBelow128
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
@@ -11709,9 +11709,9 @@ lanesHalf:
 	ADDQ    $+128, DX
 	ADDQ    $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ   $+16, CX
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMULPS  (DX), Z4, Z0
@@ -11722,9 +11722,9 @@ lanesBelow128:
 	ADDQ    $+64, DX
 	ADDQ    $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R9), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
@@ -11736,7 +11736,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -11764,9 +11764,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
@@ -11796,11 +11796,11 @@ lanesTurn:
 	ADDQ    $+256, R9
 	SUBQ    $+32, CX
 	CMPQ    CX, $+32
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+16, CX
-	JZ      lanesBelow128
+	JZ      rowBelow128
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
@@ -11817,9 +11817,9 @@ lanesHalf:
 	ADDQ    $+128, DX
 	ADDQ    $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ   $+8, CX
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMULPD  (DX), Z4, Z0
@@ -11830,9 +11830,9 @@ lanesBelow128:
 	ADDQ    $+64, DX
 	ADDQ    $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R9), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
@@ -11844,7 +11844,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -11872,9 +11872,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -11980,11 +11980,11 @@ lanesTurn:
 	ADDQ          $+256, R9
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -12039,9 +12039,9 @@ lanesHalf:
 	ADDQ          $+128, DX
 	ADDQ          $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -12071,9 +12071,9 @@ lanesBelow128:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R9), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -12105,7 +12105,7 @@ lanesBelow64:
 	ADDQ          R8, DX
 	ADDQ          R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -12142,9 +12142,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -12298,11 +12298,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+64, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -12381,9 +12381,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+32, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -12425,9 +12425,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -12469,7 +12469,7 @@ lanesBelow64:
 	ADDQ        R8, DX
 	ADDQ        R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -12491,7 +12491,7 @@ plane:
 	VBROADCASTSS (DX), Z12
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPS  (CX), Z12, Z0
@@ -12512,7 +12512,7 @@ keptTurn:
 	CMPQ    DI, $+64
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+32, DI
 	JZ      keptBelow128
 	VMULPS  (CX), Z12, Z0
@@ -12596,7 +12596,7 @@ plane:
 	VBROADCASTSD (DX), Z12
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMULPD  (CX), Z12, Z0
@@ -12617,7 +12617,7 @@ keptTurn:
 	CMPQ    DI, $+32
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+16, DI
 	JZ      keptBelow128
 	VMULPD  (CX), Z12, Z0
@@ -12691,7 +12691,7 @@ plane:
 	VCVTPH2PS    Y12, Z12
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VCVTPH2PS     (CX), Z0
@@ -12772,7 +12772,7 @@ keptTurn:
 	CMPQ          DI, $+128
 	JGE           keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ         $+64, DI
 	JZ            keptBelow128
 	VCVTPH2PS     (CX), Z0
@@ -12948,7 +12948,7 @@ plane:
 	VPSLLD       $0x10, Z12, Z12
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS    (CX), Z4
@@ -13081,7 +13081,7 @@ keptTurn:
 	CMPQ       DI, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, DI
 	JZ         keptBelow128
 	VMOVUPS    (CX), Z4
@@ -13400,9 +13400,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
@@ -13424,11 +13424,11 @@ lanesTurn:
 	ADDQ    $+256, R9
 	SUBQ    $+64, CX
 	CMPQ    CX, $+64
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+32, CX
-	JZ      lanesBelow128
+	JZ      rowBelow128
 	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
@@ -13441,9 +13441,9 @@ lanesHalf:
 	ADDQ    $+128, DX
 	ADDQ    $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ   $+16, CX
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
 	VADDPS  (AX), Z0, Z0
@@ -13452,9 +13452,9 @@ lanesBelow128:
 	ADDQ    $+64, DX
 	ADDQ    $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R9), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
@@ -13465,7 +13465,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -13493,9 +13493,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
@@ -13517,11 +13517,11 @@ lanesTurn:
 	ADDQ    $+256, R9
 	SUBQ    $+32, CX
 	CMPQ    CX, $+32
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+16, CX
-	JZ      lanesBelow128
+	JZ      rowBelow128
 	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
@@ -13534,9 +13534,9 @@ lanesHalf:
 	ADDQ    $+128, DX
 	ADDQ    $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ   $+8, CX
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
 	VADDPD  (AX), Z0, Z0
@@ -13545,9 +13545,9 @@ lanesBelow128:
 	ADDQ    $+64, DX
 	ADDQ    $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R9), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
@@ -13558,7 +13558,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -13586,9 +13586,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -13682,11 +13682,11 @@ lanesTurn:
 	ADDQ          $+256, R9
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -13735,9 +13735,9 @@ lanesHalf:
 	ADDQ          $+128, DX
 	ADDQ          $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -13764,9 +13764,9 @@ lanesBelow128:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R9), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -13795,7 +13795,7 @@ lanesBelow64:
 	ADDQ          R8, DX
 	ADDQ          R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -13832,9 +13832,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -13976,11 +13976,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+64, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -14053,9 +14053,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+32, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -14094,9 +14094,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -14135,7 +14135,7 @@ lanesBelow64:
 	ADDQ        R8, DX
 	ADDQ        R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -14159,7 +14159,7 @@ short:
 	ADDQ         $+4, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS (CX), Z0
@@ -14188,7 +14188,7 @@ shortTurn:
 	CMPQ    DI, $+64
 	JGE     shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ   $+32, DI
 	JZ      shortBelow128
 	VMOVUPS (CX), Z0
@@ -14276,7 +14276,7 @@ plane:
 	VBROADCASTSS (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS (CX), Z0
@@ -14301,7 +14301,7 @@ keptTurn:
 	CMPQ    R8, $+64
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+32, R8
 	JZ      keptBelow128
 	VMOVUPS (CX), Z0
@@ -14400,7 +14400,7 @@ short:
 	ADDQ         $+8, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPD (CX), Z0
@@ -14429,7 +14429,7 @@ shortTurn:
 	CMPQ    DI, $+32
 	JGE     shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ   $+16, DI
 	JZ      shortBelow128
 	VMOVUPD (CX), Z0
@@ -14506,7 +14506,7 @@ plane:
 	VBROADCASTSD (DX), Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPD (CX), Z0
@@ -14531,7 +14531,7 @@ keptTurn:
 	CMPQ    R8, $+32
 	JGE     keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ   $+16, R8
 	JZ      keptBelow128
 	VMOVUPD (CX), Z0
@@ -14622,7 +14622,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VCVTPH2PS     (CX), Z0
@@ -14707,7 +14707,7 @@ shortTurn:
 	CMPQ          DI, $+128
 	JGE           shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ         $+64, DI
 	JZ            shortBelow128
 	VCVTPH2PS     (CX), Z0
@@ -14877,7 +14877,7 @@ plane:
 	VCVTPH2PS    Y12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VCVTPH2PS     (CX), Z0
@@ -14958,7 +14958,7 @@ keptTurn:
 	CMPQ          R8, $+128
 	JGE           keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ         $+64, R8
 	JZ            keptBelow128
 	VCVTPH2PS     (CX), Z0
@@ -15146,7 +15146,7 @@ short:
 	ADDQ         $+2, DX
 	MOVQ         BX, DI
 	CMPQ         DI, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	VMOVUPS    (CX), Z4
@@ -15283,7 +15283,7 @@ shortTurn:
 	CMPQ       DI, $+128
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+64, DI
 	JZ         shortBelow128
 	VMOVUPS    (CX), Z4
@@ -15600,7 +15600,7 @@ plane:
 	VPSLLD       $0x10, Z12, Z12
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	VMOVUPS    (CX), Z4
@@ -15733,7 +15733,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	VMOVUPS    (CX), Z4
@@ -16060,9 +16060,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -16096,11 +16096,11 @@ lanesTurn:
 	ADDQ    $+256, R9
 	SUBQ    $+64, CX
 	CMPQ    CX, $+64
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+32, CX
-	JZ      lanesBelow128
+	JZ      rowBelow128
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -16119,9 +16119,9 @@ lanesHalf:
 	ADDQ    $+128, DX
 	ADDQ    $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ   $+16, CX
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -16133,9 +16133,9 @@ lanesBelow128:
 	ADDQ    $+64, DX
 	ADDQ    $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R9), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
@@ -16147,7 +16147,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -16175,9 +16175,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPD (DX), Z0
@@ -16211,11 +16211,11 @@ lanesTurn:
 	ADDQ    $+256, R9
 	SUBQ    $+32, CX
 	CMPQ    CX, $+32
-	JGE     lanesTurn
+	JGE     rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ   $+16, CX
-	JZ      lanesBelow128
+	JZ      rowBelow128
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPD (DX), Z0
@@ -16234,9 +16234,9 @@ lanesHalf:
 	ADDQ    $+128, DX
 	ADDQ    $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ   $+8, CX
-	JZ      lanesBelow64
+	JZ      rowBelow64
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPD (DX), Z0
@@ -16248,9 +16248,9 @@ lanesBelow128:
 	ADDQ    $+64, DX
 	ADDQ    $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R9), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
@@ -16262,7 +16262,7 @@ lanesBelow64:
 	ADDQ      R8, DX
 	ADDQ      R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -16290,9 +16290,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -16398,11 +16398,11 @@ lanesTurn:
 	ADDQ          $+256, R9
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -16457,9 +16457,9 @@ lanesHalf:
 	ADDQ          $+128, DX
 	ADDQ          $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -16489,9 +16489,9 @@ lanesBelow128:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R9), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -16523,7 +16523,7 @@ lanesBelow64:
 	ADDQ          R8, DX
 	ADDQ          R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -16560,9 +16560,9 @@ next:
 	MOVQ BX, R9
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -16716,11 +16716,11 @@ lanesTurn:
 	ADDQ       $+256, R9
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+64, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -16799,9 +16799,9 @@ lanesHalf:
 	ADDQ       $+128, DX
 	ADDQ       $+128, R9
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+32, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -16843,9 +16843,9 @@ lanesBelow128:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -16887,7 +16887,7 @@ lanesBelow64:
 	ADDQ        R8, DX
 	ADDQ        R8, R9
 
-lanesEnd:
+rowEnd:
 	DECQ DI
 	JNZ  next
 	VZEROUPPER
@@ -16914,7 +16914,7 @@ short:
 	ADDQ         $+4, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0 512(AX)
@@ -16943,7 +16943,7 @@ shortTurn:
 	CMPQ       R8, $+64
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+32, R8
 	JZ         shortBelow128
 	PREFETCHT0 512(AX)
@@ -17030,7 +17030,7 @@ plane:
 	VBROADCASTSS (SI), Z14
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -17055,7 +17055,7 @@ keptTurn:
 	CMPQ       R9, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -17132,7 +17132,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -17148,7 +17148,7 @@ fillTurn:
 	CMPQ       R9, $+64
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -17214,7 +17214,7 @@ short:
 	ADDQ         $+8, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0 512(AX)
@@ -17243,7 +17243,7 @@ shortTurn:
 	CMPQ       R8, $+32
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+16, R8
 	JZ         shortBelow128
 	PREFETCHT0 512(AX)
@@ -17319,7 +17319,7 @@ plane:
 	VBROADCASTSD (SI), Z14
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -17344,7 +17344,7 @@ keptTurn:
 	CMPQ       R9, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -17411,7 +17411,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -17427,7 +17427,7 @@ fillTurn:
 	CMPQ       R9, $+32
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+16, R9
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -17492,7 +17492,7 @@ short:
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0   512(AX)
@@ -17569,7 +17569,7 @@ shortTurn:
 	CMPQ         R8, $+128
 	JGE          shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ        $+64, R8
 	JZ           shortBelow128
 	PREFETCHT0   512(AX)
@@ -17731,7 +17731,7 @@ plane:
 	VCVTPH2PS    Y3, Z3
 	MOVQ         BX, R9
 	CMPQ         R9, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0   512(AX)
@@ -17800,7 +17800,7 @@ keptTurn:
 	CMPQ         R9, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R9
 	JZ           keptBelow128
 	PREFETCHT0   512(AX)
@@ -17942,7 +17942,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+128
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -17958,7 +17958,7 @@ fillTurn:
 	CMPQ       R9, $+128
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+64, R9
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -18044,7 +18044,7 @@ short:
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           shortHalf
+	JL           shortRest
 
 shortTurn:
 	PREFETCHT0 512(AX)
@@ -18177,7 +18177,7 @@ shortTurn:
 	CMPQ       R8, $+128
 	JGE        shortTurn
 
-shortHalf:
+shortRest:
 	TESTQ      $+64, R8
 	JZ         shortBelow128
 	PREFETCHT0 512(AX)
@@ -18484,7 +18484,7 @@ plane:
 	VPSLLD       $0x10, Z3, Z3
 	MOVQ         BX, R9
 	CMPQ         R9, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -18609,7 +18609,7 @@ keptTurn:
 	CMPQ       R9, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R9
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -18896,7 +18896,7 @@ dropped:
 	ADDQ         R8, CX
 	MOVQ         BX, R9
 	CMPQ         R9, $+128
-	JL           fillHalf
+	JL           fillRest
 
 fillTurn:
 	PREFETCHT0 512(AX)
@@ -18912,7 +18912,7 @@ fillTurn:
 	CMPQ       R9, $+128
 	JGE        fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ      $+64, R9
 	JZ         fillBelow128
 	PREFETCHT0 512(AX)
@@ -18987,9 +18987,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -19024,11 +19024,11 @@ lanesTurn:
 	ADDQ       $+256, R11
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R10), Z4
@@ -19048,9 +19048,9 @@ lanesHalf:
 	ADDQ       $+128, R10
 	ADDQ       $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+16, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R10), Z4
 	VMOVUPS    (R11), Z8
@@ -19063,9 +19063,9 @@ lanesBelow128:
 	ADDQ       $+64, R10
 	ADDQ       $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R10), K1, Z4
 	VMOVUPS.Z (R11), K1, Z8
 	VCMPPS    $0x04, Z13, Z4, K4
@@ -19078,7 +19078,7 @@ lanesBelow64:
 	ADDQ      R9, R10
 	ADDQ      R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -19108,9 +19108,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -19145,11 +19145,11 @@ lanesTurn:
 	ADDQ       $+256, R11
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R10), Z4
@@ -19169,9 +19169,9 @@ lanesHalf:
 	ADDQ       $+128, R10
 	ADDQ       $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+8, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R10), Z4
 	VMOVUPS    (R11), Z8
@@ -19184,9 +19184,9 @@ lanesBelow128:
 	ADDQ       $+64, R10
 	ADDQ       $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R10), K1, Z4
 	VMOVUPD.Z (R11), K1, Z8
 	VCMPPD    $0x04, Z13, Z4, K4
@@ -19199,7 +19199,7 @@ lanesBelow64:
 	ADDQ      R9, R10
 	ADDQ      R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -19229,9 +19229,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	PREFETCHT0    640(AX)
@@ -19342,11 +19342,11 @@ lanesTurn:
 	ADDQ          $+256, R11
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	VMOVUPS       (R11), Z5
@@ -19404,9 +19404,9 @@ lanesHalf:
 	ADDQ          $+128, R10
 	ADDQ          $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R11), Z5
 	VMOVUPS       (R10), Z4
@@ -19438,9 +19438,9 @@ lanesBelow128:
 	ADDQ          $+64, R10
 	ADDQ          $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R11), K1, Z5
 	VMOVDQU16.Z   (R10), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -19473,7 +19473,7 @@ lanesBelow64:
 	ADDQ          R9, R10
 	ADDQ          R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -19512,9 +19512,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -19673,11 +19673,11 @@ lanesTurn:
 	ADDQ       $+256, R11
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+64, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R11), Z5
@@ -19759,9 +19759,9 @@ lanesHalf:
 	ADDQ       $+128, R10
 	ADDQ       $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+32, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R11), Z5
 	VMOVUPS    (R10), Z4
@@ -19805,9 +19805,9 @@ lanesBelow128:
 	ADDQ       $+64, R10
 	ADDQ       $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R11), K1, Z5
 	VMOVDQU16.Z (R10), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -19850,7 +19850,7 @@ lanesBelow64:
 	ADDQ        R9, R10
 	ADDQ        R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -19874,7 +19874,7 @@ plane:
 	VBROADCASTSS (SI), Z14
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -19899,7 +19899,7 @@ keptTurn:
 	CMPQ       R8, $+64
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+32, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -19987,7 +19987,7 @@ plane:
 	VBROADCASTSD (SI), Z14
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -20012,7 +20012,7 @@ keptTurn:
 	CMPQ       R8, $+32
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+16, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -20093,7 +20093,7 @@ plane:
 	VCVTPH2PS    Y3, Z3
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0   512(AX)
@@ -20162,7 +20162,7 @@ keptTurn:
 	CMPQ         R8, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R8
 	JZ           keptBelow128
 	PREFETCHT0   512(AX)
@@ -20324,7 +20324,7 @@ plane:
 	VPSLLD       $0x10, Z3, Z3
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
-	JL           keptHalf
+	JL           keptRest
 
 keptTurn:
 	PREFETCHT0 512(AX)
@@ -20449,7 +20449,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	PREFETCHT0 512(AX)
@@ -20750,9 +20750,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+64
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -20783,11 +20783,11 @@ lanesTurn:
 	ADDQ       $+256, R11
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+32, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R10), Z4
@@ -20805,9 +20805,9 @@ lanesHalf:
 	ADDQ       $+128, R10
 	ADDQ       $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+16, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R10), Z4
 	VMOVUPS    (R11), Z8
@@ -20819,9 +20819,9 @@ lanesBelow128:
 	ADDQ       $+64, R10
 	ADDQ       $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+15, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPS.Z (R10), K1, Z4
 	VMOVUPS.Z (R11), K1, Z8
 	VMOVUPS.Z (DX), K1, Z0
@@ -20833,7 +20833,7 @@ lanesBelow64:
 	ADDQ      R9, R10
 	ADDQ      R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -20863,9 +20863,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+32
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -20896,11 +20896,11 @@ lanesTurn:
 	ADDQ       $+256, R11
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+16, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R10), Z4
@@ -20918,9 +20918,9 @@ lanesHalf:
 	ADDQ       $+128, R10
 	ADDQ       $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+8, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R10), Z4
 	VMOVUPS    (R11), Z8
@@ -20932,9 +20932,9 @@ lanesBelow128:
 	ADDQ       $+64, R10
 	ADDQ       $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ      $+7, CX
-	JZ        lanesEnd
+	JZ        rowEnd
 	VMOVUPD.Z (R10), K1, Z4
 	VMOVUPD.Z (R11), K1, Z8
 	VMOVUPD.Z (DX), K1, Z0
@@ -20946,7 +20946,7 @@ lanesBelow64:
 	ADDQ      R9, R10
 	ADDQ      R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -20976,9 +20976,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	PREFETCHT0    640(AX)
@@ -21077,11 +21077,11 @@ lanesTurn:
 	ADDQ          $+256, R11
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
-	JGE           lanesTurn
+	JGE           rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ         $+64, CX
-	JZ            lanesBelow128
+	JZ            rowBelow128
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
 	VMOVUPS       (R11), Z5
@@ -21133,9 +21133,9 @@ lanesHalf:
 	ADDQ          $+128, R10
 	ADDQ          $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ         $+32, CX
-	JZ            lanesBelow64
+	JZ            rowBelow64
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R11), Z5
 	VMOVUPS       (R10), Z4
@@ -21164,9 +21164,9 @@ lanesBelow128:
 	ADDQ          $+64, R10
 	ADDQ          $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ          $+31, CX
-	JZ            lanesEnd
+	JZ            rowEnd
 	VMOVDQU16.Z   (R11), K1, Z5
 	VMOVDQU16.Z   (R10), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -21196,7 +21196,7 @@ lanesBelow64:
 	ADDQ          R9, R10
 	ADDQ          R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -21235,9 +21235,9 @@ next:
 	MOVQ DI, R11
 	MOVQ SI, CX
 	CMPQ CX, $+128
-	JL   lanesHalf
+	JL   rowRest
 
-lanesTurn:
+rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	PREFETCHT0 640(AX)
@@ -21384,11 +21384,11 @@ lanesTurn:
 	ADDQ       $+256, R11
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
-	JGE        lanesTurn
+	JGE        rowTurn
 
-lanesHalf:
+rowRest:
 	TESTQ      $+64, CX
-	JZ         lanesBelow128
+	JZ         rowBelow128
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
 	VMOVUPS    (R11), Z5
@@ -21464,9 +21464,9 @@ lanesHalf:
 	ADDQ       $+128, R10
 	ADDQ       $+128, R11
 
-lanesBelow128:
+rowBelow128:
 	TESTQ      $+32, CX
-	JZ         lanesBelow64
+	JZ         rowBelow64
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R11), Z5
 	VMOVUPS    (R10), Z4
@@ -21507,9 +21507,9 @@ lanesBelow128:
 	ADDQ       $+64, R10
 	ADDQ       $+64, R11
 
-lanesBelow64:
+rowBelow64:
 	ANDQ        $+31, CX
-	JZ          lanesEnd
+	JZ          rowEnd
 	VMOVDQU16.Z (R11), K1, Z5
 	VMOVDQU16.Z (R10), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -21549,7 +21549,7 @@ lanesBelow64:
 	ADDQ        R9, R10
 	ADDQ        R9, R11
 
-lanesEnd:
+rowEnd:
 	DECQ R8
 	JNZ  next
 	VZEROUPPER
@@ -21824,7 +21824,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+128
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VCVTPH2PS    (DX), Z0
@@ -21865,7 +21865,7 @@ keptTurn:
 	CMPQ         R8, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R8
 	JZ           keptBelow128
 	VCVTPH2PS    (DX), Z0
@@ -22000,7 +22000,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Z13, (AX)
@@ -22012,7 +22012,7 @@ fillTurn:
 	CMPQ     R8, $+128
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+64, R8
 	JZ       fillBelow128
 	VMOVNTPS Z13, (AX)
@@ -22527,7 +22527,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+128
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS    (DX), Z4
@@ -22600,7 +22600,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	VMOVUPS    (DX), Z4
@@ -22817,7 +22817,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Z13, (AX)
@@ -22829,7 +22829,7 @@ fillTurn:
 	CMPQ     R8, $+128
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+64, R8
 	JZ       fillBelow128
 	VMOVNTPS Z13, (AX)
@@ -23405,7 +23405,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ CX, $+128
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VCVTPH2PS    (DX), Z0
@@ -23446,7 +23446,7 @@ keptTurn:
 	CMPQ         CX, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, CX
 	JZ           keptBelow128
 	VCVTPH2PS    (DX), Z0
@@ -23988,7 +23988,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ CX, $+128
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS    (DX), Z4
@@ -24061,7 +24061,7 @@ keptTurn:
 	CMPQ       CX, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, CX
 	JZ         keptBelow128
 	VMOVUPS    (DX), Z4
@@ -24768,7 +24768,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+128
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VCVTPH2PS    (DX), Z0
@@ -24809,7 +24809,7 @@ keptTurn:
 	CMPQ         R8, $+128
 	JGE          keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ        $+64, R8
 	JZ           keptBelow128
 	VCVTPH2PS    (DX), Z0
@@ -24944,7 +24944,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Z13, (AX)
@@ -24956,7 +24956,7 @@ fillTurn:
 	CMPQ     R8, $+128
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+64, R8
 	JZ       fillBelow128
 	VMOVNTPS Z13, (AX)
@@ -25471,7 +25471,7 @@ keptAligned16:
 
 keptAligned32:
 	CMPQ R8, $+128
-	JL   keptHalf
+	JL   keptRest
 
 keptTurn:
 	VMOVUPS    (DX), Z4
@@ -25544,7 +25544,7 @@ keptTurn:
 	CMPQ       R8, $+128
 	JGE        keptTurn
 
-keptHalf:
+keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
 	VMOVUPS    (DX), Z4
@@ -25761,7 +25761,7 @@ fillAligned16:
 
 fillAligned32:
 	CMPQ R8, $+128
-	JL   fillHalf
+	JL   fillRest
 
 fillTurn:
 	VMOVNTPS Z13, (AX)
@@ -25773,7 +25773,7 @@ fillTurn:
 	CMPQ     R8, $+128
 	JGE      fillTurn
 
-fillHalf:
+fillRest:
 	TESTQ    $+64, R8
 	JZ       fillBelow128
 	VMOVNTPS Z13, (AX)

@@ -1108,7 +1108,7 @@ TEXT ·scalePixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffff, R12
 	VDUP R12, V31.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -1174,7 +1174,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func scalePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
@@ -1187,7 +1187,7 @@ TEXT ·scalePixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffffffffffff, R12
 	VDUP R12, V31.D2
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $8, R6, R6
@@ -1244,7 +1244,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func scalePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1257,7 +1257,7 @@ TEXT ·scalePixelsF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -1344,7 +1344,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func scalePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1362,7 +1362,7 @@ TEXT ·scalePixelsBF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -1467,7 +1467,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func multiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -2358,7 +2358,7 @@ TEXT ·multiplyPixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -2406,7 +2406,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func multiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
@@ -2417,7 +2417,7 @@ TEXT ·multiplyPixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $8, R6, R6
@@ -2458,7 +2458,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func multiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -2469,7 +2469,7 @@ TEXT ·multiplyPixelsF16NEON(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -2544,7 +2544,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func multiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -2560,7 +2560,7 @@ TEXT ·multiplyPixelsBF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -2653,7 +2653,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func dividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -3760,7 +3760,7 @@ TEXT ·dividePixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffff, R12
 	VDUP R12, V31.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -3826,7 +3826,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func dividePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
@@ -3839,7 +3839,7 @@ TEXT ·dividePixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffffffffffff, R12
 	VDUP R12, V31.D2
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $8, R6, R6
@@ -3896,7 +3896,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func dividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -3909,7 +3909,7 @@ TEXT ·dividePixelsF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -3996,7 +3996,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func dividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -4014,7 +4014,7 @@ TEXT ·dividePixelsBF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -4119,7 +4119,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -4994,7 +4994,7 @@ TEXT ·addPixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffff, R12
 	VDUP R12, V31.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -5074,7 +5074,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
@@ -5087,7 +5087,7 @@ TEXT ·addPixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffffffffffff, R12
 	VDUP R12, V31.D2
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $8, R6, R6
@@ -5156,7 +5156,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -5169,7 +5169,7 @@ TEXT ·addPixelsF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -5297,7 +5297,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -5315,7 +5315,7 @@ TEXT ·addPixelsBF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -5479,7 +5479,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -5899,7 +5899,7 @@ TEXT ·addMultiplyPixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -5961,7 +5961,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addMultiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
@@ -5972,7 +5972,7 @@ TEXT ·addMultiplyPixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $8, R6, R6
@@ -6025,7 +6025,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -6036,7 +6036,7 @@ TEXT ·addMultiplyPixelsF16NEON(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -6152,7 +6152,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -6168,7 +6168,7 @@ TEXT ·addMultiplyPixelsBF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -6320,7 +6320,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addDividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -7195,7 +7195,7 @@ TEXT ·addDividePixelsF32NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffff, R12
 	VDUP R12, V31.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -7275,7 +7275,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addDividePixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
@@ -7288,7 +7288,7 @@ TEXT ·addDividePixelsF64NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fffffffffffffff, R12
 	VDUP R12, V31.D2
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $8, R6, R6
@@ -7357,7 +7357,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addDividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -7370,7 +7370,7 @@ TEXT ·addDividePixelsF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -7498,7 +7498,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addDividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -7516,7 +7516,7 @@ TEXT ·addDividePixelsBF16NEON(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $16, R6, R6
@@ -7680,7 +7680,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affinePlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -8606,7 +8606,7 @@ TEXT ·affinePixelsF32NEON(SB), NOSPLIT, $0-48
 	MOVD $0x7fffffff, R12
 	VDUP R12, V31.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -8687,7 +8687,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affinePixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -8701,7 +8701,7 @@ TEXT ·affinePixelsF64NEON(SB), NOSPLIT, $0-48
 	MOVD $0x7fffffffffffffff, R12
 	VDUP R12, V31.D2
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -8771,7 +8771,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affinePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -8785,7 +8785,7 @@ TEXT ·affinePixelsF16NEON(SB), NOSPLIT, $0-48
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -8914,7 +8914,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affinePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -8933,7 +8933,7 @@ TEXT ·affinePixelsBF16NEON(SB), NOSPLIT, $0-48
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -9098,7 +9098,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affineMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -9492,7 +9492,7 @@ TEXT ·affineMultiplyPixelsF32NEON(SB), NOSPLIT, $0-48
 	MOVD length+40(FP), R4
 	MOVD shifts+24(FP), R5
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -9555,7 +9555,7 @@ rowBelow8:
 
 rowBelow4:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affineMultiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -9567,7 +9567,7 @@ TEXT ·affineMultiplyPixelsF64NEON(SB), NOSPLIT, $0-48
 	MOVD length+40(FP), R4
 	MOVD shifts+24(FP), R5
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -9621,7 +9621,7 @@ rowBelow16:
 
 rowBelow8:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affineMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -9633,7 +9633,7 @@ TEXT ·affineMultiplyPixelsF16NEON(SB), NOSPLIT, $0-48
 	MOVD length+40(FP), R4
 	MOVD shifts+24(FP), R5
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -9750,7 +9750,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affineMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -9767,7 +9767,7 @@ TEXT ·affineMultiplyPixelsBF16NEON(SB), NOSPLIT, $0-48
 	MOVD $0x7fff, R12
 	VDUP R12, V30.S4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -9920,5 +9920,5 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET

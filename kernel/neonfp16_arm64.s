@@ -281,7 +281,7 @@ TEXT ·scalePixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
@@ -356,7 +356,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func multiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -569,7 +569,7 @@ TEXT ·multiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
@@ -624,7 +624,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func dividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -904,7 +904,7 @@ TEXT ·dividePixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
@@ -979,7 +979,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1165,7 +1165,7 @@ TEXT ·addPixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
@@ -1256,7 +1256,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1346,7 +1346,7 @@ TEXT ·addMultiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
@@ -1417,7 +1417,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addDividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1603,7 +1603,7 @@ TEXT ·addDividePixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
@@ -1694,7 +1694,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affinePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -1905,7 +1905,7 @@ TEXT ·affinePixelsF16NEONFP16(SB), NOSPLIT, $0-48
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -1997,7 +1997,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affineMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -2084,7 +2084,7 @@ TEXT ·affineMultiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-48
 	MOVD length+40(FP), R4
 	MOVD shifts+24(FP), R5
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
@@ -2156,5 +2156,5 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET

@@ -168,7 +168,6 @@ func (p *neon) rows() {
 	if p.shifts() {
 		p.ins("MOVD", x(xShifts), x(xRowShifts))
 	}
-	p.ins("MOVD", x(xLength), x(xLeft))
 	p.sweep("row", func(w width) {
 		p.load(vFactor, xRow, w)
 		p.load(vValue, xSrc, w)
@@ -232,12 +231,14 @@ func (p *neon) longPlanes() {
 	p.label("next")
 	p.ins("SUBS", imm(1), x(xCount), x(xCount))
 	p.jump("BNE", "plane")
+	if !p.drops() && p.sums() {
+		return
+	}
 	p.ret()
 
 	switch {
 	case p.drops() && !p.readsDst():
 		p.label("dropped")
-		p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
 		p.fill()
 		p.jump("B", "next")
 		if p.shifts() {
@@ -248,8 +249,6 @@ func (p *neon) longPlanes() {
 		p.label("dropped")
 	case !p.sums():
 		p.label("skip")
-	default:
-		return
 	}
 	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
 	p.ins("ADD", x(xBytes), x(xDst), x(xDst))
@@ -263,7 +262,6 @@ func (p *neon) plane() {
 	if p.shifts() {
 		p.next(vShift, xShifts)
 	}
-	p.ins("MOVD", x(xLength), x(xLeft))
 }
 
 // next takes a number for all lanes and moves the pointer behind it.
@@ -295,7 +293,7 @@ func (p *neon) fill() {
 			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
 		}
 	}
-	p.ins("MOVD", x(xLength), x(xLeft))
+	p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
 	p.sweep("fill", func(w width) { p.store(vValue, w) })
 }
 
@@ -315,8 +313,12 @@ func (p *neon) shortPlanes(label string, keep bool) {
 		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
 	}
 	p.sweep(label, func(w width) {
-		p.load(vOther, xSrc, w)
-		p.arithmetic(p.operation(), vValue, vOther, vPlane, w)
+		from := vValue
+		if keep {
+			from = vOther
+		}
+		p.load(from, xSrc, w)
+		p.arithmetic(p.operation(), vValue, from, vPlane, w)
 		switch {
 		case p.readsDst():
 			p.peek(vOther, xDst, w)
@@ -460,6 +462,7 @@ func (p *neon) turn() width {
 // number, in halves of one. In place no element may be done twice, so the rest is
 // never an overlapping vector.
 func (p *neon) sweep(label string, step func(w width)) {
+	p.ins("MOVD", x(xLength), x(xLeft))
 	// Once below 0, the bits that count less than a turn are still those of what is
 	// left.
 	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))

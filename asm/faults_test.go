@@ -65,11 +65,11 @@ var amd64Plants = []plant{
 
 var arm64Plants = []plant{
 	{"8 bytes are read of the last 4 of src", "multiplyPlanesF32",
-		"FMOVS.P 4(R1), F16", "FMOVD.P 4(R1), F16", boundsTest, "0 bytes behind src"},
+		"FMOVS.P 4(R1), F0", "FMOVD.P 4(R1), F0", boundsTest, "0 bytes behind src"},
 	{"8 bytes are written where 4 belong to dst", "dividePlanesF32",
 		"FMOVS.P F0, 4(R0)", "FMOVD.P F0, 4(R0)", meaningTest, "of what surrounds dst"},
 	{"an element is multiplied twice", "multiplyPlanesF64",
-		"WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d\n", "WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d\n\tWORD    $0x6e78dc00\n", meaningTest, "gave"},
+		"WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d\n", "WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d\n\tWORD    $0x6e78dc00\n", meaningTest, "gave"},
 	{"rounding is set to zero", "affineMultiplyPlanesF32",
 		"\tRET\n", "\tMOVD $0xc00000, R0\n\tMSR R0, FPCR\n\tRET\n", stateTest, "Control:12582912"},
 	{"the platform's register is written", "affinePlanesF32",

@@ -20,17 +20,17 @@ TEXT ·scalePlanesF32NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
-	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
-	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -41,31 +41,31 @@ apartTurn:
 
 apartRest:
 	TBZ    $3, R6, apartBelow32
-	VLD1.P 32(R1), [V16.S4, V17.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
 apartBelow32:
 	TBZ     $2, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $1, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $0, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
@@ -80,9 +80,9 @@ inPlace:
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
 	VCMEQ   V22.S4, V24.S4, V21.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -205,12 +205,12 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $4, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $16, R6, R6
 	BLT  fillRest
@@ -262,17 +262,17 @@ TEXT ·scalePlanesF64NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
-	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
-	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -283,24 +283,24 @@ apartTurn:
 
 apartRest:
 	TBZ    $2, R6, apartBelow32
-	VLD1.P 32(R1), [V16.D2, V17.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
 apartBelow32:
 	TBZ     $1, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $0, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
@@ -315,9 +315,9 @@ inPlace:
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
 	VCMEQ   V22.D2, V24.D2, V21.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
@@ -426,12 +426,12 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $8, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $8, R6, R6
 	BLT  fillRest
@@ -480,17 +480,17 @@ TEXT ·scalePlanesF16NEON(SB), NOSPLIT, $0-40
 apart:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
-	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
-	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -507,9 +507,9 @@ apartTurn:
 
 apartRest:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
@@ -519,8 +519,8 @@ apartRest:
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	VAND    V20.B16, V0.B16, V0.B16
@@ -528,8 +528,8 @@ apartBelow16:
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	VAND    V20.B16, V0.B16, V0.B16
@@ -537,8 +537,8 @@ apartBelow8:
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	VAND V20.B16, V0.B16, V0.B16
@@ -556,9 +556,9 @@ inPlace:
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
 	VCMEQ   V22.H8, V25.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -712,10 +712,10 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $16, R6, R6
 	BLT  fillRest
@@ -773,17 +773,17 @@ TEXT ·scalePlanesBF16NEON(SB), NOSPLIT, $0-40
 apart:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	VZIP1  V16.H8, V28.H8, V8.H8
-	VZIP2  V16.H8, V28.H8, V9.H8
-	VZIP1  V17.H8, V28.H8, V10.H8
-	VZIP2  V17.H8, V28.H8, V11.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -808,9 +808,9 @@ apartTurn:
 
 apartRest:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
-	VZIP2   V16.H8, V28.H8, V9.H8
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
@@ -824,8 +824,8 @@ apartRest:
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -835,8 +835,8 @@ apartBelow16:
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -846,8 +846,8 @@ apartBelow8:
 
 apartBelow4:
 	TBZ    $0, R6, apartBelow2
-	WORD   $0x7c402430 // ldr h16, [x1], #2
-	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
@@ -867,9 +867,9 @@ inPlace:
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
 	VCMEQ   V22.H8, V25.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -1059,10 +1059,10 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $16, R6, R6
 	BLT  fillRest
@@ -1489,38 +1489,38 @@ apart:
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
-	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
-	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
 	BGE    apartTurn
 
 apartRest:
 	TBZ    $3, R6, apartBelow32
-	VLD1.P 32(R1), [V16.S4, V17.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
 apartBelow32:
 	TBZ     $2, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $1, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $0, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
@@ -1534,8 +1534,8 @@ inPlace:
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMEQ   V22.S4, V24.S4, V21.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -1672,32 +1672,32 @@ apart:
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
-	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
-	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
 	BGE    apartTurn
 
 apartRest:
 	TBZ    $2, R6, apartBelow32
-	VLD1.P 32(R1), [V16.D2, V17.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
 apartBelow32:
 	TBZ     $1, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $0, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
@@ -1711,8 +1711,8 @@ inPlace:
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMEQ   V22.D2, V24.D2, V21.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
@@ -1837,11 +1837,11 @@ apart:
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
-	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
-	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -1856,9 +1856,9 @@ apartTurn:
 
 apartRest:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
@@ -1867,24 +1867,24 @@ apartRest:
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x7c002400 // str h0, [x0], #2
@@ -1901,8 +1901,8 @@ inPlace:
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMEQ   V22.H8, V25.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -2079,11 +2079,11 @@ apart:
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	VZIP1  V16.H8, V28.H8, V8.H8
-	VZIP2  V16.H8, V28.H8, V9.H8
-	VZIP1  V17.H8, V28.H8, V10.H8
-	VZIP2  V17.H8, V28.H8, V11.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -2106,9 +2106,9 @@ apartTurn:
 
 apartRest:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
-	VZIP2   V16.H8, V28.H8, V9.H8
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
@@ -2121,8 +2121,8 @@ apartRest:
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -2131,8 +2131,8 @@ apartBelow16:
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -2141,8 +2141,8 @@ apartBelow8:
 
 apartBelow4:
 	TBZ    $0, R6, apartBelow2
-	WORD   $0x7c402430 // ldr h16, [x1], #2
-	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
@@ -2161,8 +2161,8 @@ inPlace:
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMEQ   V22.H8, V25.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -2672,17 +2672,17 @@ TEXT ·dividePlanesF32NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
-	WORD   $0x6e38fe42 // fdiv v2.4s, v18.4s, v24.4s
-	WORD   $0x6e38fe63 // fdiv v3.4s, v19.4s, v24.4s
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -2693,31 +2693,31 @@ apartTurn:
 
 apartRest:
 	TBZ    $3, R6, apartBelow32
-	VLD1.P 32(R1), [V16.S4, V17.S4]
-	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
 apartBelow32:
 	TBZ     $2, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $1, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $0, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
@@ -2732,9 +2732,9 @@ inPlace:
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
 	VCMEQ   V22.S4, V24.S4, V21.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -2857,12 +2857,12 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $4, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $16, R6, R6
 	BLT  fillRest
@@ -2914,17 +2914,17 @@ TEXT ·dividePlanesF64NEON(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
-	WORD   $0x6e78fe42 // fdiv v2.2d, v18.2d, v24.2d
-	WORD   $0x6e78fe63 // fdiv v3.2d, v19.2d, v24.2d
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78fc42 // fdiv v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78fc63 // fdiv v3.2d, v3.2d, v24.2d
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -2935,24 +2935,24 @@ apartTurn:
 
 apartRest:
 	TBZ    $2, R6, apartBelow32
-	VLD1.P 32(R1), [V16.D2, V17.D2]
-	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
 apartBelow32:
 	TBZ     $1, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $0, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
@@ -2967,9 +2967,9 @@ inPlace:
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
 	VCMEQ   V22.D2, V24.D2, V21.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
@@ -3078,12 +3078,12 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $8, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $8, R6, R6
 	BLT  fillRest
@@ -3132,17 +3132,17 @@ TEXT ·dividePlanesF16NEON(SB), NOSPLIT, $0-40
 apart:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
-	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
-	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
 	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
@@ -3159,9 +3159,9 @@ apartTurn:
 
 apartRest:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
@@ -3171,8 +3171,8 @@ apartRest:
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	VAND    V20.B16, V0.B16, V0.B16
@@ -3180,8 +3180,8 @@ apartBelow16:
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	VAND    V20.B16, V0.B16, V0.B16
@@ -3189,8 +3189,8 @@ apartBelow8:
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	VAND V20.B16, V0.B16, V0.B16
@@ -3208,9 +3208,9 @@ inPlace:
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
 	VCMEQ   V22.H8, V25.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -3364,10 +3364,10 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $16, R6, R6
 	BLT  fillRest
@@ -3425,17 +3425,17 @@ TEXT ·dividePlanesBF16NEON(SB), NOSPLIT, $0-40
 apart:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	VZIP1  V16.H8, V28.H8, V8.H8
-	VZIP2  V16.H8, V28.H8, V9.H8
-	VZIP1  V17.H8, V28.H8, V10.H8
-	VZIP2  V17.H8, V28.H8, V11.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
 	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
@@ -3460,9 +3460,9 @@ apartTurn:
 
 apartRest:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
-	VZIP2   V16.H8, V28.H8, V9.H8
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
@@ -3476,8 +3476,8 @@ apartRest:
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -3487,8 +3487,8 @@ apartBelow16:
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -3498,8 +3498,8 @@ apartBelow8:
 
 apartBelow4:
 	TBZ    $0, R6, apartBelow2
-	WORD   $0x7c402430 // ldr h16, [x1], #2
-	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
 	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
@@ -3519,9 +3519,9 @@ inPlace:
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
 	VCMEQ   V22.H8, V25.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
@@ -3711,10 +3711,10 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $16, R6, R6
 	BLT  fillRest
@@ -4136,17 +4136,17 @@ TEXT ·addPlanesF32NEON(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
-	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
-	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
 	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
@@ -4162,9 +4162,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $3, R6, shortBelow32
-	VLD1.P 32(R1), [V16.S4, V17.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	VLD1   (R0), [V16.S4, V17.S4]
 	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
@@ -4174,8 +4174,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $2, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -4183,8 +4183,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $1, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -4192,8 +4192,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $0, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -4292,17 +4292,17 @@ TEXT ·addPlanesF64NEON(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
-	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
-	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
 	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
@@ -4318,9 +4318,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $2, R6, shortBelow32
-	VLD1.P 32(R1), [V16.D2, V17.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
 	VLD1   (R0), [V16.D2, V17.D2]
 	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
@@ -4330,8 +4330,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $1, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -4339,8 +4339,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $0, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -4432,17 +4432,17 @@ TEXT ·addPlanesF16NEON(SB), NOSPLIT, $0-40
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
-	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
-	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -4476,9 +4476,9 @@ shortTurn:
 
 shortRest:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
@@ -4497,8 +4497,8 @@ shortRest:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVD   (R0), F16
@@ -4511,8 +4511,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVS   (R0), F16
@@ -4525,8 +4525,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x7d400010 // ldr h16, [x0]
@@ -4682,17 +4682,17 @@ TEXT ·addPlanesBF16NEON(SB), NOSPLIT, $0-40
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	VZIP1  V16.H8, V28.H8, V8.H8
-	VZIP2  V16.H8, V28.H8, V9.H8
-	VZIP1  V17.H8, V28.H8, V10.H8
-	VZIP2  V17.H8, V28.H8, V11.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -4742,9 +4742,9 @@ shortTurn:
 
 shortRest:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
-	VZIP2   V16.H8, V28.H8, V9.H8
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
@@ -4771,8 +4771,8 @@ shortRest:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -4789,8 +4789,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -4807,8 +4807,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ    $0, R6, shortBelow2
-	WORD   $0x7c402430 // ldr h16, [x1], #2
-	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
@@ -5551,7 +5551,6 @@ next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
-	RET
 
 // func addMultiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, count int, length int)
 TEXT ·addMultiplyPlanesF64NEON(SB), NOSPLIT, $0-40
@@ -5613,7 +5612,6 @@ keptBelow8:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func addMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -5730,7 +5728,6 @@ keptBelow2:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func addMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -5888,7 +5885,6 @@ keptBelow2:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func addMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -6337,17 +6333,17 @@ TEXT ·addDividePlanesF32NEON(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 4(R2), [V24.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
-	WORD   $0x6e38fe42 // fdiv v2.4s, v18.4s, v24.4s
-	WORD   $0x6e38fe63 // fdiv v3.4s, v19.4s, v24.4s
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
 	VLD1   (R0), [V16.S4, V17.S4, V18.S4, V19.S4]
 	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
@@ -6363,9 +6359,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $3, R6, shortBelow32
-	VLD1.P 32(R1), [V16.S4, V17.S4]
-	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38fe21 // fdiv v1.4s, v17.4s, v24.4s
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
 	VLD1   (R0), [V16.S4, V17.S4]
 	WORD   $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
@@ -6375,8 +6371,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $2, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -6384,8 +6380,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $1, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	FMOVD   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -6393,8 +6389,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $0, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	FMOVS   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -6493,17 +6489,17 @@ TEXT ·addDividePlanesF64NEON(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 8(R2), [V24.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
-	WORD   $0x6e78fe42 // fdiv v2.2d, v18.2d, v24.2d
-	WORD   $0x6e78fe63 // fdiv v3.2d, v19.2d, v24.2d
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78fc42 // fdiv v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78fc63 // fdiv v3.2d, v3.2d, v24.2d
 	VLD1   (R0), [V16.D2, V17.D2, V18.D2, V19.D2]
 	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
@@ -6519,9 +6515,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $2, R6, shortBelow32
-	VLD1.P 32(R1), [V16.D2, V17.D2]
-	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78fe21 // fdiv v1.2d, v17.2d, v24.2d
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78fc21 // fdiv v1.2d, v1.2d, v24.2d
 	VLD1   (R0), [V16.D2, V17.D2]
 	WORD   $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
@@ -6531,8 +6527,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $1, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -6540,8 +6536,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $0, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
 	FMOVD   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -6633,17 +6629,17 @@ TEXT ·addDividePlanesF16NEON(SB), NOSPLIT, $0-40
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
-	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
-	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
 	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
@@ -6677,9 +6673,9 @@ shortTurn:
 
 shortRest:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
@@ -6698,8 +6694,8 @@ shortRest:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVD   (R0), F16
@@ -6712,8 +6708,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVS   (R0), F16
@@ -6726,8 +6722,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x7d400010 // ldr h16, [x0]
@@ -6883,17 +6879,17 @@ TEXT ·addDividePlanesBF16NEON(SB), NOSPLIT, $0-40
 short:
 	VLD1R.P 2(R2), [V25.H8]
 	VZIP1   V25.H8, V28.H8, V24.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	VZIP1  V16.H8, V28.H8, V8.H8
-	VZIP2  V16.H8, V28.H8, V9.H8
-	VZIP1  V17.H8, V28.H8, V10.H8
-	VZIP2  V17.H8, V28.H8, V11.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
 	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38fd4a // fdiv v10.4s, v10.4s, v24.4s
@@ -6943,9 +6939,9 @@ shortTurn:
 
 shortRest:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
-	VZIP2   V16.H8, V28.H8, V9.H8
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38fd29 // fdiv v9.4s, v9.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
@@ -6972,8 +6968,8 @@ shortRest:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -6990,8 +6986,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -7008,8 +7004,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ    $0, R6, shortBelow2
-	WORD   $0x7c402430 // ldr h16, [x1], #2
-	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
 	WORD   $0x6e38fd08 // fdiv v8.4s, v8.4s, v24.4s
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
@@ -7699,17 +7695,17 @@ TEXT ·affinePlanesF32NEON(SB), NOSPLIT, $0-48
 short:
 	VLD1R.P 4(R2), [V24.S4]
 	VLD1R.P 4(R5), [V26.S4]
-	MOVD    R4, R6
 	VCMTST  V31.S4, V24.S4, V20.S4
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
-	WORD   $0x6e38de42 // fmul v2.4s, v18.4s, v24.4s
-	WORD   $0x6e38de63 // fmul v3.4s, v19.4s, v24.4s
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	WORD   $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
@@ -7724,9 +7720,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $3, R6, shortBelow32
-	VLD1.P 32(R1), [V16.S4, V17.S4]
-	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
-	WORD   $0x6e38de21 // fmul v1.4s, v17.4s, v24.4s
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	VBIF   V20.B16, V26.B16, V0.B16
@@ -7735,24 +7731,24 @@ shortRest:
 
 shortBelow32:
 	TBZ     $2, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 shortBelow16:
 	TBZ     $1, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
 	TBZ     $0, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVS.P F0, 4(R0)
@@ -7826,12 +7822,12 @@ next:
 	RET
 
 dropped:
-	ADD     R9, R1, R1
 	ADD     $4, R2, R2
 	VLD1R   (R5), [V0.S4]
 	VLD1R   (R5), [V1.S4]
 	VLD1R   (R5), [V2.S4]
 	VLD1R.P 4(R5), [V3.S4]
+	ADD     R9, R1, R1
 	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     fillRest
@@ -7877,17 +7873,17 @@ TEXT ·affinePlanesF64NEON(SB), NOSPLIT, $0-48
 short:
 	VLD1R.P 8(R2), [V24.D2]
 	VLD1R.P 8(R5), [V26.D2]
-	MOVD    R4, R6
 	VCMTST  V31.D2, V24.D2, V20.D2
+	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
-	WORD   $0x6e78de42 // fmul v2.2d, v18.2d, v24.2d
-	WORD   $0x6e78de63 // fmul v3.2d, v19.2d, v24.2d
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
 	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
 	WORD   $0x4e7ad442 // fadd v2.2d, v2.2d, v26.2d
@@ -7902,9 +7898,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $2, R6, shortBelow32
-	VLD1.P 32(R1), [V16.D2, V17.D2]
-	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
-	WORD   $0x6e78de21 // fmul v1.2d, v17.2d, v24.2d
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
 	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
 	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
 	VBIF   V20.B16, V26.B16, V0.B16
@@ -7913,16 +7909,16 @@ shortRest:
 
 shortBelow32:
 	TBZ     $1, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 shortBelow16:
 	TBZ     $0, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVD.P F0, 8(R0)
@@ -7989,12 +7985,12 @@ next:
 	RET
 
 dropped:
-	ADD     R9, R1, R1
 	ADD     $8, R2, R2
 	VLD1R   (R5), [V0.D2]
 	VLD1R   (R5), [V1.D2]
 	VLD1R   (R5), [V2.D2]
 	VLD1R.P 8(R5), [V3.D2]
+	ADD     R9, R1, R1
 	MOVD    R4, R6
 	SUBS    $8, R6, R6
 	BLT     fillRest
@@ -8038,17 +8034,17 @@ short:
 	WORD    $0x0e217b38 // fcvtl v24.4s, v25.4h
 	VLD1R.P 2(R5), [V27.H8]
 	WORD    $0x0e217b7a // fcvtl v26.4s, v27.4h
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD   $0x4e217a09 // fcvtl2 v9.4s, v16.8h
-	WORD   $0x0e217a2a // fcvtl v10.4s, v17.4h
-	WORD   $0x4e217a2b // fcvtl2 v11.4s, v17.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
+	WORD   $0x0e21782a // fcvtl v10.4s, v1.4h
+	WORD   $0x4e21782b // fcvtl2 v11.4s, v1.8h
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -8077,9 +8073,9 @@ shortTurn:
 
 shortRest:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
-	WORD    $0x4e217a09 // fcvtl2 v9.4s, v16.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
@@ -8095,8 +8091,8 @@ shortRest:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -8107,8 +8103,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	FMOVS.P 4(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -8119,8 +8115,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -8236,10 +8232,10 @@ next:
 	RET
 
 dropped:
-	ADD     R9, R1, R1
 	ADD     $2, R2, R2
 	VLD1R   (R5), [V0.H8]
 	VLD1R.P 2(R5), [V1.H8]
+	ADD     R9, R1, R1
 	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     fillRest
@@ -8292,17 +8288,17 @@ short:
 	VZIP1   V25.H8, V28.H8, V24.H8
 	VLD1R.P 2(R5), [V27.H8]
 	VZIP1   V27.H8, V28.H8, V26.H8
-	MOVD    R4, R6
 	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	VZIP1  V16.H8, V28.H8, V8.H8
-	VZIP2  V16.H8, V28.H8, V9.H8
-	VZIP1  V17.H8, V28.H8, V10.H8
-	VZIP2  V17.H8, V28.H8, V11.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
@@ -8347,9 +8343,9 @@ shortTurn:
 
 shortRest:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
-	VZIP2   V16.H8, V28.H8, V9.H8
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
@@ -8373,8 +8369,8 @@ shortRest:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -8389,8 +8385,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	VZIP1   V16.H8, V28.H8, V8.H8
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST  V29.S4, V8.S4, V12.S4
 	VSUB    V12.S4, V8.S4, V8.S4
@@ -8405,8 +8401,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ    $0, R6, shortBelow2
-	WORD   $0x7c402430 // ldr h16, [x1], #2
-	VZIP1  V16.H8, V28.H8, V8.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
 	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	VCMTST V29.S4, V8.S4, V12.S4
 	VSUB   V12.S4, V8.S4, V8.S4
@@ -8562,10 +8558,10 @@ next:
 	RET
 
 dropped:
-	ADD     R9, R1, R1
 	ADD     $2, R2, R2
 	VLD1R   (R5), [V0.H8]
 	VLD1R.P 2(R5), [V1.H8]
+	ADD     R9, R1, R1
 	MOVD    R4, R6
 	SUBS    $16, R6, R6
 	BLT     fillRest
@@ -9167,7 +9163,6 @@ next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
-	RET
 
 // func affineMultiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
 TEXT ·affineMultiplyPlanesF64NEON(SB), NOSPLIT, $0-48
@@ -9227,7 +9222,6 @@ keptBelow8:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func affineMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -9333,7 +9327,6 @@ keptBelow2:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func affineMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -9480,7 +9473,6 @@ keptBelow2:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func affineMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)

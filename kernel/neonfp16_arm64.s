@@ -20,17 +20,17 @@ TEXT ·scalePlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -41,38 +41,38 @@ apartTurn:
 
 apartRest:
 	TBZ    $4, R6, apartBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
 apartBelow32:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND V20.B16, V0.B16, V0.B16
 	WORD $0x7c002400 // str h0, [x0], #2
 
@@ -87,9 +87,9 @@ inPlace:
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
 	VCMEQ   V22.H8, V24.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
@@ -226,12 +226,12 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  fillRest
@@ -378,44 +378,44 @@ apart:
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
 	BGE    apartTurn
 
 apartRest:
 	TBZ    $4, R6, apartBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
 apartBelow32:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7c002400 // str h0, [x0], #2
 
 apartBelow2:
@@ -429,8 +429,8 @@ inPlace:
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMEQ   V22.H8, V24.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
@@ -643,17 +643,17 @@ TEXT ·dividePlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
 apartTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
-	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
-	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	WORD   $0x6e583c42 // fdiv v2.8h, v2.8h, v24.8h
+	WORD   $0x6e583c63 // fdiv v3.8h, v3.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -664,38 +664,38 @@ apartTurn:
 
 apartRest:
 	TBZ    $4, R6, apartBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
 apartBelow32:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND V20.B16, V0.B16, V0.B16
 	WORD $0x7c002400 // str h0, [x0], #2
 
@@ -710,9 +710,9 @@ inPlace:
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
 	VCMEQ   V22.H8, V24.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
@@ -849,12 +849,12 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  fillRest
@@ -996,17 +996,17 @@ TEXT ·addPlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1022,9 +1022,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $4, R6, shortBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1034,8 +1034,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1043,8 +1043,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1052,8 +1052,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1061,8 +1061,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7d400010 // ldr h16, [x0]
 	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF V20.B16, V16.B16, V0.B16
@@ -1336,7 +1336,6 @@ next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
-	RET
 
 // func addMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
 TEXT ·addMultiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-40
@@ -1434,17 +1433,17 @@ TEXT ·addDividePlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
-	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
-	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	WORD   $0x6e583c42 // fdiv v2.8h, v2.8h, v24.8h
+	WORD   $0x6e583c63 // fdiv v3.8h, v3.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1460,9 +1459,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $4, R6, shortBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1472,8 +1471,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	FMOVQ   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1481,8 +1480,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	FMOVD   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1490,8 +1489,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	FMOVS   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1499,8 +1498,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	WORD $0x7d400010 // ldr h16, [x0]
 	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF V20.B16, V16.B16, V0.B16
@@ -1713,17 +1712,17 @@ TEXT ·affinePlanesF16NEONFP16(SB), NOSPLIT, $0-48
 short:
 	VLD1R.P 2(R2), [V24.H8]
 	VLD1R.P 2(R5), [V26.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
 shortTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
 	WORD   $0x4e5a1442 // fadd v2.8h, v2.8h, v26.8h
@@ -1738,9 +1737,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $4, R6, shortBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
 	VBIF   V20.B16, V26.B16, V0.B16
@@ -1749,32 +1748,32 @@ shortRest:
 
 shortBelow32:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF V20.B16, V26.B16, V0.B16
 	WORD $0x7c002400 // str h0, [x0], #2
@@ -1855,12 +1854,12 @@ next:
 	RET
 
 dropped:
-	ADD     R9, R1, R1
 	ADD     $2, R2, R2
 	VLD1R   (R5), [V0.H8]
 	VLD1R   (R5), [V1.H8]
 	VLD1R   (R5), [V2.H8]
 	VLD1R.P 2(R5), [V3.H8]
+	ADD     R9, R1, R1
 	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     fillRest
@@ -2072,7 +2071,6 @@ keptBelow2:
 next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func affineMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)

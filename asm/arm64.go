@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -47,6 +48,7 @@ func arm64Program(tier string) (*ir.File, error) {
 		if err := p.emit(); err != nil {
 			return nil, err
 		}
+		p.prune()
 		f.AddSection(p.Function)
 	}
 	return f, pass.IncludeTextFlagHeader(f)
@@ -213,7 +215,7 @@ func (p *neon) longPlanes() {
 	if p.drops() {
 		// Without its sign, a zero has no bits.
 		p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
-		p.ins("CBZ", x(xFactor), raw("dropped"))
+		p.ins("CBZ", x(xFactor), operand.LabelRef("dropped"))
 	}
 	p.plane()
 	p.sweep("kept", func(w width) {
@@ -474,7 +476,7 @@ func (p *neon) sweep(label string, step func(w width)) {
 	p.label(label + "Rest")
 	for w := p.turn() / 2; int(w) >= p.size; w /= 2 {
 		skip := fmt.Sprintf("%sBelow%d", label, w)
-		p.ins("TBZ", imm(bits.TrailingZeros(uint(int(w)/p.size))), x(xLeft), raw(skip))
+		p.ins("TBZ", imm(bits.TrailingZeros(uint(int(w)/p.size))), x(xLeft), operand.LabelRef(skip))
 		step(w)
 		p.label(skip)
 	}
@@ -537,12 +539,28 @@ func (p *neon) ins(opcode string, operands ...operand.Op) {
 }
 
 func (p *neon) jump(opcode, label string) {
-	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: []operand.Op{raw(label)}, IsBranch: true, IsConditional: opcode != "B"})
+	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: []operand.Op{operand.LabelRef(label)}, IsBranch: true, IsConditional: opcode != "B"})
 }
 
 func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTerminal: true}) }
 
 func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
+
+// prune removes labels that nothing jumps to.
+func (p *neon) prune() {
+	used := map[ir.Label]bool{}
+	for _, in := range p.Instructions() {
+		for _, o := range in.Operands {
+			if to, ok := o.(operand.LabelRef); ok {
+				used[ir.Label(to)] = true
+			}
+		}
+	}
+	p.Nodes = slices.DeleteFunc(p.Nodes, func(n ir.Node) bool {
+		label, ok := n.(ir.Label)
+		return ok && !used[label]
+	})
+}
 
 func (p *neon) shift() int { return bits.TrailingZeros(uint(p.size)) }
 

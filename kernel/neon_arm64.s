@@ -5547,7 +5547,6 @@ keptBelow8:
 	FMOVS.P F0, 4(R0)
 
 keptBelow4:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -5609,7 +5608,6 @@ keptBelow16:
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -5725,7 +5723,6 @@ keptBelow4:
 	WORD $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -5882,7 +5879,6 @@ keptBelow4:
 	WORD   $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -9159,7 +9155,6 @@ keptBelow8:
 	FMOVS.P F0, 4(R0)
 
 keptBelow4:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -9219,7 +9214,6 @@ keptBelow16:
 	FMOVD.P F0, 8(R0)
 
 keptBelow8:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -9324,7 +9318,6 @@ keptBelow4:
 	WORD $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -9470,7 +9463,6 @@ keptBelow4:
 	WORD   $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET

@@ -1332,7 +1332,6 @@ keptBelow4:
 	WORD $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET
@@ -2068,7 +2067,6 @@ keptBelow4:
 	WORD $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
 	RET

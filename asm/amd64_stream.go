@@ -8,9 +8,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// lineBytes is a cache line: what streaming stores write as a whole.
-const lineBytes = 64
-
 // strands is how many places of memory are worked on at once. Loads that walk
 // one page of 4 KiB after the other wait for the memory anew at each, since the
 // processor does not fetch ahead across their borders. Four walks side by side
@@ -36,11 +33,21 @@ const strands = 4
 // too many lost as much where half of the planes are dropped.
 const aheadBytes = 256
 
-// braids multiplies four planes and clears others, a cache line of each in turn.
+func (p *x86) jumpUnlessLines(to string) {
+	p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
+	p.JNZ(operand.LabelRef(to))
+}
+
+func (p *x86) jumpIfLong(to string) {
+	p.CMPQ(p.length, operand.I32(runBytes/p.size))
+	p.JAE(operand.LabelRef(to))
+}
+
+// fourPlanes multiplies four planes and clears others, a cache line of each in turn.
 // What is cleared is always written past the cache, and loads stay ahead of
 // stores: where planes are whole pages, a load that follows a store to the same
 // place of another page would wait for it.
-func (p *program) braids() {
+func (p *x86) fourPlanes(l *loops) {
 	places := func(i int) operand.Mem { return mem(p.extra, 8*i) }
 	planes := [strands]int{regPlane, regOne, regKeep, regTouch}
 	var to [strands]reg.GPVirtual
@@ -63,26 +70,22 @@ func (p *program) braids() {
 		}
 		p.Label("near")
 		for at := 0; at < lineBytes; at += p.tier.width {
-			var dst, src []operand.Mem
-			for _, r := range to {
-				dst = append(dst, mem(r, at))
-				src = append(src, operand.Mem{Base: r, Index: p.src, Scale: 1, Disp: at})
+			var places []place
+			for i, r := range to {
+				places = append(places, place{mem(r, at), operand.Mem{Base: r, Index: p.src, Scale: 1, Disp: at}, planes[i]})
 			}
-			with := func(i int) how { return how{plane: planes[i]} }
+			hold := []int{regFactorLow, regFactorHigh, regOld, regDropped}
 			if p.readsDst() { // the registers are needed for what is added to
-				for i := range dst {
-					p.product(0, dst[i], src[i], with(i), p.whole())
-				}
-				continue
+				hold = nil
 			}
-			p.halfValues(dst, src, with, []int{regFactorLow, regFactorHigh, regOld, regDropped}, p.whole())
+			p.scattered(l, places, choice{}, hold)
 		}
 	} else {
 		set := instructions[p.elem.name]
 		values := []int{0, 1, 2, 3, 4, 5, 6, 8} // 7 holds a factor
 		for i := range to {
 			for v := range line {
-				p.scale(set, operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: v * p.tier.width}, p.vec(planes[i], p.whole()), p.vec(values[i*line+v], p.whole()))
+				p.scaled(set, operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: v * p.tier.width}, p.vec(planes[i], p.whole()), p.vec(values[i*line+v], p.whole()))
 			}
 		}
 		for i := range to {
@@ -118,7 +121,7 @@ func (p *program) braids() {
 // zones walks rows of whole cache lines: a quarter of the rows, all quarters at
 // once, and then those that are left. In the cache this saves loads of factors,
 // of which four rows share each.
-func (p *program) zones() {
+func (p *x86) quarters(l *loops) {
 	rowBytes, quarter, one, three := p.GP64(), p.GP64(), p.GP64(), p.GP64()
 	p.MOVQ(p.length, rowBytes)
 	p.SHLQ(p.shift(), rowBytes)
@@ -138,15 +141,12 @@ func (p *program) zones() {
 	}
 	walk := func(label string, zones int) {
 		p.Label(label)
-		n := p.GP64()
-		f, pointers := p.rowPointers()
-		p.MOVQ(p.length, n)
+		p.startRow()
+		p.restart()
 		p.Label(label + "Line")
-		p.zoneLines(f[0], zones, zone)
-		for _, r := range pointers {
-			p.ADDQ(operand.I32(lineBytes), r)
-		}
-		p.SUBQ(operand.I32(lineBytes/p.size), n)
+		p.zoneLines(l, zones, zone)
+		p.advance(moves{toDst, toSrc, toFactors}, operand.I32(lineBytes))
+		p.SUBQ(operand.I32(lineBytes/p.size), p.left)
 		p.JNZ(operand.LabelRef(label + "Line"))
 	}
 	walk("zones", strands)
@@ -164,7 +164,7 @@ func (p *program) zones() {
 }
 
 // zoneLines does a cache line of every zone, loads ahead of stores as in braids.
-func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVirtual, z, at int) operand.Mem) {
+func (p *x86) zoneLines(l *loops, zones int, zone func(base reg.GPVirtual, z, at int) operand.Mem) {
 	line, whole := lineBytes/p.tier.width, p.whole()
 	for z := range zones {
 		if !p.stream {
@@ -173,26 +173,25 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 	}
 	if p.half {
 		for at := 0; at < lineBytes; at += p.tier.width {
-			p.lanes(0, mem(f, at), operand.Mem{}, whole)
-			var dst, src []operand.Mem
+			p.lanes(whole, mem(p.row[0], at), operand.Mem{})
+			var places []place
 			for z := range zones {
-				dst, src = append(dst, zone(p.dst, z, at)), append(src, zone(p.src, z, at))
+				places = append(places, place{zone(p.dst, z, at), zone(p.src, z, at), 0})
 			}
-			with := func(int) how { return how{row: true, choose: p.drops()} }
-			p.halfValues(dst, src, with, []int{regOld, regPlane, regOne, regKeep}, whole)
+			p.scattered(l, places, choice{row: true, drop: p.drops()}, []int{regOld, regPlane, regOne, regKeep})
 		}
 		return
 	}
 	const factors, keeps = 8, 10 // registers behind those of the values
 	set := instructions[p.elem.name]
 	keep := func(v int) reg.Register {
-		if p.tier.masks {
+		if p.masks {
 			return maskOf(v)
 		}
 		return p.vec(keeps+v, whole)
 	}
 	for v := range line {
-		p.load(mem(f, v*p.tier.width), p.vec(factors+v, whole), whole)
+		p.load(mem(p.row[0], v*p.tier.width), p.vec(factors+v, whole), whole)
 		if p.drops() {
 			set.cmp(p.Context, notEqual, p.vec(regZero, whole), p.vec(factors+v, whole), keep(v))
 		}
@@ -200,11 +199,11 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 	for z := range zones {
 		for v := range line {
 			value, factor, src := p.vec(z*line+v, whole), p.vec(factors+v, whole), zone(p.src, z, v*p.tier.width)
-			if p.drops() && p.tier.masks {
-				p.scaleZ(set, src, factor, keep(v), value)
+			if p.drops() && p.masks {
+				p.scaledZ(set, src, factor, keep(v), value)
 				continue
 			}
-			p.scale(set, src, factor, value)
+			p.scaled(set, src, factor, value)
 			if p.drops() {
 				set.and(p.Context, keep(v), value, value)
 			}
@@ -213,6 +212,34 @@ func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVir
 	for z := range zones {
 		for v := range line {
 			p.store(p.vec(z*line+v, whole), zone(p.dst, z, v*p.tier.width), whole)
+		}
+	}
+}
+
+// A place is where elements lie, and the register with their factor if they have one.
+type place struct {
+	dst, src operand.Mem
+	factor   int
+}
+
+// scattered computes a vector at each of several places. If there is a register to
+// hold each result, all loads are ahead of all stores.
+func (p *x86) scattered(l *loops, places []place, c choice, hold []int) {
+	w := p.whole()
+	for i, at := range places {
+		p.factor = at.factor
+		p.at = func(to pointer) operand.Mem { return map[pointer]operand.Mem{toDst: at.dst, toSrc: at.src}[to] }
+		l.compute(w, c)
+		if hold == nil {
+			l.put(w)
+		} else {
+			p.VMOVUPS(p.value(w), p.vec(hold[i], w))
+		}
+	}
+	p.factor, p.at = regPlane, nil
+	for i, v := range hold {
+		if i < len(places) {
+			p.store(p.vec(v, w), places[i].dst, w)
 		}
 	}
 }
@@ -228,76 +255,69 @@ const runBytes = 3 << 10
 // Rapids), with ordinary stores at 1.1 times. In the cache, where they are not
 // streamed, runs with ordinary stores gained nothing over planes one by one, on
 // AVX2 and on AVX-512.
-func (p *program) runs() {
+func (p *x86) joined(l *loops) {
 	width, lanes := p.tier.width, p.tier.width/p.size
 	whole := p.whole()
 	table := p.GP64()
-	if !p.tier.masks {
+	if !p.masks {
 		p.LEAQ(p.borderTable(), table)
 	}
 
-	left, n := p.GP64(), p.GP64()
-	current := p.broadcastRaw
-	p.plane(mem(p.factors, 0), operand.Mem{}, regPlane)
-	p.choices(mem(p.factors, 0), false)
-	p.MOVQ(p.length, left)
-	step := func(w piece, u, at int) {
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane, choose: p.drops()}, w)
+	plane := func() {
+		p.takeFactor()
+		p.choices(choice{drop: p.drops()})
 	}
-	advance := func(by operand.Op) {
-		p.ADDQ(by, p.dst)
-		p.ADDQ(by, p.src)
-	}
-	p.head("run", left, advance, func(u, at int, w piece) { step(w, u, at) })
+	m := moves{toDst, toSrc}
+	step := l.element(choice{drop: p.drops()})
+	p.left = p.GP64()
+	plane()
+	p.MOVQ(p.length, p.left)
+	p.head("run", m, step)
 	p.Label("run")
-	p.CMPQ(left, operand.I32(lanes))
+	p.CMPQ(p.left, operand.I32(lanes))
 	p.JL(operand.LabelRef("border"))
 	p.Label("vector")
-	step(whole, 0, 0)
-	advance(operand.I32(width))
-	p.SUBQ(operand.I32(lanes), left)
-	p.CMPQ(left, operand.I32(lanes))
+	step(whole)
+	p.advance(m, operand.I32(width))
+	p.SUBQ(operand.I32(lanes), p.left)
+	p.CMPQ(p.left, operand.I32(lanes))
 	p.JGE(operand.LabelRef("vector"))
 
 	p.Label("border")
 	p.DECQ(p.count)
 	p.JZ(operand.LabelRef("last"))
-	current(mem(p.factors, 0), regRun)
-	current(mem(p.factors, p.size), regNext)
+	p.broadcastRaw(mem(p.factors, 0), regRun)
+	p.broadcastRaw(mem(p.factors, p.size), regNext)
 	p.ADDQ(operand.I32(p.size), p.factors)
-	if p.tier.masks {
-		ones := p.GP32()
-		p.MOVQ(left, reg.RCX)
-		p.MOVL(operand.U32(1), ones)
-		p.SHLL(reg.CL, ones)
-		p.DECL(ones)
-		p.KMOVD(ones, maskTail)
+	if p.masks {
+		p.lowLanes(p.left)
 		p.VMOVDQU16(p.vec(regRun, whole), maskTail, p.vec(regNext, whole))
 	} else {
 		ends := p.GP64()
-		p.MOVQ(left, ends)
+		p.MOVQ(p.left, ends)
 		p.SHLQ(p.shift(), ends)
 		p.NEGQ(ends)
 		p.VMOVUPS(operand.Mem{Base: table, Index: ends, Scale: 1, Disp: width}, p.vec(regBorder, whole))
 		p.VPBLENDVB(p.vec(regBorder, whole), p.vec(regRun, whole), p.vec(regNext, whole), p.vec(regNext, whole))
 	}
 	p.mixed(regNext)
-	p.product(0, mem(p.dst, 0), mem(p.src, 0), how{row: true, choose: p.drops()}, whole)
-	advance(operand.I32(width))
-	p.ADDQ(p.length, left)
-	p.SUBQ(operand.I32(lanes), left)
-	p.plane(mem(p.factors, 0), operand.Mem{}, regPlane)
-	p.choices(mem(p.factors, 0), false)
+	l.compute(whole, choice{row: true, drop: p.drops()})
+	l.put(whole)
+	p.advance(m, operand.I32(width))
+	p.ADDQ(p.length, p.left)
+	p.SUBQ(operand.I32(lanes), p.left)
+	plane()
 	p.JMP(operand.LabelRef("run"))
 
 	p.Label("last")
-	p.MOVQ(left, n)
+	n := p.GP64()
+	p.MOVQ(p.left, n)
 	for bytes := width / 2; bytes >= p.size; bytes /= 2 {
 		skip := fmt.Sprintf("runBelow%d", bytes)
 		p.TESTQ(operand.I32(bytes/p.size), n)
 		p.JZ(operand.LabelRef(skip))
-		step(piece{bytes: bytes}, 0, 0)
-		advance(operand.I32(bytes))
+		step(block{bytes: bytes})
+		p.advance(m, operand.I32(bytes))
 		p.Label(skip)
 	}
 	p.VZEROUPPER()
@@ -311,7 +331,7 @@ const (
 )
 
 // broadcastRaw sets all lanes of a register to an element in memory.
-func (p *program) broadcastRaw(from operand.Mem, to int) {
+func (p *x86) broadcastRaw(from operand.Mem, to int) {
 	if p.half {
 		p.VPBROADCASTW(from, p.vec(to, p.whole()))
 		return
@@ -321,7 +341,7 @@ func (p *program) broadcastRaw(from operand.Mem, to int) {
 
 // borderTable returns where a vector of ones lies before one of zeros: read from
 // where the lanes of a plane end.
-func (p *program) borderTable() operand.Mem {
+func (p *x86) borderTable() operand.Mem {
 	if *p.table == (operand.Mem{}) {
 		*p.table = p.StaticGlobal("border")
 		p.DataAttributes(attr.RODATA | attr.NOPTR)

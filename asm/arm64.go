@@ -14,39 +14,28 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 )
 
-// The suffixes of the kernels for arm64. Streaming stores (STNP) are only a hint
-// there, so that streaming kernels are the plain ones. The second tier computes in
-// float16 what is float16; all else it takes from the first.
-const (
-	arm64Tier     = "NEON"
-	arm64FP16Tier = "NEONFP16"
-)
-
 // arm64Program returns the kernels that are a tier's own. avo knows no arm64
 // instruction, but its intermediate form and its printers take any: registers are
-// fixed here, and of avo's passes none is needed but the one that includes
-// textflag.h.
-func arm64Program(tier string) (*ir.File, error) {
+// fixed here, and of avo's passes none is needed but the one that includes textflag.h.
+func arm64Program(t tier) (*ir.File, error) {
 	f := ir.NewFile()
 	constraint, err := buildtags.ParseConstraint("!purego")
 	if err != nil {
 		return nil, err
 	}
 	f.Constraints = buildtags.Constraints{constraint}
-	for _, k := range kernels() {
-		if k.symbol(tier) != k.name()+tier {
-			continue
-		}
-		p := &neon{Function: ir.NewFunction(k.name() + tier), kernel: k}
-		p.Doc = p.doc(tier)
-		if tier == arm64FP16Tier {
+	for _, k := range t.kernels() {
+		p := &neon{Function: ir.NewFunction(k.name() + t.name), kernel: k}
+		p.Doc = p.doc(t.name)
+		if t.float16 {
 			// float32 has more than twice as many digits: to round to it first, as others
 			// do, changes no product, no quotient and no sum.
 			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
 			p.half = false
 		}
-		if err := p.emit(); err != nil {
-			return nil, err
+		(&loops{p, k}).emit()
+		if p.err != nil {
+			return nil, p.err
 		}
 		p.prune()
 		f.AddSection(p.Function)
@@ -95,17 +84,21 @@ const (
 	vMagnitude = 31 // all bits of an element but the sign
 )
 
-// neon writes one kernel. Its elements are called halves where they are computed
-// as float32.
+// neon is the machine of both tiers of arm64. Its elements are called halves where
+// they are computed as float32. Loads and stores move the pointers.
 type neon struct {
 	*ir.Function
 	kernel
+	err error
+
+	accum int // the register of the accumulator
 }
 
-func (p *neon) emit() error {
+func (p *neon) begin() {
 	signature, err := gotypes.ParseSignature(p.signature())
 	if err != nil {
-		return err
+		p.err = err
+		return
 	}
 	p.SetSignature(signature)
 	p.Attributes = attr.NOSPLIT
@@ -117,34 +110,208 @@ func (p *neon) emit() error {
 	for i, name := range names {
 		basic, err := signature.Params().Lookup(name).Resolve()
 		if err != nil {
-			return err
+			p.err = err
+			return
 		}
 		p.ins("MOVD", basic.Addr, x(i))
 	}
 	p.constants()
-	switch {
-	case p.pixels:
-		p.rows()
-	case !p.drops() && p.sums():
-		p.longPlanes()
-	default:
-		p.ins("CMP", imm(p.short()), x(xLength))
-		p.jump("BHI", "long")
-		if p.sums() {
-			p.shortPlanes("short", false)
-		} else {
-			p.ins("CMP", x(xSrc), x(xDst))
-			p.jump("BEQ", "inPlace")
-			p.shortPlanes("apart", false)
-			p.label("inPlace")
-			p.shortPlanes("short", true)
-		}
-		p.label("long")
-		p.longPlanes()
-	}
-	p.ret()
-	return nil
 }
+
+func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
+
+func (p *neon) jump(to string) { p.branch("B", to) }
+
+func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTerminal: true}) }
+
+func (p *neon) jumpIfLonger(elements int, to string) {
+	p.ins("CMP", imm(elements), x(xLength))
+	p.branch("BHI", to)
+}
+
+func (p *neon) jumpIfInPlace(to string) {
+	p.ins("CMP", x(xSrc), x(xDst))
+	p.branch("BEQ", to)
+}
+
+func (p *neon) jumpIfApart(to string) {
+	p.ins("CMP", x(xSrc), x(xDst))
+	p.branch("BNE", to)
+}
+
+func (p *neon) repeat(from string) {
+	p.ins("SUBS", imm(1), x(xCount), x(xCount))
+	p.branch("BNE", from)
+}
+
+func (p *neon) startLong(unchanged bool) {
+	p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
+	if unchanged {
+		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
+	}
+}
+
+func (p *neon) factorBits() {
+	p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
+}
+
+func (p *neon) jumpIfOne(to string) {
+	p.ins("CMP", x(xOne), x(xFactor))
+	p.branch("BEQ", to)
+}
+
+// jumpIfZero shifts the sign out: then a zero has no bits.
+func (p *neon) jumpIfZero(to string) {
+	p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
+	p.branch("CBZ", to, x(xFactor))
+}
+
+func (p *neon) takeFactor() {
+	p.next(vPlane, xFactors)
+	if p.shifts() {
+		p.next(vShift, xShifts)
+	}
+}
+
+func (p *neon) passFactor() { p.ins("ADD", imm(p.size), x(xFactors), x(xFactors)) }
+
+func (p *neon) nextFactor() {} // takeFactor or passFactor has
+
+func (p *neon) pass(to pointer) {
+	r := map[pointer]int{toDst: xDst, toSrc: xSrc}[to]
+	p.ins("ADD", x(xBytes), x(r), x(r))
+}
+
+func (p *neon) startShort(c choice, _ bool) {
+	if c.keep {
+		p.constant(vOne, p.one, p.lanes())
+	}
+}
+
+func (p *neon) choices(c choice) {
+	if c.drop {
+		p.notZero(vLive, p.bits(vPlane))
+	}
+	if c.keep {
+		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
+	}
+}
+
+func (p *neon) redirect(bool) {}
+
+func (p *neon) takeFill() {
+	p.passFactor()
+	all := width(p.turn()).vectors()
+	for u := range all {
+		switch {
+		case p.dropped == Zero:
+			p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
+		case u+1 < all:
+			p.ins("VLD1R", at(xShifts), p.list(vValue+u, 1))
+		default:
+			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
+		}
+	}
+}
+
+func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
+
+func (p *neon) rowTail() {}
+
+func (p *neon) startRow() {
+	p.ins("MOVD", x(xFactors), x(xRow))
+	if p.shifts() {
+		p.ins("MOVD", x(xShifts), x(xRowShifts))
+	}
+}
+
+// takeFactors leaves the shifts until they are added.
+func (p *neon) takeFactors(b block) { p.load(vFactor, xRow, width(b.bytes)) }
+
+// turn is what the main loop takes: of halves two vectors, which are work enough.
+func (p *neon) turn() int {
+	if p.half {
+		return int(unroll / 2 * vector)
+	}
+	return int(unroll * vector)
+}
+
+func (p *neon) width() int { return int(vector) }
+
+func (p *neon) restart() { p.ins("MOVD", x(xLength), x(xLeft)) }
+
+// jumpIfLess takes the elements off, as again does. Once below 0, the bits that count
+// less than a turn are still those of what is left.
+func (p *neon) jumpIfLess(elements int, to string) {
+	p.ins("SUBS", imm(elements), x(xLeft), x(xLeft))
+	p.branch("BLT", to)
+}
+
+func (p *neon) again(elements int, from string) {
+	p.ins("SUBS", imm(elements), x(xLeft), x(xLeft))
+	p.branch("BGE", from)
+}
+
+func (p *neon) jumpUnless(elements int, to string) {
+	p.branch("TBZ", to, imm(bits.TrailingZeros(uint(elements))), x(xLeft))
+}
+
+// each takes all vectors in one step: a load fills up to four registers.
+func (p *neon) each(bytes int, _ moves, step func(block)) { step(block{bytes: bytes}) }
+
+func (p *neon) prefetch(int) {}
+
+func (p *neon) maskedTail(string, moves, func(block)) bool { return false }
+
+// takeX keeps x apart from the result if a lane may have to stay as it is.
+func (p *neon) takeX(b block, c choice) {
+	p.accum = vValue
+	if c.keep {
+		p.accum = vOther
+	}
+	p.load(p.accum, xSrc, width(b.bytes))
+}
+
+func (p *neon) apply(s stage, b block, c choice) {
+	w := width(b.bytes)
+	switch {
+	case s.leaf == F && c.row:
+		p.arithmetic(p.operation(), vValue, p.accum, vFactor, w)
+	case s.leaf == F:
+		p.arithmetic(p.operation(), vValue, p.accum, vPlane, w)
+	case s.leaf == Y:
+		p.peek(vOther, xDst, w)
+		p.arithmetic(fadd, vValue, vOther, vValue, w)
+	case c.row:
+		p.load(vOther, xRowShifts, w)
+		p.arithmetic(fadd, vValue, vValue, vOther, w)
+	default:
+		p.arithmetic(fadd, vValue, vValue, vShift, w)
+	}
+	p.accum = vValue
+}
+
+func (p *neon) finish(b block, c choice) {
+	for u := range width(b.bytes).vectors() {
+		mask, other := vLive, vOther+u
+		switch {
+		case !c.drop:
+		case c.row:
+			mask = vMask + u
+			p.notZero(mask, vFactor+u)
+		case p.dropped == S:
+			other = p.bits(vShift)
+		}
+		if c.drop {
+			p.otherwise(vValue+u, other, mask)
+		}
+		if c.keep {
+			p.ins("VBIT", v16(vKeep), v16(vOther+u), v16(vValue+u))
+		}
+	}
+}
+
+func (p *neon) put(b block) { p.store(vValue, width(b.bytes)) }
 
 // constants sets up what all elements of a call need.
 func (p *neon) constants() {
@@ -163,109 +330,6 @@ func (p *neon) constant(v int, bits uint64, lanes string) {
 	p.ins("VDUP", x(xConstant), vec(v, lanes))
 }
 
-// rows walks count rows of length channels, the factors beside them.
-func (p *neon) rows() {
-	p.label("next")
-	p.ins("MOVD", x(xFactors), x(xRow))
-	if p.shifts() {
-		p.ins("MOVD", x(xShifts), x(xRowShifts))
-	}
-	p.sweep("row", func(w width) {
-		p.load(vFactor, xRow, w)
-		p.load(vValue, xSrc, w)
-		p.arithmetic(p.operation(), vValue, vValue, vFactor, w)
-		switch {
-		case p.readsDst():
-			p.peek(vOther, xDst, w)
-			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.shifts():
-			p.load(vOther, xRowShifts, w)
-			p.arithmetic(fadd, vValue, vValue, vOther, w)
-		}
-		if p.drops() {
-			for u := range w.vectors() {
-				p.notZero(vMask+u, vFactor+u)
-				p.otherwise(vValue+u, vOther+u, vMask+u)
-			}
-		}
-		p.store(vValue, w)
-	})
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", "next")
-}
-
-// longPlanes walks planes so long that a branch on the factor pays: a dropped
-// plane is not read, an unchanged one not touched.
-func (p *neon) longPlanes() {
-	p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
-	if !p.sums() {
-		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
-	}
-	p.label("plane")
-	if p.drops() || !p.sums() {
-		p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
-	}
-	if !p.sums() {
-		p.ins("CMP", x(xSrc), x(xDst))
-		p.jump("BNE", "changed")
-		p.ins("CMP", x(xOne), x(xFactor))
-		p.jump("BEQ", "skip")
-		p.label("changed")
-	}
-	if p.drops() {
-		// Without its sign, a zero has no bits.
-		p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
-		p.ins("CBZ", x(xFactor), operand.LabelRef("dropped"))
-	}
-	p.plane()
-	p.sweep("kept", func(w width) {
-		p.load(vValue, xSrc, w)
-		p.arithmetic(p.operation(), vValue, vValue, vPlane, w)
-		switch {
-		case p.readsDst():
-			p.peek(vOther, xDst, w)
-			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.shifts():
-			p.arithmetic(fadd, vValue, vValue, vShift, w)
-		}
-		p.store(vValue, w)
-	})
-	p.label("next")
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", "plane")
-	if !p.drops() && p.sums() {
-		return
-	}
-	p.ret()
-
-	switch {
-	case p.drops() && !p.readsDst():
-		p.label("dropped")
-		p.fill()
-		p.jump("B", "next")
-		if p.shifts() {
-			return
-		}
-		p.label("skip")
-	case p.drops():
-		p.label("dropped")
-	case !p.sums():
-		p.label("skip")
-	}
-	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
-	p.ins("ADD", x(xBytes), x(xDst), x(xDst))
-	p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
-	p.jump("B", "next")
-}
-
-// plane takes the next plane's factor and shift.
-func (p *neon) plane() {
-	p.next(vPlane, xFactors)
-	if p.shifts() {
-		p.next(vShift, xShifts)
-	}
-}
-
 // next takes a number for all lanes and moves the pointer behind it.
 func (p *neon) next(v, from int) {
 	p.ins("VLD1R.P", after(from, p.size), p.list(p.bits(v), 1))
@@ -280,69 +344,6 @@ func (p *neon) bits(v int) int {
 		return v + 1
 	}
 	return v
-}
-
-// fill sets a dropped plane to +0 or to its shift.
-func (p *neon) fill() {
-	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
-	for u := range p.turn().vectors() {
-		switch {
-		case !p.shifts():
-			p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
-		case u+1 < p.turn().vectors():
-			p.ins("VLD1R", at(xShifts), p.list(vValue+u, 1))
-		default:
-			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
-		}
-	}
-	p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
-	p.sweep("fill", func(w width) { p.store(vValue, w) })
-}
-
-// shortPlanes walks planes so short that a mispredicted branch would cost more
-// than the plane: what the factor says becomes a mask. keep says that dst is src:
-// then a plane with factor 1 stays as it is.
-func (p *neon) shortPlanes(label string, keep bool) {
-	if keep {
-		p.constant(vOne, p.one, p.lanes())
-	}
-	p.label(label)
-	p.plane()
-	if p.drops() {
-		p.notZero(vLive, p.bits(vPlane))
-	}
-	if keep {
-		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
-	}
-	p.sweep(label, func(w width) {
-		from := vValue
-		if keep {
-			from = vOther
-		}
-		p.load(from, xSrc, w)
-		p.arithmetic(p.operation(), vValue, from, vPlane, w)
-		switch {
-		case p.readsDst():
-			p.peek(vOther, xDst, w)
-			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.shifts():
-			p.arithmetic(fadd, vValue, vValue, vShift, w)
-		}
-		for u := range w.vectors() {
-			if p.drops() && p.shifts() {
-				p.otherwise(vValue+u, p.bits(vShift), vLive)
-			} else if p.drops() {
-				p.otherwise(vValue+u, vOther+u, vLive)
-			}
-			if keep {
-				p.ins("VBIT", v16(vKeep), v16(vOther+u), v16(vValue+u))
-			}
-		}
-		p.store(vValue, w)
-	})
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", label)
-	p.ret()
 }
 
 // notZero sets the lanes of a mask where a factor is neither +0 nor -0.
@@ -452,36 +453,6 @@ func (w width) vectors() int { return max(1, int(w/vector)) }
 // wides is how many vectors of float32 the halves make.
 func (w width) wides() int { return max(1, int(w/(vector/2))) }
 
-// turn is what the main loop takes at once. Halves have work enough in two vectors.
-func (p *neon) turn() width {
-	if p.half {
-		return unroll / 2 * vector
-	}
-	return unroll * vector
-}
-
-// sweep takes the elements that are left in turns, then, bit by bit of their
-// number, in halves of one. In place no element may be done twice, so the rest is
-// never an overlapping vector.
-func (p *neon) sweep(label string, step func(w width)) {
-	p.ins("MOVD", x(xLength), x(xLeft))
-	// Once below 0, the bits that count less than a turn are still those of what is
-	// left.
-	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))
-	p.jump("BLT", label+"Rest")
-	p.label(label + "Turn")
-	step(p.turn())
-	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))
-	p.jump("BGE", label+"Turn")
-	p.label(label + "Rest")
-	for w := p.turn() / 2; int(w) >= p.size; w /= 2 {
-		skip := fmt.Sprintf("%sBelow%d", label, w)
-		p.ins("TBZ", imm(bits.TrailingZeros(uint(int(w)/p.size))), x(xLeft), operand.LabelRef(skip))
-		step(w)
-		p.label(skip)
-	}
-}
-
 // load loads w bytes into registers from v on and moves the pointer behind them.
 func (p *neon) load(v, from int, w width) {
 	switch {
@@ -538,13 +509,10 @@ func (p *neon) ins(opcode string, operands ...operand.Op) {
 	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: operands})
 }
 
-func (p *neon) jump(opcode, label string) {
-	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: []operand.Op{operand.LabelRef(label)}, IsBranch: true, IsConditional: opcode != "B"})
+// branch adds a jump on a condition, which operands may say more about.
+func (p *neon) branch(opcode, label string, operands ...operand.Op) {
+	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: append(operands, operand.LabelRef(label)), IsBranch: true, IsConditional: opcode != "B"})
 }
-
-func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTerminal: true}) }
-
-func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
 
 // prune removes labels that nothing jumps to.
 func (p *neon) prune() {

@@ -48,21 +48,3 @@ func dispatchFile(tiers []string) ([]byte, error) {
 	fmt.Fprintf(&b, "\t}\n\tgeneric(k, dst, src, factors, extra, count, length)\n}\n")
 	return format.Source(b.Bytes())
 }
-
-// symbol returns the assembly function that does k's work on a tier, "" if there
-// is none.
-func (k kernel) symbol(tier string) string {
-	arm := tier == arm64Tier || tier == arm64FP16Tier
-	switch {
-	case arm && k.braid:
-		return ""
-	case arm && k.stream:
-		k.stream = false
-	case !arm && (k.stream || k.braid) && !k.half:
-		tier = amd64Streaming
-	}
-	if tier == arm64FP16Tier && k.elem.name != "F16" {
-		tier = arm64Tier
-	}
-	return k.name() + tier
-}

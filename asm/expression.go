@@ -33,7 +33,6 @@ var (
 func mul(a, b *expr) *expr   { return &expr{op: product, a: a, b: b} }
 func div(a, b *expr) *expr   { return &expr{op: quotient, a: a, b: b} }
 func add(a, b *expr) *expr   { return &expr{op: sum, a: a, b: b} }
-func relu(a *expr) *expr     { return &expr{op: maximum, a: a, b: Zero} }
 func (e *expr) isLeaf() bool { return e.op == "" }
 
 // has reports whether e contains a leaf.

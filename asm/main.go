@@ -50,42 +50,34 @@ func generate() (map[string][]byte, error) {
 	content, e := catalogueFile()
 	add("catalogue.go", content, e)
 
-	var tiers []string
-	for _, t := range amd64Tiers {
-		tiers = append([]string{t.name}, tiers...)
-		f, e := amd64Program(t)
-		printed(add, strings.ToLower(t.name)+"_amd64", f, e)
+	for arch, program := range map[string]func(tier) (*ir.File, error){"amd64": amd64Program, "arm64": arm64Program} {
+		for _, t := range tiers[arch] {
+			f, e := program(t)
+			printed(add, strings.ToLower(t.name)+"_"+arch, f, e)
+		}
+		content, e := dispatchFile(names(tiers[arch]))
+		add("dispatch_"+arch+".go", content, e)
 	}
 	f, e := amd64Fence()
 	printed(add, "fence_amd64", f, e)
-	content, e = dispatchFile(tiers)
-	add("dispatch_amd64.go", content, e)
-
-	tiers = []string{arm64FP16Tier, arm64Tier}
-	for _, t := range tiers {
-		f, e := arm64Program(t)
-		printed(add, strings.ToLower(t)+"_arm64", f, e)
-	}
-	content, e = dispatchFile(tiers)
-	add("dispatch_arm64.go", content, e)
 	drawFiles(add)
 	return files, err
 }
 
 // drawFiles adds the kernels that draw, and the choice between them.
 func drawFiles(add func(string, []byte, error)) {
-	var tiers [][2]string
-	for _, t := range amd64Tiers {
-		tiers = append([][2]string{{t.name, t.name}}, tiers...)
+	var kernels [][2]string
+	for _, t := range tiers["amd64"] {
+		kernels = append(kernels, [2]string{t.name, t.name})
 		f, e := amd64Draws(t)
 		printed(add, "draw_"+strings.ToLower(t.name)+"_amd64", f, e)
 	}
-	content, e := drawDispatchFile(tiers)
+	content, e := drawDispatchFile(kernels)
 	add("dispatch_draw_amd64.go", content, e)
 
 	f, e := arm64Draws()
 	printed(add, "draw_neon_arm64", f, e)
-	content, e = drawDispatchFile([][2]string{{arm64FP16Tier, arm64Tier}, {arm64Tier, arm64Tier}})
+	content, e = drawDispatchFile([][2]string{{neonFP16Tier.name, neonTier.name}, {neonTier.name, neonTier.name}})
 	add("dispatch_draw_arm64.go", content, e)
 }
 

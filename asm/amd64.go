@@ -153,6 +153,8 @@ func (p *x86) begin() {
 	p.constants()
 }
 
+func (p *x86) comment(text string) { p.Comment(text) }
+
 func (p *x86) label(name string) { p.Label(name) }
 
 func (p *x86) jump(to string) { p.JMP(operand.LabelRef(to)) }

@@ -60,6 +60,7 @@ func (p *x86) fourPlanes(l *loops) {
 		p.plane(operand.Mem{Base: p.factors, Index: factor, Scale: 1}, operand.Mem{}, planes[i])
 	}
 	p.SUBQ(p.dst, p.src) // the distance
+	p.Comment(p.formula(choice{}))
 	p.Label("turn")
 	line := lineBytes / p.tier.width
 	if p.half {
@@ -143,6 +144,7 @@ func (p *x86) quarters(l *loops) {
 		p.Label(label)
 		p.startRow()
 		p.restart()
+		p.Comment(p.formula(choice{drop: p.drops()}))
 		p.Label(label + "Line")
 		p.zoneLines(l, zones, zone)
 		p.advance(moves{toDst, toSrc, toFactors}, operand.I32(lineBytes))
@@ -276,6 +278,7 @@ func (p *x86) joined(l *loops) {
 	p.Label("run")
 	p.CMPQ(p.left, operand.I32(lanes))
 	p.JL(operand.LabelRef("border"))
+	p.Comment(p.formula(choice{drop: p.drops()}))
 	p.Label("vector")
 	step(whole)
 	p.advance(m, operand.I32(width))

@@ -118,6 +118,8 @@ func (p *neon) begin() {
 	p.constants()
 }
 
+func (p *neon) comment(text string) { p.AddComment(text) }
+
 func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
 
 func (p *neon) jump(to string) { p.branch("B", to) }

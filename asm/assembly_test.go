@@ -55,7 +55,7 @@ func parse(text string) ([]function, []finding) {
 	var requires []string
 	for i, l := range strings.Split(text, "\n") {
 		code, comment, _ := strings.Cut(l, "//")
-		code, comment = strings.TrimRight(code, " "), strings.TrimSpace(comment)
+		code, comment = strings.TrimRight(code, " \t"), strings.TrimSpace(comment)
 		f := &function{}
 		if n := len(functions); n > 0 {
 			f = &functions[n-1]

@@ -90,6 +90,18 @@ type operation struct {
 
 // What the loops need to know of an operation follows from its expressions.
 
+// formula states what a step makes of an element.
+func (o operation) formula(c choice) string {
+	text := "y = " + o.value.text(nil)
+	if c.drop {
+		text += "; where f = 0: y = " + o.dropped.text(nil)
+	}
+	if c.keep {
+		text += "; where f = 1: y stays"
+	}
+	return text
+}
+
 // drops reports whether a factor of 0 drops the element.
 func (o operation) drops() bool { return o.dropped != nil }
 

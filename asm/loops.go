@@ -14,6 +14,8 @@ type machine interface {
 	// begin loads the arguments and sets up what all elements need.
 	begin()
 
+	comment(text string)
+
 	// Control flow. A label is local to the kernel.
 	label(name string)
 	jump(to string)
@@ -211,7 +213,8 @@ func (l *loops) rows() {
 	l.rowTail()
 	l.label("next")
 	l.startRow()
-	l.sweep("row", m, true, l.element(choice{row: true, drop: l.drops()}))
+	c := choice{row: true, drop: l.drops()}
+	l.sweep("row", m, true, l.formula(c), l.element(c))
 	l.repeat("next")
 }
 
@@ -233,7 +236,7 @@ func (l *loops) longPlanes() {
 		l.jumpIfZero("dropped")
 	}
 	l.takeFactor()
-	l.sweep("kept", moves{toDst, toSrc}, true, l.element(choice{}))
+	l.sweep("kept", moves{toDst, toSrc}, true, l.formula(choice{}), l.element(choice{}))
 	l.label("next")
 	l.nextFactor()
 	l.repeat("plane")
@@ -248,7 +251,7 @@ func (l *loops) longPlanes() {
 	if l.drops() && l.dropped != Y {
 		l.takeFill()
 		l.pass(toSrc)
-		l.sweep("fill", moves{toDst}, true, l.putFill)
+		l.sweep("fill", moves{toDst}, true, "y = "+l.dropped.text(nil), l.putFill)
 		l.jump("next")
 	}
 	if unchanged {
@@ -274,21 +277,22 @@ func (l *loops) shortPlanes(label string, inPlace bool) {
 	l.choices(c)
 	l.redirect(unread)
 	l.nextFactor()
-	l.sweep(label, moves{toDst, toSrc}, !inPlace, l.element(c))
+	l.sweep(label, moves{toDst, toSrc}, !inPlace, l.formula(c), l.element(c))
 	l.repeat(label)
 	l.ret()
 }
 
 // sweep takes the elements of a plane or a row: in turns, then half a turn, and so
-// on down to a single element, as the bits of what is left say. apart says that dst
-// may be elsewhere than src: then the lines to store to are prefetched.
+// on down to a single element, as the bits of what is left say. formula states what step
+// does. apart says that dst may be elsewhere than src: then the lines to store to are
+// prefetched.
 //
 // In place no element may be done twice, so that the rest is never an overlapping
 // vector. It is a ladder of halves, or in the rows of AVX-512 a vector under a mask.
 // Not in its planes: of a store under a mask nothing can be forwarded to a load that
 // overlaps the vector's place, which made planes of 7×7 in place half as fast and
 // those out of place no faster.
-func (l *loops) sweep(label string, m moves, apart bool, step func(block)) {
+func (l *loops) sweep(label string, m moves, apart bool, formula string, step func(block)) {
 	fetch := func(bytes int) {
 		if apart && bytes >= lineBytes && !l.readsDst() && !l.stream {
 			l.prefetch(bytes)
@@ -300,6 +304,7 @@ func (l *loops) sweep(label string, m moves, apart bool, step func(block)) {
 		l.machine.(streamer).head(label, m, step)
 	}
 	l.jumpIfLess(turn/l.size, label+"Rest")
+	l.comment(formula)
 	l.label(label + "Turn")
 	fetch(turn)
 	l.each(turn, m, step)

@@ -34,6 +34,7 @@ apart:
 	CMPQ         DI, $+32
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -126,6 +127,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VMULPS    Y12, Y0, Y8
@@ -238,6 +240,7 @@ changed:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -314,6 +317,7 @@ dropped:
 	CMPQ R8, $+32
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -528,6 +532,7 @@ apart:
 	CMPQ         DI, $+16
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -610,6 +615,7 @@ short:
 	CMPQ         DI, $+16
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
@@ -712,6 +718,7 @@ changed:
 	CMPQ         R8, $+16
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -779,6 +786,7 @@ dropped:
 	CMPQ R8, $+16
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -861,6 +869,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -1015,6 +1024,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS      (CX), Y5
 	VEXTRACTI128 $0x01, Y5, X1
@@ -1197,6 +1207,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -1331,6 +1342,7 @@ dropped:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -1434,6 +1446,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -1690,6 +1703,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y5
 	VPAND     Y5, Y11, Y1
@@ -1958,6 +1972,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2194,6 +2209,7 @@ dropped:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2278,6 +2294,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -2329,6 +2346,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y8
@@ -2360,6 +2378,7 @@ next:
 	CMPQ DI, $+32
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2488,6 +2507,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -2539,6 +2559,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y8
@@ -2570,6 +2591,7 @@ next:
 	CMPQ DI, $+16
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2685,6 +2707,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   512(AX)(R9*1)
@@ -2800,6 +2823,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R8), Y4
@@ -2853,6 +2877,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -3088,6 +3113,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -3265,6 +3291,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
@@ -3332,6 +3359,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -3654,6 +3682,7 @@ apart:
 	CMPQ         DI, $+32
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -3735,6 +3764,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VMULPS    Y12, Y0, Y8
@@ -3835,6 +3865,7 @@ changed:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -3933,6 +3964,7 @@ apart:
 	CMPQ         DI, $+16
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -4005,6 +4037,7 @@ short:
 	CMPQ         DI, $+16
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VMULPD    Y12, Y0, Y8
@@ -4096,6 +4129,7 @@ changed:
 	CMPQ         R8, $+16
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -4188,6 +4222,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -4330,6 +4365,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS      (CX), Y5
 	VEXTRACTI128 $0x01, Y5, X1
@@ -4498,6 +4534,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -4666,6 +4703,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -4910,6 +4948,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y5
 	VPAND     Y5, Y11, Y1
@@ -5164,6 +5203,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -5425,6 +5465,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -5466,6 +5507,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y8
@@ -5493,6 +5535,7 @@ next:
 	CMPQ DI, $+32
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -5601,6 +5644,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -5642,6 +5686,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y8
@@ -5669,6 +5714,7 @@ next:
 	CMPQ DI, $+16
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -5766,6 +5812,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   512(AX)(R9*1)
@@ -5869,6 +5916,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R8), Y4
@@ -5916,6 +5964,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -6118,6 +6167,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -6283,6 +6333,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
@@ -6344,6 +6395,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6642,6 +6694,7 @@ apart:
 	CMPQ         DI, $+32
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6742,6 +6795,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VDIVPS    Y12, Y0, Y8
@@ -6854,6 +6908,7 @@ changed:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6938,6 +6993,7 @@ dropped:
 	CMPQ R8, $+32
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7022,6 +7078,7 @@ apart:
 	CMPQ         DI, $+16
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7112,6 +7169,7 @@ short:
 	CMPQ         DI, $+16
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VDIVPD    Y12, Y0, Y8
@@ -7214,6 +7272,7 @@ changed:
 	CMPQ         R8, $+16
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7289,6 +7348,7 @@ dropped:
 	CMPQ R8, $+16
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7371,6 +7431,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -7525,6 +7586,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS      (CX), Y5
 	VEXTRACTI128 $0x01, Y5, X1
@@ -7707,6 +7769,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -7841,6 +7904,7 @@ dropped:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7944,6 +8008,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -8200,6 +8265,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y5
 	VPAND     Y5, Y11, Y1
@@ -8468,6 +8534,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -8704,6 +8771,7 @@ dropped:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -8788,6 +8856,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -8847,6 +8916,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y8
@@ -8880,6 +8950,7 @@ next:
 	CMPQ DI, $+32
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -9016,6 +9087,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -9075,6 +9147,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y8
@@ -9108,6 +9181,7 @@ next:
 	CMPQ DI, $+16
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -9231,6 +9305,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   512(AX)(R9*1)
@@ -9346,6 +9421,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0   512(AX)
 	VMOVUPS      (R8), Y4
@@ -9399,6 +9475,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -9634,6 +9711,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -9811,6 +9889,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Y4
@@ -9878,6 +9957,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -10199,6 +10279,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VMULPS    (CX), Y12, Y0
 	VMOVUPS   (AX), Y8
@@ -10307,6 +10388,7 @@ plane:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPS  (CX), Y12, Y0
 	VADDPS  (AX), Y0, Y0
@@ -10413,6 +10495,7 @@ short:
 	CMPQ         DI, $+16
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VMULPD    (CX), Y12, Y0
 	VMOVUPS   (AX), Y8
@@ -10509,6 +10592,7 @@ plane:
 	CMPQ         R8, $+16
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
@@ -10607,6 +10691,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
@@ -10846,6 +10931,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
@@ -11100,6 +11186,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VMOVUPS   (CX), Y4
 	VPAND     Y4, Y11, Y1
@@ -11516,6 +11603,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -11931,6 +12019,7 @@ next:
 	CMPQ DI, $+32
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
 	VMULPS    (CX), Y4, Y0
@@ -12068,6 +12157,7 @@ next:
 	CMPQ DI, $+16
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
 	VMULPD    (CX), Y4, Y0
@@ -12190,6 +12280,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -12504,6 +12595,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
@@ -12985,6 +13077,7 @@ plane:
 	CMPQ         DI, $+32
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPS  (CX), Y12, Y0
 	VADDPS  (AX), Y0, Y0
@@ -13081,6 +13174,7 @@ plane:
 	CMPQ         DI, $+16
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (AX), Y0, Y0
@@ -13167,6 +13261,7 @@ plane:
 	CMPQ         DI, $+64
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
@@ -13409,6 +13504,7 @@ plane:
 	CMPQ         DI, $+64
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -13816,6 +13912,7 @@ next:
 	CMPQ DI, $+32
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS (R8), Y4
 	VMULPS  (CX), Y4, Y0
@@ -13925,6 +14022,7 @@ next:
 	CMPQ DI, $+16
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS (R8), Y4
 	VMULPD  (CX), Y4, Y0
@@ -14021,6 +14119,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -14302,6 +14401,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
@@ -14752,6 +14852,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VMOVUPS   (CX), Y0
 	VDIVPS    Y12, Y0, Y0
@@ -14868,6 +14969,7 @@ plane:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VMOVUPS (CX), Y0
 	VDIVPS  Y12, Y0, Y0
@@ -14982,6 +15084,7 @@ short:
 	CMPQ         DI, $+16
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VMOVUPD   (CX), Y0
 	VDIVPD    Y12, Y0, Y0
@@ -15086,6 +15189,7 @@ plane:
 	CMPQ         R8, $+16
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VMOVUPD (CX), Y0
 	VDIVPD  Y12, Y0, Y0
@@ -15192,6 +15296,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
@@ -15431,6 +15536,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
@@ -15685,6 +15791,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VMOVUPS   (CX), Y4
 	VPAND     Y4, Y11, Y1
@@ -16101,6 +16208,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -16516,6 +16624,7 @@ next:
 	CMPQ DI, $+32
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
 	VMOVUPS   (CX), Y0
@@ -16661,6 +16770,7 @@ next:
 	CMPQ DI, $+16
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
 	VMOVUPD   (CX), Y0
@@ -16791,6 +16901,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -17105,6 +17216,7 @@ next:
 	CMPQ DI, $+64
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
 	VPAND     Y4, Y11, Y3
@@ -17591,6 +17703,7 @@ short:
 	CMPQ         R8, $+32
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17703,6 +17816,7 @@ plane:
 	CMPQ         R9, $+32
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17792,6 +17906,7 @@ dropped:
 	CMPQ         R9, $+32
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17864,6 +17979,7 @@ short:
 	CMPQ         R8, $+16
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17964,6 +18080,7 @@ plane:
 	CMPQ         R9, $+16
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18043,6 +18160,7 @@ dropped:
 	CMPQ         R9, $+16
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18114,6 +18232,7 @@ short:
 	CMPQ         R8, $+64
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -18334,6 +18453,7 @@ plane:
 	CMPQ         R9, $+64
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -18528,6 +18648,7 @@ dropped:
 	CMPQ         R9, $+64
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18620,6 +18741,7 @@ short:
 	CMPQ         R8, $+64
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19020,6 +19142,7 @@ plane:
 	CMPQ         R9, $+64
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19394,6 +19517,7 @@ dropped:
 	CMPQ         R9, $+64
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19467,6 +19591,7 @@ next:
 	CMPQ R8, $+32
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19615,6 +19740,7 @@ next:
 	CMPQ R8, $+16
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19747,6 +19873,7 @@ next:
 	CMPQ R8, $+64
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -20073,6 +20200,7 @@ next:
 	CMPQ R8, $+64
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20566,6 +20694,7 @@ plane:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20666,6 +20795,7 @@ plane:
 	CMPQ         R8, $+16
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20759,6 +20889,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -20973,6 +21104,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -21353,6 +21485,7 @@ next:
 	CMPQ R8, $+32
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -21481,6 +21614,7 @@ next:
 	CMPQ R8, $+16
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -21595,6 +21729,7 @@ next:
 	CMPQ R8, $+64
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -21888,6 +22023,7 @@ next:
 	CMPQ R8, $+64
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -22389,6 +22525,7 @@ run:
 	CMPQ R8, $+8
 	JL   border
 
+	// y = x * f; where f = 0: y = 0
 vector:
 	VMULPS   (CX), Y12, Y0
 	VANDPS   Y15, Y0, Y0
@@ -22508,6 +22645,7 @@ keptAligned32:
 	CMPQ R8, $+32
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMULPS   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
@@ -22609,6 +22747,7 @@ fillAligned32:
 	CMPQ R8, $+32
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -22715,6 +22854,7 @@ run:
 	CMPQ R8, $+4
 	JL   border
 
+	// y = x * f; where f = 0: y = 0
 vector:
 	VMULPD   (CX), Y12, Y0
 	VANDPD   Y15, Y0, Y0
@@ -22814,6 +22954,7 @@ keptAligned32:
 	CMPQ R8, $+16
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMULPD   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
@@ -22899,6 +23040,7 @@ fillAligned32:
 	CMPQ R8, $+16
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -23027,6 +23169,7 @@ run:
 	CMPQ R8, $+16
 	JL   border
 
+	// y = x * f; where f = 0: y = 0
 vector:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -23207,6 +23350,7 @@ keptAligned32:
 	CMPQ R8, $+64
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -23373,6 +23517,7 @@ fillAligned32:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -23576,6 +23721,7 @@ run:
 	CMPQ R8, $+16
 	JL   border
 
+	// y = x * f; where f = 0: y = 0
 vector:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -23871,6 +24017,7 @@ keptAligned32:
 	CMPQ R8, $+64
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -24139,6 +24286,7 @@ fillAligned32:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -24213,6 +24361,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS  (R11), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
@@ -24260,6 +24409,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
@@ -24305,6 +24455,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS  (R11), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
@@ -24352,6 +24503,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
@@ -24397,6 +24549,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS      (R11), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -24508,6 +24661,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -24584,6 +24738,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y3
@@ -24757,6 +24912,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
@@ -24872,6 +25028,7 @@ run:
 	CMPQ R8, $+8
 	JL   border
 
+	// y = x * f
 vector:
 	VMULPS   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
@@ -24981,6 +25138,7 @@ keptAligned32:
 	CMPQ DI, $+32
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMULPS   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
@@ -25093,6 +25251,7 @@ run:
 	CMPQ R8, $+4
 	JL   border
 
+	// y = x * f
 vector:
 	VMULPD   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
@@ -25183,6 +25342,7 @@ keptAligned32:
 	CMPQ DI, $+16
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMULPD   (CX), Y12, Y0
 	VMOVNTPS Y0, (AX)
@@ -25322,6 +25482,7 @@ run:
 	CMPQ R8, $+16
 	JL   border
 
+	// y = x * f
 vector:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -25489,6 +25650,7 @@ keptAligned32:
 	CMPQ DI, $+64
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -25758,6 +25920,7 @@ run:
 	CMPQ R8, $+16
 	JL   border
 
+	// y = x * f
 vector:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -26040,6 +26203,7 @@ keptAligned32:
 	CMPQ DI, $+64
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -26288,6 +26452,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	VMOVUPS  (R11), Y8
 	VMOVUPS  32(R11), Y9
@@ -26325,6 +26490,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	VMOVUPS  (R8), Y8
 	VMOVUPS  32(R8), Y9
@@ -26366,6 +26532,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	VMOVUPS  (R11), Y8
 	VMOVUPS  32(R11), Y9
@@ -26403,6 +26570,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	VMOVUPS  (R8), Y8
 	VMOVUPS  32(R8), Y9
@@ -26444,6 +26612,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	VMOVUPS      (R11), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -26543,6 +26712,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -26613,6 +26783,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y3
@@ -26774,6 +26945,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
@@ -26890,6 +27062,7 @@ run:
 	CMPQ R8, $+8
 	JL   border
 
+	// y = x / f; where f = 0: y = 0
 vector:
 	VMOVUPS  (CX), Y0
 	VDIVPS   Y12, Y0, Y0
@@ -27014,6 +27187,7 @@ keptAligned32:
 	CMPQ R8, $+32
 	JL   keptRest
 
+	// y = x / f
 keptTurn:
 	VMOVUPS  (CX), Y0
 	VDIVPS   Y12, Y0, Y0
@@ -27123,6 +27297,7 @@ fillAligned32:
 	CMPQ R8, $+32
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -27221,6 +27396,7 @@ run:
 	CMPQ R8, $+4
 	JL   border
 
+	// y = x / f; where f = 0: y = 0
 vector:
 	VMOVUPD  (CX), Y0
 	VDIVPD   Y12, Y0, Y0
@@ -27325,6 +27501,7 @@ keptAligned32:
 	CMPQ R8, $+16
 	JL   keptRest
 
+	// y = x / f
 keptTurn:
 	VMOVUPD  (CX), Y0
 	VDIVPD   Y12, Y0, Y0
@@ -27418,6 +27595,7 @@ fillAligned32:
 	CMPQ R8, $+16
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -27546,6 +27724,7 @@ run:
 	CMPQ R8, $+16
 	JL   border
 
+	// y = x / f; where f = 0: y = 0
 vector:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -27726,6 +27905,7 @@ keptAligned32:
 	CMPQ R8, $+64
 	JL   keptRest
 
+	// y = x / f
 keptTurn:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -27892,6 +28072,7 @@ fillAligned32:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -28095,6 +28276,7 @@ run:
 	CMPQ R8, $+16
 	JL   border
 
+	// y = x / f; where f = 0: y = 0
 vector:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -28390,6 +28572,7 @@ keptAligned32:
 	CMPQ R8, $+64
 	JL   keptRest
 
+	// y = x / f
 keptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -28658,6 +28841,7 @@ fillAligned32:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
@@ -28732,6 +28916,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS  (R11), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
@@ -28787,6 +28972,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
@@ -28834,6 +29020,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS  (R11), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
@@ -28889,6 +29076,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
@@ -28936,6 +29124,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS      (R11), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -29047,6 +29236,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS      (R8), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -29123,6 +29313,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y3
@@ -29296,6 +29487,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y4
 	VPAND    Y4, Y11, Y3
@@ -29382,6 +29574,7 @@ TEXT ·multiplyBraidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	VMULPS  (DI)(CX*1), Y12, Y0
 	VMULPS  32(DI)(CX*1), Y12, Y1
@@ -29447,6 +29640,7 @@ TEXT ·multiplyBraidF64AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	VMULPD  (DI)(CX*1), Y12, Y0
 	VMULPD  32(DI)(CX*1), Y12, Y1
@@ -29516,6 +29710,7 @@ TEXT ·multiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -29658,6 +29853,7 @@ TEXT ·multiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -29851,6 +30047,7 @@ TEXT ·streamMultiplyBraidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	VMULPS   (DI)(CX*1), Y12, Y0
 	VMULPS   32(DI)(CX*1), Y12, Y1
@@ -29916,6 +30113,7 @@ TEXT ·streamMultiplyBraidF64AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	VMULPD   (DI)(CX*1), Y12, Y0
 	VMULPD   32(DI)(CX*1), Y12, Y1
@@ -29985,6 +30183,7 @@ TEXT ·streamMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -30127,6 +30326,7 @@ TEXT ·streamMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -30320,6 +30520,7 @@ TEXT ·addMultiplyBraidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = y + x * f
 turn:
 	VMULPS  (DI)(CX*1), Y12, Y0
 	VMULPS  32(DI)(CX*1), Y12, Y1
@@ -30393,6 +30594,7 @@ TEXT ·addMultiplyBraidF64AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = y + x * f
 turn:
 	VMULPD  (DI)(CX*1), Y12, Y0
 	VMULPD  32(DI)(CX*1), Y12, Y1
@@ -30470,6 +30672,7 @@ TEXT ·addMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
 
+	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -30684,6 +30887,7 @@ TEXT ·addMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
 
+	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -30989,6 +31193,7 @@ TEXT ·divideBraidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	VMOVUPS (DI)(CX*1), Y0
 	VDIVPS  Y12, Y0, Y0
@@ -31062,6 +31267,7 @@ TEXT ·divideBraidF64AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	VMOVUPD (DI)(CX*1), Y0
 	VDIVPD  Y12, Y0, Y0
@@ -31139,6 +31345,7 @@ TEXT ·divideBraidF16AVX2(SB), NOSPLIT, $0-48
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -31281,6 +31488,7 @@ TEXT ·divideBraidBF16AVX2(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -31474,6 +31682,7 @@ TEXT ·streamDivideBraidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	VMOVUPS  (DI)(CX*1), Y0
 	VDIVPS   Y12, Y0, Y0
@@ -31547,6 +31756,7 @@ TEXT ·streamDivideBraidF64AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	VMOVUPD  (DI)(CX*1), Y0
 	VDIVPD   Y12, Y0, Y0
@@ -31624,6 +31834,7 @@ TEXT ·streamDivideBraidF16AVX2(SB), NOSPLIT, $0-48
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -31766,6 +31977,7 @@ TEXT ·streamDivideBraidBF16AVX2(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -31959,6 +32171,7 @@ TEXT ·addDivideBraidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = y + x / f
 turn:
 	VMOVUPS (DI)(CX*1), Y0
 	VDIVPS  Y12, Y0, Y0
@@ -32040,6 +32253,7 @@ TEXT ·addDivideBraidF64AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
 
+	// y = y + x / f
 turn:
 	VMOVUPD (DI)(CX*1), Y0
 	VDIVPD  Y12, Y0, Y0
@@ -32125,6 +32339,7 @@ TEXT ·addDivideBraidF16AVX2(SB), NOSPLIT, $0-48
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
 
+	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -32339,6 +32554,7 @@ TEXT ·addDivideBraidBF16AVX2(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
 
+	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near

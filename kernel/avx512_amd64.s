@@ -34,6 +34,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -128,6 +129,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Z0
 	VMULPS    Z12, Z0, K3, Z0
@@ -240,6 +242,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -328,6 +331,7 @@ dropped:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -552,6 +556,7 @@ apart:
 	CMPQ         DI, $+32
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -637,6 +642,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Z0
 	VMULPD    Z12, Z0, K3, Z0
@@ -740,6 +746,7 @@ changed:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -819,6 +826,7 @@ dropped:
 	CMPQ R8, $+32
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -911,6 +919,7 @@ apart:
 	CMPQ         DI, $+128
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -1080,6 +1089,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS       (CX), Z5
 	VEXTRACTI64X4 $0x01, Z5, Y1
@@ -1275,6 +1285,7 @@ changed:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -1423,6 +1434,7 @@ dropped:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -1536,6 +1548,7 @@ apart:
 	CMPQ         DI, $+128
 	JL           apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -1819,6 +1832,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS     (CX), Z5
 	VPANDD      Z5, Z11, Z1
@@ -2111,6 +2125,7 @@ changed:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2373,6 +2388,7 @@ dropped:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2467,6 +2483,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -2500,6 +2517,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z8
@@ -2534,6 +2552,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2633,6 +2652,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -2666,6 +2686,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z8
@@ -2700,6 +2721,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -2799,6 +2821,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    512(AX)(R9*1)
@@ -2868,6 +2891,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R8), Z4
@@ -2914,6 +2938,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
@@ -3111,6 +3136,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  512(AX)(R9*1)
@@ -3211,6 +3237,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0  512(AX)
 	VMOVUPS     (R8), Z4
@@ -3264,6 +3291,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -3503,6 +3531,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -3596,6 +3625,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS (CX), Z0
 	VMULPS  Z12, Z0, K3, Z0
@@ -3695,6 +3725,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -3805,6 +3836,7 @@ apart:
 	CMPQ         DI, $+32
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -3889,6 +3921,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS (CX), Z0
 	VMULPD  Z12, Z0, K3, Z0
@@ -3980,6 +4013,7 @@ changed:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -4084,6 +4118,7 @@ apart:
 	CMPQ         DI, $+128
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -4240,6 +4275,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS       (CX), Z5
 	VEXTRACTI64X4 $0x01, Z5, Y1
@@ -4420,6 +4456,7 @@ changed:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -4602,6 +4639,7 @@ apart:
 	CMPQ         DI, $+128
 	JL           apartRest
 
+	// y = x * f
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -4872,6 +4910,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS    (CX), Z5
 	VPANDD     Z5, Z11, Z1
@@ -5149,6 +5188,7 @@ changed:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x * f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -5436,6 +5476,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -5468,6 +5509,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z8
@@ -5501,6 +5543,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -5592,6 +5635,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -5624,6 +5668,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z8
@@ -5657,6 +5702,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -5748,6 +5794,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    512(AX)(R9*1)
@@ -5811,6 +5858,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f
 singleLine:
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R8), Z4
@@ -5854,6 +5902,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
@@ -6027,6 +6076,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x * f
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -6121,6 +6171,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x * f
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z4
@@ -6171,6 +6222,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6395,6 +6447,7 @@ apart:
 	CMPQ         DI, $+64
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6498,6 +6551,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Z0
 	VDIVPS    Z12, Z0, K3, Z0
@@ -6610,6 +6664,7 @@ changed:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6707,6 +6762,7 @@ dropped:
 	CMPQ R8, $+64
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6801,6 +6857,7 @@ apart:
 	CMPQ         DI, $+32
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -6895,6 +6952,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Z0
 	VDIVPD    Z12, Z0, K3, Z0
@@ -6998,6 +7056,7 @@ changed:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7086,6 +7145,7 @@ dropped:
 	CMPQ R8, $+32
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7178,6 +7238,7 @@ apart:
 	CMPQ         DI, $+128
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -7347,6 +7408,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS       (CX), Z5
 	VEXTRACTI64X4 $0x01, Z5, Y1
@@ -7542,6 +7604,7 @@ changed:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -7690,6 +7753,7 @@ dropped:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -7803,6 +7867,7 @@ apart:
 	CMPQ         DI, $+128
 	JL           apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -8086,6 +8151,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS     (CX), Z5
 	VPANDD      Z5, Z11, Z1
@@ -8378,6 +8444,7 @@ changed:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x / f
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -8640,6 +8707,7 @@ dropped:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -8734,6 +8802,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -8771,6 +8840,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z8
@@ -8806,6 +8876,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -8912,6 +8983,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
@@ -8949,6 +9021,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0 512(AX)
 	VMOVUPS    (R8), Z8
@@ -8984,6 +9057,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -9090,6 +9164,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    512(AX)(R9*1)
@@ -9159,6 +9234,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0    512(AX)
 	VMOVUPS       (R8), Z4
@@ -9205,6 +9281,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
@@ -9402,6 +9479,7 @@ zones:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  512(AX)(R9*1)
@@ -9502,6 +9580,7 @@ single:
 	MOVQ BX, R8
 	MOVQ SI, CX
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	PREFETCHT0  512(AX)
 	VMOVUPS     (R8), Z4
@@ -9555,6 +9634,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  576(AX)
@@ -9793,6 +9873,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VMULPS  (CX), Z12, Z0
 	VMOVUPS (AX), Z8
@@ -9901,6 +9982,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (AX), Z0, Z0
@@ -10016,6 +10098,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VMULPD  (CX), Z12, Z0
 	VMOVUPS (AX), Z8
@@ -10113,6 +10196,7 @@ plane:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
@@ -10220,6 +10304,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
@@ -10475,6 +10560,7 @@ plane:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
@@ -10744,6 +10830,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -11198,6 +11285,7 @@ plane:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -11658,6 +11746,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
@@ -11766,6 +11855,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
@@ -11874,6 +11964,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -12144,6 +12235,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
@@ -12493,6 +12585,7 @@ plane:
 	CMPQ         DI, $+64
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (AX), Z0, Z0
@@ -12598,6 +12691,7 @@ plane:
 	CMPQ         DI, $+32
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (AX), Z0, Z0
@@ -12693,6 +12787,7 @@ plane:
 	CMPQ         DI, $+128
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
@@ -12950,6 +13045,7 @@ plane:
 	CMPQ         DI, $+128
 	JL           keptRest
 
+	// y = y + x * f
 keptTurn:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -13402,6 +13498,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS (R9), Z4
 	VMULPS  (DX), Z4, Z0
@@ -13495,6 +13592,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS (R9), Z4
 	VMULPD  (DX), Z4, Z0
@@ -13588,6 +13686,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -13834,6 +13933,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = y + x * f
 rowTurn:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
@@ -14161,6 +14261,7 @@ short:
 	CMPQ         DI, $+64
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VMOVUPS (CX), Z0
 	VDIVPS  Z12, Z0, Z0
@@ -14278,6 +14379,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VMOVUPS (CX), Z0
 	VDIVPS  Z12, Z0, Z0
@@ -14402,6 +14504,7 @@ short:
 	CMPQ         DI, $+32
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VMOVUPD (CX), Z0
 	VDIVPD  Z12, Z0, Z0
@@ -14508,6 +14611,7 @@ plane:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VMOVUPD (CX), Z0
 	VDIVPD  Z12, Z0, Z0
@@ -14624,6 +14728,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
@@ -14879,6 +14984,7 @@ plane:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
@@ -15148,6 +15254,7 @@ short:
 	CMPQ         DI, $+128
 	JL           shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -15602,6 +15709,7 @@ plane:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = y + x / f
 keptTurn:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -16062,6 +16170,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
@@ -16177,6 +16286,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS (R9), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
@@ -16292,6 +16402,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -16562,6 +16673,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
@@ -16916,6 +17028,7 @@ short:
 	CMPQ         R8, $+64
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17032,6 +17145,7 @@ plane:
 	CMPQ         R9, $+64
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17134,6 +17248,7 @@ dropped:
 	CMPQ         R9, $+64
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17216,6 +17331,7 @@ short:
 	CMPQ         R8, $+32
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17321,6 +17437,7 @@ plane:
 	CMPQ         R9, $+32
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17413,6 +17530,7 @@ dropped:
 	CMPQ         R9, $+32
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -17494,6 +17612,7 @@ short:
 	CMPQ         R8, $+128
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -17733,6 +17852,7 @@ plane:
 	CMPQ         R9, $+128
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -17944,6 +18064,7 @@ dropped:
 	CMPQ         R9, $+128
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18046,6 +18167,7 @@ short:
 	CMPQ         R8, $+128
 	JL           shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18486,6 +18608,7 @@ plane:
 	CMPQ         R9, $+128
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18898,6 +19021,7 @@ dropped:
 	CMPQ         R9, $+128
 	JL           fillRest
 
+	// y = s
 fillTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -18989,6 +19113,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19110,6 +19235,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19231,6 +19357,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
@@ -19514,6 +19641,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19876,6 +20004,7 @@ plane:
 	CMPQ         R8, $+64
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -19989,6 +20118,7 @@ plane:
 	CMPQ         R8, $+32
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20095,6 +20225,7 @@ plane:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   576(AX)
@@ -20326,6 +20457,7 @@ plane:
 	CMPQ         R8, $+128
 	JL           keptRest
 
+	// y = x * f + s
 keptTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20752,6 +20884,7 @@ next:
 	CMPQ CX, $+64
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20865,6 +20998,7 @@ next:
 	CMPQ CX, $+32
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -20978,6 +21112,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    576(AX)
@@ -21237,6 +21372,7 @@ next:
 	CMPQ CX, $+128
 	JL   rowRest
 
+	// y = x * f + s
 rowTurn:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 576(AX)
@@ -21638,6 +21774,7 @@ run:
 	CMPQ R8, $+32
 	JL   border
 
+	// y = x * f; where f = 0: y = 0
 vector:
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -21826,6 +21963,7 @@ keptAligned32:
 	CMPQ R8, $+128
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -22002,6 +22140,7 @@ fillAligned32:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
 	VMOVNTPS Z13, 64(AX)
@@ -22210,6 +22349,7 @@ run:
 	CMPQ R8, $+32
 	JL   border
 
+	// y = x * f; where f = 0: y = 0
 vector:
 	VMOVUPS     (DX), Z4
 	VPANDD      Z4, Z11, Z1
@@ -22529,6 +22669,7 @@ keptAligned32:
 	CMPQ R8, $+128
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMOVUPS    (DX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -22819,6 +22960,7 @@ fillAligned32:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
 	VMOVNTPS Z13, 64(AX)
@@ -22899,6 +23041,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -22964,6 +23107,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS       (R8), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -23024,6 +23168,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
@@ -23120,6 +23265,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS     (R8), Z4
 	VPANDD      Z4, Z11, Z3
@@ -23233,6 +23379,7 @@ run:
 	CMPQ R8, $+32
 	JL   border
 
+	// y = x * f
 vector:
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -23407,6 +23554,7 @@ keptAligned32:
 	CMPQ CX, $+128
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -23685,6 +23833,7 @@ run:
 	CMPQ R8, $+32
 	JL   border
 
+	// y = x * f
 vector:
 	VMOVUPS    (DX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -23990,6 +24139,7 @@ keptAligned32:
 	CMPQ CX, $+128
 	JL   keptRest
 
+	// y = x * f
 keptTurn:
 	VMOVUPS    (DX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -24260,6 +24410,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -24319,6 +24470,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	VMOVUPS       (R8), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -24376,6 +24528,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x * f
 zonesLine:
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -24466,6 +24619,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x * f
 singleLine:
 	VMOVUPS    (R8), Z4
 	VPANDD     Z4, Z11, Z3
@@ -24582,6 +24736,7 @@ run:
 	CMPQ R8, $+32
 	JL   border
 
+	// y = x / f; where f = 0: y = 0
 vector:
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -24770,6 +24925,7 @@ keptAligned32:
 	CMPQ R8, $+128
 	JL   keptRest
 
+	// y = x / f
 keptTurn:
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -24946,6 +25102,7 @@ fillAligned32:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
 	VMOVNTPS Z13, 64(AX)
@@ -25154,6 +25311,7 @@ run:
 	CMPQ R8, $+32
 	JL   border
 
+	// y = x / f; where f = 0: y = 0
 vector:
 	VMOVUPS     (DX), Z4
 	VPANDD      Z4, Z11, Z1
@@ -25473,6 +25631,7 @@ keptAligned32:
 	CMPQ R8, $+128
 	JL   keptRest
 
+	// y = x / f
 keptTurn:
 	VMOVUPS    (DX), Z4
 	VPANDD     Z4, Z11, Z1
@@ -25763,6 +25922,7 @@ fillAligned32:
 	CMPQ R8, $+128
 	JL   fillRest
 
+	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
 	VMOVNTPS Z13, 64(AX)
@@ -25843,6 +26003,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -25908,6 +26069,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS       (R8), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -25968,6 +26130,7 @@ zones:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
+	// y = x / f; where f = 0: y = 0
 zonesLine:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
@@ -26064,6 +26227,7 @@ single:
 	MOVQ DX, R8
 	MOVQ BX, DI
 
+	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS     (R8), Z4
 	VPANDD      Z4, Z11, Z3
@@ -26131,6 +26295,7 @@ TEXT ·multiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -26236,6 +26401,7 @@ TEXT ·multiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -26364,6 +26530,7 @@ TEXT ·streamMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -26469,6 +26636,7 @@ TEXT ·streamMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
 
+	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -26597,6 +26765,7 @@ TEXT ·addMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
 
+	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -26738,6 +26907,7 @@ TEXT ·addMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
 
+	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -26922,6 +27092,7 @@ TEXT ·divideBraidF16AVX512(SB), NOSPLIT, $0-48
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -27027,6 +27198,7 @@ TEXT ·divideBraidBF16AVX512(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -27155,6 +27327,7 @@ TEXT ·streamDivideBraidF16AVX512(SB), NOSPLIT, $0-48
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -27260,6 +27433,7 @@ TEXT ·streamDivideBraidBF16AVX512(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
 
+	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -27388,6 +27562,7 @@ TEXT ·addDivideBraidF16AVX512(SB), NOSPLIT, $0-48
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
 
+	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
@@ -27529,6 +27704,7 @@ TEXT ·addDivideBraidBF16AVX512(SB), NOSPLIT, $0-48
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
 
+	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near

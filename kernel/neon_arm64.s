@@ -25,6 +25,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -86,6 +87,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
 	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
@@ -163,6 +165,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -215,6 +218,7 @@ dropped:
 	SUBS $16, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
@@ -267,6 +271,7 @@ apart:
 	SUBS    $8, R6, R6
 	BLT     apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -321,6 +326,7 @@ short:
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
 	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
@@ -390,6 +396,7 @@ changed:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -436,6 +443,7 @@ dropped:
 	SUBS $8, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
@@ -485,6 +493,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -562,6 +571,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 32(R1), [V16.H8, V17.H8]
 	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
@@ -652,6 +662,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -720,6 +731,7 @@ dropped:
 	SUBS $16, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
@@ -778,6 +790,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -873,6 +886,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 32(R1), [V16.H8, V17.H8]
 	VZIP1  V16.H8, V28.H8, V8.H8
@@ -981,6 +995,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -1067,6 +1082,7 @@ dropped:
 	SUBS $16, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
@@ -1114,6 +1130,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -1193,6 +1210,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -1263,6 +1281,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -1368,6 +1387,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -1488,6 +1508,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x * f
 apartTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -1539,6 +1560,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
 	WORD   $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s
@@ -1605,6 +1627,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -1671,6 +1694,7 @@ apart:
 	SUBS    $8, R6, R6
 	BLT     apartRest
 
+	// y = x * f
 apartTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -1716,6 +1740,7 @@ short:
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
 	WORD   $0x6e78de00 // fmul v0.2d, v16.2d, v24.2d
@@ -1775,6 +1800,7 @@ changed:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -1836,6 +1862,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x * f
 apartTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -1906,6 +1933,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VLD1.P 32(R1), [V16.H8, V17.H8]
 	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
@@ -1988,6 +2016,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -2078,6 +2107,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x * f
 apartTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -2166,6 +2196,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VLD1.P 32(R1), [V16.H8, V17.H8]
 	VZIP1  V16.H8, V28.H8, V8.H8
@@ -2266,6 +2297,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -2364,6 +2396,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -2423,6 +2456,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -2475,6 +2509,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -2566,6 +2601,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -2677,6 +2713,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -2738,6 +2775,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.S4, V17.S4, V18.S4, V19.S4]
 	WORD   $0x6e38fe00 // fdiv v0.4s, v16.4s, v24.4s
@@ -2815,6 +2853,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -2867,6 +2906,7 @@ dropped:
 	SUBS $16, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
@@ -2919,6 +2959,7 @@ apart:
 	SUBS    $8, R6, R6
 	BLT     apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
@@ -2973,6 +3014,7 @@ short:
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.D2, V17.D2, V18.D2, V19.D2]
 	WORD   $0x6e78fe00 // fdiv v0.2d, v16.2d, v24.2d
@@ -3042,6 +3084,7 @@ changed:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
@@ -3088,6 +3131,7 @@ dropped:
 	SUBS $8, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
@@ -3137,6 +3181,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -3214,6 +3259,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 32(R1), [V16.H8, V17.H8]
 	WORD   $0x0e217a08 // fcvtl v8.4s, v16.4h
@@ -3304,6 +3350,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x / f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -3372,6 +3419,7 @@ dropped:
 	SUBS $16, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
@@ -3430,6 +3478,7 @@ apart:
 	SUBS    $16, R6, R6
 	BLT     apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -3525,6 +3574,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 32(R1), [V16.H8, V17.H8]
 	VZIP1  V16.H8, V28.H8, V8.H8
@@ -3633,6 +3683,7 @@ changed:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x / f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -3719,6 +3770,7 @@ dropped:
 	SUBS $16, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
@@ -3766,6 +3818,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -3845,6 +3898,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -3915,6 +3969,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -4020,6 +4075,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -4141,6 +4197,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -4216,6 +4273,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -4297,6 +4355,7 @@ short:
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -4363,6 +4422,7 @@ plane:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -4437,6 +4497,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -4555,6 +4616,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -4687,6 +4749,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -4841,6 +4904,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -5000,6 +5064,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -5093,6 +5158,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -5175,6 +5241,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -5321,6 +5388,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -5497,6 +5565,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -5566,6 +5635,7 @@ plane:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -5628,6 +5698,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -5748,6 +5819,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -5897,6 +5969,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -5970,6 +6043,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -6034,6 +6108,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -6166,6 +6241,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -6334,6 +6410,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -6409,6 +6486,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
@@ -6490,6 +6568,7 @@ short:
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
@@ -6556,6 +6635,7 @@ plane:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = y + x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78fc00 // fdiv v0.2d, v0.2d, v24.2d
@@ -6630,6 +6710,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -6748,6 +6829,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x / f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -6880,6 +6962,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -7034,6 +7117,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = y + x / f
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -7193,6 +7277,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -7286,6 +7371,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -7368,6 +7454,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -7514,6 +7601,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -7696,6 +7784,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -7767,6 +7856,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -7828,6 +7918,7 @@ dropped:
 	SUBS    $16, R6, R6
 	BLT     fillRest
 
+	// y = s
 fillTurn:
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
@@ -7874,6 +7965,7 @@ short:
 	SUBS    $8, R6, R6
 	BLT     shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -7937,6 +8029,7 @@ plane:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -7991,6 +8084,7 @@ dropped:
 	SUBS    $8, R6, R6
 	BLT     fillRest
 
+	// y = s
 fillTurn:
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
@@ -8035,6 +8129,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -8141,6 +8236,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -8236,6 +8332,7 @@ dropped:
 	SUBS    $16, R6, R6
 	BLT     fillRest
 
+	// y = s
 fillTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
@@ -8289,6 +8386,7 @@ short:
 	SUBS    $16, R6, R6
 	BLT     shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -8431,6 +8529,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -8562,6 +8661,7 @@ dropped:
 	SUBS    $16, R6, R6
 	BLT     fillRest
 
+	// y = s
 fillTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
@@ -8605,6 +8705,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -8700,6 +8801,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -8784,6 +8886,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -8932,6 +9035,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -9110,6 +9214,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
@@ -9176,6 +9281,7 @@ plane:
 	SUBS    $8, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
@@ -9237,6 +9343,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
@@ -9346,6 +9453,7 @@ plane:
 	SUBS    $16, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	VZIP1  V0.H8, V28.H8, V8.H8
@@ -9483,6 +9591,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s
 rowTurn:
 	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
@@ -9558,6 +9667,7 @@ next:
 	SUBS $8, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s
 rowTurn:
 	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
@@ -9624,6 +9734,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]
@@ -9758,6 +9869,7 @@ next:
 	SUBS $16, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s
 rowTurn:
 	VLD1.P 32(R7), [V4.H8, V5.H8]
 	VLD1.P 32(R1), [V0.H8, V1.H8]

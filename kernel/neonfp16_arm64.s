@@ -25,6 +25,7 @@ apart:
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -93,6 +94,7 @@ short:
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
@@ -178,6 +180,7 @@ changed:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -236,6 +239,7 @@ dropped:
 	SUBS $32, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
@@ -287,6 +291,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -377,6 +382,7 @@ apart:
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
+	// y = x * f
 apartTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -434,6 +440,7 @@ short:
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
@@ -507,6 +514,7 @@ changed:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -575,6 +583,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -648,6 +657,7 @@ apart:
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
@@ -716,6 +726,7 @@ short:
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
@@ -801,6 +812,7 @@ changed:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
@@ -859,6 +871,7 @@ dropped:
 	SUBS $32, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
@@ -910,6 +923,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1001,6 +1015,7 @@ short:
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1085,6 +1100,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1171,6 +1187,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1274,6 +1291,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1350,6 +1368,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1437,6 +1456,7 @@ short:
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
@@ -1521,6 +1541,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = y + x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
@@ -1607,6 +1628,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1716,6 +1738,7 @@ short:
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1795,6 +1818,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1863,6 +1887,7 @@ dropped:
 	SUBS    $32, R6, R6
 	BLT     fillRest
 
+	// y = s
 fillTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
@@ -1910,6 +1935,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -2015,6 +2041,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -2087,6 +2114,7 @@ next:
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]

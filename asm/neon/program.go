@@ -174,7 +174,7 @@ func labels(file, source string) map[place]string {
 		switch {
 		case isLabel && pending == "":
 			pending = name
-		case strings.HasPrefix(line, "\t") && pending != "":
+		case strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "\t//") && pending != "":
 			all[place{file, i + 1}] = pending
 			pending = ""
 		}

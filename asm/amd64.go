@@ -67,7 +67,7 @@ const (
 	regZero  = 13
 	regOne   = 14 // in short planes, in place: the number 1
 	regShift = 14 // in affine planes: the shift
-	regNext  = 14 // in runs: the next plane's factor
+	regNext  = 14 // in joined planes: the next plane's factor
 	regKeep  = 15
 	regTouch = 7
 )
@@ -145,7 +145,7 @@ func (p *x86) begin() {
 	if extra := p.kernel.extra(); extra != "" {
 		p.extra = argument(extra)
 	}
-	if !p.braid {
+	if !p.fourPlanes {
 		p.count = argument("count")
 	}
 	p.from = p.src

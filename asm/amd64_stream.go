@@ -8,29 +8,27 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// strands is how many places of memory are worked on at once. Loads that walk
-// one page of 4 KiB after the other wait for the memory anew at each, since the
-// processor does not fetch ahead across their borders. Four walks side by side
-// wait for all at once: 13.9 GB/s instead of 11.5 out of place, and with what is
-// to be cleared done by the way 17.3 instead of 13.0 where half of the planes
+// abreast is how many places of memory a kernel works on side by side. Loads that
+// walk one page of 4 KiB after the other wait for the memory at each page anew, since
+// the processor does not fetch ahead across their borders. Four walks side by side
+// wait for all four together: 13.9 GB/s instead of 11.5 out of place, and with the
+// dropped planes cleared along the way 17.3 instead of 13.0 where half of the planes
 // are dropped, 20.0 instead of 10.9 in place (300 MB, planes of 56×56, Sapphire
-// Rapids). Two strands bring half of that, prefetching 1 to 4 KiB ahead of one a
-// third.
-//
-// Prefetching the first lines of the planes that come next lost 3 %.
+// Rapids). Two side by side bring half of that, prefetching 1 to 4 KiB ahead of one
+// walk a third. Prefetching the first lines of the planes that come next lost 3 %.
 //
 // A division is about as fast as memory. Past the cache, 103 MB of float32 and
 // float64 are divided 1.4 to 1.9 times as fast as with ordinary stores and halves
-// 1.04 to 1.3 times; where half of the planes are dropped, four strands multiply
+// 1.04 to 1.3 times. Where half of the planes are dropped, four side by side multiply
 // that by 1.2 to 1.3, of halves by 1.4 to 1.5, in place by 1.1 to 1.5, and sums by
-// 1.0 to 1.3. Where none is, they cost halves 6 to 18 %, and floats gain up to 28 %
-// or lose up to 22 % (planes of 56×56, rows of 256 channels, Zen 4).
-const strands = 4
+// 1.0 to 1.3. Where no plane is dropped, they cost halves 6 to 18 %, and floats gain
+// up to 28 % or lose up to 22 % (planes of 56×56, rows of 256 channels, Zen 4).
+const abreast = 4
 
-// aheadBytes is how far ahead of its loads a strand of halves is prefetched: with
-// more to compute for a line, the processor looks ahead over fewer of them. That
-// wins 4 to 8 %. Behind the end of a plane nothing is fetched: 512 or 1024 bytes
-// too many lost as much where half of the planes are dropped.
+// aheadBytes is how far ahead of its loads each of four planes of halves is
+// prefetched: with more to compute for a line, the processor looks ahead over fewer
+// of them. That wins 4 to 8 %. Beyond the end of a plane nothing is prefetched: 512
+// or 1024 bytes too many lost as much where half of the planes are dropped.
 const aheadBytes = 256
 
 func (p *x86) jumpUnlessLines(to string) {
@@ -39,24 +37,24 @@ func (p *x86) jumpUnlessLines(to string) {
 }
 
 func (p *x86) jumpIfLong(to string) {
-	p.CMPQ(p.length, operand.I32(runBytes/p.size))
+	p.CMPQ(p.length, operand.I32(joinedBytes/p.size))
 	p.JAE(operand.LabelRef(to))
 }
 
-// fourPlanes multiplies four planes and clears others, a cache line of each in turn.
-// What is cleared is always written past the cache, and loads stay ahead of
-// stores: where planes are whole pages, a load that follows a store to the same
+// walkFourPlanes multiplies four planes, or divides them, and clears others: a cache
+// line of each in turn. Cleared lines are always written past the cache. Loads stay
+// ahead of stores: where planes are whole pages, a load after a store to the same
 // place of another page would wait for it.
-func (p *x86) fourPlanes(l *loops) {
+func (p *x86) walkFourPlanes(l *loops) {
 	places := func(i int) operand.Mem { return mem(p.extra, 8*i) }
-	planes := [strands]int{regPlane, regOne, regKeep, regTouch}
-	var to [strands]reg.GPVirtual
+	planes := [abreast]int{regPlane, regOne, regKeep, regTouch}
+	var to [abreast]reg.GPVirtual
 	for i := range to {
 		to[i] = p.GP64()
 		p.MOVQ(places(i), to[i])
 		p.ADDQ(p.dst, to[i])
 		factor := p.GP64()
-		p.MOVQ(places(strands+i), factor)
+		p.MOVQ(places(abreast+i), factor)
 		p.plane(operand.Mem{Base: p.factors, Index: factor, Scale: 1}, operand.Mem{}, planes[i])
 	}
 	p.SUBQ(p.dst, p.src) // the distance
@@ -100,12 +98,12 @@ func (p *x86) fourPlanes(l *loops) {
 		}
 	}
 	fills := p.GP64()
-	p.MOVQ(places(3*strands), fills)
+	p.MOVQ(places(3*abreast), fills)
 	p.Label("fill")
 	p.DECQ(fills)
 	p.JL(operand.LabelRef("filled"))
 	at := p.GP64()
-	p.MOVQ(operand.Mem{Base: p.extra, Index: fills, Scale: 8, Disp: 8 * 2 * strands}, at)
+	p.MOVQ(operand.Mem{Base: p.extra, Index: fills, Scale: 8, Disp: 8 * 2 * abreast}, at)
 	for v := range line {
 		p.VMOVNTPS(p.vec(regZero, p.whole()), operand.Mem{Base: p.dst, Index: at, Scale: 1, Disp: v * p.tier.width})
 	}
@@ -119,10 +117,10 @@ func (p *x86) fourPlanes(l *loops) {
 	p.JNZ(operand.LabelRef("turn"))
 }
 
-// zones walks rows of whole cache lines: a quarter of the rows, all quarters at
-// once, and then those that are left. In the cache this saves loads of factors,
-// of which four rows share each.
-func (p *x86) quarters(l *loops) {
+// walkQuarters walks rows of whole cache lines: the four quarters of the rows side by
+// side, then the rows that are left. In the cache this saves loads of factors, which
+// four rows share.
+func (p *x86) walkQuarters(l *loops) {
 	rowBytes, quarter, one, three := p.GP64(), p.GP64(), p.GP64(), p.GP64()
 	p.MOVQ(p.length, rowBytes)
 	p.SHLQ(p.shift(), rowBytes)
@@ -132,32 +130,32 @@ func (p *x86) quarters(l *loops) {
 	p.MOVQ(quarter, one)
 	p.IMULQ(rowBytes, one)
 	p.LEAQ(operand.Mem{Base: one, Index: one, Scale: 2}, three)
-	zone := func(base reg.GPVirtual, z, at int) operand.Mem {
+	row := func(base reg.GPVirtual, r, at int) operand.Mem {
 		return []operand.Mem{
 			{Base: base, Disp: at},
 			{Base: base, Index: one, Scale: 1, Disp: at},
 			{Base: base, Index: one, Scale: 2, Disp: at},
 			{Base: base, Index: three, Scale: 1, Disp: at},
-		}[z]
+		}[r]
 	}
-	walk := func(label string, zones int) {
+	walk := func(label string, rows int) {
 		p.Label(label)
 		p.startRow()
 		p.restart()
 		p.Comment(p.formula(choice{drop: p.drops()}))
 		p.Label(label + "Line")
-		p.zoneLines(l, zones, zone)
+		p.rowLines(l, rows, row)
 		p.advance(moves{toDst, toSrc, toFactors}, operand.I32(lineBytes))
 		p.SUBQ(operand.I32(lineBytes/p.size), p.left)
 		p.JNZ(operand.LabelRef(label + "Line"))
 	}
-	walk("zones", strands)
+	walk("quarters", abreast)
 	p.DECQ(quarter)
-	p.JNZ(operand.LabelRef("zones"))
+	p.JNZ(operand.LabelRef("quarters"))
 	p.ADDQ(three, p.dst)
 	p.ADDQ(three, p.src)
 	p.Label("rest")
-	p.ANDQ(operand.I32(strands-1), p.count)
+	p.ANDQ(operand.I32(abreast-1), p.count)
 	p.JZ(operand.LabelRef("done"))
 	walk("single", 1)
 	p.DECQ(p.count)
@@ -165,20 +163,21 @@ func (p *x86) quarters(l *loops) {
 	p.Label("done")
 }
 
-// zoneLines does a cache line of every zone, loads ahead of stores as in braids.
-func (p *x86) zoneLines(l *loops, zones int, zone func(base reg.GPVirtual, z, at int) operand.Mem) {
+// rowLines does a cache line of some rows that share their factors, loads ahead of
+// stores as in walkFourPlanes. row says where vector v of a row lies.
+func (p *x86) rowLines(l *loops, rows int, row func(base reg.GPVirtual, r, at int) operand.Mem) {
 	line, whole := lineBytes/p.tier.width, p.whole()
-	for z := range zones {
+	for r := range rows {
 		if !p.stream {
-			p.PREFETCHT0(zone(p.dst, z, prefetchBytes))
+			p.PREFETCHT0(row(p.dst, r, prefetchBytes))
 		}
 	}
 	if p.half {
 		for at := 0; at < lineBytes; at += p.tier.width {
 			p.lanes(whole, mem(p.row[0], at), operand.Mem{})
 			var places []place
-			for z := range zones {
-				places = append(places, place{zone(p.dst, z, at), zone(p.src, z, at), 0})
+			for r := range rows {
+				places = append(places, place{row(p.dst, r, at), row(p.src, r, at), 0})
 			}
 			p.scattered(l, places, choice{row: true, drop: p.drops()}, []int{regOld, regPlane, regOne, regKeep})
 		}
@@ -198,9 +197,9 @@ func (p *x86) zoneLines(l *loops, zones int, zone func(base reg.GPVirtual, z, at
 			set.cmp(p.Context, notEqual, p.vec(regZero, whole), p.vec(factors+v, whole), keep(v))
 		}
 	}
-	for z := range zones {
+	for r := range rows {
 		for v := range line {
-			value, factor, src := p.vec(z*line+v, whole), p.vec(factors+v, whole), zone(p.src, z, v*p.tier.width)
+			value, factor, src := p.vec(r*line+v, whole), p.vec(factors+v, whole), row(p.src, r, v*p.tier.width)
 			if p.drops() && p.masks {
 				p.scaledZ(set, src, factor, keep(v), value)
 				continue
@@ -211,9 +210,9 @@ func (p *x86) zoneLines(l *loops, zones int, zone func(base reg.GPVirtual, z, at
 			}
 		}
 	}
-	for z := range zones {
+	for r := range rows {
 		for v := range line {
-			p.store(p.vec(z*line+v, whole), zone(p.dst, z, v*p.tier.width), whole)
+			p.store(p.vec(r*line+v, whole), row(p.dst, r, v*p.tier.width), whole)
 		}
 	}
 }
@@ -246,18 +245,17 @@ func (p *x86) scattered(l *loops, places []place, c choice, hold []int) {
 	}
 }
 
-// runBytes is the shortest plane that is streamed alone. Shorter ones are one
-// stream, so that no partial line is written at each border; most longer ones are
-// braided.
-const runBytes = 3 << 10
+// joinedBytes is the shortest plane that is streamed by itself. Shorter planes are
+// joined to one stream, so that no partial line is written at each border. Most longer
+// planes are done four at a time.
+const joinedBytes = 3 << 10
 
-// runs streams planes of a vector or more as if they were one plane: only the
-// factor changes on the way, in the middle of a vector where a plane ends there.
-// Planes of 7×7 are written at 1.3 times the speed of copy so (67 MB, Sapphire
-// Rapids), with ordinary stores at 1.1 times. In the cache, where they are not
-// streamed, runs with ordinary stores gained nothing over planes one by one, on
-// AVX2 and on AVX-512.
-func (p *x86) joined(l *loops) {
+// walkJoined streams planes of a vector or more as if they were one plane. Only the
+// factor changes along the way, in the middle of a vector where a plane ends there.
+// Planes of 7×7 are written at 1.3 times the speed of copy this way, with ordinary
+// stores at 1.1 times (67 MB, Sapphire Rapids). In the cache, joined planes with
+// ordinary stores gained nothing over planes one by one, on AVX2 and on AVX-512.
+func (p *x86) walkJoined(l *loops) {
 	width, lanes := p.tier.width, p.tier.width/p.size
 	whole := p.whole()
 	table := p.GP64()
@@ -274,8 +272,8 @@ func (p *x86) joined(l *loops) {
 	p.left = p.GP64()
 	plane()
 	p.MOVQ(p.length, p.left)
-	p.head("run", m, step)
-	p.Label("run")
+	p.head("joined", m, step)
+	p.Label("joined")
 	p.CMPQ(p.left, operand.I32(lanes))
 	p.JL(operand.LabelRef("border"))
 	p.Comment(p.formula(choice{drop: p.drops()}))
@@ -289,19 +287,19 @@ func (p *x86) joined(l *loops) {
 	p.Label("border")
 	p.DECQ(p.count)
 	p.JZ(operand.LabelRef("last"))
-	p.broadcastRaw(mem(p.factors, 0), regRun)
+	p.broadcastRaw(mem(p.factors, 0), regEnd)
 	p.broadcastRaw(mem(p.factors, p.size), regNext)
 	p.ADDQ(operand.I32(p.size), p.factors)
 	if p.masks {
 		p.lowLanes(p.left)
-		p.VMOVDQU16(p.vec(regRun, whole), maskTail, p.vec(regNext, whole))
+		p.VMOVDQU16(p.vec(regEnd, whole), maskTail, p.vec(regNext, whole))
 	} else {
 		ends := p.GP64()
 		p.MOVQ(p.left, ends)
 		p.SHLQ(p.shift(), ends)
 		p.NEGQ(ends)
 		p.VMOVUPS(operand.Mem{Base: table, Index: ends, Scale: 1, Disp: width}, p.vec(regBorder, whole))
-		p.VPBLENDVB(p.vec(regBorder, whole), p.vec(regRun, whole), p.vec(regNext, whole), p.vec(regNext, whole))
+		p.VPBLENDVB(p.vec(regBorder, whole), p.vec(regEnd, whole), p.vec(regNext, whole), p.vec(regNext, whole))
 	}
 	p.mixed(regNext)
 	l.compute(whole, choice{row: true, drop: p.drops()})
@@ -310,13 +308,13 @@ func (p *x86) joined(l *loops) {
 	p.ADDQ(p.length, p.left)
 	p.SUBQ(operand.I32(lanes), p.left)
 	plane()
-	p.JMP(operand.LabelRef("run"))
+	p.JMP(operand.LabelRef("joined"))
 
 	p.Label("last")
 	n := p.GP64()
 	p.MOVQ(p.left, n)
 	for bytes := width / 2; bytes >= p.size; bytes /= 2 {
-		skip := fmt.Sprintf("runBelow%d", bytes)
+		skip := fmt.Sprintf("joinedBelow%d", bytes)
 		p.TESTQ(operand.I32(bytes/p.size), n)
 		p.JZ(operand.LabelRef(skip))
 		step(block{bytes: bytes})
@@ -327,10 +325,10 @@ func (p *x86) joined(l *loops) {
 	p.RET()
 }
 
-// In runs: the lanes before a border, on AVX2, and the factor that ends there.
+// Vector registers of joined planes.
 const (
-	regBorder = 7
-	regRun    = 4
+	regBorder = 7 // on AVX2: all ones in the lanes before a border
+	regEnd    = 4 // the factor of the plane that ends there
 )
 
 // broadcastRaw sets all lanes of a register to an element in memory.
@@ -342,8 +340,8 @@ func (p *x86) broadcastRaw(from operand.Mem, to int) {
 	instructions[p.elem.name].broadcast(p.Context, from, p.vec(to, p.whole()))
 }
 
-// borderTable returns where a vector of ones lies before one of zeros: read from
-// where the lanes of a plane end.
+// borderTable returns a vector of ones followed by one of zeros. A load across the two
+// gives a mask with any number of leading ones.
 func (p *x86) borderTable() operand.Mem {
 	if *p.table == (operand.Mem{}) {
 		*p.table = p.StaticGlobal("border")

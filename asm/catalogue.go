@@ -7,9 +7,9 @@ import (
 
 // shape is how elements and factors belong together.
 type shape struct {
-	name   string
-	pixels bool
-	braid  bool // four planes at once, which need not be neighbours
+	name       string
+	pixels     bool
+	fourPlanes bool // four planes in one call, which need not be neighbours
 }
 
 // elem is a type of data.
@@ -47,8 +47,8 @@ var (
 		{name: "F16", typ: "uint16", id: "f16", size: 2, one: 0x3c00, half: true},
 		{name: "BF16", typ: "uint16", id: "bf16", size: 2, one: 0x3f80, half: true},
 	}
-	// braids never drop: the planes to clear or to leave are not among the four.
-	braids = []braidRow{
+	// fourPlanes never drop: the planes to clear or to leave are not among the four.
+	fourPlanes = []fourPlanesRow{
 		{name: "multiply"},
 		{name: "multiply", stream: true},
 		{name: "addMultiply"},
@@ -56,11 +56,11 @@ var (
 		{name: "divide", stream: true},
 		{name: "addDivide"},
 	}
-	braidShape = shape{name: "Braid", braid: true}
+	fourPlanesShape = shape{name: "FourPlanes", fourPlanes: true}
 )
 
-// braidRow is an operation on four planes.
-type braidRow struct {
+// fourPlanesRow is an operation on four planes.
+type fourPlanesRow struct {
 	name   string
 	stream bool
 }
@@ -99,8 +99,8 @@ func kernels() []kernel {
 	for _, name := range streamed {
 		add(operationOf(name), true, shapes...)
 	}
-	for _, b := range braids {
-		add(operationOf(b.name).undropped(), b.stream, braidShape)
+	for _, b := range fourPlanes {
+		add(operationOf(b.name).undropped(), b.stream, fourPlanesShape)
 	}
 	return all
 }
@@ -121,7 +121,7 @@ func capital(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 // signature is that of every kernel: count planes of length elements with a
 // factor each, or count rows of length channels and as many factors. Affine
-// kernels take as many shifts, braids what says where their planes lie.
+// kernels take as many shifts, kernels of four planes what says where these lie.
 func (k kernel) signature() string {
 	return fmt.Sprintf("func(dst, src, factors *%s%s, count, length int)", k.typ, map[string]string{"": "", "shifts": ", shifts *" + k.typ, "places": ", places *[13]int"}[k.extra()])
 }
@@ -131,7 +131,7 @@ func (k kernel) extra() string {
 	switch {
 	case k.shifts():
 		return "shifts"
-	case k.braid:
+	case k.fourPlanes:
 		return "places"
 	}
 	return ""
@@ -145,8 +145,8 @@ func (k kernel) doc(tier string) []string {
 	if k.divides() {
 		verb, result = "divides", "quotient"
 	}
-	if k.braid {
-		lines := []string{name + " " + verb + " four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
+	if k.fourPlanes {
+		lines := []string{name + " " + verb + " four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
 		if k.readsDst() {
 			lines = append(lines, "The "+result+"s are added to dst, rounded separately.")
 		}

@@ -22,7 +22,7 @@ func catalogueFile() ([]byte, error) {
 	}
 	fmt.Fprintf(&b, ")\n\n// catalogue says of each kernel what it does.\nvar catalogue = [...]struct {\n\tname string\n\top Op\n\tstream, pixels, braid bool\n\telem elem\n}{\n")
 	for _, k := range kernels() {
-		fmt.Fprintf(&b, "\t%s: {%q, %s, %v, %v, %v, %s},\n", k.name(), k.name(), k.constant(), k.stream, k.pixels, k.braid, k.id)
+		fmt.Fprintf(&b, "\t%s: {%q, %s, %v, %v, %v, %s},\n", k.name(), k.name(), k.constant(), k.stream, k.pixels, k.fourPlanes, k.id)
 	}
 	fmt.Fprintf(&b, "}\n")
 	return format.Source(b.Bytes())

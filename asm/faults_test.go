@@ -37,7 +37,7 @@ var amd64Plants = []plant{
 		"\tVZEROUPPER\n", "\tMOVB (AX), DX\n\tVZEROUPPER\n", boundsTest, "0 bytes behind dst"},
 	{"a byte before the factors is read", "scalePixelsF64",
 		"\tMOVQ length+32(FP), BX\n", "\tMOVB -1(DX), BX\n\tMOVQ length+32(FP), BX\n", boundsTest, "1 bytes before factors"},
-	{"a line is written 8 bytes too far", "divideBraidF64",
+	{"a line is written 8 bytes too far", "divideFourPlanesF64",
 		"VMOVUPS Y8, 32(R10)", "VMOVUPS Y8, 40(R10)", meaningTest, "want"},
 	{"8 bytes are written where 4 belong to dst", "dividePlanesF32",
 		"VMOVSS X0, (AX)", "VMOVSD X0, (AX)", meaningTest, "of what surrounds dst"},

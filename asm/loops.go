@@ -71,9 +71,9 @@ type streamer interface {
 	jumpUnlessLines(to string) // a row is whole cache lines
 	jumpIfLong(to string)      // a plane is long enough to be streamed by itself
 	head(label string, m moves, step func(block))
-	fourPlanes(l *loops)
-	quarters(l *loops)
-	joined(l *loops)
+	walkFourPlanes(l *loops)
+	walkQuarters(l *loops)
+	walkJoined(l *loops)
 }
 
 // A block is what a step works on: a vector or a part of one, or as many vectors
@@ -143,20 +143,20 @@ func (l *loops) emit() {
 	l.begin()
 	s, _ := l.machine.(streamer)
 	switch {
-	case l.braid:
-		s.fourPlanes(l)
+	case l.fourPlanes:
+		s.walkFourPlanes(l)
 	case l.pixels && l.stream:
-		s.quarters(l)
+		s.walkQuarters(l)
 	case l.pixels:
 		if s != nil && !l.sums() {
 			s.jumpUnlessLines("row")
-			s.quarters(l)
+			s.walkQuarters(l)
 			l.ret()
 		}
 		l.rows()
 	case l.stream:
 		s.jumpIfLong("long")
-		s.joined(l)
+		s.walkJoined(l)
 		l.label("long")
 		l.longPlanes()
 	case !l.drops() && l.sums():

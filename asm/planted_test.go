@@ -134,7 +134,7 @@ var plantedFaults = []planted{
 	// Streaming stores, and who must fence.
 	{inAVX2, "scalePlanesF32AVX2", "", "VMOVNTPS Y0, (AX)", "has streaming stores true, by its name false"},
 	{inAVX2, "streamScalePlanesF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
-	{inAVX2, "multiplyBraidF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
+	{inAVX2, "multiplyFourPlanesF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
 	{"draw_avx512_amd64.s", "philoxAVX512", "", "VMOVNTPS Z0, (AX)", "has streaming stores true, by its name false"},
 	{inAVX2, "scale", "", "VMOVNTDQ Y0, (AX)", "streams in a way that no kernel needs"},
 	{inAVX2, "scale", "", "MOVNTIQ AX, (BX)", "streams in a way that no kernel needs"},

@@ -32,7 +32,7 @@ var (
 	}
 	avx512Tier = tier{
 		name: "AVX512", arch: "amd64", streams: true, width: 64, masks: true, next: &avx2Tier,
-		owns: func(k kernel) bool { return k.half || !k.stream && !k.braid },
+		owns: func(k kernel) bool { return k.half || !k.stream && !k.fourPlanes },
 	}
 	neonTier = tier{
 		name: "NEON", arch: "arm64",
@@ -64,7 +64,7 @@ func (t tier) kernels() []kernel {
 // symbol returns the assembly function that does k's work on the tier, "" if none
 // does.
 func (t tier) symbol(k kernel) string {
-	if k.braid && !t.streams {
+	if k.fourPlanes && !t.streams {
 		return ""
 	}
 	k.stream = k.stream && t.streams

@@ -1228,150 +1228,150 @@ func streamDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count 
 //go:noescape
 func streamDividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
-// multiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
-func multiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// multiplyBraidF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
-func multiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// multiplyBraidF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
-func multiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func multiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// multiplyBraidBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
-func multiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func multiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamMultiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamMultiplyFourPlanesF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products, too, are written past the cache.
 //
 //go:noescape
-func streamMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// streamMultiplyBraidF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamMultiplyFourPlanesF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products, too, are written past the cache.
 //
 //go:noescape
-func streamMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// streamMultiplyBraidF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamMultiplyFourPlanesF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products, too, are written past the cache.
 //
 //go:noescape
-func streamMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamMultiplyBraidBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamMultiplyFourPlanesBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products, too, are written past the cache.
 //
 //go:noescape
-func streamMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addMultiplyBraidF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addMultiplyFourPlanesF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products are added to dst, rounded separately.
 //
 //go:noescape
-func addMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// addMultiplyBraidF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addMultiplyFourPlanesF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products are added to dst, rounded separately.
 //
 //go:noescape
-func addMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// addMultiplyBraidF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addMultiplyFourPlanesF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products are added to dst, rounded separately.
 //
 //go:noescape
-func addMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addMultiplyBraidBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addMultiplyFourPlanesBF16AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products are added to dst, rounded separately.
 //
 //go:noescape
-func addMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// divideBraidF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 //
 //go:noescape
-func divideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// divideBraidF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 //
 //go:noescape
-func divideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// divideBraidF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 //
 //go:noescape
-func divideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func divideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// divideBraidBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 //
 //go:noescape
-func divideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func divideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamDivideBraidF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 // The quotients, too, are written past the cache.
 //
 //go:noescape
-func streamDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// streamDivideBraidF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 // The quotients, too, are written past the cache.
 //
 //go:noescape
-func streamDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// streamDivideBraidF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 // The quotients, too, are written past the cache.
 //
 //go:noescape
-func streamDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamDivideBraidBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 // The quotients, too, are written past the cache.
 //
 //go:noescape
-func streamDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addDivideBraidF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addDivideFourPlanesF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The quotients are added to dst, rounded separately.
 // No factor may be 0.
 //
 //go:noescape
-func addDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// addDivideBraidF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addDivideFourPlanesF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The quotients are added to dst, rounded separately.
 // No factor may be 0.
 //
 //go:noescape
-func addDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// addDivideBraidF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addDivideFourPlanesF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The quotients are added to dst, rounded separately.
 // No factor may be 0.
 //
 //go:noescape
-func addDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addDivideBraidBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addDivideFourPlanesBF16AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The quotients are added to dst, rounded separately.
 // No factor may be 0.
 //
 //go:noescape
-func addDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

@@ -2290,12 +2290,12 @@ TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -2332,9 +2332,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+16, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -2503,12 +2503,12 @@ TEXT ·scalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -2545,9 +2545,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+8, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -2703,12 +2703,12 @@ TEXT ·scalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   512(AX)(R9*1)
 	PREFETCHT0   512(AX)(R9*2)
@@ -2809,9 +2809,9 @@ zonesLine:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R11
 	SUBQ         $+32, R10
-	JNZ          zonesLine
+	JNZ          quartersLine
 	DECQ         R8
-	JNZ          zones
+	JNZ          quarters
 	ADDQ         DI, AX
 	ADDQ         DI, CX
 
@@ -3109,12 +3109,12 @@ TEXT ·scalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -3277,9 +3277,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+32, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -5461,12 +5461,12 @@ TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -5493,9 +5493,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+16, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -5640,12 +5640,12 @@ TEXT ·multiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -5672,9 +5672,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+8, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -5808,12 +5808,12 @@ TEXT ·multiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   512(AX)(R9*1)
 	PREFETCHT0   512(AX)(R9*2)
@@ -5902,9 +5902,9 @@ zonesLine:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R11
 	SUBQ         $+32, R10
-	JNZ          zonesLine
+	JNZ          quartersLine
 	DECQ         R8
-	JNZ          zones
+	JNZ          quarters
 	ADDQ         DI, AX
 	ADDQ         DI, CX
 
@@ -6163,12 +6163,12 @@ TEXT ·multiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -6319,9 +6319,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+32, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -8852,12 +8852,12 @@ TEXT ·dividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -8902,9 +8902,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+16, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -9083,12 +9083,12 @@ TEXT ·dividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -9133,9 +9133,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+8, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -9301,12 +9301,12 @@ TEXT ·dividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0   512(AX)
 	PREFETCHT0   512(AX)(R9*1)
 	PREFETCHT0   512(AX)(R9*2)
@@ -9407,9 +9407,9 @@ zonesLine:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R11
 	SUBQ         $+32, R10
-	JNZ          zonesLine
+	JNZ          quartersLine
 	DECQ         R8
-	JNZ          zones
+	JNZ          quarters
 	ADDQ         DI, AX
 	ADDQ         DI, CX
 
@@ -9707,12 +9707,12 @@ TEXT ·dividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -9875,9 +9875,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+32, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -22480,7 +22480,7 @@ TEXT ·streamScalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVQ         BX, R8
 	TESTQ        $+4, AX
-	JZ           runAligned4
+	JZ           joinedAligned4
 	VMOVSS       (CX), X0
 	VMULPS       X0, X12, X0
 	VANDPS       X15, X0, X0
@@ -22489,9 +22489,9 @@ TEXT ·streamScalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+4, CX
 	SUBQ         $+1, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ  $+8, AX
-	JZ     runAligned8
+	JZ     joinedAligned8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
@@ -22500,9 +22500,9 @@ runAligned4:
 	ADDQ   $+8, CX
 	SUBQ   $+2, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ   $+16, AX
-	JZ      runAligned16
+	JZ      joinedAligned16
 	VMULPS  (CX), X12, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
@@ -22510,9 +22510,9 @@ runAligned8:
 	ADDQ    $+16, CX
 	SUBQ    $+4, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ   $+32, AX
-	JZ      runAligned32
+	JZ      joinedAligned32
 	VMULPS  (CX), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -22520,8 +22520,8 @@ runAligned16:
 	ADDQ    $+32, CX
 	SUBQ    $+8, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+8
 	JL   border
 
@@ -22558,21 +22558,21 @@ border:
 	SUBQ         $+8, R8
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ    R8, DX
 	TESTQ   $+4, DX
-	JZ      runBelow16
+	JZ      joinedBelow16
 	VMULPS  (CX), X12, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ  $+2, DX
-	JZ     runBelow8
+	JZ     joinedBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
@@ -22580,9 +22580,9 @@ runBelow16:
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ  $+1, DX
-	JZ     runBelow4
+	JZ     joinedBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
@@ -22590,7 +22590,7 @@ runBelow8:
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
 
-runBelow4:
+joinedBelow4:
 	VZEROUPPER
 	RET
 
@@ -22820,7 +22820,7 @@ TEXT ·streamScalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         BX, R8
 	TESTQ        $+8, AX
-	JZ           runAligned8
+	JZ           joinedAligned8
 	VMOVSD       (CX), X0
 	VMULPD       X0, X12, X0
 	VANDPD       X15, X0, X0
@@ -22829,9 +22829,9 @@ TEXT ·streamScalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+8, CX
 	SUBQ         $+1, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ   $+16, AX
-	JZ      runAligned16
+	JZ      joinedAligned16
 	VMULPD  (CX), X12, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
@@ -22839,9 +22839,9 @@ runAligned8:
 	ADDQ    $+16, CX
 	SUBQ    $+2, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ   $+32, AX
-	JZ      runAligned32
+	JZ      joinedAligned32
 	VMULPD  (CX), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -22849,8 +22849,8 @@ runAligned16:
 	ADDQ    $+32, CX
 	SUBQ    $+4, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+4
 	JL   border
 
@@ -22887,21 +22887,21 @@ border:
 	SUBQ         $+4, R8
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ    R8, DX
 	TESTQ   $+2, DX
-	JZ      runBelow16
+	JZ      joinedBelow16
 	VMULPD  (CX), X12, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ  $+1, DX
-	JZ     runBelow8
+	JZ     joinedBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VANDPD X15, X0, X0
@@ -22909,7 +22909,7 @@ runBelow16:
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
 
-runBelow8:
+joinedBelow8:
 	VZEROUPPER
 	RET
 
@@ -23100,7 +23100,7 @@ TEXT ·streamScalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	VPCMPEQW     Y6, Y13, Y15
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (CX), X13, X4
 	VCVTPH2PS    X4, X0
 	VMULPS       X12, X0, X0
@@ -23111,9 +23111,9 @@ TEXT ·streamScalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ     $+4, AX
-	JZ        runAligned4
+	JZ        joinedAligned4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -23124,9 +23124,9 @@ runAligned2:
 	ADDQ      $+4, CX
 	SUBQ      $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ     $+8, AX
-	JZ        runAligned8
+	JZ        joinedAligned8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -23136,9 +23136,9 @@ runAligned4:
 	ADDQ      $+8, CX
 	SUBQ      $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ     $+16, AX
-	JZ        runAligned16
+	JZ        joinedAligned16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -23148,9 +23148,9 @@ runAligned8:
 	ADDQ      $+16, CX
 	SUBQ      $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -23164,8 +23164,8 @@ runAligned16:
 	ADDQ        $+32, CX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+16
 	JL   border
 
@@ -23221,12 +23221,12 @@ border:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ      R8, DX
 	TESTQ     $+8, DX
-	JZ        runBelow16
+	JZ        joinedBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -23235,9 +23235,9 @@ last:
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ     $+4, DX
-	JZ        runBelow8
+	JZ        joinedBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -23246,9 +23246,9 @@ runBelow16:
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ     $+2, DX
-	JZ        runBelow4
+	JZ        joinedBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -23258,9 +23258,9 @@ runBelow8:
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
-runBelow4:
+joinedBelow4:
 	TESTQ     $+1, DX
-	JZ        runBelow2
+	JZ        joinedBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -23270,7 +23270,7 @@ runBelow4:
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -23598,7 +23598,7 @@ TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	VPCMPEQW     Y6, Y13, Y15
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (CX), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
@@ -23620,9 +23620,9 @@ TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ    $+4, AX
-	JZ       runAligned4
+	JZ       joinedAligned4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23644,9 +23644,9 @@ runAligned2:
 	ADDQ     $+4, CX
 	SUBQ     $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ    $+8, AX
-	JZ       runAligned8
+	JZ       joinedAligned8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23668,9 +23668,9 @@ runAligned4:
 	ADDQ     $+8, CX
 	SUBQ     $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ    $+16, AX
-	JZ       runAligned16
+	JZ       joinedAligned16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23692,9 +23692,9 @@ runAligned8:
 	ADDQ     $+16, CX
 	SUBQ     $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ    $+32, AX
-	JZ       runAligned32
+	JZ       joinedAligned32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -23716,8 +23716,8 @@ runAligned16:
 	ADDQ     $+32, CX
 	SUBQ     $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+16
 	JL   border
 
@@ -23788,12 +23788,12 @@ border:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ     R8, DX
 	TESTQ    $+8, DX
-	JZ       runBelow16
+	JZ       joinedBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23814,9 +23814,9 @@ last:
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ    $+4, DX
-	JZ       runBelow8
+	JZ       joinedBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23837,9 +23837,9 @@ runBelow16:
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ    $+2, DX
-	JZ       runBelow4
+	JZ       joinedBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23860,9 +23860,9 @@ runBelow8:
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
 
-runBelow4:
+joinedBelow4:
 	TESTQ    $+1, DX
-	JZ       runBelow2
+	JZ       joinedBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23883,7 +23883,7 @@ runBelow4:
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -24357,12 +24357,12 @@ TEXT ·streamScalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
 	VMOVUPS  32(R11), Y9
@@ -24395,9 +24395,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+16, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -24451,12 +24451,12 @@ TEXT ·streamScalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
 	VMOVUPS  32(R11), Y9
@@ -24489,9 +24489,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+8, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -24545,12 +24545,12 @@ TEXT ·streamScalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS      (R11), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -24647,9 +24647,9 @@ zonesLine:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R11
 	SUBQ         $+32, R10
-	JNZ          zonesLine
+	JNZ          quartersLine
 	DECQ         R8
-	JNZ          zones
+	JNZ          quarters
 	ADDQ         DI, AX
 	ADDQ         DI, CX
 
@@ -24734,12 +24734,12 @@ TEXT ·streamScalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -24898,9 +24898,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+32, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -24987,7 +24987,7 @@ TEXT ·streamMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	VBROADCASTSS (DX), Y12
 	MOVQ         BX, R8
 	TESTQ        $+4, AX
-	JZ           runAligned4
+	JZ           joinedAligned4
 	VMOVSS       (CX), X0
 	VMULPS       X0, X12, X0
 	VMOVSS       X0, (AX)
@@ -24995,9 +24995,9 @@ TEXT ·streamMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+4, CX
 	SUBQ         $+1, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ  $+8, AX
-	JZ     runAligned8
+	JZ     joinedAligned8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
@@ -25005,26 +25005,26 @@ runAligned4:
 	ADDQ   $+8, CX
 	SUBQ   $+2, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ   $+16, AX
-	JZ      runAligned16
+	JZ      joinedAligned16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 	SUBQ    $+4, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ   $+32, AX
-	JZ      runAligned32
+	JZ      joinedAligned32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	SUBQ    $+8, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+8
 	JL   border
 
@@ -25057,36 +25057,36 @@ border:
 	ADDQ         BX, R8
 	SUBQ         $+8, R8
 	VBROADCASTSS (DX), Y12
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ    R8, DX
 	TESTQ   $+4, DX
-	JZ      runBelow16
+	JZ      joinedBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ  $+2, DX
-	JZ     runBelow8
+	JZ     joinedBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ  $+1, DX
-	JZ     runBelow4
+	JZ     joinedBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
 
-runBelow4:
+joinedBelow4:
 	VZEROUPPER
 	RET
 
@@ -25220,7 +25220,7 @@ TEXT ·streamMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	VBROADCASTSD (DX), Y12
 	MOVQ         BX, R8
 	TESTQ        $+8, AX
-	JZ           runAligned8
+	JZ           joinedAligned8
 	VMOVSD       (CX), X0
 	VMULPD       X0, X12, X0
 	VMOVSD       X0, (AX)
@@ -25228,26 +25228,26 @@ TEXT ·streamMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+8, CX
 	SUBQ         $+1, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ   $+16, AX
-	JZ      runAligned16
+	JZ      joinedAligned16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 	SUBQ    $+2, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ   $+32, AX
-	JZ      runAligned32
+	JZ      joinedAligned32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
 	SUBQ    $+4, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+4
 	JL   border
 
@@ -25280,27 +25280,27 @@ border:
 	ADDQ         BX, R8
 	SUBQ         $+4, R8
 	VBROADCASTSD (DX), Y12
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ    R8, DX
 	TESTQ   $+2, DX
-	JZ      runBelow16
+	JZ      joinedBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ  $+1, DX
-	JZ     runBelow8
+	JZ     joinedBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
 
-runBelow8:
+joinedBelow8:
 	VZEROUPPER
 	RET
 
@@ -25418,7 +25418,7 @@ TEXT ·streamMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
 	VPADDW       Y4, Y4, Y6
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (CX), X13, X4
 	VCVTPH2PS    X4, X0
 	VMULPS       X12, X0, X0
@@ -25428,9 +25428,9 @@ TEXT ·streamMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ     $+4, AX
-	JZ        runAligned4
+	JZ        joinedAligned4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -25440,9 +25440,9 @@ runAligned2:
 	ADDQ      $+4, CX
 	SUBQ      $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ     $+8, AX
-	JZ        runAligned8
+	JZ        joinedAligned8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -25451,9 +25451,9 @@ runAligned4:
 	ADDQ      $+8, CX
 	SUBQ      $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ     $+16, AX
-	JZ        runAligned16
+	JZ        joinedAligned16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -25462,9 +25462,9 @@ runAligned8:
 	ADDQ      $+16, CX
 	SUBQ      $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -25477,8 +25477,8 @@ runAligned16:
 	ADDQ        $+32, CX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+16
 	JL   border
 
@@ -25529,12 +25529,12 @@ border:
 	VCVTPH2PS    X12, Y12
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ      R8, DX
 	TESTQ     $+8, DX
-	JZ        runBelow16
+	JZ        joinedBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -25542,9 +25542,9 @@ last:
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ     $+4, DX
-	JZ        runBelow8
+	JZ        joinedBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -25552,9 +25552,9 @@ runBelow16:
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ     $+2, DX
-	JZ        runBelow4
+	JZ        joinedBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -25563,9 +25563,9 @@ runBelow8:
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
-runBelow4:
+joinedBelow4:
 	TESTQ     $+1, DX
-	JZ        runBelow2
+	JZ        joinedBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -25574,7 +25574,7 @@ runBelow4:
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -25802,7 +25802,7 @@ TEXT ·streamMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	VPADDW       Y4, Y4, Y6
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (CX), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
@@ -25823,9 +25823,9 @@ TEXT ·streamMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ    $+4, AX
-	JZ       runAligned4
+	JZ       joinedAligned4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -25846,9 +25846,9 @@ runAligned2:
 	ADDQ     $+4, CX
 	SUBQ     $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ    $+8, AX
-	JZ       runAligned8
+	JZ       joinedAligned8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -25869,9 +25869,9 @@ runAligned4:
 	ADDQ     $+8, CX
 	SUBQ     $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ    $+16, AX
-	JZ       runAligned16
+	JZ       joinedAligned16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -25892,9 +25892,9 @@ runAligned8:
 	ADDQ     $+16, CX
 	SUBQ     $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ    $+32, AX
-	JZ       runAligned32
+	JZ       joinedAligned32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -25915,8 +25915,8 @@ runAligned16:
 	ADDQ     $+32, CX
 	SUBQ     $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+16
 	JL   border
 
@@ -25982,12 +25982,12 @@ border:
 	VPSLLD       $0x10, Y12, Y12
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ     R8, DX
 	TESTQ    $+8, DX
-	JZ       runBelow16
+	JZ       joinedBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -26007,9 +26007,9 @@ last:
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ    $+4, DX
-	JZ       runBelow8
+	JZ       joinedBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -26029,9 +26029,9 @@ runBelow16:
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ    $+2, DX
-	JZ       runBelow4
+	JZ       joinedBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -26051,9 +26051,9 @@ runBelow8:
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
 
-runBelow4:
+joinedBelow4:
 	TESTQ    $+1, DX
-	JZ       runBelow2
+	JZ       joinedBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -26073,7 +26073,7 @@ runBelow4:
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -26448,12 +26448,12 @@ TEXT ·streamMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y8
 	VMOVUPS  32(R11), Y9
 	VMULPS   (CX), Y8, Y0
@@ -26476,9 +26476,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+16, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -26528,12 +26528,12 @@ TEXT ·streamMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y8
 	VMOVUPS  32(R11), Y9
 	VMULPD   (CX), Y8, Y0
@@ -26556,9 +26556,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+8, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -26608,12 +26608,12 @@ TEXT ·streamMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	VMOVUPS      (R11), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -26698,9 +26698,9 @@ zonesLine:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R11
 	SUBQ         $+32, R10
-	JNZ          zonesLine
+	JNZ          quartersLine
 	DECQ         R8
-	JNZ          zones
+	JNZ          quarters
 	ADDQ         DI, AX
 	ADDQ         DI, CX
 
@@ -26779,12 +26779,12 @@ TEXT ·streamMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -26931,9 +26931,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+32, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -27015,7 +27015,7 @@ TEXT ·streamDividePlanesF32AVX2(SB), NOSPLIT, $0-40
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVQ         BX, R8
 	TESTQ        $+4, AX
-	JZ           runAligned4
+	JZ           joinedAligned4
 	VMOVSS       (CX), X0
 	VDIVPS       X12, X0, X0
 	VANDPS       X15, X0, X0
@@ -27024,9 +27024,9 @@ TEXT ·streamDividePlanesF32AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+4, CX
 	SUBQ         $+1, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ  $+8, AX
-	JZ     runAligned8
+	JZ     joinedAligned8
 	VMOVSD (CX), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
@@ -27035,9 +27035,9 @@ runAligned4:
 	ADDQ   $+8, CX
 	SUBQ   $+2, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ   $+16, AX
-	JZ      runAligned16
+	JZ      joinedAligned16
 	VMOVUPS (CX), X0
 	VDIVPS  X12, X0, X0
 	VANDPS  X15, X0, X0
@@ -27046,9 +27046,9 @@ runAligned8:
 	ADDQ    $+16, CX
 	SUBQ    $+4, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ   $+32, AX
-	JZ      runAligned32
+	JZ      joinedAligned32
 	VMOVUPS (CX), Y0
 	VDIVPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
@@ -27057,8 +27057,8 @@ runAligned16:
 	ADDQ    $+32, CX
 	SUBQ    $+8, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+8
 	JL   border
 
@@ -27097,12 +27097,12 @@ border:
 	SUBQ         $+8, R8
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ    R8, DX
 	TESTQ   $+4, DX
-	JZ      runBelow16
+	JZ      joinedBelow16
 	VMOVUPS (CX), X0
 	VDIVPS  X12, X0, X0
 	VANDPS  X15, X0, X0
@@ -27110,9 +27110,9 @@ last:
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ  $+2, DX
-	JZ     runBelow8
+	JZ     joinedBelow8
 	VMOVSD (CX), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
@@ -27120,9 +27120,9 @@ runBelow16:
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ  $+1, DX
-	JZ     runBelow4
+	JZ     joinedBelow4
 	VMOVSS (CX), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
@@ -27130,7 +27130,7 @@ runBelow8:
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
 
-runBelow4:
+joinedBelow4:
 	VZEROUPPER
 	RET
 
@@ -27360,7 +27360,7 @@ TEXT ·streamDividePlanesF64AVX2(SB), NOSPLIT, $0-40
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         BX, R8
 	TESTQ        $+8, AX
-	JZ           runAligned8
+	JZ           joinedAligned8
 	VMOVSD       (CX), X0
 	VDIVPD       X12, X0, X0
 	VANDPD       X15, X0, X0
@@ -27369,9 +27369,9 @@ TEXT ·streamDividePlanesF64AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+8, CX
 	SUBQ         $+1, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ   $+16, AX
-	JZ      runAligned16
+	JZ      joinedAligned16
 	VMOVUPD (CX), X0
 	VDIVPD  X12, X0, X0
 	VANDPD  X15, X0, X0
@@ -27380,9 +27380,9 @@ runAligned8:
 	ADDQ    $+16, CX
 	SUBQ    $+2, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ   $+32, AX
-	JZ      runAligned32
+	JZ      joinedAligned32
 	VMOVUPD (CX), Y0
 	VDIVPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
@@ -27391,8 +27391,8 @@ runAligned16:
 	ADDQ    $+32, CX
 	SUBQ    $+4, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+4
 	JL   border
 
@@ -27431,12 +27431,12 @@ border:
 	SUBQ         $+4, R8
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ    R8, DX
 	TESTQ   $+2, DX
-	JZ      runBelow16
+	JZ      joinedBelow16
 	VMOVUPD (CX), X0
 	VDIVPD  X12, X0, X0
 	VANDPD  X15, X0, X0
@@ -27444,9 +27444,9 @@ last:
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ  $+1, DX
-	JZ     runBelow8
+	JZ     joinedBelow8
 	VMOVSD (CX), X0
 	VDIVPD X12, X0, X0
 	VANDPD X15, X0, X0
@@ -27454,7 +27454,7 @@ runBelow16:
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
 
-runBelow8:
+joinedBelow8:
 	VZEROUPPER
 	RET
 
@@ -27655,7 +27655,7 @@ TEXT ·streamDividePlanesF16AVX2(SB), NOSPLIT, $0-40
 	VPCMPEQW     Y6, Y13, Y15
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (CX), X13, X4
 	VCVTPH2PS    X4, X0
 	VDIVPS       X12, X0, X0
@@ -27666,9 +27666,9 @@ TEXT ·streamDividePlanesF16AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ     $+4, AX
-	JZ        runAligned4
+	JZ        joinedAligned4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
@@ -27679,9 +27679,9 @@ runAligned2:
 	ADDQ      $+4, CX
 	SUBQ      $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ     $+8, AX
-	JZ        runAligned8
+	JZ        joinedAligned8
 	VCVTPH2PS (CX), X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -27691,9 +27691,9 @@ runAligned4:
 	ADDQ      $+8, CX
 	SUBQ      $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ     $+16, AX
-	JZ        runAligned16
+	JZ        joinedAligned16
 	VCVTPH2PS (CX), Y0
 	VDIVPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -27703,9 +27703,9 @@ runAligned8:
 	ADDQ      $+16, CX
 	SUBQ      $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -27719,8 +27719,8 @@ runAligned16:
 	ADDQ        $+32, CX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+16
 	JL   border
 
@@ -27776,12 +27776,12 @@ border:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ      R8, DX
 	TESTQ     $+8, DX
-	JZ        runBelow16
+	JZ        joinedBelow16
 	VCVTPH2PS (CX), Y0
 	VDIVPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -27790,9 +27790,9 @@ last:
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ     $+4, DX
-	JZ        runBelow8
+	JZ        joinedBelow8
 	VCVTPH2PS (CX), X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -27801,9 +27801,9 @@ runBelow16:
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ     $+2, DX
-	JZ        runBelow4
+	JZ        joinedBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
@@ -27813,9 +27813,9 @@ runBelow8:
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
-runBelow4:
+joinedBelow4:
 	TESTQ     $+1, DX
-	JZ        runBelow2
+	JZ        joinedBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
@@ -27825,7 +27825,7 @@ runBelow4:
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -28153,7 +28153,7 @@ TEXT ·streamDividePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	VPCMPEQW     Y6, Y13, Y15
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (CX), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
@@ -28175,9 +28175,9 @@ TEXT ·streamDividePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ    $+4, AX
-	JZ       runAligned4
+	JZ       joinedAligned4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28199,9 +28199,9 @@ runAligned2:
 	ADDQ     $+4, CX
 	SUBQ     $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ    $+8, AX
-	JZ       runAligned8
+	JZ       joinedAligned8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28223,9 +28223,9 @@ runAligned4:
 	ADDQ     $+8, CX
 	SUBQ     $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ    $+16, AX
-	JZ       runAligned16
+	JZ       joinedAligned16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28247,9 +28247,9 @@ runAligned8:
 	ADDQ     $+16, CX
 	SUBQ     $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ    $+32, AX
-	JZ       runAligned32
+	JZ       joinedAligned32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -28271,8 +28271,8 @@ runAligned16:
 	ADDQ     $+32, CX
 	SUBQ     $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+16
 	JL   border
 
@@ -28343,12 +28343,12 @@ border:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ     R8, DX
 	TESTQ    $+8, DX
-	JZ       runBelow16
+	JZ       joinedBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28369,9 +28369,9 @@ last:
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
 
-runBelow16:
+joinedBelow16:
 	TESTQ    $+4, DX
-	JZ       runBelow8
+	JZ       joinedBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28392,9 +28392,9 @@ runBelow16:
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
 
-runBelow8:
+joinedBelow8:
 	TESTQ    $+2, DX
-	JZ       runBelow4
+	JZ       joinedBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28415,9 +28415,9 @@ runBelow8:
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
 
-runBelow4:
+joinedBelow4:
 	TESTQ    $+1, DX
-	JZ       runBelow2
+	JZ       joinedBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -28438,7 +28438,7 @@ runBelow4:
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -28912,12 +28912,12 @@ TEXT ·streamDividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
 	VMOVUPS  32(R11), Y9
@@ -28958,9 +28958,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+16, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -29016,12 +29016,12 @@ TEXT ·streamDividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
 	VMOVUPS  32(R11), Y9
@@ -29062,9 +29062,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+8, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -29120,12 +29120,12 @@ TEXT ·streamDividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS      (R11), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -29222,9 +29222,9 @@ zonesLine:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R11
 	SUBQ         $+32, R10
-	JNZ          zonesLine
+	JNZ          quartersLine
 	DECQ         R8
-	JNZ          zones
+	JNZ          quarters
 	ADDQ         DI, AX
 	ADDQ         DI, CX
 
@@ -29309,12 +29309,12 @@ TEXT ·streamDividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
@@ -29473,9 +29473,9 @@ zonesLine:
 	ADDQ     $+64, CX
 	ADDQ     $+64, R11
 	SUBQ     $+32, R10
-	JNZ      zonesLine
+	JNZ      quartersLine
 	DECQ     R8
-	JNZ      zones
+	JNZ      quarters
 	ADDQ     DI, AX
 	ADDQ     DI, CX
 
@@ -29547,9 +29547,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·multiplyBraidF32AVX2(SB), NOSPLIT, $0-48
+TEXT ·multiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -29613,9 +29613,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func multiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·multiplyBraidF64AVX2(SB), NOSPLIT, $0-48
+TEXT ·multiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -29679,9 +29679,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func multiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·multiplyBraidF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·multiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -29813,9 +29813,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func multiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·multiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·multiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30020,9 +30020,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·streamMultiplyBraidF32AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamMultiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30086,9 +30086,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·streamMultiplyBraidF64AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamMultiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30152,9 +30152,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·streamMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamMultiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30286,9 +30286,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·streamMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamMultiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30493,9 +30493,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addMultiplyBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·addMultiplyBraidF32AVX2(SB), NOSPLIT, $0-48
+TEXT ·addMultiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30567,9 +30567,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addMultiplyBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·addMultiplyBraidF64AVX2(SB), NOSPLIT, $0-48
+TEXT ·addMultiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30641,9 +30641,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addMultiplyBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·addMultiplyBraidF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·addMultiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -30847,9 +30847,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addMultiplyBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·addMultiplyBraidBF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·addMultiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31166,9 +31166,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func divideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·divideBraidF32AVX2(SB), NOSPLIT, $0-48
+TEXT ·divideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31240,9 +31240,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func divideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·divideBraidF64AVX2(SB), NOSPLIT, $0-48
+TEXT ·divideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31314,9 +31314,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func divideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·divideBraidF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·divideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31448,9 +31448,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func divideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·divideBraidBF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·divideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31655,9 +31655,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·streamDivideBraidF32AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamDivideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31729,9 +31729,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·streamDivideBraidF64AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamDivideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31803,9 +31803,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·streamDivideBraidF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamDivideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -31937,9 +31937,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·streamDivideBraidBF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·streamDivideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -32144,9 +32144,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addDivideBraidF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·addDivideBraidF32AVX2(SB), NOSPLIT, $0-48
+TEXT ·addDivideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -32226,9 +32226,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addDivideBraidF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 // Requires: AVX
-TEXT ·addDivideBraidF64AVX2(SB), NOSPLIT, $0-48
+TEXT ·addDivideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -32308,9 +32308,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addDivideBraidF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·addDivideBraidF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·addDivideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -32514,9 +32514,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addDivideBraidBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·addDivideBraidBF16AVX2(SB), NOSPLIT, $0-48
+TEXT ·addDivideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX

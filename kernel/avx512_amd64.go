@@ -1060,76 +1060,76 @@ func streamDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, coun
 //go:noescape
 func streamDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
-// multiplyBraidF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
-func multiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func multiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// multiplyBraidBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 //
 //go:noescape
-func multiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamMultiplyBraidF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamMultiplyFourPlanesF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products, too, are written past the cache.
 //
 //go:noescape
-func streamMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamMultiplyBraidBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamMultiplyFourPlanesBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products, too, are written past the cache.
 //
 //go:noescape
-func streamMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addMultiplyBraidF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addMultiplyFourPlanesF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products are added to dst, rounded separately.
 //
 //go:noescape
-func addMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addMultiplyBraidBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addMultiplyFourPlanesBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The products are added to dst, rounded separately.
 //
 //go:noescape
-func addMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// divideBraidF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 //
 //go:noescape
-func divideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func divideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// divideBraidBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 //
 //go:noescape
-func divideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamDivideBraidF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 // The quotients, too, are written past the cache.
 //
 //go:noescape
-func streamDivideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamDivideBraidBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // No factor may be 0.
 // The quotients, too, are written past the cache.
 //
 //go:noescape
-func streamDivideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addDivideBraidF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addDivideFourPlanesF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The quotients are added to dst, rounded separately.
 // No factor may be 0.
 //
 //go:noescape
-func addDivideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addDivideBraidBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// addDivideFourPlanesBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
 // The quotients are added to dst, rounded separately.
 // No factor may be 0.
 //
 //go:noescape
-func addDivideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

@@ -2479,12 +2479,12 @@ TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -2503,9 +2503,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+16, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -2648,12 +2648,12 @@ TEXT ·scalePixelsF64AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -2672,9 +2672,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+8, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -2817,12 +2817,12 @@ TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    512(AX)(R9*1)
 	PREFETCHT0    512(AX)(R9*2)
@@ -2877,9 +2877,9 @@ zonesLine:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R11
 	SUBQ          $+32, R10
-	JNZ           zonesLine
+	JNZ           quartersLine
 	DECQ          R8
-	JNZ           zones
+	JNZ           quarters
 	ADDQ          CX, AX
 	ADDQ          CX, DX
 
@@ -3132,12 +3132,12 @@ TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ        CX, R9
 	LEAQ         (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  512(AX)(R9*1)
 	PREFETCHT0  512(AX)(R9*2)
@@ -3223,9 +3223,9 @@ zonesLine:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
 	SUBQ        $+32, R10
-	JNZ         zonesLine
+	JNZ         quartersLine
 	DECQ        R8
-	JNZ         zones
+	JNZ         quarters
 	ADDQ        CX, AX
 	ADDQ        CX, DX
 
@@ -5472,12 +5472,12 @@ TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -5495,9 +5495,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+16, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -5631,12 +5631,12 @@ TEXT ·multiplyPixelsF64AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -5654,9 +5654,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+8, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -5790,12 +5790,12 @@ TEXT ·multiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    512(AX)(R9*1)
 	PREFETCHT0    512(AX)(R9*2)
@@ -5844,9 +5844,9 @@ zonesLine:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R11
 	SUBQ          $+32, R10
-	JNZ           zonesLine
+	JNZ           quartersLine
 	DECQ          R8
-	JNZ           zones
+	JNZ           quarters
 	ADDQ          CX, AX
 	ADDQ          CX, DX
 
@@ -6072,12 +6072,12 @@ TEXT ·multiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ        CX, R9
 	LEAQ         (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -6157,9 +6157,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+32, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -8798,12 +8798,12 @@ TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -8826,9 +8826,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+16, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -8979,12 +8979,12 @@ TEXT ·dividePixelsF64AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0 512(AX)
 	PREFETCHT0 512(AX)(R9*1)
 	PREFETCHT0 512(AX)(R9*2)
@@ -9007,9 +9007,9 @@ zonesLine:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R11
 	SUBQ       $+8, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
 
@@ -9160,12 +9160,12 @@ TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ  CX, R9
 	LEAQ   (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0    512(AX)
 	PREFETCHT0    512(AX)(R9*1)
 	PREFETCHT0    512(AX)(R9*2)
@@ -9220,9 +9220,9 @@ zonesLine:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R11
 	SUBQ          $+32, R10
-	JNZ           zonesLine
+	JNZ           quartersLine
 	DECQ          R8
-	JNZ           zones
+	JNZ           quarters
 	ADDQ          CX, AX
 	ADDQ          CX, DX
 
@@ -9475,12 +9475,12 @@ TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ        CX, R9
 	LEAQ         (R9)(R9*2), CX
 
-zones:
+quarters:
 	MOVQ BX, R11
 	MOVQ SI, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	PREFETCHT0  512(AX)
 	PREFETCHT0  512(AX)(R9*1)
 	PREFETCHT0  512(AX)(R9*2)
@@ -9566,9 +9566,9 @@ zonesLine:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
 	SUBQ        $+32, R10
-	JNZ         zonesLine
+	JNZ         quartersLine
 	DECQ        R8
-	JNZ         zones
+	JNZ         quarters
 	ADDQ        CX, AX
 	ADDQ        CX, DX
 
@@ -21709,7 +21709,7 @@ TEXT ·streamScalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	VPTESTMW     Z6, Z6, K2
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (DX), X13, X4
 	VCVTPH2PS    X4, X0
 	VMULPS       X12, X0, X0
@@ -21720,9 +21720,9 @@ TEXT ·streamScalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ       $+4, AX
-	JZ          runAligned4
+	JZ          joinedAligned4
 	VMOVSS      (DX), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
@@ -21733,9 +21733,9 @@ runAligned2:
 	ADDQ        $+4, DX
 	SUBQ        $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ       $+8, AX
-	JZ          runAligned8
+	JZ          joinedAligned8
 	VCVTPH2PS   (DX), X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
@@ -21745,9 +21745,9 @@ runAligned4:
 	ADDQ        $+8, DX
 	SUBQ        $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ       $+16, AX
-	JZ          runAligned16
+	JZ          joinedAligned16
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
@@ -21757,9 +21757,9 @@ runAligned8:
 	ADDQ        $+16, DX
 	SUBQ        $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
@@ -21769,8 +21769,8 @@ runAligned16:
 	ADDQ        $+32, DX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+32
 	JL   border
 
@@ -21827,12 +21827,12 @@ border:
 	VPBROADCASTW  (BX), Z4
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K2
-	JMP           run
+	JMP           joined
 
 last:
 	MOVQ        R8, CX
 	TESTQ       $+16, CX
-	JZ          runBelow32
+	JZ          joinedBelow32
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
@@ -21841,9 +21841,9 @@ last:
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 
-runBelow32:
+joinedBelow32:
 	TESTQ       $+8, CX
-	JZ          runBelow16
+	JZ          joinedBelow16
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
@@ -21852,9 +21852,9 @@ runBelow32:
 	ADDQ        $+16, AX
 	ADDQ        $+16, DX
 
-runBelow16:
+joinedBelow16:
 	TESTQ       $+4, CX
-	JZ          runBelow8
+	JZ          joinedBelow8
 	VCVTPH2PS   (DX), X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
@@ -21863,9 +21863,9 @@ runBelow16:
 	ADDQ        $+8, AX
 	ADDQ        $+8, DX
 
-runBelow8:
+joinedBelow8:
 	TESTQ       $+2, CX
-	JZ          runBelow4
+	JZ          joinedBelow4
 	VMOVSS      (DX), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
@@ -21875,9 +21875,9 @@ runBelow8:
 	ADDQ        $+4, AX
 	ADDQ        $+4, DX
 
-runBelow4:
+joinedBelow4:
 	TESTQ       $+1, CX
-	JZ          runBelow2
+	JZ          joinedBelow2
 	VPINSRW     $0x00, (DX), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
@@ -21887,7 +21887,7 @@ runBelow4:
 	ADDQ        $+2, AX
 	ADDQ        $+2, DX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -22226,7 +22226,7 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	VPTESTMW     Z6, Z6, K2
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (DX), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
@@ -22248,9 +22248,9 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ       $+4, AX
-	JZ          runAligned4
+	JZ          joinedAligned4
 	VMOVSS      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22272,9 +22272,9 @@ runAligned2:
 	ADDQ        $+4, DX
 	SUBQ        $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ       $+8, AX
-	JZ          runAligned8
+	JZ          joinedAligned8
 	VMOVSD      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22296,9 +22296,9 @@ runAligned4:
 	ADDQ        $+8, DX
 	SUBQ        $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ       $+16, AX
-	JZ          runAligned16
+	JZ          joinedAligned16
 	VMOVUPS     (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22320,9 +22320,9 @@ runAligned8:
 	ADDQ        $+16, DX
 	SUBQ        $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VMOVUPS     (DX), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
@@ -22344,8 +22344,8 @@ runAligned16:
 	ADDQ        $+32, DX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+32
 	JL   border
 
@@ -22417,12 +22417,12 @@ border:
 	VPBROADCASTW (BX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ        R8, CX
 	TESTQ       $+16, CX
-	JZ          runBelow32
+	JZ          joinedBelow32
 	VMOVUPS     (DX), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
@@ -22443,9 +22443,9 @@ last:
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 
-runBelow32:
+joinedBelow32:
 	TESTQ       $+8, CX
-	JZ          runBelow16
+	JZ          joinedBelow16
 	VMOVUPS     (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22466,9 +22466,9 @@ runBelow32:
 	ADDQ        $+16, AX
 	ADDQ        $+16, DX
 
-runBelow16:
+joinedBelow16:
 	TESTQ       $+4, CX
-	JZ          runBelow8
+	JZ          joinedBelow8
 	VMOVSD      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22489,9 +22489,9 @@ runBelow16:
 	ADDQ        $+8, AX
 	ADDQ        $+8, DX
 
-runBelow8:
+joinedBelow8:
 	TESTQ       $+2, CX
-	JZ          runBelow4
+	JZ          joinedBelow4
 	VMOVSS      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22512,9 +22512,9 @@ runBelow8:
 	ADDQ        $+4, AX
 	ADDQ        $+4, DX
 
-runBelow4:
+joinedBelow4:
 	TESTQ       $+1, CX
-	JZ          runBelow2
+	JZ          joinedBelow2
 	VPINSRW     $0x00, (DX), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -22535,7 +22535,7 @@ runBelow4:
 	ADDQ        $+2, AX
 	ADDQ        $+2, DX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -23037,12 +23037,12 @@ TEXT ·streamScalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -23093,9 +23093,9 @@ zonesLine:
 	ADDQ          $+64, CX
 	ADDQ          $+64, R11
 	SUBQ          $+32, R10
-	JNZ           zonesLine
+	JNZ           quartersLine
 	DECQ          R8
-	JNZ           zones
+	JNZ           quarters
 	ADDQ          DI, AX
 	ADDQ          DI, CX
 
@@ -23164,12 +23164,12 @@ TEXT ·streamScalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -23251,9 +23251,9 @@ zonesLine:
 	ADDQ        $+64, CX
 	ADDQ        $+64, R11
 	SUBQ        $+32, R10
-	JNZ         zonesLine
+	JNZ         quartersLine
 	DECQ        R8
-	JNZ         zones
+	JNZ         quarters
 	ADDQ        DI, AX
 	ADDQ        DI, CX
 
@@ -23319,7 +23319,7 @@ TEXT ·streamMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
 	VPADDW       Z4, Z4, Z6
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (DX), X13, X4
 	VCVTPH2PS    X4, X0
 	VMULPS       X12, X0, X0
@@ -23329,9 +23329,9 @@ TEXT ·streamMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
 	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ     $+4, AX
-	JZ        runAligned4
+	JZ        joinedAligned4
 	VMOVSS    (DX), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -23341,9 +23341,9 @@ runAligned2:
 	ADDQ      $+4, DX
 	SUBQ      $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ     $+8, AX
-	JZ        runAligned8
+	JZ        joinedAligned8
 	VCVTPH2PS (DX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -23352,9 +23352,9 @@ runAligned4:
 	ADDQ      $+8, DX
 	SUBQ      $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ     $+16, AX
-	JZ        runAligned16
+	JZ        joinedAligned16
 	VCVTPH2PS (DX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -23363,9 +23363,9 @@ runAligned8:
 	ADDQ      $+16, DX
 	SUBQ      $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ     $+32, AX
-	JZ        runAligned32
+	JZ        joinedAligned32
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y4
@@ -23374,8 +23374,8 @@ runAligned16:
 	ADDQ      $+32, DX
 	SUBQ      $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+32
 	JL   border
 
@@ -23427,12 +23427,12 @@ border:
 	VCVTPH2PS     Y12, Z12
 	VPBROADCASTW  (BX), Z4
 	VPADDW        Z4, Z4, Z6
-	JMP           run
+	JMP           joined
 
 last:
 	MOVQ      R8, CX
 	TESTQ     $+16, CX
-	JZ        runBelow32
+	JZ        joinedBelow32
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y4
@@ -23440,9 +23440,9 @@ last:
 	ADDQ      $+32, AX
 	ADDQ      $+32, DX
 
-runBelow32:
+joinedBelow32:
 	TESTQ     $+8, CX
-	JZ        runBelow16
+	JZ        joinedBelow16
 	VCVTPH2PS (DX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
@@ -23450,9 +23450,9 @@ runBelow32:
 	ADDQ      $+16, AX
 	ADDQ      $+16, DX
 
-runBelow16:
+joinedBelow16:
 	TESTQ     $+4, CX
-	JZ        runBelow8
+	JZ        joinedBelow8
 	VCVTPH2PS (DX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
@@ -23460,9 +23460,9 @@ runBelow16:
 	ADDQ      $+8, AX
 	ADDQ      $+8, DX
 
-runBelow8:
+joinedBelow8:
 	TESTQ     $+2, CX
-	JZ        runBelow4
+	JZ        joinedBelow4
 	VMOVSS    (DX), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -23471,9 +23471,9 @@ runBelow8:
 	ADDQ      $+4, AX
 	ADDQ      $+4, DX
 
-runBelow4:
+joinedBelow4:
 	TESTQ     $+1, CX
-	JZ        runBelow2
+	JZ        joinedBelow2
 	VPINSRW   $0x00, (DX), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
@@ -23482,7 +23482,7 @@ runBelow4:
 	ADDQ      $+2, AX
 	ADDQ      $+2, DX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -23715,7 +23715,7 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	VPADDW       Z4, Z4, Z6
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (DX), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
@@ -23736,9 +23736,9 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ    $+4, AX
-	JZ       runAligned4
+	JZ       joinedAligned4
 	VMOVSS   (DX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23759,9 +23759,9 @@ runAligned2:
 	ADDQ     $+4, DX
 	SUBQ     $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ    $+8, AX
-	JZ       runAligned8
+	JZ       joinedAligned8
 	VMOVSD   (DX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23782,9 +23782,9 @@ runAligned4:
 	ADDQ     $+8, DX
 	SUBQ     $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ    $+16, AX
-	JZ       runAligned16
+	JZ       joinedAligned16
 	VMOVUPS  (DX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23805,9 +23805,9 @@ runAligned8:
 	ADDQ     $+16, DX
 	SUBQ     $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ    $+32, AX
-	JZ       runAligned32
+	JZ       joinedAligned32
 	VMOVUPS  (DX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -23828,8 +23828,8 @@ runAligned16:
 	ADDQ     $+32, DX
 	SUBQ     $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+32
 	JL   border
 
@@ -23896,12 +23896,12 @@ border:
 	VPSLLD       $0x10, Z12, Z12
 	VPBROADCASTW (BX), Z4
 	VPADDW       Z4, Z4, Z6
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ     R8, CX
 	TESTQ    $+16, CX
-	JZ       runBelow32
+	JZ       joinedBelow32
 	VMOVUPS  (DX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -23921,9 +23921,9 @@ last:
 	ADDQ     $+32, AX
 	ADDQ     $+32, DX
 
-runBelow32:
+joinedBelow32:
 	TESTQ    $+8, CX
-	JZ       runBelow16
+	JZ       joinedBelow16
 	VMOVUPS  (DX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23943,9 +23943,9 @@ runBelow32:
 	ADDQ     $+16, AX
 	ADDQ     $+16, DX
 
-runBelow16:
+joinedBelow16:
 	TESTQ    $+4, CX
-	JZ       runBelow8
+	JZ       joinedBelow8
 	VMOVSD   (DX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23965,9 +23965,9 @@ runBelow16:
 	ADDQ     $+8, AX
 	ADDQ     $+8, DX
 
-runBelow8:
+joinedBelow8:
 	TESTQ    $+2, CX
-	JZ       runBelow4
+	JZ       joinedBelow4
 	VMOVSS   (DX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -23987,9 +23987,9 @@ runBelow8:
 	ADDQ     $+4, AX
 	ADDQ     $+4, DX
 
-runBelow4:
+joinedBelow4:
 	TESTQ    $+1, CX
-	JZ       runBelow2
+	JZ       joinedBelow2
 	VPINSRW  $0x00, (DX), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -24009,7 +24009,7 @@ runBelow4:
 	ADDQ     $+2, AX
 	ADDQ     $+2, DX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -24406,12 +24406,12 @@ TEXT ·streamMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -24456,9 +24456,9 @@ zonesLine:
 	ADDQ          $+64, CX
 	ADDQ          $+64, R11
 	SUBQ          $+32, R10
-	JNZ           zonesLine
+	JNZ           quartersLine
 	DECQ          R8
-	JNZ           zones
+	JNZ           quarters
 	ADDQ          DI, AX
 	ADDQ          DI, CX
 
@@ -24524,12 +24524,12 @@ TEXT ·streamMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x * f
-zonesLine:
+quartersLine:
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -24605,9 +24605,9 @@ zonesLine:
 	ADDQ       $+64, CX
 	ADDQ       $+64, R11
 	SUBQ       $+32, R10
-	JNZ        zonesLine
+	JNZ        quartersLine
 	DECQ       R8
-	JNZ        zones
+	JNZ        quarters
 	ADDQ       DI, AX
 	ADDQ       DI, CX
 
@@ -24671,7 +24671,7 @@ TEXT ·streamDividePlanesF16AVX512(SB), NOSPLIT, $0-40
 	VPTESTMW     Z6, Z6, K2
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (DX), X13, X4
 	VCVTPH2PS    X4, X0
 	VDIVPS       X12, X0, X0
@@ -24682,9 +24682,9 @@ TEXT ·streamDividePlanesF16AVX512(SB), NOSPLIT, $0-40
 	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ       $+4, AX
-	JZ          runAligned4
+	JZ          joinedAligned4
 	VMOVSS      (DX), X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
@@ -24695,9 +24695,9 @@ runAligned2:
 	ADDQ        $+4, DX
 	SUBQ        $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ       $+8, AX
-	JZ          runAligned8
+	JZ          joinedAligned8
 	VCVTPH2PS   (DX), X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
@@ -24707,9 +24707,9 @@ runAligned4:
 	ADDQ        $+8, DX
 	SUBQ        $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ       $+16, AX
-	JZ          runAligned16
+	JZ          joinedAligned16
 	VCVTPH2PS   (DX), Y0
 	VDIVPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
@@ -24719,9 +24719,9 @@ runAligned8:
 	ADDQ        $+16, DX
 	SUBQ        $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
@@ -24731,8 +24731,8 @@ runAligned16:
 	ADDQ        $+32, DX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+32
 	JL   border
 
@@ -24789,12 +24789,12 @@ border:
 	VPBROADCASTW  (BX), Z4
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K2
-	JMP           run
+	JMP           joined
 
 last:
 	MOVQ        R8, CX
 	TESTQ       $+16, CX
-	JZ          runBelow32
+	JZ          joinedBelow32
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
@@ -24803,9 +24803,9 @@ last:
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 
-runBelow32:
+joinedBelow32:
 	TESTQ       $+8, CX
-	JZ          runBelow16
+	JZ          joinedBelow16
 	VCVTPH2PS   (DX), Y0
 	VDIVPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
@@ -24814,9 +24814,9 @@ runBelow32:
 	ADDQ        $+16, AX
 	ADDQ        $+16, DX
 
-runBelow16:
+joinedBelow16:
 	TESTQ       $+4, CX
-	JZ          runBelow8
+	JZ          joinedBelow8
 	VCVTPH2PS   (DX), X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
@@ -24825,9 +24825,9 @@ runBelow16:
 	ADDQ        $+8, AX
 	ADDQ        $+8, DX
 
-runBelow8:
+joinedBelow8:
 	TESTQ       $+2, CX
-	JZ          runBelow4
+	JZ          joinedBelow4
 	VMOVSS      (DX), X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
@@ -24837,9 +24837,9 @@ runBelow8:
 	ADDQ        $+4, AX
 	ADDQ        $+4, DX
 
-runBelow4:
+joinedBelow4:
 	TESTQ       $+1, CX
-	JZ          runBelow2
+	JZ          joinedBelow2
 	VPINSRW     $0x00, (DX), X13, X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
@@ -24849,7 +24849,7 @@ runBelow4:
 	ADDQ        $+2, AX
 	ADDQ        $+2, DX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -25188,7 +25188,7 @@ TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	VPTESTMW     Z6, Z6, K2
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
-	JZ           runAligned2
+	JZ           joinedAligned2
 	VPINSRW      $0x00, (DX), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
@@ -25210,9 +25210,9 @@ TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
-runAligned2:
+joinedAligned2:
 	TESTQ       $+4, AX
-	JZ          runAligned4
+	JZ          joinedAligned4
 	VMOVSS      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25234,9 +25234,9 @@ runAligned2:
 	ADDQ        $+4, DX
 	SUBQ        $+2, R8
 
-runAligned4:
+joinedAligned4:
 	TESTQ       $+8, AX
-	JZ          runAligned8
+	JZ          joinedAligned8
 	VMOVSD      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25258,9 +25258,9 @@ runAligned4:
 	ADDQ        $+8, DX
 	SUBQ        $+4, R8
 
-runAligned8:
+joinedAligned8:
 	TESTQ       $+16, AX
-	JZ          runAligned16
+	JZ          joinedAligned16
 	VMOVUPS     (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25282,9 +25282,9 @@ runAligned8:
 	ADDQ        $+16, DX
 	SUBQ        $+8, R8
 
-runAligned16:
+joinedAligned16:
 	TESTQ       $+32, AX
-	JZ          runAligned32
+	JZ          joinedAligned32
 	VMOVUPS     (DX), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
@@ -25306,8 +25306,8 @@ runAligned16:
 	ADDQ        $+32, DX
 	SUBQ        $+16, R8
 
-runAligned32:
-run:
+joinedAligned32:
+joined:
 	CMPQ R8, $+32
 	JL   border
 
@@ -25379,12 +25379,12 @@ border:
 	VPBROADCASTW (BX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	JMP          run
+	JMP          joined
 
 last:
 	MOVQ        R8, CX
 	TESTQ       $+16, CX
-	JZ          runBelow32
+	JZ          joinedBelow32
 	VMOVUPS     (DX), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
@@ -25405,9 +25405,9 @@ last:
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 
-runBelow32:
+joinedBelow32:
 	TESTQ       $+8, CX
-	JZ          runBelow16
+	JZ          joinedBelow16
 	VMOVUPS     (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25428,9 +25428,9 @@ runBelow32:
 	ADDQ        $+16, AX
 	ADDQ        $+16, DX
 
-runBelow16:
+joinedBelow16:
 	TESTQ       $+4, CX
-	JZ          runBelow8
+	JZ          joinedBelow8
 	VMOVSD      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25451,9 +25451,9 @@ runBelow16:
 	ADDQ        $+8, AX
 	ADDQ        $+8, DX
 
-runBelow8:
+joinedBelow8:
 	TESTQ       $+2, CX
-	JZ          runBelow4
+	JZ          joinedBelow4
 	VMOVSS      (DX), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25474,9 +25474,9 @@ runBelow8:
 	ADDQ        $+4, AX
 	ADDQ        $+4, DX
 
-runBelow4:
+joinedBelow4:
 	TESTQ       $+1, CX
-	JZ          runBelow2
+	JZ          joinedBelow2
 	VPINSRW     $0x00, (DX), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
@@ -25497,7 +25497,7 @@ runBelow4:
 	ADDQ        $+2, AX
 	ADDQ        $+2, DX
 
-runBelow2:
+joinedBelow2:
 	VZEROUPPER
 	RET
 
@@ -25999,12 +25999,12 @@ TEXT ·streamDividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ  DI, R9
 	LEAQ   (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -26055,9 +26055,9 @@ zonesLine:
 	ADDQ          $+64, CX
 	ADDQ          $+64, R11
 	SUBQ          $+32, R10
-	JNZ           zonesLine
+	JNZ           quartersLine
 	DECQ          R8
-	JNZ           zones
+	JNZ           quarters
 	ADDQ          DI, AX
 	ADDQ          DI, CX
 
@@ -26126,12 +26126,12 @@ TEXT ·streamDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	IMULQ        DI, R9
 	LEAQ         (R9)(R9*2), DI
 
-zones:
+quarters:
 	MOVQ DX, R11
 	MOVQ BX, R10
 
 	// y = x / f; where f = 0: y = 0
-zonesLine:
+quartersLine:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -26213,9 +26213,9 @@ zonesLine:
 	ADDQ        $+64, CX
 	ADDQ        $+64, R11
 	SUBQ        $+32, R10
-	JNZ         zonesLine
+	JNZ         quartersLine
 	DECQ        R8
-	JNZ         zones
+	JNZ         quarters
 	ADDQ        DI, AX
 	ADDQ        DI, CX
 
@@ -26264,9 +26264,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
-TEXT ·multiplyBraidF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·multiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -26361,9 +26361,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func multiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·multiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·multiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -26499,9 +26499,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
-TEXT ·streamMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·streamMultiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -26596,9 +26596,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·streamMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·streamMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -26734,9 +26734,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addMultiplyBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
-TEXT ·addMultiplyBraidF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·addMultiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -26867,9 +26867,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addMultiplyBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·addMultiplyBraidBF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·addMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -27061,9 +27061,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func divideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
-TEXT ·divideBraidF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·divideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -27158,9 +27158,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func divideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·divideBraidBF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·divideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -27296,9 +27296,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamDivideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
-TEXT ·streamDivideBraidF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·streamDivideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -27393,9 +27393,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func streamDivideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·streamDivideBraidBF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·streamDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -27531,9 +27531,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addDivideBraidF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
-TEXT ·addDivideBraidF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·addDivideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX
@@ -27664,9 +27664,9 @@ filled:
 	VZEROUPPER
 	RET
 
-// func addDivideBraidBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·addDivideBraidBF16AVX512(SB), NOSPLIT, $0-48
+TEXT ·addDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+16(FP), DX

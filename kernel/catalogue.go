@@ -94,30 +94,30 @@ const (
 	streamDividePixelsF64
 	streamDividePixelsF16
 	streamDividePixelsBF16
-	multiplyBraidF32
-	multiplyBraidF64
-	multiplyBraidF16
-	multiplyBraidBF16
-	streamMultiplyBraidF32
-	streamMultiplyBraidF64
-	streamMultiplyBraidF16
-	streamMultiplyBraidBF16
-	addMultiplyBraidF32
-	addMultiplyBraidF64
-	addMultiplyBraidF16
-	addMultiplyBraidBF16
-	divideBraidF32
-	divideBraidF64
-	divideBraidF16
-	divideBraidBF16
-	streamDivideBraidF32
-	streamDivideBraidF64
-	streamDivideBraidF16
-	streamDivideBraidBF16
-	addDivideBraidF32
-	addDivideBraidF64
-	addDivideBraidF16
-	addDivideBraidBF16
+	multiplyFourPlanesF32
+	multiplyFourPlanesF64
+	multiplyFourPlanesF16
+	multiplyFourPlanesBF16
+	streamMultiplyFourPlanesF32
+	streamMultiplyFourPlanesF64
+	streamMultiplyFourPlanesF16
+	streamMultiplyFourPlanesBF16
+	addMultiplyFourPlanesF32
+	addMultiplyFourPlanesF64
+	addMultiplyFourPlanesF16
+	addMultiplyFourPlanesBF16
+	divideFourPlanesF32
+	divideFourPlanesF64
+	divideFourPlanesF16
+	divideFourPlanesBF16
+	streamDivideFourPlanesF32
+	streamDivideFourPlanesF64
+	streamDivideFourPlanesF16
+	streamDivideFourPlanesBF16
+	addDivideFourPlanesF32
+	addDivideFourPlanesF64
+	addDivideFourPlanesF16
+	addDivideFourPlanesBF16
 )
 
 // catalogue says of each kernel what it does.
@@ -127,116 +127,116 @@ var catalogue = [...]struct {
 	stream, pixels, braid bool
 	elem                  elem
 }{
-	scalePlanesF32:           {"scalePlanesF32", Scale, false, false, false, f32},
-	scalePlanesF64:           {"scalePlanesF64", Scale, false, false, false, f64},
-	scalePlanesF16:           {"scalePlanesF16", Scale, false, false, false, f16},
-	scalePlanesBF16:          {"scalePlanesBF16", Scale, false, false, false, bf16},
-	scalePixelsF32:           {"scalePixelsF32", Scale, false, true, false, f32},
-	scalePixelsF64:           {"scalePixelsF64", Scale, false, true, false, f64},
-	scalePixelsF16:           {"scalePixelsF16", Scale, false, true, false, f16},
-	scalePixelsBF16:          {"scalePixelsBF16", Scale, false, true, false, bf16},
-	multiplyPlanesF32:        {"multiplyPlanesF32", Multiply, false, false, false, f32},
-	multiplyPlanesF64:        {"multiplyPlanesF64", Multiply, false, false, false, f64},
-	multiplyPlanesF16:        {"multiplyPlanesF16", Multiply, false, false, false, f16},
-	multiplyPlanesBF16:       {"multiplyPlanesBF16", Multiply, false, false, false, bf16},
-	multiplyPixelsF32:        {"multiplyPixelsF32", Multiply, false, true, false, f32},
-	multiplyPixelsF64:        {"multiplyPixelsF64", Multiply, false, true, false, f64},
-	multiplyPixelsF16:        {"multiplyPixelsF16", Multiply, false, true, false, f16},
-	multiplyPixelsBF16:       {"multiplyPixelsBF16", Multiply, false, true, false, bf16},
-	dividePlanesF32:          {"dividePlanesF32", Divide, false, false, false, f32},
-	dividePlanesF64:          {"dividePlanesF64", Divide, false, false, false, f64},
-	dividePlanesF16:          {"dividePlanesF16", Divide, false, false, false, f16},
-	dividePlanesBF16:         {"dividePlanesBF16", Divide, false, false, false, bf16},
-	dividePixelsF32:          {"dividePixelsF32", Divide, false, true, false, f32},
-	dividePixelsF64:          {"dividePixelsF64", Divide, false, true, false, f64},
-	dividePixelsF16:          {"dividePixelsF16", Divide, false, true, false, f16},
-	dividePixelsBF16:         {"dividePixelsBF16", Divide, false, true, false, bf16},
-	addPlanesF32:             {"addPlanesF32", Add, false, false, false, f32},
-	addPlanesF64:             {"addPlanesF64", Add, false, false, false, f64},
-	addPlanesF16:             {"addPlanesF16", Add, false, false, false, f16},
-	addPlanesBF16:            {"addPlanesBF16", Add, false, false, false, bf16},
-	addPixelsF32:             {"addPixelsF32", Add, false, true, false, f32},
-	addPixelsF64:             {"addPixelsF64", Add, false, true, false, f64},
-	addPixelsF16:             {"addPixelsF16", Add, false, true, false, f16},
-	addPixelsBF16:            {"addPixelsBF16", Add, false, true, false, bf16},
-	addMultiplyPlanesF32:     {"addMultiplyPlanesF32", AddMultiply, false, false, false, f32},
-	addMultiplyPlanesF64:     {"addMultiplyPlanesF64", AddMultiply, false, false, false, f64},
-	addMultiplyPlanesF16:     {"addMultiplyPlanesF16", AddMultiply, false, false, false, f16},
-	addMultiplyPlanesBF16:    {"addMultiplyPlanesBF16", AddMultiply, false, false, false, bf16},
-	addMultiplyPixelsF32:     {"addMultiplyPixelsF32", AddMultiply, false, true, false, f32},
-	addMultiplyPixelsF64:     {"addMultiplyPixelsF64", AddMultiply, false, true, false, f64},
-	addMultiplyPixelsF16:     {"addMultiplyPixelsF16", AddMultiply, false, true, false, f16},
-	addMultiplyPixelsBF16:    {"addMultiplyPixelsBF16", AddMultiply, false, true, false, bf16},
-	addDividePlanesF32:       {"addDividePlanesF32", AddDivide, false, false, false, f32},
-	addDividePlanesF64:       {"addDividePlanesF64", AddDivide, false, false, false, f64},
-	addDividePlanesF16:       {"addDividePlanesF16", AddDivide, false, false, false, f16},
-	addDividePlanesBF16:      {"addDividePlanesBF16", AddDivide, false, false, false, bf16},
-	addDividePixelsF32:       {"addDividePixelsF32", AddDivide, false, true, false, f32},
-	addDividePixelsF64:       {"addDividePixelsF64", AddDivide, false, true, false, f64},
-	addDividePixelsF16:       {"addDividePixelsF16", AddDivide, false, true, false, f16},
-	addDividePixelsBF16:      {"addDividePixelsBF16", AddDivide, false, true, false, bf16},
-	affinePlanesF32:          {"affinePlanesF32", Affine, false, false, false, f32},
-	affinePlanesF64:          {"affinePlanesF64", Affine, false, false, false, f64},
-	affinePlanesF16:          {"affinePlanesF16", Affine, false, false, false, f16},
-	affinePlanesBF16:         {"affinePlanesBF16", Affine, false, false, false, bf16},
-	affinePixelsF32:          {"affinePixelsF32", Affine, false, true, false, f32},
-	affinePixelsF64:          {"affinePixelsF64", Affine, false, true, false, f64},
-	affinePixelsF16:          {"affinePixelsF16", Affine, false, true, false, f16},
-	affinePixelsBF16:         {"affinePixelsBF16", Affine, false, true, false, bf16},
-	affineMultiplyPlanesF32:  {"affineMultiplyPlanesF32", AffineMultiply, false, false, false, f32},
-	affineMultiplyPlanesF64:  {"affineMultiplyPlanesF64", AffineMultiply, false, false, false, f64},
-	affineMultiplyPlanesF16:  {"affineMultiplyPlanesF16", AffineMultiply, false, false, false, f16},
-	affineMultiplyPlanesBF16: {"affineMultiplyPlanesBF16", AffineMultiply, false, false, false, bf16},
-	affineMultiplyPixelsF32:  {"affineMultiplyPixelsF32", AffineMultiply, false, true, false, f32},
-	affineMultiplyPixelsF64:  {"affineMultiplyPixelsF64", AffineMultiply, false, true, false, f64},
-	affineMultiplyPixelsF16:  {"affineMultiplyPixelsF16", AffineMultiply, false, true, false, f16},
-	affineMultiplyPixelsBF16: {"affineMultiplyPixelsBF16", AffineMultiply, false, true, false, bf16},
-	streamScalePlanesF32:     {"streamScalePlanesF32", Scale, true, false, false, f32},
-	streamScalePlanesF64:     {"streamScalePlanesF64", Scale, true, false, false, f64},
-	streamScalePlanesF16:     {"streamScalePlanesF16", Scale, true, false, false, f16},
-	streamScalePlanesBF16:    {"streamScalePlanesBF16", Scale, true, false, false, bf16},
-	streamScalePixelsF32:     {"streamScalePixelsF32", Scale, true, true, false, f32},
-	streamScalePixelsF64:     {"streamScalePixelsF64", Scale, true, true, false, f64},
-	streamScalePixelsF16:     {"streamScalePixelsF16", Scale, true, true, false, f16},
-	streamScalePixelsBF16:    {"streamScalePixelsBF16", Scale, true, true, false, bf16},
-	streamMultiplyPlanesF32:  {"streamMultiplyPlanesF32", Multiply, true, false, false, f32},
-	streamMultiplyPlanesF64:  {"streamMultiplyPlanesF64", Multiply, true, false, false, f64},
-	streamMultiplyPlanesF16:  {"streamMultiplyPlanesF16", Multiply, true, false, false, f16},
-	streamMultiplyPlanesBF16: {"streamMultiplyPlanesBF16", Multiply, true, false, false, bf16},
-	streamMultiplyPixelsF32:  {"streamMultiplyPixelsF32", Multiply, true, true, false, f32},
-	streamMultiplyPixelsF64:  {"streamMultiplyPixelsF64", Multiply, true, true, false, f64},
-	streamMultiplyPixelsF16:  {"streamMultiplyPixelsF16", Multiply, true, true, false, f16},
-	streamMultiplyPixelsBF16: {"streamMultiplyPixelsBF16", Multiply, true, true, false, bf16},
-	streamDividePlanesF32:    {"streamDividePlanesF32", Divide, true, false, false, f32},
-	streamDividePlanesF64:    {"streamDividePlanesF64", Divide, true, false, false, f64},
-	streamDividePlanesF16:    {"streamDividePlanesF16", Divide, true, false, false, f16},
-	streamDividePlanesBF16:   {"streamDividePlanesBF16", Divide, true, false, false, bf16},
-	streamDividePixelsF32:    {"streamDividePixelsF32", Divide, true, true, false, f32},
-	streamDividePixelsF64:    {"streamDividePixelsF64", Divide, true, true, false, f64},
-	streamDividePixelsF16:    {"streamDividePixelsF16", Divide, true, true, false, f16},
-	streamDividePixelsBF16:   {"streamDividePixelsBF16", Divide, true, true, false, bf16},
-	multiplyBraidF32:         {"multiplyBraidF32", Multiply, false, false, true, f32},
-	multiplyBraidF64:         {"multiplyBraidF64", Multiply, false, false, true, f64},
-	multiplyBraidF16:         {"multiplyBraidF16", Multiply, false, false, true, f16},
-	multiplyBraidBF16:        {"multiplyBraidBF16", Multiply, false, false, true, bf16},
-	streamMultiplyBraidF32:   {"streamMultiplyBraidF32", Multiply, true, false, true, f32},
-	streamMultiplyBraidF64:   {"streamMultiplyBraidF64", Multiply, true, false, true, f64},
-	streamMultiplyBraidF16:   {"streamMultiplyBraidF16", Multiply, true, false, true, f16},
-	streamMultiplyBraidBF16:  {"streamMultiplyBraidBF16", Multiply, true, false, true, bf16},
-	addMultiplyBraidF32:      {"addMultiplyBraidF32", AddMultiply, false, false, true, f32},
-	addMultiplyBraidF64:      {"addMultiplyBraidF64", AddMultiply, false, false, true, f64},
-	addMultiplyBraidF16:      {"addMultiplyBraidF16", AddMultiply, false, false, true, f16},
-	addMultiplyBraidBF16:     {"addMultiplyBraidBF16", AddMultiply, false, false, true, bf16},
-	divideBraidF32:           {"divideBraidF32", Divide, false, false, true, f32},
-	divideBraidF64:           {"divideBraidF64", Divide, false, false, true, f64},
-	divideBraidF16:           {"divideBraidF16", Divide, false, false, true, f16},
-	divideBraidBF16:          {"divideBraidBF16", Divide, false, false, true, bf16},
-	streamDivideBraidF32:     {"streamDivideBraidF32", Divide, true, false, true, f32},
-	streamDivideBraidF64:     {"streamDivideBraidF64", Divide, true, false, true, f64},
-	streamDivideBraidF16:     {"streamDivideBraidF16", Divide, true, false, true, f16},
-	streamDivideBraidBF16:    {"streamDivideBraidBF16", Divide, true, false, true, bf16},
-	addDivideBraidF32:        {"addDivideBraidF32", AddDivide, false, false, true, f32},
-	addDivideBraidF64:        {"addDivideBraidF64", AddDivide, false, false, true, f64},
-	addDivideBraidF16:        {"addDivideBraidF16", AddDivide, false, false, true, f16},
-	addDivideBraidBF16:       {"addDivideBraidBF16", AddDivide, false, false, true, bf16},
+	scalePlanesF32:               {"scalePlanesF32", Scale, false, false, false, f32},
+	scalePlanesF64:               {"scalePlanesF64", Scale, false, false, false, f64},
+	scalePlanesF16:               {"scalePlanesF16", Scale, false, false, false, f16},
+	scalePlanesBF16:              {"scalePlanesBF16", Scale, false, false, false, bf16},
+	scalePixelsF32:               {"scalePixelsF32", Scale, false, true, false, f32},
+	scalePixelsF64:               {"scalePixelsF64", Scale, false, true, false, f64},
+	scalePixelsF16:               {"scalePixelsF16", Scale, false, true, false, f16},
+	scalePixelsBF16:              {"scalePixelsBF16", Scale, false, true, false, bf16},
+	multiplyPlanesF32:            {"multiplyPlanesF32", Multiply, false, false, false, f32},
+	multiplyPlanesF64:            {"multiplyPlanesF64", Multiply, false, false, false, f64},
+	multiplyPlanesF16:            {"multiplyPlanesF16", Multiply, false, false, false, f16},
+	multiplyPlanesBF16:           {"multiplyPlanesBF16", Multiply, false, false, false, bf16},
+	multiplyPixelsF32:            {"multiplyPixelsF32", Multiply, false, true, false, f32},
+	multiplyPixelsF64:            {"multiplyPixelsF64", Multiply, false, true, false, f64},
+	multiplyPixelsF16:            {"multiplyPixelsF16", Multiply, false, true, false, f16},
+	multiplyPixelsBF16:           {"multiplyPixelsBF16", Multiply, false, true, false, bf16},
+	dividePlanesF32:              {"dividePlanesF32", Divide, false, false, false, f32},
+	dividePlanesF64:              {"dividePlanesF64", Divide, false, false, false, f64},
+	dividePlanesF16:              {"dividePlanesF16", Divide, false, false, false, f16},
+	dividePlanesBF16:             {"dividePlanesBF16", Divide, false, false, false, bf16},
+	dividePixelsF32:              {"dividePixelsF32", Divide, false, true, false, f32},
+	dividePixelsF64:              {"dividePixelsF64", Divide, false, true, false, f64},
+	dividePixelsF16:              {"dividePixelsF16", Divide, false, true, false, f16},
+	dividePixelsBF16:             {"dividePixelsBF16", Divide, false, true, false, bf16},
+	addPlanesF32:                 {"addPlanesF32", Add, false, false, false, f32},
+	addPlanesF64:                 {"addPlanesF64", Add, false, false, false, f64},
+	addPlanesF16:                 {"addPlanesF16", Add, false, false, false, f16},
+	addPlanesBF16:                {"addPlanesBF16", Add, false, false, false, bf16},
+	addPixelsF32:                 {"addPixelsF32", Add, false, true, false, f32},
+	addPixelsF64:                 {"addPixelsF64", Add, false, true, false, f64},
+	addPixelsF16:                 {"addPixelsF16", Add, false, true, false, f16},
+	addPixelsBF16:                {"addPixelsBF16", Add, false, true, false, bf16},
+	addMultiplyPlanesF32:         {"addMultiplyPlanesF32", AddMultiply, false, false, false, f32},
+	addMultiplyPlanesF64:         {"addMultiplyPlanesF64", AddMultiply, false, false, false, f64},
+	addMultiplyPlanesF16:         {"addMultiplyPlanesF16", AddMultiply, false, false, false, f16},
+	addMultiplyPlanesBF16:        {"addMultiplyPlanesBF16", AddMultiply, false, false, false, bf16},
+	addMultiplyPixelsF32:         {"addMultiplyPixelsF32", AddMultiply, false, true, false, f32},
+	addMultiplyPixelsF64:         {"addMultiplyPixelsF64", AddMultiply, false, true, false, f64},
+	addMultiplyPixelsF16:         {"addMultiplyPixelsF16", AddMultiply, false, true, false, f16},
+	addMultiplyPixelsBF16:        {"addMultiplyPixelsBF16", AddMultiply, false, true, false, bf16},
+	addDividePlanesF32:           {"addDividePlanesF32", AddDivide, false, false, false, f32},
+	addDividePlanesF64:           {"addDividePlanesF64", AddDivide, false, false, false, f64},
+	addDividePlanesF16:           {"addDividePlanesF16", AddDivide, false, false, false, f16},
+	addDividePlanesBF16:          {"addDividePlanesBF16", AddDivide, false, false, false, bf16},
+	addDividePixelsF32:           {"addDividePixelsF32", AddDivide, false, true, false, f32},
+	addDividePixelsF64:           {"addDividePixelsF64", AddDivide, false, true, false, f64},
+	addDividePixelsF16:           {"addDividePixelsF16", AddDivide, false, true, false, f16},
+	addDividePixelsBF16:          {"addDividePixelsBF16", AddDivide, false, true, false, bf16},
+	affinePlanesF32:              {"affinePlanesF32", Affine, false, false, false, f32},
+	affinePlanesF64:              {"affinePlanesF64", Affine, false, false, false, f64},
+	affinePlanesF16:              {"affinePlanesF16", Affine, false, false, false, f16},
+	affinePlanesBF16:             {"affinePlanesBF16", Affine, false, false, false, bf16},
+	affinePixelsF32:              {"affinePixelsF32", Affine, false, true, false, f32},
+	affinePixelsF64:              {"affinePixelsF64", Affine, false, true, false, f64},
+	affinePixelsF16:              {"affinePixelsF16", Affine, false, true, false, f16},
+	affinePixelsBF16:             {"affinePixelsBF16", Affine, false, true, false, bf16},
+	affineMultiplyPlanesF32:      {"affineMultiplyPlanesF32", AffineMultiply, false, false, false, f32},
+	affineMultiplyPlanesF64:      {"affineMultiplyPlanesF64", AffineMultiply, false, false, false, f64},
+	affineMultiplyPlanesF16:      {"affineMultiplyPlanesF16", AffineMultiply, false, false, false, f16},
+	affineMultiplyPlanesBF16:     {"affineMultiplyPlanesBF16", AffineMultiply, false, false, false, bf16},
+	affineMultiplyPixelsF32:      {"affineMultiplyPixelsF32", AffineMultiply, false, true, false, f32},
+	affineMultiplyPixelsF64:      {"affineMultiplyPixelsF64", AffineMultiply, false, true, false, f64},
+	affineMultiplyPixelsF16:      {"affineMultiplyPixelsF16", AffineMultiply, false, true, false, f16},
+	affineMultiplyPixelsBF16:     {"affineMultiplyPixelsBF16", AffineMultiply, false, true, false, bf16},
+	streamScalePlanesF32:         {"streamScalePlanesF32", Scale, true, false, false, f32},
+	streamScalePlanesF64:         {"streamScalePlanesF64", Scale, true, false, false, f64},
+	streamScalePlanesF16:         {"streamScalePlanesF16", Scale, true, false, false, f16},
+	streamScalePlanesBF16:        {"streamScalePlanesBF16", Scale, true, false, false, bf16},
+	streamScalePixelsF32:         {"streamScalePixelsF32", Scale, true, true, false, f32},
+	streamScalePixelsF64:         {"streamScalePixelsF64", Scale, true, true, false, f64},
+	streamScalePixelsF16:         {"streamScalePixelsF16", Scale, true, true, false, f16},
+	streamScalePixelsBF16:        {"streamScalePixelsBF16", Scale, true, true, false, bf16},
+	streamMultiplyPlanesF32:      {"streamMultiplyPlanesF32", Multiply, true, false, false, f32},
+	streamMultiplyPlanesF64:      {"streamMultiplyPlanesF64", Multiply, true, false, false, f64},
+	streamMultiplyPlanesF16:      {"streamMultiplyPlanesF16", Multiply, true, false, false, f16},
+	streamMultiplyPlanesBF16:     {"streamMultiplyPlanesBF16", Multiply, true, false, false, bf16},
+	streamMultiplyPixelsF32:      {"streamMultiplyPixelsF32", Multiply, true, true, false, f32},
+	streamMultiplyPixelsF64:      {"streamMultiplyPixelsF64", Multiply, true, true, false, f64},
+	streamMultiplyPixelsF16:      {"streamMultiplyPixelsF16", Multiply, true, true, false, f16},
+	streamMultiplyPixelsBF16:     {"streamMultiplyPixelsBF16", Multiply, true, true, false, bf16},
+	streamDividePlanesF32:        {"streamDividePlanesF32", Divide, true, false, false, f32},
+	streamDividePlanesF64:        {"streamDividePlanesF64", Divide, true, false, false, f64},
+	streamDividePlanesF16:        {"streamDividePlanesF16", Divide, true, false, false, f16},
+	streamDividePlanesBF16:       {"streamDividePlanesBF16", Divide, true, false, false, bf16},
+	streamDividePixelsF32:        {"streamDividePixelsF32", Divide, true, true, false, f32},
+	streamDividePixelsF64:        {"streamDividePixelsF64", Divide, true, true, false, f64},
+	streamDividePixelsF16:        {"streamDividePixelsF16", Divide, true, true, false, f16},
+	streamDividePixelsBF16:       {"streamDividePixelsBF16", Divide, true, true, false, bf16},
+	multiplyFourPlanesF32:        {"multiplyFourPlanesF32", Multiply, false, false, true, f32},
+	multiplyFourPlanesF64:        {"multiplyFourPlanesF64", Multiply, false, false, true, f64},
+	multiplyFourPlanesF16:        {"multiplyFourPlanesF16", Multiply, false, false, true, f16},
+	multiplyFourPlanesBF16:       {"multiplyFourPlanesBF16", Multiply, false, false, true, bf16},
+	streamMultiplyFourPlanesF32:  {"streamMultiplyFourPlanesF32", Multiply, true, false, true, f32},
+	streamMultiplyFourPlanesF64:  {"streamMultiplyFourPlanesF64", Multiply, true, false, true, f64},
+	streamMultiplyFourPlanesF16:  {"streamMultiplyFourPlanesF16", Multiply, true, false, true, f16},
+	streamMultiplyFourPlanesBF16: {"streamMultiplyFourPlanesBF16", Multiply, true, false, true, bf16},
+	addMultiplyFourPlanesF32:     {"addMultiplyFourPlanesF32", AddMultiply, false, false, true, f32},
+	addMultiplyFourPlanesF64:     {"addMultiplyFourPlanesF64", AddMultiply, false, false, true, f64},
+	addMultiplyFourPlanesF16:     {"addMultiplyFourPlanesF16", AddMultiply, false, false, true, f16},
+	addMultiplyFourPlanesBF16:    {"addMultiplyFourPlanesBF16", AddMultiply, false, false, true, bf16},
+	divideFourPlanesF32:          {"divideFourPlanesF32", Divide, false, false, true, f32},
+	divideFourPlanesF64:          {"divideFourPlanesF64", Divide, false, false, true, f64},
+	divideFourPlanesF16:          {"divideFourPlanesF16", Divide, false, false, true, f16},
+	divideFourPlanesBF16:         {"divideFourPlanesBF16", Divide, false, false, true, bf16},
+	streamDivideFourPlanesF32:    {"streamDivideFourPlanesF32", Divide, true, false, true, f32},
+	streamDivideFourPlanesF64:    {"streamDivideFourPlanesF64", Divide, true, false, true, f64},
+	streamDivideFourPlanesF16:    {"streamDivideFourPlanesF16", Divide, true, false, true, f16},
+	streamDivideFourPlanesBF16:   {"streamDivideFourPlanesBF16", Divide, true, false, true, bf16},
+	addDivideFourPlanesF32:       {"addDivideFourPlanesF32", AddDivide, false, false, true, f32},
+	addDivideFourPlanesF64:       {"addDivideFourPlanesF64", AddDivide, false, false, true, f64},
+	addDivideFourPlanesF16:       {"addDivideFourPlanesF16", AddDivide, false, false, true, f16},
+	addDivideFourPlanesBF16:      {"addDivideFourPlanesBF16", AddDivide, false, false, true, bf16},
 }

@@ -18,18 +18,18 @@ const streamed = int(AffineMultiply) + 1
 
 // braidOf returns the kernel that does op on four planes at once.
 func braidOf(op Op, stream bool, e elem) id {
-	k := multiplyBraidF32
+	k := multiplyFourPlanesF32
 	switch {
 	case op == AddDivide:
-		k = addDivideBraidF32
+		k = addDivideFourPlanesF32
 	case op == Divide && stream:
-		k = streamDivideBraidF32
+		k = streamDivideFourPlanesF32
 	case op == Divide:
-		k = divideBraidF32
+		k = divideFourPlanesF32
 	case op.adds():
-		k = addMultiplyBraidF32
+		k = addMultiplyFourPlanesF32
 	case stream:
-		k = streamMultiplyBraidF32
+		k = streamMultiplyFourPlanesF32
 	}
 	return k + id(e)
 }

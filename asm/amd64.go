@@ -12,12 +12,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// amd64Program returns the kernels of one tier.
-func amd64Program(t tier) (*ir.File, error) {
+// amd64Program returns kernels of one tier.
+func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	table, nothing := new(operand.Mem), new(operand.Mem)
-	for _, k := range t.kernels() {
+	for _, k := range kernels {
 		p := &x86{Context: c, kernel: k, tier: t, table: table, nothing: nothing, factor: regPlane}
 		if k.half {
 			p.arithmetic = &x86Halves{x86: p}

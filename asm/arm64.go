@@ -14,17 +14,17 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 )
 
-// arm64Program returns the kernels that are a tier's own. avo knows no arm64
+// arm64Program returns kernels of one tier. avo knows no arm64
 // instruction, but its intermediate form and its printers take any: registers are
 // fixed here, and of avo's passes none is needed but the one that includes textflag.h.
-func arm64Program(t tier) (*ir.File, error) {
+func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 	f := ir.NewFile()
 	constraint, err := buildtags.ParseConstraint("!purego")
 	if err != nil {
 		return nil, err
 	}
 	f.Constraints = buildtags.Constraints{constraint}
-	for _, k := range t.kernels() {
+	for _, k := range kernels {
 		p := &neon{Function: ir.NewFunction(k.name() + t.name), kernel: k}
 		p.Doc = p.doc(t.name)
 		if t.float16 {

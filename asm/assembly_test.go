@@ -130,9 +130,15 @@ func catalogued(file string) []string {
 			names = append(names, d.name+tier)
 		}
 	default:
-		for _, k := range kernels() {
-			if k.symbol(tier) == k.name()+tier {
-				names = append(names, k.name()+tier)
+		for _, all := range tiers {
+			for _, t := range all {
+				for _, e := range elems {
+					for _, k := range t.kernels(e) {
+						if file == t.file(e)+".s" {
+							names = append(names, k.name()+t.name)
+						}
+					}
+				}
 			}
 		}
 	}

@@ -193,7 +193,7 @@ func testPlants(t *testing.T, files map[string][]byte, tier, arch string, emulat
 	}
 	planted, sound := build("planted", "-overlay", filepath.Join(dir, "overlay")), build("sound")
 	t.Run("untested", func(t *testing.T) {
-		testUntested(t, kernel, strings.ToLower(tier)+"_"+arch+".s", tier, append(emulator[:len(emulator):len(emulator)], sound))
+		testUntested(t, kernel, "f32_"+strings.ToLower(tier)+"_"+arch+".s", tier, append(emulator[:len(emulator):len(emulator)], sound))
 	})
 	for _, p := range plants {
 		t.Run(p.kernel, func(t *testing.T) {

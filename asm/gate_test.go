@@ -25,8 +25,8 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s, line %d: %s: %s", f.function, f.line, f.code, f.what)
 }
 
-// tierSets are the instruction sets that a file may use, by its name without
-// draw_ and .s. What every CPU of the architecture has goes without saying.
+// tierSets are the instruction sets that a file may use, by the end of its name, which
+// says the tier. What every CPU of the architecture has goes without saying.
 var tierSets = map[string][]string{
 	"fence_amd64":    {},
 	"avx2_amd64":     {avx, avx2, f16c},
@@ -37,7 +37,10 @@ var tierSets = map[string][]string{
 
 // gate returns all that is wrong with an assembly file.
 func gate(file, text string) []finding {
-	tier := strings.TrimSuffix(strings.TrimPrefix(file, "draw_"), ".s")
+	tier := strings.TrimSuffix(file, ".s")
+	if tier != "fence_amd64" {
+		_, tier, _ = strings.Cut(tier, "_")
+	}
 	sets, ok := tierSets[tier]
 	if !ok {
 		return []finding{{code: file, what: "a file of no tier"}}

@@ -50,10 +50,14 @@ func generate() (map[string][]byte, error) {
 	content, e := catalogueFile()
 	add("catalogue.go", content, e)
 
-	for arch, program := range map[string]func(tier) (*ir.File, error){"amd64": amd64Program, "arm64": arm64Program} {
+	for arch, program := range map[string]func([]kernel, tier) (*ir.File, error){"amd64": amd64Program, "arm64": arm64Program} {
 		for _, t := range tiers[arch] {
-			f, e := program(t)
-			printed(add, strings.ToLower(t.name)+"_"+arch, f, e)
+			for _, e := range elems {
+				if own := t.kernels(e); len(own) > 0 {
+					f, err := program(own, t)
+					printed(add, t.file(e), f, err)
+				}
+			}
 		}
 		content, e := dispatchFile(names(tiers[arch]))
 		add("dispatch_"+arch+".go", content, e)

@@ -41,10 +41,10 @@ func (p planted) text() string {
 }
 
 const (
-	inAVX2     = "avx2_amd64.s"
-	inAVX512   = "avx512_amd64.s"
-	inNEON     = "neon_arm64.s"
-	inNEONFP16 = "neonfp16_arm64.s"
+	inAVX2     = "f32_avx2_amd64.s"
+	inAVX512   = "f32_avx512_amd64.s"
+	inNEON     = "f32_neon_arm64.s"
+	inNEONFP16 = "f16_neonfp16_arm64.s"
 )
 
 var plantedFaults = []planted{
@@ -61,8 +61,8 @@ var plantedFaults = []planted{
 	{"fence_amd64.s", "fence", "$0", "VZEROUPPER\nSFENCE\nRET", "want a fence of SFENCE and RET"},
 	{"fence_amd64.s", "fence", "$0", "LFENCE\nRET", "want a fence of SFENCE and RET"},
 	{"fence_amd64.s", "fence", "$0", "RET", "want a fence of SFENCE and RET"},
-	{"sse2_amd64.s", "scale", "", "ADDQ AX, BX", "a file of no tier"},
-	{"avx512_arm64.s", "scale", "", "ADD R0, R1, R2", "a file of no tier"},
+	{"f32_sse2_amd64.s", "scale", "", "ADDQ AX, BX", "a file of no tier"},
+	{"f32_avx512_arm64.s", "scale", "", "ADD R0, R1, R2", "a file of no tier"},
 
 	// What no table has, or not so.
 	{inAVX2, "scale", "", "ANDNL AX, BX, CX", unknown},

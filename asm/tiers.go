@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // A tier is an instruction set that kernels are written for.
 type tier struct {
 	name    string
@@ -50,11 +52,17 @@ var tiers = map[string][]tier{
 	"arm64": {neonFP16Tier, neonTier},
 }
 
-// kernels returns those that the tier has.
-func (t tier) kernels() []kernel {
+// file returns the name of the file with the tier's kernels of a type, without what
+// follows the dot.
+func (t tier) file(e elem) string {
+	return strings.ToLower(e.name+"_"+t.name) + "_" + t.arch
+}
+
+// kernels returns the kernels of a type that the tier has.
+func (t tier) kernels(e elem) []kernel {
 	var own []kernel
 	for _, k := range kernels() {
-		if t.symbol(k) == k.name()+t.name {
+		if k.elem == e && t.symbol(k) == k.name()+t.name {
 			own = append(own, k)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // stems are the names of the files with kernels, up to what tells assembly from
 // declarations.
-var stems = []string{"neon_arm64", "neonfp16_arm64"}
+var stems = []string{"f32_neon_arm64", "f64_neon_arm64", "f16_neon_arm64", "bf16_neon_arm64", "f16_neonfp16_arm64"}
 
 //go:embed calls.go
 var callsFile []byte

@@ -33,13 +33,13 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
-// amd64Fence returns the function that ends a run of streaming kernels.
+// amd64Fence returns the function that must follow streaming kernels.
 func amd64Fence() (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	c.Function("fence")
 	c.Attributes(attr.NOSPLIT)
-	c.Doc("fence makes what streaming kernels have written visible before anything that is written later.")
+	c.Doc("fence makes what streaming kernels have written visible before anything written later.")
 	c.SignatureExpr("func()")
 	c.SFENCE()
 	c.RET()
@@ -50,23 +50,22 @@ func amd64Fence() (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
-// prefetchBytes is how far ahead of the stores their cache lines are asked for. A
+// prefetchBytes is how far ahead of the stores their cache lines are prefetched. A
 // store to a line that is not in the L1 cache waits for it, and the processor
-// fetches ahead for loads only: out of place in the L2 cache this makes 48 GB/s
-// of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids class). PREFETCHW,
-// which Go's assembler lacks, does the same. Of the source nothing need be asked
-// for: 256 to 4096 bytes ahead brought nothing in the cache.
+// fetches ahead for loads only. Out of place in the L2 cache, prefetching makes
+// 48 GB/s of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids class).
+// PREFETCHW, which Go's assembler lacks, brings the same. Prefetching the source 256
+// to 4096 bytes ahead brought nothing in the cache.
 const prefetchBytes = 512
 
-// Vector registers, by number. Those above 15 are left alone: VZEROUPPER does
-// not clean their upper halves. What is computed with one factor for all lanes
-// finds that in regPlane, what is chosen by the factor finds its lanes in regKeep
-// and regTouch, or in mask registers.
+// Vector registers, by number. No kernel uses those above 15: VZEROUPPER does not
+// clear their upper halves. regKeep and regTouch hold, without mask registers, which
+// lanes of a short plane to keep and to touch.
 const (
-	regPlane = 12
+	regPlane = 12 // the factor of a plane, in all lanes
 	regZero  = 13
-	regOne   = 14 // in short planes, in place: the number 1
-	regShift = 14 // in affine planes: the shift
+	regOne   = 14 // in short planes in place: the number 1
+	regShift = 14 // in planes: the shift
 	regNext  = 14 // in joined planes: the next plane's factor
 	regKeep  = 15
 	regTouch = 7
@@ -79,7 +78,7 @@ var (
 	maskTouch = reg.K3 // in short planes: all lanes if the factor is not 1
 )
 
-// maskOf is the mask of lanes with a factor other than 0 in pixels.
+// maskOf returns the mask of lanes with a factor other than 0, for vector u of rows.
 func maskOf(u int) reg.Register { return []reg.Register{reg.K4, reg.K5, reg.K6, reg.K7}[u] }
 
 const notEqual = operand.U8(4) // NEQ_UQ: true also for NaN
@@ -114,8 +113,7 @@ type x86 struct {
 	kernel
 	tier
 	arithmetic
-	// What the kernels of a file share: the table of borders, and zeros.
-	table, nothing *operand.Mem
+	table, nothing *operand.Mem // borderTable and zeros, which the kernels of a file share
 
 	dst, src, factors, extra, count, length reg.GPVirtual
 
@@ -284,7 +282,7 @@ func (p *x86) redirect(unread bool) {
 	p.ADDQ(p.stride, p.src)
 }
 
-// zeros returns where there are as many zeros as a short plane has bytes.
+// zeros returns a table of zeros, as long as a short plane can be.
 func (p *x86) zeros() operand.Mem {
 	if *p.nothing == (operand.Mem{}) {
 		*p.nothing = p.StaticGlobal("zeros")
@@ -428,7 +426,7 @@ func (p *x86) shift() operand.U8 { return operand.U8(bits.TrailingZeros(uint(p.s
 
 func (p *x86) whole() block { return block{bytes: p.tier.width} }
 
-// vec returns vector register i as wide as the piece needs.
+// vec returns vector register i, as wide as a block needs.
 func (p *x86) vec(i int, w block) reg.Register {
 	v := vectors[i]
 	switch {

@@ -6,8 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Registers of floats: values, factors and second operands of the vectors of a
-// turn.
+// Vector registers of floats, four of each for the vectors of a turn: the accumulator,
+// the factors, and y or the shifts.
 const (
 	regValue  = 0
 	regFactor = 4
@@ -171,7 +171,7 @@ func (p *x86Floats) add(leaf *expr, b block, c choice) {
 }
 
 // operation returns the instruction that multiplies a register by a factor or
-// divides it. The factor is its first operand.
+// divides it by one. The factor is its first operand.
 func (p *x86) operation(set instructionSet) func(*build.Context, ...operand.Op) {
 	if p.divides() {
 		return set.div
@@ -179,7 +179,7 @@ func (p *x86) operation(set instructionSet) func(*build.Context, ...operand.Op) 
 	return set.mul
 }
 
-// scaled multiplies x, which may be in memory, by a factor or divides it.
+// scaled multiplies x, which may be in memory, by a factor, or divides it by one.
 func (p *x86) scaled(set instructionSet, x operand.Op, factor, to reg.Register) {
 	if p.divides() {
 		set.div(p.Context, factor, p.dividend(set, x, to), to)
@@ -188,7 +188,7 @@ func (p *x86) scaled(set instructionSet, x operand.Op, factor, to reg.Register) 
 	set.mul(p.Context, x, factor, to)
 }
 
-// scaledZ does what scaled does in the lanes of a mask, the others become 0.
+// scaledZ is scaled in the lanes of a mask, and sets the others to 0.
 func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Register) {
 	if p.divides() {
 		set.divZ(p.Context, factor, p.dividend(set, x, to), mask, to)
@@ -197,8 +197,8 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 	set.mulZ(p.Context, x, factor, mask, to)
 }
 
-// dividend returns a register with x, to if it is not in one: only a divisor may
-// be in memory.
+// dividend returns a register with x: only a divisor may be in memory. It loads x to
+// to if x is in memory.
 func (p *x86) dividend(set instructionSet, x operand.Op, to reg.Register) operand.Op {
 	if _, ok := x.(operand.Mem); !ok {
 		return x
@@ -247,7 +247,7 @@ func (p *x86) store(from reg.Register, to operand.Mem, w block) {
 // memory.
 func (w block) operand() bool { return !w.tail && w.bytes >= 16 }
 
-// instructionSet is what floats of a size need of AVX2 and AVX-512.
+// instructionSet holds the instructions of AVX2 and AVX-512 for one size of floats.
 type instructionSet struct {
 	mov, mul, div, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
 

@@ -5,18 +5,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Registers of halves. A vector of them becomes two of float32: of float16 its
-// lower and its upper half, of bfloat16 its even and its odd lanes, so that no
-// lane need move. The vectors of a turn share them all, the processor renames
-// them.
+// Vector registers of halves. A vector of halves becomes two of float32: the lower and
+// the upper half of float16, the even and the odd lanes of bfloat16, so that no lane has
+// to move. All vectors of a turn use the same registers: the processor renames them.
 const (
 	regLow        = 0
 	regHigh       = 1
 	regFactorLow  = 2
 	regFactorHigh = 3
-	regWide       = 3 // in affine planes: the shift as float32
+	regWide       = 3 // in planes: the shift as float32
 	regRaw        = 4 // the vector as it is in memory
-	regOld        = 5 // what a dropped or untouched lane gets
+	regOld        = 5 // y, the shifts, or x: what a dropped or untouched lane gets
 	regHelp       = 6
 	regDropped    = 8 // in pixels of AVX2: lanes whose factor is 0
 
@@ -191,7 +190,7 @@ func (p *x86Halves) finish(b block, c choice) {
 	p.raw = raw
 }
 
-// wides returns how many vectors of float32 a piece becomes.
+// wides returns how many vectors of float32 a block becomes.
 func (p *x86) wides(w block) int {
 	if p.elem.name == "BF16" || w.bytes == p.tier.width {
 		return 2
@@ -199,7 +198,7 @@ func (p *x86) wides(w block) int {
 	return 1
 }
 
-// wide returns vector register i as wide as the piece's float32 need.
+// wide returns vector register i, as wide as the float32 of a block need.
 func (p *x86) wide(i int, w block) reg.Register {
 	bytes := w.bytes
 	if p.elem.name != "BF16" {
@@ -208,7 +207,7 @@ func (p *x86) wide(i int, w block) reg.Register {
 	return p.vec(i, block{bytes: bytes})
 }
 
-// broadcastWide sets all lanes of a register to a half in memory, as float32.
+// broadcastWide sets all lanes of a register to a half from memory, as float32.
 func (p *x86) broadcastWide(from operand.Mem, to int) {
 	whole := p.whole()
 	if p.elem.name == "BF16" {
@@ -221,7 +220,7 @@ func (p *x86) broadcastWide(from operand.Mem, to int) {
 	p.VCVTPH2PS(half, p.vec(to, whole))
 }
 
-// widen sets two registers to the float32 of the halves in another.
+// widen sets two registers to the halves of another, as float32.
 func (p *x86) widen(from, low, high int, w block) {
 	if p.elem.name == "BF16" {
 		raw := p.vec(from, w)
@@ -241,7 +240,7 @@ func (p *x86) widen(from, low, high int, w block) {
 	p.VCVTPH2PS(lower, p.wide(low, w))
 }
 
-// loadWide sets regLow and regHigh to the float32 of the halves in memory.
+// loadWide sets regLow and regHigh to halves from memory, as float32.
 func (p *x86) loadWide(from operand.Mem, w block) {
 	if p.elem.name == "BF16" || w.tail || w.bytes < 8 {
 		p.load(from, p.vec(regRaw, w), w)
@@ -256,7 +255,7 @@ func (p *x86) loadWide(from operand.Mem, w block) {
 	}
 }
 
-// wideSource returns how many bytes of a piece become the first vector of float32.
+// wideSource returns how many bytes of a block become the first vector of float32.
 func (p *x86) wideSource(w block) int { return w.bytes / p.wides(w) }
 
 func (p *x86) extractUpper(from, to reg.Register) {
@@ -283,10 +282,10 @@ func (p *x86) round(x int, w block) {
 	p.VCVTPH2PS(help, p.wide(x, w))
 }
 
-// roundBits makes the upper 16 bits of each lane the nearest bfloat16 of its
-// float32: it adds just less than half of their last bit, or half of it where
-// that makes it even. A NaN would be spoilt if a carry went through its bits,
-// but none does: it comes from a bfloat16 and so has no lower bits.
+// roundBits makes the upper 16 bits of each lane the bfloat16 nearest to its float32.
+// It adds just less than half of their last bit, or half of it if that bit is set, so
+// that ties go to even. No carry can spoil a NaN: it comes from a bfloat16, whose lower
+// bits are 0.
 func (p *x86) roundBits(x int, w block) {
 	bits, help := p.vec(x, w), p.vec(regHelp, w)
 	p.VPSRLD(operand.U8(16), bits, help)
@@ -299,7 +298,7 @@ func (p *x86) roundBits(x int, w block) {
 	p.VPADDD(help, bits, bits)
 }
 
-// narrow rounds the float32 of a piece to the halves of regRaw.
+// narrow rounds the float32 in regLow and regHigh to the halves of regRaw.
 func (p *x86) narrow(w block) {
 	raw := p.vec(regRaw, w)
 	if p.elem.name == "BF16" {

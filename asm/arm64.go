@@ -43,8 +43,8 @@ func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 	return f, pass.IncludeTextFlagHeader(f)
 }
 
-// General registers. R16 to R18 and R27 to R30 are the linker's, the platform's
-// and the runtime's.
+// General registers. R16 to R18 and R27 to R30 belong to the linker, the platform and
+// the runtime.
 const (
 	xDst = iota
 	xSrc
@@ -53,29 +53,29 @@ const (
 	xLength
 	xShifts
 	xLeft      // elements left of a plane or row
-	xRow       // the factors of a row that are left
-	xRowShifts // the shifts of a row that are left
+	xRow       // the factors left of a row
+	xRowShifts // the shifts left of a row
 	xBytes     // length in bytes
 	xFactor    // bits of a factor
 	xOne       // bits of 1
 	xConstant  // bits on their way to a vector register
 )
 
-// Vector registers. Up to vMask each name stands for the vectors of a turn, four,
-// or two of halves that make four of float32.
+// Vector registers. Up to vMask each name stands for the four vectors of a turn. Halves
+// take two, which become four of float32.
 const (
 	vValue  = 0
 	vFactor = 4  // in rows
 	vWide   = 8  // halves as float32
-	vSecond = 12 // likewise, of the second operand
+	vSecond = 12 // the second operand as float32
 	vOther  = 16
 	vMask   = 20 // in rows: all ones where the factor is not 0
 
 	vLive  = 20 // in planes: all ones if the factor is not 0
 	vKeep  = 21 // all ones if the plane stays as it is
 	vOne   = 22
-	vPlane = 24 // the plane's factor; of halves as float32, their bits in the next register
-	vShift = 26 // the plane's shift, likewise
+	vPlane = 24 // the plane's factor; for halves as float32, with its bits in the next register
+	vShift = 26 // the plane's shift, as vPlane
 
 	// Constants.
 	vZero      = 28
@@ -84,8 +84,8 @@ const (
 	vMagnitude = 31 // all bits of an element but the sign
 )
 
-// neon is the machine of both tiers of arm64. Its elements are called halves where
-// they are computed as float32. Loads and stores move the pointers.
+// neon is the machine of both tiers of arm64. Loads and stores move the pointers. k.half
+// says that elements are computed as float32, which NEONFP16 need not do.
 type neon struct {
 	*ir.Function
 	kernel
@@ -265,7 +265,7 @@ func (p *neon) prefetch(int) {}
 
 func (p *neon) maskedTail(string, moves, func(block)) bool { return false }
 
-// takeX keeps x apart from the result if a lane may have to stay as it is.
+// takeX keeps x apart from the result if a lane may stay as it is.
 func (p *neon) takeX(b block, c choice) {
 	p.accum = vValue
 	if c.keep {
@@ -332,7 +332,7 @@ func (p *neon) constant(v int, bits uint64, lanes string) {
 	p.ins("VDUP", x(xConstant), vec(v, lanes))
 }
 
-// next takes a number for all lanes and moves the pointer behind it.
+// next sets all lanes to the number at a pointer, and moves the pointer to the next.
 func (p *neon) next(v, from int) {
 	p.ins("VLD1R.P", after(from, p.size), p.list(p.bits(v), 1))
 	if p.half {
@@ -340,7 +340,7 @@ func (p *neon) next(v, from int) {
 	}
 }
 
-// bits is the register that holds the bits of vPlane or vShift.
+// bits returns the register with the bits of vPlane or vShift.
 func (p *neon) bits(v int) int {
 	if p.half {
 		return v + 1
@@ -353,17 +353,17 @@ func (p *neon) notZero(mask, factor int) {
 	p.ins("VCMTST", p.vec(vMagnitude), p.vec(factor), p.vec(mask))
 }
 
-// otherwise gives dropped lanes, those that a mask leaves out, what they get: other,
-// or +0 if the operation has no sum.
+// otherwise sets the lanes that a mask leaves out to what a dropped element becomes:
+// other, or +0.
 func (p *neon) otherwise(v, other, mask int) {
-	if p.sums() {
+	if p.dropped != Zero {
 		p.ins("VBIF", v16(mask), v16(other), v16(v))
 	} else {
 		p.ins("VAND", v16(mask), v16(v), v16(v))
 	}
 }
 
-// operation is what is done with an element and its factor.
+// operation returns the instruction that takes an element and its factor.
 func (p *neon) operation() encoding {
 	if p.divides() {
 		return fdiv
@@ -371,9 +371,9 @@ func (p *neon) operation() encoding {
 	return fmul
 }
 
-// arithmetic sets w bytes of registers from d on to the product, the quotient or
-// the sum of those from a and from b on, rounded to the type of the elements. b may
-// be vPlane or vShift.
+// arithmetic sets the registers from d up to the product, the quotient or the sum of
+// those from a up and from b up, rounded to the type of the elements. It computes w
+// bytes. b may be vPlane or vShift, which is one register for all.
 func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
 	each := 1
 	if b == vPlane || b == vShift {
@@ -396,7 +396,7 @@ func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
 	p.narrow(d, w)
 }
 
-// widen makes float32 of w bytes of halves.
+// widen sets the registers from d up to w bytes of halves, as float32.
 func (p *neon) widen(d, from int, w width) {
 	for i := range w.wides() {
 		v, high := from+i/2, i%2 == 1
@@ -413,11 +413,10 @@ func (p *neon) widen(d, from int, w width) {
 	}
 }
 
-// narrow rounds vWide to w bytes of halves, to the nearest, the even one of two.
-// A bfloat16 is the upper half of the float32, to which is added just less than
-// half of its last bit, or half of it if that bit is set. NaNs need no care: they
-// come from operands whose lower half is 0, so that theirs is, too, and nothing
-// is carried into the upper.
+// narrow rounds vWide to w bytes of halves, to nearest, ties to even. A bfloat16 is the
+// upper half of the float32 after just less than half of its last bit is added, or half
+// of it if that bit is set. NaNs need no care: they come from operands whose lower half
+// is 0, so that theirs is 0, too, and nothing carries into the upper half.
 func (p *neon) narrow(d int, w width) {
 	if p.bfloat() {
 		for i := range w.wides() {
@@ -444,18 +443,17 @@ func (p *neon) narrow(d int, w width) {
 
 func (p *neon) bfloat() bool { return p.half && p.elem.name == "BF16" }
 
-// width is how many bytes a step takes: a turn of vectors, a vector, or a part of
-// one.
+// width is how many bytes a step takes: several vectors, one, or a part of one.
 type width int
 
 const vector width = 16
 
 func (w width) vectors() int { return max(1, int(w/vector)) }
 
-// wides is how many vectors of float32 the halves make.
+// wides returns how many vectors of float32 the halves become.
 func (w width) wides() int { return max(1, int(w/(vector/2))) }
 
-// load loads w bytes into registers from v on and moves the pointer behind them.
+// load loads w bytes into the registers from v up and moves the pointer past them.
 func (p *neon) load(v, from int, w width) {
 	switch {
 	case w > vector:
@@ -479,7 +477,7 @@ func (p *neon) peek(v, from int, w width) {
 	}
 }
 
-// store stores w bytes to dst and moves it behind them.
+// store stores w bytes to dst and moves the pointer past them.
 func (p *neon) store(v int, w width) {
 	switch {
 	case w > vector:
@@ -491,8 +489,8 @@ func (p *neon) store(v int, w width) {
 	}
 }
 
-// move returns the instruction that moves w bytes; a load clears the rest of
-// the register.
+// move returns the instruction that moves w bytes. A load clears the rest of the
+// register.
 func (w width) move() string {
 	return map[width]string{4: "FMOVS", 8: "FMOVD", 16: "FMOVQ"}[w]
 }
@@ -534,13 +532,13 @@ func (p *neon) prune() {
 
 func (p *neon) shift() int { return bits.TrailingZeros(uint(p.size)) }
 
-// lanes is the arrangement of a vector of elements.
+// lanes returns the arrangement of a vector of elements.
 func (p *neon) lanes() string { return map[int]string{2: "H8", 4: "S4", 8: "D2"}[p.size] }
 
-// vec is a vector register of elements.
+// vec returns a vector register of elements.
 func (p *neon) vec(v int) operand.Op { return vec(v, p.lanes()) }
 
-// list is n vector registers from v on.
+// list returns n vector registers from v up.
 func (p *neon) list(v, n int) operand.Op {
 	var all []string
 	for u := range n {
@@ -549,7 +547,7 @@ func (p *neon) list(v, n int) operand.Op {
 	return raw("[" + strings.Join(all, ", ") + "]")
 }
 
-// raw is an operand as it is written.
+// raw is an operand in the text of the assembly.
 type raw string
 
 func (r raw) Asm() string { return string(r) }

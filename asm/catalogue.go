@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// shape is how elements and factors belong together.
+// shape says which factor belongs to which element.
 type shape struct {
 	name       string
 	pixels     bool
 	fourPlanes bool // four planes in one call, which need not be neighbours
 }
 
-// elem is a type of data.
+// elem is a type of elements.
 type elem struct {
 	name string // as in the kernel's name
 	typ  string // Go type
@@ -22,7 +22,8 @@ type elem struct {
 	half bool   // computed as float32
 }
 
-// A row here is a kernel on every tier: nothing else names one.
+// The catalogue: each operation in each shape for each type is a kernel. No kernel is
+// named anywhere else.
 var (
 	operations = []operation{
 		{"scale", mul(X, F), Zero},
@@ -119,14 +120,14 @@ func (k kernel) name() string {
 
 func capital(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
-// signature is that of every kernel: count planes of length elements with a
-// factor each, or count rows of length channels and as many factors. Affine
-// kernels take as many shifts, kernels of four planes what says where these lie.
+// signature returns the kernel's Go signature: count planes of length elements with a
+// factor each, or count rows of length channels and as many factors. Operations with
+// shifts take as many shifts, and kernels of four planes take where these lie.
 func (k kernel) signature() string {
 	return fmt.Sprintf("func(dst, src, factors *%s%s, count, length int)", k.typ, map[string]string{"": "", "shifts": ", shifts *" + k.typ, "places": ", places *[13]int"}[k.extra()])
 }
 
-// extra names the argument that only some kernels have.
+// extra returns the name of the argument that only some kernels have, "" if k has none.
 func (k kernel) extra() string {
 	switch {
 	case k.shifts():
@@ -137,64 +138,60 @@ func (k kernel) extra() string {
 	return ""
 }
 
-// doc returns the doc comment of the kernel on a tier: the loop that it stands
-// for and its exact semantics.
+// doc returns the doc comment of the kernel on a tier: the loop that it computes and
+// what its caller has to know.
 func (k kernel) doc(tier string) []string {
 	name := k.name() + tier
-	verb, result := "multiplies", "product"
-	if k.divides() {
-		verb, result = "divides", "quotient"
-	}
 	if k.fourPlanes {
-		lines := []string{name + " " + verb + " four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
-		if k.readsDst() {
-			lines = append(lines, "The "+result+"s are added to dst, rounded separately.")
-		}
-		if k.divides() {
-			lines = append(lines, "No factor may be 0.")
-		}
-		if k.stream {
-			lines = append(lines, "The "+result+"s, too, are written past the cache.")
-		}
-		return lines
+		return append([]string{name + " computes " + k.formula(choice{}) + " for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4."}, k.conditions()...)
 	}
 	factor := "p"
 	if k.pixels {
 		factor = "i"
 	}
 	names := map[*expr]string{X: "src[p*length+i]", Y: "dst[p*length+i]", F: "factors[" + factor + "]", S: "shifts[" + factor + "]"}
+	dropped := ""
+	if k.drops() {
+		dropped = fmt.Sprintf(" // %s if %s is 0, whatever src holds", k.dropped.text(names), names[F])
+	}
 	lines := []string{
 		name + " is the loop",
 		"",
 		"\tfor p := range count {",
 		"\t\tfor i := range length {",
-		"\t\t\t" + names[Y] + " = " + k.value.text(names),
+		"\t\t\t" + names[Y] + " = " + k.value.text(names) + dropped,
 		"\t\t}",
 		"\t}",
 		"",
 	}
-	switch {
-	case k.readsDst() && k.drops():
-		lines = append(lines, "where a factor 0 leaves dst as it is, and "+result+" and sum are rounded separately.")
-	case k.shifts() && k.drops():
-		lines = append(lines, "where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.")
-	case k.readsDst(), k.shifts():
-		lines = append(lines, "where product and sum are rounded separately.")
-	case k.drops():
-		lines = append(lines, "where a factor 0 gives +0 whatever src holds.")
-	default:
-		lines = append(lines, "with the IEEE product also where a factor is 0.")
+	return append(lines, k.conditions()...)
+}
+
+// conditions returns what a loop does not say.
+func (k kernel) conditions() []string {
+	var lines []string
+	if k.sums() {
+		lines = append(lines, "Every operator rounds: none are fused.")
 	}
 	if k.half {
-		lines = append(lines, "Each rounding is one of float32 and then one to "+map[string]string{"F16": "float16", "BF16": "bfloat16"}[k.elem.name]+".")
+		lines = append(lines, "Each rounding is one to float32 and then one to "+map[string]string{"F16": "float16", "BF16": "bfloat16"}[k.elem.name]+".")
 	}
-	if !k.readsDst() && !k.shifts() && !k.pixels && !k.stream {
-		lines = append(lines, "Where dst is src, a plane with factor 1 is not changed.")
+	switch {
+	case k.fourPlanes && k.divides():
+		lines = append(lines, "No factor may be 0.")
+	case !k.fourPlanes && !k.sums() && !k.pixels && !k.stream:
+		lines = append(lines, "Where dst is src, a plane with factor 1 is not touched.")
 	}
-	if k.stream && k.pixels {
-		lines = append(lines, "Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.")
-	} else if k.stream {
-		lines = append(lines, "Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.")
+	switch {
+	case k.fourPlanes && k.stream:
+		lines = append(lines, "The results, too, are written past the cache.")
+	case k.stream && k.pixels:
+		lines = append(lines, "It writes past the cache: dst and the length of a row must be multiples of 64 bytes.")
+	case k.stream:
+		lines = append(lines, "It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.")
+	}
+	if k.fourPlanes || k.stream {
+		lines = append(lines, "A fence must follow.")
 	}
 	return lines
 }

@@ -1,8 +1,13 @@
 // Command asm writes the generated files of package kernel: the assembly of
 // every tier with its declarations, the catalogue of kernels and the choice
-// between the tiers. Its output depends on nothing but its source.
+// between the tiers. Its output depends on nothing but its source. go generate runs
+// it from the root of the repository, see gen.go.
 //
-// It is run by go generate from the root of the repository, see gen.go.
+// An operation is an expression (expression.go, catalogue.go). A loop is written once
+// (loops.go), over the primitives of a machine: x86 (amd64.go, and amd64_float.go and
+// amd64_half.go for what depends on the type) and neon (arm64.go). The tiers are a table
+// (tiers.go), and what only machines with streaming stores do is in amd64_stream.go.
+// CONTRIBUTING.md says what a new tier, operation, type or stream takes.
 package main
 
 import (
@@ -37,7 +42,7 @@ func main() {
 	}
 }
 
-// generate returns every generated file by its name.
+// generate returns the generated files by their names.
 func generate() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var err error

@@ -8,13 +8,12 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -23,12 +22,11 @@ func scalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func scalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -41,9 +39,8 @@ func scalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int,
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to bfloat16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -56,8 +53,7 @@ func multiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count i
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to bfloat16.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func multiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -66,13 +62,12 @@ func multiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -81,12 +76,11 @@ func dividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func dividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -95,12 +89,12 @@ func dividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -109,12 +103,12 @@ func addPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -127,8 +121,8 @@ func addPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, l
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -141,8 +135,8 @@ func addMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, coun
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -151,12 +145,12 @@ func addMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -165,12 +159,12 @@ func addDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -179,12 +173,12 @@ func addDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affinePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -193,12 +187,12 @@ func affinePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *u
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affinePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -211,8 +205,8 @@ func affinePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *u
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -225,8 +219,8 @@ func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, s
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affineMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -235,13 +229,13 @@ func affineMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, s
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -250,13 +244,13 @@ func streamScalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -269,9 +263,9 @@ func streamScalePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, coun
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to bfloat16.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -284,9 +278,9 @@ func streamMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, c
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to bfloat16.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -295,13 +289,13 @@ func streamMultiplyPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, c
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -310,50 +304,62 @@ func streamDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, cou
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
-// multiplyFourPlanesBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesBF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to bfloat16.
+// A fence must follow.
 //
 //go:noescape
 func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamMultiplyFourPlanesBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products, too, are written past the cache.
+// streamMultiplyFourPlanesBF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to bfloat16.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addMultiplyFourPlanesBF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products are added to dst, rounded separately.
+// addMultiplyFourPlanesBF16AVX512 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
+// A fence must follow.
 //
 //go:noescape
 func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// divideFourPlanesBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesBF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to bfloat16.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamDivideFourPlanesBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesBF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to bfloat16.
 // No factor may be 0.
-// The quotients, too, are written past the cache.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addDivideFourPlanesBF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The quotients are added to dst, rounded separately.
+// addDivideFourPlanesBF16AVX512 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

@@ -8,13 +8,12 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -23,12 +22,11 @@ func scalePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func scalePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -41,9 +39,8 @@ func scalePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, l
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to bfloat16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -56,8 +53,7 @@ func multiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to bfloat16.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func multiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -66,13 +62,12 @@ func multiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to bfloat16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -81,12 +76,11 @@ func dividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to bfloat16.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func dividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -95,12 +89,12 @@ func dividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -109,12 +103,12 @@ func addPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, len
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -127,8 +121,8 @@ func addPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, len
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -141,8 +135,8 @@ func addMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count 
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -151,12 +145,12 @@ func addMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addDividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -165,12 +159,12 @@ func addDividePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, count in
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func addDividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -179,12 +173,12 @@ func addDividePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, count in
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affinePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -193,12 +187,12 @@ func affinePlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uin
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affinePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -211,8 +205,8 @@ func affinePixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uin
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affineMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -225,8 +219,8 @@ func affineMultiplyPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shi
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to bfloat16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
 func affineMultiplyPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)

@@ -8,13 +8,12 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -23,12 +22,11 @@ func scalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func scalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -41,9 +39,8 @@ func scalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, 
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -56,8 +53,7 @@ func multiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count in
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func multiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -66,13 +62,12 @@ func multiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count in
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -81,12 +76,11 @@ func dividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func dividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -95,12 +89,12 @@ func dividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -109,12 +103,12 @@ func addPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, le
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -127,8 +121,8 @@ func addPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, le
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -141,8 +135,8 @@ func addMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -151,12 +145,12 @@ func addMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addDividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -165,12 +159,12 @@ func addDividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -179,12 +173,12 @@ func addDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affinePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -193,12 +187,12 @@ func affinePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *ui
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affinePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -211,8 +205,8 @@ func affinePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *ui
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affineMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -225,8 +219,8 @@ func affineMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, sh
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affineMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -235,13 +229,13 @@ func affineMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, sh
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -250,13 +244,13 @@ func streamScalePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -269,9 +263,9 @@ func streamScalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -284,9 +278,9 @@ func streamMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, co
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -295,13 +289,13 @@ func streamMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, co
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -310,50 +304,62 @@ func streamDividePlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
-// multiplyFourPlanesF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to float16.
+// A fence must follow.
 //
 //go:noescape
 func multiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamMultiplyFourPlanesF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products, too, are written past the cache.
+// streamMultiplyFourPlanesF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to float16.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addMultiplyFourPlanesF16AVX512 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products are added to dst, rounded separately.
+// addMultiplyFourPlanesF16AVX512 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
+// A fence must follow.
 //
 //go:noescape
 func addMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// divideFourPlanesF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to float16.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func divideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// streamDivideFourPlanesF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Each rounding is one to float32 and then one to float16.
 // No factor may be 0.
-// The quotients, too, are written past the cache.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
 
-// addDivideFourPlanesF16AVX512 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The quotients are added to dst, rounded separately.
+// addDivideFourPlanesF16AVX512 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func addDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)

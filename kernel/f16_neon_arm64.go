@@ -8,13 +8,12 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -23,12 +22,11 @@ func scalePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, le
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func scalePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -41,9 +39,8 @@ func scalePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, le
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -56,8 +53,7 @@ func multiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int,
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func multiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -66,13 +62,12 @@ func multiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -81,12 +76,11 @@ func dividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func dividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -95,12 +89,12 @@ func dividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -109,12 +103,12 @@ func addPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, leng
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -127,8 +121,8 @@ func addPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, leng
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -141,8 +135,8 @@ func addMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count i
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -151,12 +145,12 @@ func addMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addDividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -165,12 +159,12 @@ func addDividePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func addDividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -179,12 +173,12 @@ func addDividePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affinePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -193,12 +187,12 @@ func affinePlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affinePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -211,8 +205,8 @@ func affinePixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affineMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -225,8 +219,8 @@ func affineMultiplyPlanesF16NEON(dst *uint16, src *uint16, factors *uint16, shif
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
 func affineMultiplyPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)

@@ -8,12 +8,11 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -22,11 +21,9 @@ func scalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func scalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -39,8 +36,7 @@ func scalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int,
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -53,8 +49,6 @@ func multiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count i
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-//
 //go:noescape
 func multiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
 
@@ -62,12 +56,11 @@ func multiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -76,11 +69,9 @@ func dividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func dividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -89,11 +80,11 @@ func dividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -102,11 +93,11 @@ func addPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -119,7 +110,7 @@ func addPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, l
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -132,7 +123,7 @@ func addMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, coun
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -141,11 +132,11 @@ func addMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -154,11 +145,11 @@ func addDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -167,11 +158,11 @@ func addDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -180,11 +171,11 @@ func affinePlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *f
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -197,7 +188,7 @@ func affinePixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *f
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -210,7 +201,7 @@ func affineMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, s
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -219,12 +210,12 @@ func affineMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, s
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -233,12 +224,12 @@ func streamScalePlanesF32AVX2(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -251,8 +242,8 @@ func streamScalePixelsF32AVX2(dst *float32, src *float32, factors *float32, coun
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -265,8 +256,8 @@ func streamMultiplyPlanesF32AVX2(dst *float32, src *float32, factors *float32, c
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -275,12 +266,12 @@ func streamMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, c
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
@@ -289,49 +280,55 @@ func streamDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, cou
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
 
-// multiplyFourPlanesF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF32AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// A fence must follow.
 //
 //go:noescape
 func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// streamMultiplyFourPlanesF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products, too, are written past the cache.
+// streamMultiplyFourPlanesF32AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// addMultiplyFourPlanesF32AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products are added to dst, rounded separately.
+// addMultiplyFourPlanesF32AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
+// A fence must follow.
 //
 //go:noescape
 func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// divideFourPlanesF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF32AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// streamDivideFourPlanesF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF32AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
-// The quotients, too, are written past the cache.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
 
-// addDivideFourPlanesF32AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The quotients are added to dst, rounded separately.
+// addDivideFourPlanesF32AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)

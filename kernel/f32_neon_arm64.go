@@ -8,12 +8,11 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -22,11 +21,9 @@ func scalePlanesF32NEON(dst *float32, src *float32, factors *float32, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func scalePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -39,8 +36,7 @@ func scalePixelsF32NEON(dst *float32, src *float32, factors *float32, count int,
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -53,8 +49,6 @@ func multiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, count i
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-//
 //go:noescape
 func multiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
 
@@ -62,12 +56,11 @@ func multiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -76,11 +69,9 @@ func dividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func dividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -89,11 +80,11 @@ func dividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -102,11 +93,11 @@ func addPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -119,7 +110,7 @@ func addPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, l
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -132,7 +123,7 @@ func addMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, coun
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -141,11 +132,11 @@ func addMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePlanesF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -154,11 +145,11 @@ func addDividePlanesF32NEON(dst *float32, src *float32, factors *float32, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)
@@ -167,11 +158,11 @@ func addDividePixelsF32NEON(dst *float32, src *float32, factors *float32, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -180,11 +171,11 @@ func affinePlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *f
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -197,7 +188,7 @@ func affinePixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *f
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
@@ -210,7 +201,7 @@ func affineMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, s
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)

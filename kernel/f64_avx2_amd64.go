@@ -8,12 +8,11 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -22,11 +21,9 @@ func scalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func scalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -39,8 +36,7 @@ func scalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int,
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -53,8 +49,6 @@ func multiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count i
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-//
 //go:noescape
 func multiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
@@ -62,12 +56,11 @@ func multiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -76,11 +69,9 @@ func dividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func dividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -89,11 +80,11 @@ func dividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -102,11 +93,11 @@ func addPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, l
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -119,7 +110,7 @@ func addPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, l
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -132,7 +123,7 @@ func addMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, coun
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -141,11 +132,11 @@ func addMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -154,11 +145,11 @@ func addDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -167,11 +158,11 @@ func addDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -180,11 +171,11 @@ func affinePlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *f
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -197,7 +188,7 @@ func affinePixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *f
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -210,7 +201,7 @@ func affineMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, s
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -219,12 +210,12 @@ func affineMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, s
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -233,12 +224,12 @@ func streamScalePlanesF64AVX2(dst *float64, src *float64, factors *float64, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamScalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -251,8 +242,8 @@ func streamScalePixelsF64AVX2(dst *float64, src *float64, factors *float64, coun
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -265,8 +256,8 @@ func streamMultiplyPlanesF64AVX2(dst *float64, src *float64, factors *float64, c
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -275,12 +266,12 @@ func streamMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, c
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
@@ -289,49 +280,55 @@ func streamDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, cou
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
 //
 //go:noescape
 func streamDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
-// multiplyFourPlanesF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// multiplyFourPlanesF64AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// A fence must follow.
 //
 //go:noescape
 func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// streamMultiplyFourPlanesF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products, too, are written past the cache.
+// streamMultiplyFourPlanesF64AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// addMultiplyFourPlanesF64AVX2 multiplies four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The products are added to dst, rounded separately.
+// addMultiplyFourPlanesF64AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
+// A fence must follow.
 //
 //go:noescape
 func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// divideFourPlanesF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// divideFourPlanesF64AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// streamDivideFourPlanesF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
+// streamDivideFourPlanesF64AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
-// The quotients, too, are written past the cache.
+// The results, too, are written past the cache.
+// A fence must follow.
 //
 //go:noescape
 func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
 
-// addDivideFourPlanesF64AVX2 divides four planes of length elements, one factor each, and clears others past the cache, as places say. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow.
-// The quotients are added to dst, rounded separately.
+// addDivideFourPlanesF64AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// Every operator rounds: none are fused.
 // No factor may be 0.
+// A fence must follow.
 //
 //go:noescape
 func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)

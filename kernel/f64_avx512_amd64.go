@@ -8,12 +8,11 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func scalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -22,11 +21,9 @@ func scalePlanesF64AVX512(dst *float64, src *float64, factors *float64, count in
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func scalePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -39,8 +36,7 @@ func scalePixelsF64AVX512(dst *float64, src *float64, factors *float64, count in
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func multiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -53,8 +49,6 @@ func multiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-//
 //go:noescape
 func multiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
 
@@ -62,12 +56,11 @@ func multiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Where dst is src, a plane with factor 1 is not changed.
+// Where dst is src, a plane with factor 1 is not touched.
 //
 //go:noescape
 func dividePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -76,11 +69,9 @@ func dividePlanesF64AVX512(dst *float64, src *float64, factors *float64, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
-//
-// where a factor 0 gives +0 whatever src holds.
 //
 //go:noescape
 func dividePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -89,11 +80,11 @@ func dividePixelsF64AVX512(dst *float64, src *float64, factors *float64, count i
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -102,11 +93,11 @@ func addPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int,
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -119,7 +110,7 @@ func addPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int,
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -132,7 +123,7 @@ func addMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, co
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -141,11 +132,11 @@ func addMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, co
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePlanesF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -154,11 +145,11 @@ func addDividePlanesF64AVX512(dst *float64, src *float64, factors *float64, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func addDividePixelsF64AVX512(dst *float64, src *float64, factors *float64, count int, length int)
@@ -167,11 +158,11 @@ func addDividePixelsF64AVX512(dst *float64, src *float64, factors *float64, coun
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -180,11 +171,11 @@ func affinePlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affinePixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -197,7 +188,7 @@ func affinePixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts 
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
@@ -210,7 +201,7 @@ func affineMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64,
 //		}
 //	}
 //
-// where product and sum are rounded separately.
+// Every operator rounds: none are fused.
 //
 //go:noescape
 func affineMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)

@@ -2,75 +2,102 @@ package main
 
 import "fmt"
 
-// Every kernel is one of these loops, written once, over the primitives of a
-// machine. The operation comes in as an expression: see element.
-
-// A machine writes the instructions of one kernel on one tier. The loops know
-// nothing of registers, of how wide a vector is, or of how halves are computed.
+// A machine writes the instructions of one kernel on one tier. The loops below are
+// written once, over these primitives. They know nothing of registers, of the width of
+// a vector, or of how halves are computed.
 //
-// A machine moves its pointers either as it loads and stores, or afterwards, in
-// each, nextFactor and startRow.
+// A machine moves its pointers as it loads and stores, or afterwards, in each and in
+// nextFactor.
 type machine interface {
 	// begin loads the arguments and sets up what all elements need.
 	begin()
-
+	// comment writes a comment.
 	comment(text string)
 
-	// Control flow. A label is local to the kernel.
+	// label, jump and ret are control flow. A label is local to the kernel.
 	label(name string)
 	jump(to string)
 	ret()
-	jumpIfLonger(elements int, to string) // than that is a plane
+	// jumpIfLonger jumps if planes are longer than elements.
+	jumpIfLonger(elements int, to string)
+	// jumpIfInPlace and jumpIfApart jump if dst is src, and if it is not.
 	jumpIfInPlace(to string)
 	jumpIfApart(to string)
-	repeat(from string) // counts one plane or row down, and goes back if any is left
+	// repeat counts one plane or row down and jumps if any is left.
+	repeat(from string)
 
-	// Planes: what their factor says, and where the next one is.
-	startLong(unchanged bool) // unchanged: jumpIfOne follows
+	// startLong prepares a loop over long planes, in which jumpIfOne occurs if unchanged.
+	startLong(unchanged bool)
+	// factorBits loads the bits of the plane's factor, for jumpIfOne and jumpIfZero.
 	factorBits()
 	jumpIfOne(to string)
 	jumpIfZero(to string)
-	takeFactor() // and its shift, for all lanes
-	passFactor() // where takeFactor would have moved on
-	nextFactor() // where takeFactor has not moved on
+	// takeFactor sets all lanes of a register to the plane's factor, and of another one to
+	// its shift if the kernel has shifts.
+	takeFactor()
+	// passFactor moves to the next factor if takeFactor would have.
+	passFactor()
+	// nextFactor moves to the next factor unless takeFactor or passFactor has.
+	nextFactor()
+	// pass moves a pointer to the next plane.
 	pass(p pointer)
-	takeFill() // what a dropped plane is set to
+	// takeFill takes what a dropped plane is set to, and putFill stores it to a block.
+	takeFill()
 	putFill(b block)
 
-	// Planes without a branch.
+	// startShort prepares a loop over short planes. unread says that a dropped plane need
+	// not be read.
 	startShort(c choice, unread bool)
-	choices(c choice)     // finds the lanes to drop and to leave as they are
-	redirect(unread bool) // unread: a dropped plane may be read from anywhere
+	// choices finds out which lanes of a plane to drop, and which to leave as they are.
+	choices(c choice)
+	// redirect may let the loads of a dropped plane go elsewhere, if unread.
+	redirect(unread bool)
 
-	// Rows.
-	rowTail() // what the end of every row needs
+	// rowTail sets up what the end of every row needs.
+	rowTail()
+	// startRow sets up the pointers to the factors and the shifts of a row.
 	startRow()
-	takeFactors(b block) // and shifts, one for each lane
+	// takeFactors takes the factors of a block, one for each lane, and its shifts.
+	takeFactors(b block)
 
-	// Sweeps over the elements of a plane or a row. restart comes first.
-	turn() int  // bytes of a turn of the main loop
-	width() int // bytes of a vector
+	// turn and width are the bytes of a turn of the main loop, and of a vector.
+	turn() int
+	width() int
+	// restart begins to count the elements of a plane or row. jumpIfLess jumps if fewer are
+	// left. again takes elements off and jumps if as many are left once more. jumpUnless
+	// jumps unless the number left has this bit.
 	restart()
-	jumpIfLess(elements int, to string)    // than that are left
-	again(elements int, from string)       // takes them off, and goes back if as many are left
-	jumpUnless(elements int, to string)    // the number left has this bit
-	each(b int, m moves, step func(block)) // takes b bytes
-	prefetch(b int)
-	maskedTail(label string, m moves, step func(block)) bool // takes what is left under a mask, if it can
+	jumpIfLess(elements int, to string)
+	again(elements int, from string)
+	jumpUnless(elements int, to string)
+	// each applies step to as many blocks as make some bytes.
+	each(bytes int, m moves, step func(block))
+	// prefetch prefetches lines ahead of the stores to some bytes.
+	prefetch(bytes int)
+	// maskedTail applies step to what is left, in a vector under a mask. It returns false
+	// if the machine has no masks.
+	maskedTail(label string, m moves, step func(block)) bool
 
-	// Elements. The result goes through an accumulator.
+	// takeX sets the accumulator to x, apply applies one stage of the operation to it, and
+	// put stores it. What a choice asks for, each does as early as it can, and finish does
+	// what is left of it.
 	takeX(b block, c choice)
-	apply(s stage, b block, c choice) // c where s is the last stage that the choice covers
-	finish(b block, c choice)         // chooses, unless apply has done so
+	apply(s stage, b block, c choice)
+	finish(b block, c choice)
 	put(b block)
 }
 
 // A streamer is a machine with stores that write past the cache.
 type streamer interface {
 	machine
-	jumpUnlessLines(to string) // a row is whole cache lines
-	jumpIfLong(to string)      // a plane is long enough to be streamed by itself
+	// jumpUnlessLines jumps unless rows are whole cache lines.
+	jumpUnlessLines(to string)
+	// jumpIfLong jumps if planes are long enough to be streamed one by one.
+	jumpIfLong(to string)
+	// head applies step to the elements before the first cache line that begins in dst.
 	head(label string, m moves, step func(block))
+	// walkFourPlanes, walkQuarters and walkJoined are loops over four planes of one call,
+	// over rows in four quarters side by side, and over short planes joined to one stream.
 	walkFourPlanes(l *loops)
 	walkQuarters(l *loops)
 	walkJoined(l *loops)

@@ -68,7 +68,7 @@ func reach(loops []layout.Loop) (r loop.Reach) {
 	return r
 }
 
-func TestMeasureIsBruteForce(t *testing.T) {
+func TestMeasureMatchesBruteForce(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(12, seed))
 		loops := random(r, 1000, seed%2 == 0)
@@ -82,7 +82,7 @@ func TestMeasureIsBruteForce(t *testing.T) {
 	}
 }
 
-func TestMeasureGoesAsFarAsAnIntCounts(t *testing.T) {
+func TestMeasureUpToMaxInt(t *testing.T) {
 	const half, root = math.MaxInt/2 + 1, 1 << (bits.UintSize - 2)
 	for _, c := range []struct {
 		loops []level
@@ -126,7 +126,7 @@ func TestMeasureGoesAsFarAsAnIntCounts(t *testing.T) {
 	}
 }
 
-func TestCollideIsBruteForce(t *testing.T) {
+func TestCollideMatchesBruteForce(t *testing.T) {
 	both := [2]int{}
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(13, seed))
@@ -151,7 +151,7 @@ func TestCollideIsBruteForce(t *testing.T) {
 		}
 	}
 	if min(both[0], both[1]) < 5000 {
-		t.Errorf("%d apart and %d colliding tell little", both[0], both[1])
+		t.Errorf("%d apart and %d colliding, want 5000 of each", both[0], both[1])
 	}
 	// Single steps lead nowhere, however long.
 	for _, loops := range [][]level{{{1, 0, 0, 0}, {4, 1, 1, 1}}, {{4, 1, 1, 1}, {1, 0, 0, 0}}, {{1, math.MaxInt, 0, 0}, {4, 1, 1, 1}}} {
@@ -163,7 +163,7 @@ func TestCollideIsBruteForce(t *testing.T) {
 	}
 }
 
-func TestOverlapIsBruteForce(t *testing.T) {
+func TestOverlapMatchesBruteForce(t *testing.T) {
 	memory := make([]byte, 1<<16)
 	middle := unsafe.Pointer(&memory[len(memory)/2])
 	count := make(map[[2]bool]int)
@@ -206,6 +206,6 @@ func TestOverlapIsBruteForce(t *testing.T) {
 		}
 	}
 	if len(count) != 4 || min(count[[2]bool{}], count[[2]bool{true}], count[[2]bool{true, true}], count[[2]bool{false, true}]) < 2000 {
-		t.Errorf("%v tell little", count)
+		t.Errorf("cases by whether the loops differ and overlap: %v, want 2000 of each", count)
 	}
 }

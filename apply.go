@@ -253,22 +253,9 @@ func check(dst, src vector, g *layout.Geometry) error {
 	return nil
 }
 
-// loopList has room for the loops of a geometry.
-type loopList [layout.MaxLoops]kernel.Loop
-
-// of returns the loops of g.
-func (l *loopList) of(g *layout.Geometry) []kernel.Loop {
-	loops := g.Loops()
-	for i, x := range loops {
-		l[i] = kernel.Loop{Size: x.Size, Stride: x.Dst, Factor: x.Factor}
-	}
-	return l[:len(loops)]
-}
-
 // run does op on every element of g.
 func run(op kernel.Op, e mask.Type, dst, src, factors vector, g *layout.Geometry, w Workers) error {
-	var room loopList
-	loops := room.of(g)
+	loops := g.Loops()
 	switch e {
 	case mask.Float32:
 		return kernel.Run(op, slice[float32](dst), slice[float32](src), slice[float32](factors), loops, int(w))
@@ -282,8 +269,7 @@ func run(op kernel.Op, e mask.Type, dst, src, factors vector, g *layout.Geometry
 
 // alone does op on planes or pixels with few factors, on the calling goroutine.
 func alone(op kernel.Op, e mask.Type, dst, src vector, m *mask.Mask, g *layout.Geometry) error {
-	var list loopList
-	loops := list.of(g)
+	loops := g.Loops()
 	var room [fewBytes / 8]uint64
 	pitch := g.PaddedChannels()
 	factors := vector{unsafe.Pointer(&room), g.Samples() * pitch}

@@ -71,8 +71,7 @@ func (d *Dropout) ready(op kernel.Op, e mask.Type, dst, src vector, at mask.Plac
 	if rate := d.rateAt(at.Step); op == kernel.Add && d.arithmetic.Rule == mask.Alpha && rate > 0 && rate < 1 {
 		return errAlpha
 	}
-	var room loopList
-	loops := room.of(g)
+	loops := g.Loops()
 	switch sizeOf(e) {
 	case 2:
 		return kernel.Overlap(slice[uint16](dst), slice[uint16](src), loops)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // fenced is memory between pages that nobody may touch. The kernels are the same
@@ -157,10 +159,10 @@ func testGaps[T number](t *testing.T) {
 				begin = page/size - count*length
 			}
 			for op := Op(0); op <= Copy; op++ {
-				channels, inner := count*parts, []Loop{{count, length, 1}, {length, 1, 0}}
-				outer := Loop{parts, 2 * page / size, count}
+				channels, inner := count*parts, []layout.Loop{level(count, length, 1), level(length, 1, 0)}
+				outer := level(parts, 2*page/size, count)
 				if rep/2%2 == 0 {
-					channels, inner = length, []Loop{{count, length, 0}, {length, 1, 1}}
+					channels, inner = length, []layout.Loop{level(count, length, 0), level(length, 1, 1)}
 					outer.Factor = 0
 				}
 				if op == Copy {
@@ -180,7 +182,7 @@ func testGaps[T number](t *testing.T) {
 					src = dst
 				}
 				var err error
-				if fault := faulted(func() { err = call.Run(op, dst, src, factors, append([]Loop{outer}, inner...), 1) }); fault != nil {
+				if fault := faulted(func() { err = call.Run(op, dst, src, factors, append([]layout.Loop{outer}, inner...), 1) }); fault != nil {
 					t.Fatalf("%s: %v of %v around %v, from element %d of a page on: %v", mode, op, outer, inner, begin, fault)
 				}
 				if err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // LengthError is what a kernel panics with when its slices do not fit each
@@ -44,7 +46,7 @@ func (e *OverlapError) Error() string {
 // LoopError says that the loops of a [Run] do not fit its slices, or that they
 // would visit an element twice. Nothing has been written then.
 type LoopError struct {
-	Loops  []Loop
+	Loops  []layout.Loop
 	Reason string
 }
 

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // plantVariable makes TestPlantedRaces run its races.
@@ -123,10 +125,10 @@ func testShortCalls[T number](t *testing.T) {
 	longest, calls := 0, 0
 	watchCall = func(bytes int) { longest, calls = max(longest, bytes), calls+1 }
 	defer func() { watchCall = nil }()
-	for _, loops := range [][]Loop{
+	for _, loops := range [][]layout.Loop{
 		planesOf(1, 3*limit), planesOf(2, limit+1), planesOf(limit, 5), planesOf(5, limit/4), planesOf(6, limit/2), planesOf(9, limit/4+7), planesOf(2*limit+9, 1),
 		pixelsOf(1, 3*limit), pixelsOf(3, limit+1), pixelsOf(limit, 3), pixelsOf(5, limit/4), pixelsOf(300, limit/64), pixelsOf(2*limit+9, 1),
-		{{3, 2 * limit, 1}, {2 * limit, 1, 0}}, {{3, 2*limit + 5, 0}, {limit / 32, 32, 0}, {32, 1, 1}},
+		{level(3, 2*limit, 1), level(2*limit, 1, 0)}, {level(3, 2*limit+5, 0), level(limit/32, 32, 0), level(32, 1, 1)},
 	} {
 		span, entries := reach(loops)
 		src, factors := make([]T, span), make([]T, 2*entries)

@@ -4,26 +4,20 @@ import (
 	"fmt"
 	"runtime"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/loop"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// Loop is one level of a nest: Size steps, each Stride elements further in dst
-// and src and Factor entries further in factors.
-type Loop struct {
-	Size, Stride, Factor int
-}
-
-// MaxLoops is how many levels a nest may have.
-const MaxLoops = 6
-
 // Run applies op to every element that a nest of loops visits: the element at
-// offset Σ iₖ·Strideₖ of dst and src with the factor at Σ iₖ·Factorₖ.
+// offset Σ iₖ·Dstₖ of dst and Σ iₖ·Srcₖ of src with the factor at Σ iₖ·Factorₖ.
 //
-// Loops are given outermost first, and each stride is at least as long as all
-// that lies inside it, so that no element is visited twice. No loops mean the
-// single element at offset 0, a loop of size 0 means none. The work is fast
-// where the innermost loops are planes (stride 1, factor 0; around it factor 1
-// and no gap) or rows of channels (stride 1, factor 1; around it factor 0 and
-// no gap).
+// Loops are given outermost first, at most [layout.MaxLoops] of them. The steps of
+// each in dst and src are the same, and at least as long as all that lies inside
+// it, so that no element is visited twice. No loops mean the single element at
+// offset 0, a loop of size 0 means none. The work is fast where the innermost
+// loops are planes (step 1, factor 0; around it factor 1 and no gap) or rows of
+// channels (step 1, factor 1; around it factor 0 and no gap).
 //
 // dst and src may be the same slice, or two that share no visited element.
 //
@@ -36,45 +30,45 @@ const MaxLoops = 6
 // After warm-up Run does not allocate.
 //
 // Run returns a [*LoopError] or an [*OverlapError], before anything is written.
-func Run[T Float](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+func Run[T Float](op Op, dst, src, factors []T, loops []layout.Loop, workers int) error {
 	return shared(elemOf[T](), op, of(dst), of(src), of(factors), loops, workers)
 }
 
 // RunF16 is [Run] of float16, see [Half].
-func RunF16[T Half](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+func RunF16[T Half](op Op, dst, src, factors []T, loops []layout.Loop, workers int) error {
 	return shared(f16, op, of(dst), of(src), of(factors), loops, workers)
 }
 
 // RunBF16 is [Run] of bfloat16, see [Half].
-func RunBF16[T Half](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+func RunBF16[T Half](op Op, dst, src, factors []T, loops []layout.Loop, workers int) error {
 	return shared(bf16, op, of(dst), of(src), of(factors), loops, workers)
 }
 
 // RunAlone is [Run] on the calling goroutine. Slices on its stack stay there.
-func RunAlone[T Float](op Op, dst, src, factors []T, loops []Loop) error {
+func RunAlone[T Float](op Op, dst, src, factors []T, loops []layout.Loop) error {
 	return alone(elemOf[T](), op, of(dst), of(src), of(factors), loops)
 }
 
 // RunAloneF16 is [RunAlone] of float16, see [Half].
-func RunAloneF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
+func RunAloneF16[T Half](op Op, dst, src, factors []T, loops []layout.Loop) error {
 	return alone(f16, op, of(dst), of(src), of(factors), loops)
 }
 
 // RunAloneBF16 is [RunAlone] of bfloat16, see [Half].
-func RunAloneBF16[T Half](op Op, dst, src, factors []T, loops []Loop) error {
+func RunAloneBF16[T Half](op Op, dst, src, factors []T, loops []layout.Loop) error {
 	return alone(bf16, op, of(dst), of(src), of(factors), loops)
 }
 
 // alone runs a nest on the calling goroutine. A single call of a kernel is all
 // overhead, so that one or two loops which are no more are found out first.
-func alone(e elem, op Op, dst, src, factors vector, loops []Loop) error {
+func alone(e elem, op Op, dst, src, factors vector, loops []layout.Loop) error {
 	if op < Affine && uint(len(loops)-1) < 2 {
 		last, around := loops[len(loops)-1], loops[0]
 		if len(loops) == 1 {
-			around = Loop{Size: 1, Stride: last.Size, Factor: 1 - last.Factor}
+			around = layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
 		}
 		const most = 1 << 15 // the product of two fits an int
-		if last.Stride == 1 && last.Factor>>1 == 0 && around.Stride == last.Size && around.Factor == 1-last.Factor && uint(around.Size-1) < most && uint(last.Size-1) < most {
+		if last.Dst == 1 && last.Src == 1 && last.Factor>>1 == 0 && around.Dst == last.Size && around.Src == last.Size && around.Factor == 1-last.Factor && uint(around.Size-1) < most && uint(last.Size-1) < most {
 			b := block{pixels: last.Factor == 1, count: around.Size, length: last.Size}
 			n := b.count * b.length
 			if b.small(e) && dst.len >= n && src.len >= n && factors.len >= b.entries() && overlap(dst.data, src.data, n<<e.shift()) == 0 {
@@ -102,7 +96,7 @@ func (b block) entries() int {
 }
 
 // shared runs a nest on several goroutines.
-func shared(e elem, op Op, dst, src, factors vector, loops []Loop, workers int) error {
+func shared(e elem, op Op, dst, src, factors vector, loops []layout.Loop, workers int) error {
 	if workers < 0 {
 		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
 	}
@@ -132,14 +126,18 @@ func shared(e elem, op Op, dst, src, factors vector, loops []Loop, workers int) 
 
 // set checks a call and sets the loops of n, which is the zero nest. It returns
 // how many elements they reach over, 0 if there is nothing to do.
-func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span int, err error) {
+func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []layout.Loop) (span int, err error) {
 	if op > Copy {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v is no operation", op)}
 	}
-	span, entries, reason := measure(loops)
+	reach, reason := loop.Measure(loops)
 	if reason != "" {
 		return 0, &LoopError{Loops: clone(loops), Reason: reason}
 	}
+	if !loop.Same(loops) {
+		return 0, &LoopError{Loops: clone(loops), Reason: "steps differ in dst and src, want the same"}
+	}
+	span, entries := reach.Dst, reach.Factors
 	if span == 0 {
 		return 0, nil
 	}
@@ -152,13 +150,13 @@ func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span 
 	if dst.len < span || src.len < span || factors.len < entries {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("dst of %d, src of %d and factors of %d elements, want %d, %d and %d or more", dst.len, src.len, factors.len, span, span, entries)}
 	}
-	if err := meet(dst.data, src.data, span, 1<<e.shift(), loops); err != nil {
+	if err := meet(dst.data, src.data, 1<<e.shift(), loops, reach); err != nil {
 		return 0, err
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil
 	}
-	var outer []Loop
+	var outer []layout.Loop
 	n.block, outer = split(op, loops)
 	for _, l := range outer {
 		if l.Size > 1 {
@@ -169,13 +167,11 @@ func (n *nest) set(e elem, op Op, dst, src, factors vector, loops []Loop) (span 
 	return span, nil
 }
 
-// meet returns an error if dst and src are not the same and share an element that
-// loops visit. They reach over span elements of so many bytes.
-func meet(dst, src unsafe.Pointer, span, size int, loops []Loop) error {
-	if bytes := overlap(dst, src, span*size); bytes != 0 {
-		if bytes%size != 0 || collide(loops, bytes/size) {
-			return &OverlapError{Elements: span, Distance: bytes}
-		}
+// meet returns an error if dst and src share an element that loops visit, unless each
+// is its own source. Elements have size bytes.
+func meet(dst, src unsafe.Pointer, size int, loops []layout.Loop, reach loop.Reach) error {
+	if distance, meets := loop.Overlap(dst, src, size, loops, reach); meets {
+		return &OverlapError{Elements: reach.Dst, Distance: distance}
 	}
 	return nil
 }
@@ -183,13 +179,13 @@ func meet(dst, src unsafe.Pointer, span, size int, loops []Loop) error {
 // Overlap returns the [*OverlapError] with which [Run] would refuse dst and src, nil if
 // it would not: for callers who must know before they have the factors. The loops are
 // those of Run; with loops that do not nest it is a [*LoopError].
-func Overlap[T Float | Half](dst, src []T, loops []Loop) error {
-	span, _, reason := measure(loops)
+func Overlap[T Float | Half](dst, src []T, loops []layout.Loop) error {
+	reach, reason := loop.Measure(loops)
 	if reason != "" {
 		return &LoopError{Loops: clone(loops), Reason: reason}
 	}
 	var x T
-	return meet(of(dst).data, of(src).data, span, int(unsafe.Sizeof(x)), loops)
+	return meet(of(dst).data, of(src).data, int(unsafe.Sizeof(x)), loops, reach)
 }
 
 // total returns how many elements a nest visits.
@@ -202,65 +198,7 @@ func (n *nest) total() int {
 }
 
 // clone keeps the caller's loops off the heap: only an error holds on to them.
-func clone(loops []Loop) []Loop { return append([]Loop(nil), loops...) }
-
-// measure returns how many elements and factors loops reach over, 0 elements
-// if they visit none, and what is wrong with them if anything is.
-func measure(loops []Loop) (span, entries int, reason string) {
-	if len(loops) > MaxLoops {
-		return 0, 0, fmt.Sprintf("%d loops, want at most %d", len(loops), MaxLoops)
-	}
-	empty := false
-	span, entries = 1, 1
-	for i := len(loops) - 1; i >= 0; i-- {
-		l := loops[i]
-		if l.Size < 0 || l.Stride < 0 || l.Factor < 0 {
-			return 0, 0, fmt.Sprintf("loop %d has a negative number", i)
-		}
-		if l.Size == 0 {
-			empty = true
-		}
-		if l.Size <= 1 {
-			continue
-		}
-		if l.Stride < span {
-			return 0, 0, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Stride, span)
-		}
-		reach, ok := product(l.Size-1, l.Stride)
-		far, fits := product(l.Size-1, l.Factor)
-		if !ok || !fits || reach > maxInt-span || far > maxInt-entries {
-			return 0, 0, fmt.Sprintf("loop %d reaches further than an int counts", i)
-		}
-		span += reach
-		entries += far
-	}
-	if empty {
-		return 0, 0, ""
-	}
-	return span, entries, ""
-}
-
-const maxInt = int(^uint(0) >> 1)
-
-// collide reports whether two copies of the nest, one distance elements behind
-// the other, visit a common element: whether distance is a sum of steps, each
-// smaller than its loop either way. Strides nest, so that at every level only
-// the two multiples next to what is left can be meant.
-func collide(loops []Loop, distance int) bool {
-	if distance < 0 {
-		distance = -distance
-	}
-	if len(loops) == 0 {
-		return distance == 0
-	}
-	l := loops[0]
-	if l.Size <= 1 {
-		return collide(loops[1:], distance)
-	}
-	steps := distance / l.Stride
-	return steps < l.Size && collide(loops[1:], distance-steps*l.Stride) ||
-		steps+1 < l.Size && collide(loops[1:], distance-(steps+1)*l.Stride)
-}
+func clone(loops []layout.Loop) []layout.Loop { return append([]layout.Loop(nil), loops...) }
 
 // block is the innermost part of a nest, without gaps: count planes of length
 // elements with a factor each, or count rows of length channels with the same
@@ -288,20 +226,20 @@ type nest struct {
 	operands
 	block
 	depth int
-	outer [MaxLoops]Loop
+	outer [layout.MaxLoops]layout.Loop
 }
 
 // split splits loops into a block and those that are around it.
-func split(op Op, loops []Loop) (b block, outer []Loop) {
+func split(op Op, loops []layout.Loop) (b block, outer []layout.Loop) {
 	b = block{count: 1, length: 1}
 	last, outer := inner(loops)
-	if last.Stride != 1 || last.Factor > 1 && op != Copy {
+	if last.Dst != 1 || last.Factor > 1 && op != Copy {
 		return b, loops // no two neighbours belong together: every element is a plane of its own
 	}
 	b.length = last.Size
 	b.pixels = last.Factor == 1 && op != Copy
 	around, further := inner(outer)
-	if around.Stride == last.Size && (around.Factor == 1-last.Factor || op == Copy) {
+	if around.Dst == last.Size && (around.Factor == 1-last.Factor || op == Copy) {
 		b.count = around.Size
 		outer = further
 	}
@@ -311,15 +249,15 @@ func split(op Op, loops []Loop) (b block, outer []Loop) {
 	return b, outer
 }
 
-// inner returns the innermost loop of more than one step, the zero Loop if there
+// inner returns the innermost loop of more than one step, the zero layout.Loop if there
 // is none, and the loops around it.
-func inner(loops []Loop) (Loop, []Loop) {
+func inner(loops []layout.Loop) (layout.Loop, []layout.Loop) {
 	for i := len(loops) - 1; i >= 0; i-- {
 		if loops[i].Size > 1 {
 			return loops[i], loops[:i]
 		}
 	}
-	return Loop{}, nil
+	return layout.Loop{}, nil
 }
 
 // walk applies the kernel to the visited elements lo to hi, counted in the
@@ -327,7 +265,7 @@ func inner(loops []Loop) (Loop, []Loop) {
 // block is a single one.
 func (n *nest) walk(lo, hi int) {
 	size := n.count * n.length
-	var index [MaxLoops]int
+	var index [layout.MaxLoops]int
 	from := lo
 	if n.depth > 0 {
 		from = lo % size
@@ -339,7 +277,7 @@ func (n *nest) walk(lo, hi int) {
 	for left := hi - lo; left > 0; {
 		var at, factor int
 		for k, l := range n.outer[:n.depth] {
-			at += index[k] * l.Stride
+			at += index[k] * l.Dst
 			factor += index[k] * l.Factor
 		}
 		to := min(size, from+left)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // onStack runs every exported loop and every draw on arrays of its own stack, which may
@@ -29,7 +31,7 @@ func onStack(want *[32]uint64) (wrong string) {
 	AffinePlanes(dst[:], dst[:], factors[:3], shifts[:3], 37)
 	PixelsF16(halves[:], from[:], halfFactors[:])
 	DividePlanesBF16(halves[:], from[:], halfFactors[1:4], 37)
-	if Run(Scale, dst[:], dst[:], factors[:2], []Loop{{2, 40, 1}, {37, 1, 0}}, 1) != nil {
+	if Run(Scale, dst[:], dst[:], factors[:2], []layout.Loop{level(2, 40, 1), level(37, 1, 0)}, 1) != nil {
 		return "Run refuses"
 	}
 	d := Draw{Counter: [4]uint32{1}, Stride: [4]uint32{1}, Key: [2]uint32{2, 3}, Below: 1 << 30}
@@ -137,7 +139,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 				factors[i] = float32(i % 3)
 			}
 			return factors
-		}(), []Loop{{planes, plane, 1}, {plane, 1, 0}}, workers); err != nil {
+		}(), []layout.Loop{level(planes, plane, 1), level(plane, 1, 0)}, workers); err != nil {
 			return err
 		}
 		for i, y := range dst {

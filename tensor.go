@@ -4,7 +4,7 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/spatialdropout/spatialdropout/internal/nest"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -132,12 +132,12 @@ func apart(dst, src kernel.Vector, loops []layout.Loop, joined *layout.Nest) err
 
 // disjoint is apart for one nest.
 func disjoint(dst, src kernel.Vector, loops []layout.Loop) error {
-	reach, _ := nest.Measure(loops)
+	reach, _ := loop.Measure(loops)
 	if reach.Dst == 0 {
 		return nil
 	}
 	to, from := unsafe.Pointer(unsafe.SliceData(dst.Bytes())), unsafe.Pointer(unsafe.SliceData(src.Bytes()))
-	if distance, overlap := nest.Overlap(to, from, dst.Kind().Size(), loops, reach); overlap {
+	if distance, overlap := loop.Overlap(to, from, dst.Kind().Size(), loops, reach); overlap {
 		return &kernel.OverlapError{Elements: reach.Dst, Distance: distance}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // allocating are calls with one type of data, by name.
@@ -22,7 +23,7 @@ func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.
 		cases[c.Name(op, "Pixels")+" of few channels"] = func() { c.CallPixels(op, dst, src, few, few) }
 		cases[c.Name(op, "Pixels")+" of many channels"] = func() { c.CallPixels(op, dst, src, many, many) }
 	}
-	loops := []kernel.Loop{{Size: 4096, Stride: 3}, {Size: 3, Stride: 1, Factor: 1}}
+	loops := []layout.Loop{{Size: 4096, Dst: 3, Src: 3}, {Size: 3, Dst: 1, Src: 1, Factor: 1}}
 	for _, op := range []kernel.Op{kernel.Scale, kernel.Divide, kernel.Affine} {
 		factors := append([]T(nil), few...)
 		if shifts(op) {
@@ -86,19 +87,19 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 		},
 		"RunAlone of an array": func() {
 			var y, x [6]float32
-			if err := kernel.RunAlone(kernel.Scale, y[:], x[:], []float32{2, 0, 1}, []kernel.Loop{{Size: 2, Stride: 3}, {Size: 3, Stride: 1, Factor: 1}}); err != nil {
+			if err := kernel.RunAlone(kernel.Scale, y[:], x[:], []float32{2, 0, 1}, []layout.Loop{{Size: 2, Dst: 3, Src: 3}, {Size: 3, Dst: 1, Src: 1, Factor: 1}}); err != nil {
 				t.Error(err)
 			}
 		},
 		"RunAloneF16 of an array": func() {
 			var y, x [6]uint16
-			if err := kernel.RunAloneF16(kernel.Affine, y[:], x[:], []uint16{0x4000, 0, 0, 0}, []kernel.Loop{{Size: 2, Stride: 3, Factor: 1}, {Size: 3, Stride: 1}}); err != nil {
+			if err := kernel.RunAloneF16(kernel.Affine, y[:], x[:], []uint16{0x4000, 0, 0, 0}, []layout.Loop{{Size: 2, Dst: 3, Src: 3, Factor: 1}, {Size: 3, Dst: 1, Src: 1}}); err != nil {
 				t.Error(err)
 			}
 		},
 		"RunAloneBF16 of an array": func() {
 			var y, x [6]uint16
-			if err := kernel.RunAloneBF16(kernel.Add, y[:], x[:], []uint16{0x4000, 0}, []kernel.Loop{{Size: 2, Stride: 3, Factor: 1}, {Size: 3, Stride: 1}}); err != nil {
+			if err := kernel.RunAloneBF16(kernel.Add, y[:], x[:], []uint16{0x4000, 0}, []layout.Loop{{Size: 2, Dst: 3, Src: 3, Factor: 1}, {Size: 3, Dst: 1, Src: 1}}); err != nil {
 				t.Error(err)
 			}
 		},

@@ -1,5 +1,9 @@
 package kernel
 
+import (
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
 // Calls are the exported functions for one type of data, each at its operation.
 // The tests of package kernel_test use them, too.
 type Calls[T any] struct {
@@ -8,8 +12,8 @@ type Calls[T any] struct {
 	Pixels       [6]func(dst, src, factors []T)
 	AffinePlanes [2]func(dst, src, factors, shifts []T, plane int) // Affine and AffineMultiply
 	AffinePixels [2]func(dst, src, factors, shifts []T)
-	Run          func(op Op, dst, src, factors []T, loops []Loop, workers int) error
-	RunAlone     func(op Op, dst, src, factors []T, loops []Loop) error
+	Run          func(op Op, dst, src, factors []T, loops []layout.Loop, workers int) error
+	RunAlone     func(op Op, dst, src, factors []T, loops []layout.Loop) error
 }
 
 // CallsOfFloats are those without a suffix.

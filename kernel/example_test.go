@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 func ExamplePlanes() {
@@ -90,9 +91,9 @@ func ExampleAddDividePixels() {
 func ExampleRun() {
 	// Two rows of three elements, five apart, each with a factor of its own.
 	x := []float32{1, 1, 1, -1, -1, 1, 1, 1}
-	loops := []kernel.Loop{
-		{Size: 2, Stride: 5, Factor: 1},
-		{Size: 3, Stride: 1, Factor: 0},
+	loops := []layout.Loop{
+		{Size: 2, Dst: 5, Src: 5, Factor: 1},
+		{Size: 3, Dst: 1, Src: 1, Factor: 0},
 	}
 	err := kernel.Run(kernel.Scale, x, x, []float32{2, 3}, loops, 0)
 	fmt.Println(x, err)
@@ -174,7 +175,7 @@ func ExampleAffineMultiplyPixels() {
 func ExampleRun_affine() {
 	// Factors 2 and 0 for two planes, then their shifts.
 	x := []float32{1, 2, 3, 4}
-	loops := []kernel.Loop{{Size: 2, Stride: 2, Factor: 1}, {Size: 2, Stride: 1}}
+	loops := []layout.Loop{{Size: 2, Dst: 2, Src: 2, Factor: 1}, {Size: 2, Dst: 1, Src: 1}}
 	err := kernel.Run(kernel.Affine, x, x, []float32{2, 0, 10, -1}, loops, 0)
 	fmt.Println(x, err)
 	// Output: [12 14 -1 -1] <nil>
@@ -182,7 +183,7 @@ func ExampleRun_affine() {
 
 func ExampleRunAlone() {
 	x := []float32{1, 1, 1, -1, -1, 1, 1, 1}
-	loops := []kernel.Loop{{Size: 2, Stride: 5, Factor: 1}, {Size: 3, Stride: 1}}
+	loops := []layout.Loop{{Size: 2, Dst: 5, Src: 5, Factor: 1}, {Size: 3, Dst: 1, Src: 1}}
 	err := kernel.RunAlone(kernel.Scale, x, x, []float32{2, 3}, loops)
 	fmt.Println(x, err)
 	// Output: [2 2 2 -1 -1 3 3 3] <nil>

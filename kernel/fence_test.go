@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // stepVariable makes the program run the stepped calls and nothing else, each between
@@ -36,15 +38,19 @@ func steppedCalls() (calls []steppedCall) {
 			continue
 		}
 		calls = append(calls, slices.Concat(
-			stepped[float32](tier, Scale, 0, func(line, _ int) []Loop { return planesOf(3, 4*line) }),
-			stepped[float64](tier, Multiply, 1, func(line, _ int) []Loop { return planesOf(3, 4*line+3) }),
-			stepped[bfloat16](tier, Divide, 0, func(_, braid int) []Loop { return planesOf(6, braid) }),
-			stepped[float32](tier, Scale, 3, func(_, braid int) []Loop { return planesOf(5, 2*braid+5) }),
-			stepped[float32](tier, Divide, 0, func(line, _ int) []Loop { return pixelsOf(9, 2*line) }),
-			stepped[float16](tier, Scale, 5, func(line, _ int) []Loop { return pixelsOf(100, line) }),
-			stepped[float64](tier, Scale, 0, func(_, _ int) []Loop { return pixelsOf(200, 3) }),
-			stepped[float64](tier, Scale, 0, func(_, braid int) []Loop { return append([]Loop{{2, 7 * braid, 0}}, planesOf(3, braid)...) }),
-			stepped[float32](tier, Multiply, 0, func(line, _ int) []Loop { return append([]Loop{{3, 31 * line, 2 * line}}, pixelsOf(4, 2*line)...) }),
+			stepped[float32](tier, Scale, 0, func(line, _ int) []layout.Loop { return planesOf(3, 4*line) }),
+			stepped[float64](tier, Multiply, 1, func(line, _ int) []layout.Loop { return planesOf(3, 4*line+3) }),
+			stepped[bfloat16](tier, Divide, 0, func(_, braid int) []layout.Loop { return planesOf(6, braid) }),
+			stepped[float32](tier, Scale, 3, func(_, braid int) []layout.Loop { return planesOf(5, 2*braid+5) }),
+			stepped[float32](tier, Divide, 0, func(line, _ int) []layout.Loop { return pixelsOf(9, 2*line) }),
+			stepped[float16](tier, Scale, 5, func(line, _ int) []layout.Loop { return pixelsOf(100, line) }),
+			stepped[float64](tier, Scale, 0, func(_, _ int) []layout.Loop { return pixelsOf(200, 3) }),
+			stepped[float64](tier, Scale, 0, func(_, braid int) []layout.Loop {
+				return append([]layout.Loop{level(2, 7*braid, 0)}, planesOf(3, braid)...)
+			}),
+			stepped[float32](tier, Multiply, 0, func(line, _ int) []layout.Loop {
+				return append([]layout.Loop{level(3, 31*line, 2*line)}, pixelsOf(4, 2*line)...)
+			}),
 		)...)
 		x, y, f := make([]float32, 2048), aligned[float32](2048), []float32{2, 3}
 		calls = append(calls, steppedCall{tier + ": a kernel by itself", tier, 0, true, true, func() {
@@ -62,7 +68,7 @@ func steppedCalls() (calls []steppedCall) {
 
 // stepped returns the calls that run one nest. It is given what a cache line and the
 // shortest plane of a braid have of elements; dst lies skew elements off a cache line.
-func stepped[T number](tier string, op Op, skew int, nest func(line, braid int) []Loop) (calls []steppedCall) {
+func stepped[T number](tier string, op Op, skew int, nest func(line, braid int) []layout.Loop) (calls []steppedCall) {
 	f, call := formatOf[T](), callsOf[T]()
 	loops := nest(streamAlign>>f.elem.shift(), braidBytes>>f.elem.shift())
 	span, entries := reach(loops)

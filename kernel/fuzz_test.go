@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // fuzzedElements is about how many elements a fuzz target gives to the slow oracle.
@@ -388,36 +390,36 @@ func FuzzCalls(f *testing.F) {
 // size, how much further its stride is than what lies inside it, and the step of the
 // factor, with the low byte first. What reaches too far is less than that. Where a
 // stride is one too short the loops do not nest.
-func spelledNest(spelled []byte) (loops []Loop, nests bool) {
+func spelledNest(spelled []byte) (loops []layout.Loop, nests bool) {
 	const elements, span, entries = 2 * fuzzedElements, 4 * fuzzedElements, 2 * fuzzedElements // five long planes of halves among them
 	nests = true
 	visited, inside, reached := 1, 1, 1
-	for ; len(spelled) >= 6 && len(loops) < MaxLoops; spelled = spelled[6:] {
+	for ; len(spelled) >= 6 && len(loops) < layout.MaxLoops; spelled = spelled[6:] {
 		number := func(k int) int { return int(binary.LittleEndian.Uint16(spelled[k:])) }
-		l := Loop{Size: number(0) % (elements/max(visited, 1) + 1), Stride: inside + number(2)%(span/8), Factor: number(4) % entries}
+		l := level(number(0)%(elements/max(visited, 1)+1), inside+number(2)%(span/8), number(4)%entries)
 		if number(2) == 1<<16-1 {
-			l.Stride = inside - 1
+			l.Dst, l.Src = inside-1, inside-1
 			nests = nests && l.Size <= 1
 		}
 		if l.Size > 1 {
-			l.Size = min(l.Size, 1+(span-inside)/max(l.Stride, 1))
+			l.Size = min(l.Size, 1+(span-inside)/max(l.Dst, 1))
 		}
 		if l.Size > 1 {
 			l.Factor = min(l.Factor, (entries-reached)/(l.Size-1))
-			inside += (l.Size - 1) * l.Stride
+			inside += (l.Size - 1) * l.Dst
 			reached += (l.Size - 1) * l.Factor
 		}
 		visited *= l.Size
-		loops = append([]Loop{l}, loops...)
+		loops = append([]layout.Loop{l}, loops...)
 	}
 	return loops, nests
 }
 
 // spell returns bytes that spell loops, which are given as fuzz targets take them: the
 // innermost first, and with a gap instead of a stride.
-func spell(loops ...Loop) (spelled []byte) {
+func spell(loops ...layout.Loop) (spelled []byte) {
 	for _, l := range loops {
-		for _, n := range [...]int{l.Size, l.Stride, l.Factor} {
+		for _, n := range [...]int{l.Size, l.Dst, l.Factor} {
 			spelled = binary.LittleEndian.AppendUint16(spelled, uint16(n))
 		}
 	}
@@ -426,7 +428,7 @@ func spell(loops ...Loop) (spelled []byte) {
 
 // fuzzRun runs a nest. In shared memory src begins a distance from dst: 0 is in place,
 // at others they may share no element that is visited.
-func fuzzRun[T number](t *testing.T, op Op, loops []Loop, nests bool, place where, distance int, workers int, seed uint64, raw []byte) {
+func fuzzRun[T number](t *testing.T, op Op, loops []layout.Loop, nests bool, place where, distance int, workers int, seed uint64, raw []byte) {
 	f, call := formatOf[T](), callsOf[T]()
 	lanes := streamAlign >> f.elem.shift()
 	span, entries := 0, 0
@@ -529,16 +531,16 @@ func fuzzRun[T number](t *testing.T, op Op, loops []Loop, nests bool, place wher
 // included; and has those refused that Run must refuse.
 func FuzzRun(f *testing.F) {
 	raw := []byte("\x01\x00\x00\x00\x00\x00\xf0\x7f\x33\x33\x33\x33\x33\x33\xd3\xbf\x00\x00\x00\x00\x00\x00\x10\x00\x01")
-	planes := func(count, length int) []byte { return spell(Loop{length, 0, 0}, Loop{count, 0, 1}) }
-	pixels := func(rows, channels int) []byte { return spell(Loop{channels, 0, 1}, Loop{rows, 0, 0}) }
+	planes := func(count, length int) []byte { return spell(level(length, 0, 0), level(count, 0, 1)) }
+	pixels := func(rows, channels int) []byte { return spell(level(channels, 0, 1), level(rows, 0, 0)) }
 	spelled := [][]byte{
-		nil, spell(Loop{0, 0, 0}), spell(Loop{1, 3, 2}), spell(Loop{9, 1<<16 - 1, 0}), spell(Loop{7, 0, 1}, Loop{5, 1<<16 - 1, 0}),
+		nil, spell(level(0, 0, 0)), spell(level(1, 3, 2)), spell(level(9, 1<<16-1, 0)), spell(level(7, 0, 1), level(5, 1<<16-1, 0)),
 		// Images of planes and of pixels with factors of their own and a gap between
 		// them, and the columns of a matrix.
-		spell(Loop{65, 0, 0}, Loop{9, 0, 1}, Loop{3, 11, 9}), spell(Loop{3, 0, 1}, Loop{400, 0, 0}, Loop{2, 5, 3}), spell(Loop{33, 99, 0}, Loop{100, 0, 1}),
+		spell(level(65, 0, 0), level(9, 0, 1), level(3, 11, 9)), spell(level(3, 0, 1), level(400, 0, 0), level(2, 5, 3)), spell(level(33, 99, 0), level(100, 0, 1)),
 		// As many loops as there may be.
-		spell(Loop{3, 1, 1}, Loop{2, 1, 5}, Loop{3, 2, 0}, Loop{2, 3, 0}, Loop{2, 5, 7}, Loop{3, 7, 2}),
-		spell(Loop{2, 0, 1}, Loop{2, 0, 2}, Loop{2, 0, 4}, Loop{2, 0, 8}, Loop{2, 0, 16}, Loop{2, 0, 32}),
+		spell(level(3, 1, 1), level(2, 1, 5), level(3, 2, 0), level(2, 3, 0), level(2, 5, 7), level(3, 7, 2)),
+		spell(level(2, 0, 1), level(2, 0, 2), level(2, 0, 4), level(2, 0, 8), level(2, 0, 16), level(2, 0, 32)),
 	}
 	for e := range elem(elems) {
 		for i, length := range interesting(e) {
@@ -557,8 +559,8 @@ func FuzzRun(f *testing.F) {
 	for i, nest := range spelled {
 		f.Add(nest, uint8(i*7), uint8(i), uint16(whereOf(i%5, i%7, 0))|uint16(i%2), int16(0), uint64(i), raw)
 	}
-	f.Add(spell(Loop{8, 1, 1}, Loop{9, 0, 0}), uint8(0), uint8(1), uint16(1), int16(1), uint64(1), raw)  // every second element, and the others
-	f.Add(spell(Loop{8, 1, 1}, Loop{9, 0, 0}), uint8(9), uint8(3), uint16(1), int16(-2), uint64(1), raw) // the same ones
+	f.Add(spell(level(8, 1, 1), level(9, 0, 0)), uint8(0), uint8(1), uint16(1), int16(1), uint64(1), raw)  // every second element, and the others
+	f.Add(spell(level(8, 1, 1), level(9, 0, 0)), uint8(9), uint8(3), uint16(1), int16(-2), uint64(1), raw) // the same ones
 	for short := 5; short < 8; short++ {
 		f.Add(planes(3, 40), uint8(short), uint8(2), uint16(whereOf(1, 2, short)), int16(0), uint64(1), raw)
 	}

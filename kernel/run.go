@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
-	nests "github.com/spatialdropout/spatialdropout/internal/nest"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -115,7 +115,7 @@ func (b block) fit(op Op, dst, src, factors, shifts vector) bool {
 // set checks a call and sets the loops of n, which is the zero nest. It returns the
 // number of elements that dst extends over, 0 if there is nothing to do.
 func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop) (span int, err error) {
-	r, reason := nests.Measure(loops)
+	r, reason := loop.Measure(loops)
 	if reason != "" {
 		return 0, &LoopError{Loops: clone(loops), Reason: reason}
 	}
@@ -132,7 +132,7 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
 	}
-	if distance, overlap := nests.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
+	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
 		return 0, &OverlapError{Elements: r.Dst, Distance: distance}
 	}
 	if op == Copy && dst.data == src.data {

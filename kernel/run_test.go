@@ -12,23 +12,30 @@ import (
 	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// each calls f with every element that loops visit and the entry of its factor.
-func each(loops []Loop, f func(at, factor int)) { eachFrom(loops, 0, 0, f) }
+// level returns a loop that lies in src as in dst.
+func level(size, stride, factor int) layout.Loop {
+	return layout.Loop{Size: size, Dst: stride, Src: stride, Factor: factor}
+}
 
-func eachFrom(loops []Loop, at, factor int, f func(at, factor int)) {
+// each calls f with every element that loops visit and the entry of its factor.
+func each(loops []layout.Loop, f func(at, factor int)) { eachFrom(loops, 0, 0, f) }
+
+func eachFrom(loops []layout.Loop, at, factor int, f func(at, factor int)) {
 	if len(loops) == 0 {
 		f(at, factor)
 		return
 	}
 	for i := range loops[0].Size {
-		eachFrom(loops[1:], at+i*loops[0].Stride, factor+i*loops[0].Factor, f)
+		eachFrom(loops[1:], at+i*loops[0].Dst, factor+i*loops[0].Factor, f)
 	}
 }
 
 // reach returns how many elements and factors loops reach over, by brute force.
-func reach(loops []Loop) (span, entries int) {
+func reach(loops []layout.Loop) (span, entries int) {
 	each(loops, func(at, factor int) {
 		span, entries = max(span, at+1), max(entries, factor+1)
 	})
@@ -75,7 +82,7 @@ func everyMode(f func(mode string)) {
 
 // far runs a nest as [Run] does with data far larger than the cache, on tiers
 // without streaming stores, too.
-func far[T number](op Op, dst, src, factors []T, loops []Loop, workers int) error {
+func far[T number](op Op, dst, src, factors []T, loops []layout.Loop, workers int) error {
 	var n nest
 	e := formatOf[T]().elem
 	span, err := n.set(e, op, of(dst), of(src), of(factors), loops)
@@ -95,7 +102,7 @@ func far[T number](op Op, dst, src, factors []T, loops []Loop, workers int) erro
 
 // checkRun runs a nest in every given way on every tier and compares all of dst,
 // and what lies around it, with the oracle's loop.
-func checkRun[T number](t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
+func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ...way) {
 	t.Helper()
 	const guard = 64
 	f, call := formatOf[T](), callsOf[T]()
@@ -149,7 +156,7 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
 			case streamBytes == 0 && !streams():
 				run = far[T]
 			case w.workers <= 1 && span%2 == 0:
-				run = func(op Op, dst, src, factors []T, loops []Loop, _ int) error {
+				run = func(op Op, dst, src, factors []T, loops []layout.Loop, _ int) error {
 					return call.RunAlone(op, dst, src, factors, loops)
 				}
 			}
@@ -164,7 +171,7 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
 }
 
 // checkRuns runs a nest of every type.
-func checkRuns(t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
+func checkRuns(t *testing.T, r *rand.Rand, loops []layout.Loop, ways ...way) {
 	t.Helper()
 	checkRun[float32](t, r, loops, ways...)
 	checkRun[float64](t, r, loops, ways...)
@@ -173,7 +180,7 @@ func checkRuns(t *testing.T, r *rand.Rand, loops []Loop, ways ...way) {
 }
 
 // everyWay runs a nest of every type with every combination, in place and not.
-func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
+func everyWay(t *testing.T, loops []layout.Loop, ops []Op, shifts, workers []int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(7, uint64(len(loops))))
 	var ways []way
@@ -190,8 +197,12 @@ func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
 var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, Copy}
 
 // pixelsOf and planesOf are the two dense nests.
-func pixelsOf(rows, channels int) []Loop { return []Loop{{rows, channels, 0}, {channels, 1, 1}} }
-func planesOf(count, plane int) []Loop   { return []Loop{{count, plane, 1}, {plane, 1, 0}} }
+func pixelsOf(rows, channels int) []layout.Loop {
+	return []layout.Loop{level(rows, channels, 0), level(channels, 1, 1)}
+}
+func planesOf(count, plane int) []layout.Loop {
+	return []layout.Loop{level(count, plane, 1), level(plane, 1, 0)}
+}
 
 func TestFewChannelsAndManyRows(t *testing.T) {
 	for _, channels := range []int{1, 2, 3, 5, 8, 64, 65, 100, 255, 1001} {
@@ -204,7 +215,7 @@ func TestFewChannelsAndManyRows(t *testing.T) {
 	}
 	// Images with factors of their own, and a gap between them.
 	for _, channels := range []int{3, 65} {
-		loops := append([]Loop{{2, 9001, channels + 1}}, pixelsOf(9000/channels, channels)...)
+		loops := append([]layout.Loop{level(2, 9001, channels+1)}, pixelsOf(9000/channels, channels)...)
 		everyWay(t, loops, []Op{Scale, Add, AddDivide, AffineMultiply}, []int{1}, []int{1})
 	}
 }
@@ -265,7 +276,7 @@ func TestRowsAroundTheSizesOfATile(t *testing.T) {
 func testBlocks[T number](t *testing.T) {
 	limit := callBytes >> formatOf[T]().elem.shift()
 	r := rand.New(rand.NewPCG(9, 9))
-	for i, loops := range [][]Loop{
+	for i, loops := range [][]layout.Loop{
 		planesOf(1, limit-1), planesOf(1, limit), planesOf(2, limit+1), planesOf(1, 2*limit+1), planesOf(3, limit/2+1), planesOf(limit+5, 1),
 		pixelsOf(1, limit-1), pixelsOf(1, limit), pixelsOf(2, limit+1), pixelsOf(1, 2*limit+1), pixelsOf(3, limit/2+1), pixelsOf(limit+5, 1),
 	} {
@@ -334,7 +345,7 @@ func testBraids[T number](t *testing.T) {
 	// factors of its own or with the same ones.
 	for range 12 {
 		count, plane := 1+r.IntN(11), least+r.IntN(2*least)
-		loops := append([]Loop{{1 + r.IntN(3), count*plane + r.IntN(3*lanes), r.IntN(2) * (count + r.IntN(3))}}, planesOf(count, plane)...)
+		loops := append([]layout.Loop{level(1+r.IntN(3), count*plane+r.IntN(3*lanes), r.IntN(2)*(count+r.IntN(3)))}, planesOf(count, plane)...)
 		op, workers := Op(r.IntN(int(Affine))), 1+r.IntN(4)
 		checkRun[T](t, r, loops, way{op, r.IntN(lanes), false, workers}, way{op, r.IntN(lanes), true, workers})
 	}
@@ -404,10 +415,10 @@ func TestPlanesInPlaceWithFactorOneAreNotTouched(t *testing.T) {
 }
 
 // randomNest returns loops that nest, some of them dense, outermost first.
-func randomNest(r *rand.Rand, elements int) []Loop {
-	var loops []Loop
+func randomNest(r *rand.Rand, elements int) []layout.Loop {
+	var loops []layout.Loop
 	span, count := 1, 1
-	for range r.IntN(MaxLoops + 1) {
+	for range r.IntN(layout.MaxLoops + 1) {
 		size := 1 + r.IntN(5)
 		if r.IntN(3) == 0 {
 			size = 1 + r.IntN(40)
@@ -423,7 +434,7 @@ func randomNest(r *rand.Rand, elements int) []Loop {
 		if r.IntN(3) == 0 {
 			factor = r.IntN(9)
 		}
-		loops = append([]Loop{{size, stride, factor}}, loops...)
+		loops = append([]layout.Loop{level(size, stride, factor)}, loops...)
 		span += (size - 1) * stride
 	}
 	return loops
@@ -445,79 +456,6 @@ func TestRandomNestsAreBruteForce(t *testing.T) {
 		case bf16:
 			checkRun[bfloat16](t, r, loops, ways...)
 		}
-	}
-}
-
-func TestMeasureIsBruteForce(t *testing.T) {
-	for seed := range uint64(3000) {
-		r := rand.New(rand.NewPCG(12, seed))
-		loops := randomNest(r, 2000)
-		if len(loops) > 0 && r.IntN(8) == 0 {
-			loops[r.IntN(len(loops))].Size = 0
-		}
-		span, entries, reason := measure(loops)
-		wantSpan, wantEntries := reach(loops)
-		if reason != "" || span != wantSpan || wantSpan > 0 && entries != wantEntries {
-			t.Fatalf("seed %d: %v measure %d elements, %d factors, %q, want %d and %d", seed, loops, span, entries, reason, wantSpan, wantEntries)
-		}
-	}
-}
-
-func TestMeasureGoesAsFarAsAnIntCounts(t *testing.T) {
-	for _, c := range []struct {
-		loops         []Loop
-		span, entries int
-	}{
-		{[]Loop{{2, math.MaxInt - 1, 0}}, math.MaxInt, 1}, {[]Loop{{2, 1, math.MaxInt - 1}}, 2, math.MaxInt},
-		{[]Loop{{2, math.MaxInt - 4, 1}, {4, 1, 0}}, math.MaxInt, 2},
-		// A single step may be as long as it likes, or as short.
-		{[]Loop{{1, math.MaxInt, math.MaxInt}, {4, 1, 1}}, 4, 4}, {[]Loop{{1, 0, 0}, {3, 4, 0}, {1, 2, 9}, {4, 1, 1}}, 12, 4},
-	} {
-		if span, entries, reason := measure(c.loops); span != c.span || entries != c.entries || reason != "" {
-			t.Errorf("%v measure %d elements, %d factors, %q, want %d and %d", c.loops, span, entries, reason, c.span, c.entries)
-		}
-	}
-	for _, loops := range [][]Loop{{{2, math.MaxInt, 0}}, {{2, 1, math.MaxInt}}, {{2, math.MaxInt - 3, 1}, {4, 1, 0}}, {{3, math.MaxInt/2 + 1, 0}}} {
-		if _, _, reason := measure(loops); !strings.Contains(reason, "further than an int counts") {
-			t.Errorf("%v: %q", loops, reason)
-		}
-	}
-}
-
-func TestCollideIsBruteForce(t *testing.T) {
-	both := [2]int{}
-	for seed := range uint64(2000) {
-		r := rand.New(rand.NewPCG(13, seed))
-		loops := randomNest(r, 300)
-		visited := make(map[int]bool)
-		each(loops, func(at, _ int) { visited[at] = true })
-		span, _ := reach(loops)
-		for range 40 {
-			distance := r.IntN(2*span+1) - span
-			want := false
-			for at := range visited {
-				want = want || visited[at+distance]
-			}
-			if got := collide(loops, distance); got != want {
-				t.Fatalf("seed %d: %v at a distance of %d collide: %v, want %v", seed, loops, distance, got, want)
-			}
-			if want {
-				both[1]++
-			} else {
-				both[0]++
-			}
-		}
-	}
-	// Single steps lead nowhere, however long.
-	for _, loops := range [][]Loop{{{1, 0, 0}, {4, 1, 1}}, {{4, 1, 1}, {1, 0, 0}}, {{1, math.MaxInt, 0}, {4, 1, 1}}} {
-		for distance := -5; distance <= 5; distance++ {
-			if got, want := collide(loops, distance), -4 < distance && distance < 4; got != want {
-				t.Errorf("%v at a distance of %d collide: %v, want %v", loops, distance, got, want)
-			}
-		}
-	}
-	if min(both[0], both[1]) < 5000 {
-		t.Errorf("%d apart and %d colliding tell little", both[0], both[1])
 	}
 }
 
@@ -591,24 +529,25 @@ func testRefusals[T number](t *testing.T) {
 		what              string
 		op                Op
 		dst, src, factors int
-		loops             []Loop
+		loops             []layout.Loop
 		workers           int
 		words             []string
 	}{
 		{"no operation", 9, 12, 12, 4, ok, 1, []string{"Op(9)"}},
 		{"negative workers", Scale, 12, 12, 4, ok, -3, []string{"-3 workers", "0 or more"}},
-		{"too many loops", Scale, 12, 12, 4, make([]Loop, 7), 1, []string{"7 loops", "at most 6"}},
-		{"a negative size", Scale, 12, 12, 4, []Loop{{-1, 4, 0}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},
-		{"a negative stride", Scale, 12, 12, 4, []Loop{{3, 4, 0}, {4, -1, 1}}, 1, []string{"loop 1", "negative"}},
-		{"a negative factor", Scale, 12, 12, 4, []Loop{{3, 4, -1}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},
-		{"a stride of zero", Scale, 12, 12, 4, []Loop{{3, 0, 0}, {4, 1, 1}}, 1, []string{"loop 0", "stride 0", "4 elements"}},
-		{"rows that overlap", Scale, 12, 12, 4, []Loop{{3, 3, 0}, {4, 1, 1}}, 1, []string{"loop 0", "stride 3", "4 elements"}},
-		{"loops inside out", Scale, 12, 12, 4, []Loop{{4, 1, 1}, {3, 4, 0}}, 1, []string{"loop 0", "stride 1", "9 elements"}},
-		{"too far a stride", Scale, 12, 12, 4, []Loop{{3, math.MaxInt / 2, 0}, {4, 1, 1}}, 1, []string{"loop 0", "further than an int counts"}},
-		{"too far a reach", Scale, 12, 12, 4, []Loop{{5, math.MaxInt / 2, 0}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
-		{"too far a factor", Scale, 12, 12, 4, []Loop{{3, 4, math.MaxInt/2 + 1}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
-		{"too many factors", Scale, 12, 12, 4, []Loop{{2, 4, math.MaxInt}, {4, 1, 1}}, 1, []string{"loop 0", "further"}},
-		{"a product that wraps to nothing", Scale, 12, 12, 4, []Loop{{4, 1 << (bits.UintSize - 2), 1}, {1 << (bits.UintSize - 2), 1, 0}}, 1, []string{"loop 0", "further"}},
+		{"too many loops", Scale, 12, 12, 4, make([]layout.Loop, 7), 1, []string{"7 loops", "at most 6"}},
+		{"a negative size", Scale, 12, 12, 4, []layout.Loop{level(-1, 4, 0), level(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
+		{"a negative stride", Scale, 12, 12, 4, []layout.Loop{level(3, 4, 0), level(4, -1, 1)}, 1, []string{"loop 1", "negative"}},
+		{"a negative factor", Scale, 12, 12, 4, []layout.Loop{level(3, 4, -1), level(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
+		{"a stride of zero", Scale, 12, 12, 4, []layout.Loop{level(3, 0, 0), level(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
+		{"another stride in src", Scale, 12, 12, 4, []layout.Loop{{Size: 3, Dst: 4, Src: 5, Factor: 0}, level(4, 1, 1)}, 1, []string{"differ", "dst", "src"}},
+		{"rows that overlap", Scale, 12, 12, 4, []layout.Loop{level(3, 3, 0), level(4, 1, 1)}, 1, []string{"loop 0", "stride 3", "4 elements"}},
+		{"loops inside out", Scale, 12, 12, 4, []layout.Loop{level(4, 1, 1), level(3, 4, 0)}, 1, []string{"loop 0", "stride 1", "9 elements"}},
+		{"too far a stride", Scale, 12, 12, 4, []layout.Loop{level(3, math.MaxInt/2, 0), level(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
+		{"too far a reach", Scale, 12, 12, 4, []layout.Loop{level(5, math.MaxInt/2, 0), level(4, 1, 1)}, 1, []string{"loop 0", "further"}},
+		{"too far a factor", Scale, 12, 12, 4, []layout.Loop{level(3, 4, math.MaxInt/2+1), level(4, 1, 1)}, 1, []string{"loop 0", "further"}},
+		{"too many factors", Scale, 12, 12, 4, []layout.Loop{level(2, 4, math.MaxInt), level(4, 1, 1)}, 1, []string{"loop 0", "further"}},
+		{"a product that wraps to nothing", Scale, 12, 12, 4, []layout.Loop{level(4, 1<<(bits.UintSize-2), 1), level(1<<(bits.UintSize-2), 1, 0)}, 1, []string{"loop 0", "further"}},
 		{"a short dst", Scale, 11, 12, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and 4"}},
 		{"a short src", Add, 12, 3, 4, ok, 1, []string{"dst of 12", "src of 3", "12, 12 and 4"}},
 		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
@@ -663,7 +602,7 @@ func TestRunRefusesBeforeItWrites(t *testing.T) {
 }
 
 func TestRunOfNothingIsFine(t *testing.T) {
-	for _, loops := range [][]Loop{{{0, 0, 0}}, {{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}, {{0, math.MaxInt, math.MaxInt}}} {
+	for _, loops := range [][]layout.Loop{{level(0, 0, 0)}, {level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 0), level(0, 1, 1)}, {level(0, math.MaxInt, math.MaxInt)}} {
 		for _, op := range allOps {
 			for _, err := range []error{Run[float64](op, nil, nil, nil, loops, 2), RunF16[uint16](op, nil, nil, nil, loops, 2), RunAloneBF16[uint16](op, nil, nil, nil, loops)} {
 				if err != nil {
@@ -673,7 +612,7 @@ func TestRunOfNothingIsFine(t *testing.T) {
 		}
 	}
 	// A loop of no steps among others, where there is something that could be written.
-	for _, loops := range [][]Loop{{{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}, {{3, 4, 0}, {0, 4, 0}, {4, 1, 1}}, {{3, 4, 1}, {0, 4, 5}, {4, 1, 0}}, {{0, 1, 0}}} {
+	for _, loops := range [][]layout.Loop{{level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 0), level(0, 1, 1)}, {level(3, 4, 0), level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 1), level(0, 4, 5), level(4, 1, 0)}, {level(0, 1, 0)}} {
 		x, factors := make([]float32, 12), []float32{2, 2, 2, 2}
 		for i := range x {
 			x[i] = 7
@@ -753,7 +692,7 @@ func TestRunRefusesPartialOverlap(t *testing.T) {
 func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
 	raw := make([]float64, 20)
 	dst := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
-	loops := []Loop{{8, 1, 0}}
+	loops := []layout.Loop{level(8, 1, 0)}
 	for _, err := range []error{Run(Copy, raw[:8], dst, nil, loops, 1), Overlap(raw[:8], dst, loops)} {
 		var overlap *OverlapError
 		if !errors.As(err, &overlap) || overlap.Distance != -4 {
@@ -764,14 +703,14 @@ func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
 
 func TestOverlapRefusesLoopsThatDoNotNest(t *testing.T) {
 	buf := make([]float32, 24)
-	loops := []Loop{{3, 3, 0}, {4, 1, 1}}
+	loops := []layout.Loop{level(3, 3, 0), level(4, 1, 1)}
 	err := Overlap(buf[:12], buf[12:], loops)
 	var loop *LoopError
 	if !errors.As(err, &loop) || fmt.Sprint(loop.Loops) != fmt.Sprint(loops) || !strings.Contains(err.Error(), "stride 3") {
 		t.Errorf("%v, want a *LoopError of %v", err, loops)
 	}
 	// What visits nothing shares nothing.
-	for _, loops := range [][]Loop{{{0, 4, 0}, {4, 1, 1}}, {{3, 4, 0}, {0, 1, 1}}} {
+	for _, loops := range [][]layout.Loop{{level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 0), level(0, 1, 1)}} {
 		if err := Overlap(buf[:12], buf[1:13], loops); err != nil {
 			t.Errorf("%v: %v", loops, err)
 		}
@@ -811,7 +750,7 @@ func TestRunSharesItsWorkWithAsManyAsItSays(t *testing.T) {
 		clear(dst)
 		var err error
 		got := asked(func() {
-			err = Run(Multiply, dst[:c.elements], src, []float32{2}, []Loop{{c.visited, 1, 0}}, c.workers)
+			err = Run(Multiply, dst[:c.elements], src, []float32{2}, []layout.Loop{level(c.visited, 1, 0)}, c.workers)
 		})
 		if err != nil || got != c.want {
 			t.Errorf("%+v: %d helpers, %v", c, got, err)

@@ -8,14 +8,14 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// onStack runs every exported loop on arrays of its own stack, which may
+// onStack runs every exported loop and every draw on arrays of its own stack, which may
 // have to move while they are in use, and says where a result is not want.
 //
 //go:noinline
-func onStack(want *[2]uint64) (wrong string) {
+func onStack(want *[32]uint64) (wrong string) {
 	var dst, src [3 * 37]float32
 	var halves, from [3 * 37]uint16
 	var factors, shifts [37]float32
@@ -31,18 +31,42 @@ func onStack(want *[2]uint64) (wrong string) {
 	AffinePlanes(dst[:], dst[:], factors[:3], shifts[:3], 37)
 	PixelsF16(halves[:], from[:], halfFactors[:])
 	DividePlanesBF16(halves[:], from[:], halfFactors[1:4], 37)
-	if Run(Scale, dst[:], dst[:], factors[:2], []Loop{{2, 40, 1}, {37, 1, 0}}, 1) != nil {
+	if Run(Scale, dst[:], dst[:], factors[:2], []layout.Loop{level(2, 40, 1), level(37, 1, 0)}, 1) != nil {
 		return "Run refuses"
 	}
+	d := Draw{Counter: [4]uint32{1}, Stride: [4]uint32{1}, Key: [2]uint32{2, 3}, Below: 1 << 30}
+	var bits [4][3]uint64
+	var words, state [624]uint32
+	Philox(bits[0][:], &d)
+	Threefry(bits[1][:], &d)
+	ThreefryPairs(bits[2][:], bits[3][:], &d)
+	state[5] = 7
+	MersenneTwister(&words, &state)
+	var below [2][3]uint64
+	WordsBelow(below[0][:], words[:150], 0, 1<<20)
+	PairsBelow(below[1][:], words[:300], 1<<50)
+	var serial [3]uint64
+	MCG31(serial[:], 5, 6, 1<<30)
 	// A sum of every result, in places of their own.
-	var got [2]uint64
+	var got [32]uint64
 	for i, x := range dst {
 		got[0] = got[0]*31 + bitsOf(x) + uint64(i)
 	}
 	for _, x := range halves {
 		got[1] = got[1]*31 + uint64(x)
 	}
-	if *want == ([2]uint64{}) {
+	for s := range bits {
+		for i, w := range bits[s] {
+			got[2+3*s+i] = w
+		}
+	}
+	copy(got[14:], below[0][:])
+	copy(got[17:], below[1][:])
+	copy(got[20:], serial[:])
+	for i, w := range state {
+		got[23] = got[23]*31 + uint64(w) + uint64(words[i])
+	}
+	if *want == ([32]uint64{}) {
 		*want = got
 	}
 	if got != *want {
@@ -51,16 +75,37 @@ func onStack(want *[2]uint64) (wrong string) {
 	return ""
 }
 
+// deep calls f below so many frames.
+//
+//go:noinline
+func deep(frames int, f func()) {
+	if frames > 0 {
+		deep(frames-1, f)
+		return
+	}
+	f()
+}
+
 // TestStacksGrowUnderEveryRoutine has stacks that are full, at one place after the other
 // of all the calls that end in assembly: they are moved, with the arrays on them. A
 // collection shrinks them again.
 func TestStacksGrowUnderEveryRoutine(t *testing.T) {
-	want := new([2]uint64)
+	want := new([32]uint64)
 	if use(tierGeneric); onStack(want) != "" {
 		t.Fatal("the reference contradicts itself")
 	}
 	use(available[0])
-	machine.CheckStacks(t, func() string { return onStack(want) })
+	everyTier(t, func(t *testing.T) {
+		for frames := range 700 { // of 32 bytes or so: the stack is doubled some times
+			wrong := make(chan string)
+			go func() {
+				deep(frames, func() { wrong <- onStack(want) })
+			}()
+			if s := <-wrong; s != "" {
+				t.Fatalf("below %d frames: %s", frames, s)
+			}
+		}
+	})
 }
 
 // TestCollectionsDuringCalls has the garbage collected over and over while kernels work
@@ -94,7 +139,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 				factors[i] = float32(i % 3)
 			}
 			return factors
-		}(), []Loop{{planes, plane, 1}, {plane, 1, 0}}, workers); err != nil {
+		}(), []layout.Loop{level(planes, plane, 1), level(plane, 1, 0)}, workers); err != nil {
 			return err
 		}
 		for i, y := range dst {
@@ -128,23 +173,23 @@ func TestNeighboursWorkAtOnce(t *testing.T) {
 			var want []byte
 			for _, alone := range []bool{true, false} {
 				// Memory of dst and src of all, one behind the other.
-				n := one.Operands[0].Bytes
+				n := one.operands[0].bytes
 				dst, src := aligned[float64]((workers*n+7)/8), aligned[float64]((workers*n+7)/8)
 				for i := range src {
 					src[i], dst[i] = float64(i), float64(-i)
 				}
 				at := make([]unsafe.Pointer, 4)
-				for i, o := range one.Operands[2:] {
-					at[2+i] = unsafe.Pointer(&make([]uint64, o.Bytes/8+1)[0])
-					if o.Fill != nil {
-						o.Fill(at[2+i])
+				for i, o := range one.operands[2:] {
+					at[2+i] = unsafe.Pointer(&make([]uint64, o.bytes/8+1)[0])
+					if o.fill != nil {
+						o.fill(at[2+i])
 					}
 				}
 				var group sync.WaitGroup
 				for w := range workers {
 					work := func() {
 						at := [4]unsafe.Pointer{unsafe.Add(unsafe.Pointer(&dst[0]), w*n), unsafe.Add(unsafe.Pointer(&src[0]), w*n), at[2], at[3]}
-						one.Run(at[:])
+						one.run(at[:])
 					}
 					if alone {
 						work()

@@ -261,14 +261,20 @@ func (m *Mask) drawPairs(key Key, total uint64, threshold uint32, first uint64) 
 	last := first + uint64(m.samples*m.channels)
 	// The pairs whose first trial is one of m's, and those whose second is.
 	low, high := [2]uint64{first, min(last, half)}, [2]uint64{max(first, half) - half, max(last, half) - half}
-	from, to := min(low[0], high[0]), max(low[1], high[1])
-	if low[0] >= low[1] {
-		from, to = high[0], high[1]
-	} else if high[0] >= high[1] {
-		from, to = low[0], low[1]
+	ranges := [2][2]uint64{low, high}
+	if max(low[0], high[0]) <= min(low[1], high[1]) {
+		ranges = [2][2]uint64{{min(low[0], high[0]), max(low[1], high[1])}}
 	}
+	for _, r := range ranges {
+		m.drawPairRange(key, total, threshold, first, r, low, high)
+	}
+}
+
+// drawPairRange draws a range of pairs and writes the trials of low and high, see drawPairs.
+func (m *Mask) drawPairRange(key Key, total uint64, threshold uint32, first uint64, r, low, high [2]uint64) {
+	half := (total + 1) / 2
 	var words [2][32]uint64
-	for pair := from; pair < to; pair += 64 * uint64(len(words[0])) {
+	for pair, to := r[0], r[1]; pair < to; pair += 64 * uint64(len(words[0])) {
 		n := min(to-pair, 64*uint64(len(words[0])))
 		draw := kernel.Draw{Key: key, Counter: [4]uint32{uint32(pair), uint32(half + pair)}, Stride: [4]uint32{1, 1}, Below: threshold}
 		w := (n + 63) / 64

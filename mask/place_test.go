@@ -212,6 +212,16 @@ func TestOddBatchesOfOriginalJAXArePadded(t *testing.T) {
 	}
 }
 
+// A shard around the middle of a batch takes trials from both ends of the pairs, and does not
+// draw the pairs between: there are so many that this test would not end.
+func TestShardsOfHugeBatchesOfOriginalJAXDrawTheirPairsAlone(t *testing.T) {
+	s := mask.JAX{Key: mask.Key{1, 2}, Original: true}
+	for _, batch := range []uint64{1 << 44, 1<<44 + 1, 1 << 62} {
+		at := mask.Place{Offset: batch/2 - 100, Batch: batch}
+		checkOracle(t, s, drawnBy(t, s, 200, 1, 0.5, at), oracleOf(t, s), at)
+	}
+}
+
 func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 	shapes := []int{1, 2, 3, 5, 37, 63, 64, 65, 100, 127, 129, 321}
 	for _, m := range makers(t) {

@@ -392,11 +392,11 @@ func TestMemoryThatDoesNotFitPanicsAndIsUntouched(t *testing.T) {
 		}
 	}
 	// A product that overflows must not look like a length that fits.
-	many, err := mask.New(1<<62+1, 0, 0.5, mask.Arithmetic{})
+	many, err := mask.New(math.MaxInt/2+2, 0, 0.5, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	panics(t, "1<<62+1 samples with a pitch of 4", func() { many.Fill(mask.Float32, aligned(4, 4), nil, 4) })
+	panics(t, "a product that overflows", func() { many.Fill(mask.Float32, aligned(4, 4), nil, 4) })
 }
 
 // Fill does not write to shifts where there are none.

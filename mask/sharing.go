@@ -122,10 +122,10 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	return counter.DrawCount(m, count, at)
 }
 
-// draw calls a stream that need not know of places with some of the channels.
+// draw calls a stream that need not know of shards of the channels and of noise.
 func draw(m *Mask, stream Stream, at Place) error {
-	if at.partial(m.channels) && m.arithmetic.Rule != Gaussian {
-		return drawPart(m, stream, at, -1)
+	if m.special(at) {
+		return drawSpecial(m, stream, at)
 	}
 	return stream.Draw(m, at)
 }

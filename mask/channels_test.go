@@ -131,6 +131,13 @@ func TestStreamsOfUsersServeShardsOfChannels(t *testing.T) {
 			t.Errorf("%v: %d channels are counted, want %d", sharing, next.Cursor, want)
 		}
 	}
+	noise, err := mask.New(2, 5, 0.5, mask.Arithmetic{Rule: mask.Gaussian})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mask.Draw(noise, s, mask.Each, mask.Place{}); err == nil {
+		t.Error("a stream that has none draws noise")
+	}
 	for _, at := range calls {
 		if at.ChannelOffset|at.Channels != 0 {
 			t.Errorf("the stream is asked for %+v", at)

@@ -39,8 +39,8 @@ func factors64(m *mask.Mask, pitch int) []float64 {
 // distribution is Φ, the normal distribution function.
 func distribution(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
-// The factors are those of the numbers that the documentation names.
-func TestGaussianFactorsAreTheRule(t *testing.T) {
+// The factors come from the numbers that the documentation of Philox names.
+func TestGaussianFactorsFollowTheRule(t *testing.T) {
 	for i, shape := range [][2]int{{1, 1}, {3, 5}, {2, 64}, {7, 33}, {0, 4}, {4, 0}} {
 		samples, channels := shape[0], shape[1]
 		for _, rate := range []float64{1e-9, 0.1, 0.5, 0.9} {
@@ -87,7 +87,7 @@ func TestGaussianFactorsOfAllTypesAreRoundedOnce(t *testing.T) {
 	}
 }
 
-// Package math and fused operations differ from CPU to CPU; the bits of these must not.
+// Package math and fused operations differ between CPUs. The bits of factors must not.
 func TestGaussianFactorsAreTheSameOnEveryCPU(t *testing.T) {
 	const name = "testdata/gaussian.txt"
 	var b strings.Builder
@@ -120,7 +120,8 @@ func TestGaussianNoiseIsNormalAndIndependent(t *testing.T) {
 	for _, rate := range []float64{0.5, 0.1, 0.8} {
 		variance := rate / (1 - rate)
 		f := factors64(noisy(t, samples, width, rate, 9, mask.Place{}), width)
-		// Moments of z about 0: by how many standard deviations they are off.
+		// The moments of z about 0, as distances from the expected ones in standard
+		// deviations.
 		var moments [5]float64
 		for _, x := range f {
 			z, power := (x-1)/math.Sqrt(variance), 1.0
@@ -137,8 +138,8 @@ func TestGaussianNoiseIsNormalAndIndependent(t *testing.T) {
 				t.Errorf("rate %v: moment %d is %v, want %v, z = %.1f", rate, k, moments[k]/n, c.want, z)
 			}
 		}
-		// Neighbours, samples, steps and seeds; of the numbers and of their squares, which
-		// are off together where both halves of a pair come from one radius.
+		// Correlations of neighbours, samples, steps and seeds, of the numbers and of their
+		// squares. Squares are correlated if both numbers of a pair come from one radius.
 		for _, c := range []struct {
 			what string
 			o    []float64
@@ -181,7 +182,7 @@ func TestShardsOfGaussianNoiseAreRowsOfTheWholeBatch(t *testing.T) {
 	}
 }
 
-// A channel that is dropped by hand is zero, and the noise of the others stays.
+// Set drops a channel of noise and leaves the noise of the others as it is.
 func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 	const samples, channels, pitch = 3, 70, 72
 	m := noisy(t, samples, channels, 0.4, 9, mask.Place{Step: 1})
@@ -203,7 +204,7 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 	}
 }
 
-// Gaussian noise forgets what was drawn before, and the next Reset forgets it.
+// Reset forgets noise, and noise forgets a fixed count.
 func TestGaussianNoiseIsForgotten(t *testing.T) {
 	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{})
 	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {

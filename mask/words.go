@@ -10,11 +10,11 @@ import (
 // words says which words of a counter-based generator decide trials, and how.
 type words struct {
 	draw      draw.Spec // single sets the counter, the stride and the threshold
-	threefry  bool        // the generator is Threefry, otherwise Philox
-	quads     bool        // Philox's counter is the trial and the three that follow, as in oneDNN
-	pairs     uint64      // if not 0, Threefry's counter is the trial and the one so much later
-	inverted  bool        // a channel is kept if the number is not below the threshold
-	threshold uint64      // 2³² at most, which all words are below
+	threefry  bool      // the generator is Threefry, otherwise Philox
+	quads     bool      // Philox's counter is the trial and the three that follow, as in oneDNN
+	pairs     uint64    // if not 0, Threefry's counter is the trial and the one so much later
+	inverted  bool      // a channel is kept if the number is not below the threshold
+	threshold uint64    // 2³² at most, which all words are below
 
 	// A trial takes two words, and the threshold is 2⁶⁴−1 at most. The high word comes
 	// first unless lowFirst is set; the bits that draw.Shift shifts out of it do not count.

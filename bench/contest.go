@@ -158,7 +158,7 @@ func (r *Report) measureDraw() {
 	must(err)
 	g := shape{32, 256, 1, 1}.geometry(layout.NCHW)
 	m := new(mask.Mask)
-	c := &contender{name: "Draw/channels=8192", tier: kernel.Tier(), run: func() { d.DrawInto(m, g) }}
+	c := &contender{name: "Draw/channels=8192", tier: kernel.Tier(), run: func() { must(d.DrawInto(m, g)) }}
 	interleave([]*contender{c}, r.Rounds, func() {})
 	r.timed = append(r.timed, c)
 	n := m.Samples() * m.Channels()

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -23,18 +23,18 @@ type options struct {
 	json, benchstat    bool
 	rounds             int
 
-	order           layout.Order
-	rate            float64
-	stream          string // its name and options
-	seed            string // as the stream's users write it
-	step            uint64
-	offset          int
-	batch           int
-	drop            []spatialdropout.Option // what is drawn and computed otherwise than by default
-	sharing         mask.Sharing
-	alpha, gaussian bool
-	workers         int
-	kind            string // of numbers in the input; empty: as the array says
+	order   layout.Order
+	rate    float64
+	stream  string // its name and options
+	seed    string // as the stream's users write it
+	step    uint64
+	offset  int
+	batch   int
+	policy  *mask.Policy // nil: that of the stream
+	rule    *mask.Rule   // nil: that of the stream
+	sharing mask.Sharing
+	workers int
+	kind    *kernel.Kind // of the input; nil: as the array says
 }
 
 // The suites that can be measured.
@@ -78,27 +78,13 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Func("step", "draw for the `N`th call on a tensor like this after the first (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
 	f.Func("sample-offset", "take the first sample for sample `N` of a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
 	f.Func("batch", "take the larger batch to have `N` samples (by default it ends with this one)", number(&o.batch, positive, "a number, 1 or more"))
-	option := func(x spatialdropout.Option) { o.drop = append(o.drop, x) }
 	f.Func("policy", "`NAME` of what becomes of dropped elements: select gives +0, multiply the product with 0 (by default what goes with the stream, select with philox)",
-		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { option(spatialdropout.WithPolicy(p)) }))
+		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { o.policy = &p }))
 	f.Func("rule", "`NAME` of how kept elements are scaled: reciprocal, widereciprocal, roundedreciprocal, quotient or compiledquotient (by default what goes with the stream, reciprocal with philox)",
-		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient}, func(r mask.Rule) { option(spatialdropout.WithRule(r)) }))
+		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Alpha, mask.Gaussian}, func(r mask.Rule) { o.rule = &r }))
 	f.Func("sharing", "`NAME` of which channels share a trial: each on its own, perchannel, persample or fixedcount (default each)",
-		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) {
-			o.sharing = s
-			option(spatialdropout.WithSharing(s))
-		}))
-	f.BoolVar(&o.alpha, "alpha", false, "apply feature alpha dropout")
-	f.BoolVar(&o.gaussian, "gaussian", false, "apply Gaussian noise, a factor a channel, of variance rate/(1-rate)")
-	f.Func("type", "take the elements of -input for `NAME`: bfloat16, which NumPy does not have, for an array of uint16; or float16, float32 or float64, which is an error unless the array is of that type", func(s string) error {
-		for _, name := range []string{float16s.name, bfloat16s.name, float32s.name, float64s.name} {
-			if strings.EqualFold(name, s) {
-				o.kind = name
-				return nil
-			}
-		}
-		return errors.New("want float16, bfloat16, float32 or float64")
-	})
+		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) { o.sharing = s }))
+	f.Func("type", "take the elements of -input for `NAME`: bfloat16, which NumPy does not have, for an array of uint16; or float16, float32 or float64, which is an error unless the array is of that type", named([]*kernel.Kind{kernel.F16, kernel.BF16, kernel.F32, kernel.F64}, func(k *kernel.Kind) { o.kind = k }))
 	f.Func("workers", "use at most `N` goroutines for -input; 0 decides by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
 	return f
 }
@@ -206,7 +192,7 @@ func parse(args []string) (o options, err error) {
 			return o, usagef("-%s without -input, want the tensor to apply dropout to", name)
 		}
 	}
-	for _, name := range []string{"layout", "rate", "stream", "seed", "step", "sample-offset", "batch", "policy", "rule", "sharing", "alpha", "gaussian"} {
+	for _, name := range []string{"layout", "rate", "stream", "seed", "step", "sample-offset", "batch", "policy", "rule", "sharing"} {
 		if given[name] && o.png == "" {
 			return o, usagef("-%s without -input or -png, want one of them", name)
 		}

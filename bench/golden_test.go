@@ -103,7 +103,7 @@ func TestStreamsWriteWhatTheFrameworksReturn(t *testing.T) {
 				args := []string{"-stream", name, "-seed", seed, "-input", in, "-layout", c.Layout, "-rate", fmt.Sprint(c.Rate), "-output", out, "-type", c.Dtype}
 				alpha := strings.Contains(c.API, "alpha")
 				if alpha {
-					args = append(args, "-alpha")
+					args = append(args, "-rule", "alpha")
 				}
 				if f.Old() && !alpha {
 					args = append(args, "-rule", "roundedreciprocal")

@@ -154,11 +154,14 @@ func TestInputOutputEqualsApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := spatialdropout.New(0.3, spatialdropout.WithSeed(7), spatialdropout.WithStep(3), spatialdropout.WithSampleOffset(9), spatialdropout.WithPolicy(mask.Multiply))
+	d, err := spatialdropout.New(0.3, spatialdropout.WithSeed(7), spatialdropout.WithArithmetic(mask.Arithmetic{Policy: mask.Multiply}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := d.Draw(g)
+	m, err := d.At(mask.Place{Step: 3, Offset: 9}, g).Mask()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := make([]float32, len(src))
 	if err := spatialdropout.Apply(want, src, m, g); err != nil {
 		t.Fatal(err)
@@ -212,7 +215,10 @@ func TestInputHalves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := d.Draw(g)
+	m, err := d.Draw(g)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if kept := m.CountKept(); kept == 0 || kept == 12 {
 		t.Fatalf("%d of 12 kept, want some of each", kept)
 	}
@@ -221,25 +227,25 @@ func TestInputHalves(t *testing.T) {
 		halves[i] = npy.Float16(x)
 	}
 	for _, c := range []struct {
-		in    *npy.Array
-		apply func(dst, src []uint16, m *mask.Mask, g layout.Geometry, w ...spatialdropout.Workers) error
-		kind  []string
-		says  string
+		in   *npy.Array
+		kind *kernel.Kind
+		flag []string
+		says string
 	}{
-		{npy.Of(halves, 3, 4, 5), spatialdropout.ApplyF16[uint16], nil, "(3, 4, 5) of <f2 in NCW"},
-		{npy.Of(halves, 3, 4, 5), spatialdropout.ApplyF16[uint16], []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
-		{npy.Of(src, 3, 4, 5), spatialdropout.ApplyBF16[uint16], []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, taken for bfloat16, in NCW"},
+		{npy.Of(halves, 3, 4, 5), kernel.F16, nil, "(3, 4, 5) of <f2 in NCW"},
+		{npy.Of(halves, 3, 4, 5), kernel.F16, []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
+		{npy.Of(src, 3, 4, 5), kernel.BF16, []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, taken for bfloat16, in NCW"},
 	} {
 		x := filepath.Join(t.TempDir(), "x.npy")
 		if err := c.in.WriteFile(x); err != nil {
 			t.Fatal(err)
 		}
-		status, stdout, stderr := bench(append(c.kind, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out", "-png", x+".png")...)
+		status, stdout, stderr := bench(append(c.flag, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out", "-png", x+".png")...)
 		if status != 0 || !strings.Contains(stdout, c.says) {
 			t.Fatalf("status %d, stdout %q, stderr %q, want %q", status, stdout, stderr, c.says)
 		}
 		want := make([]uint16, len(src))
-		if err := c.apply(want, src, m, g); err != nil {
+		if err := spatialdropout.ApplyTensor(spatialdropout.As(c.kind, want, g), spatialdropout.As(c.kind, src, g), m, 0); err != nil {
 			t.Fatal(err)
 		}
 		out, err := npy.ReadFile(x + ".out")
@@ -369,9 +375,8 @@ func TestVerifyFindsAPlantedMismatch(t *testing.T) {
 	for i := range data {
 		data[i] = float32(i) - 17.3
 	}
-	good := float32s
 	v := Verified{Map: "small", Shape: s}
-	if err := verifyAs(&v, data, kernel.Tiers(), good); err != nil {
+	if err := verifyAs(&v, data, kernel.Tiers(), float32s, library); err != nil {
 		t.Fatal(err)
 	}
 	calls := 2 * len(verifyRates) * len(verifyPolicies) * 6 * len(kernel.Tiers()) * len(verifyWorkers)
@@ -379,17 +384,17 @@ func TestVerifyFindsAPlantedMismatch(t *testing.T) {
 		t.Errorf("%d results and %d elements, want %d and %d", v.Results, v.Elements, calls, calls*s.len())
 	}
 
-	bad := good
-	bad.apply = func(dst, src []float32, m *mask.Mask, g layout.Geometry, w ...spatialdropout.Workers) error {
-		err := good.apply(dst, src, m, g, w...)
-		dst[87] = math.Float32frombits(math.Float32bits(dst[87]) ^ 1)
+	bad := library
+	bad.forward = func(p spatialdropout.Pass, dst, src spatialdropout.Tensor) error {
+		err := p.Forward(dst, src)
+		dst.Data.Bytes()[4*87] ^= 1
 		return err
 	}
-	err := verifyAs(&v, data, kernel.Tiers(), bad)
+	err := verifyAs(&v, data, kernel.Tiers(), float32s, bad)
 	if err == nil {
 		t.Fatal("a wrong bit was not found")
 	}
-	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], "Apply forward", "rate 0,", "element 87 (sample 1, channel 1, position 7) has bits "} {
+	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], " forward, rate 0,", "element 87 (sample 1, channel 1, position 7) has bits "} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
@@ -500,7 +505,10 @@ func TestPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := d.Draw(shape{1, 20, 8, 8}.geometry(layout.NCHW))
+	m, err := d.Draw(shape{1, 20, 8, 8}.geometry(layout.NCHW))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if kept := m.CountKept(); kept == 0 || kept == 20 {
 		t.Fatalf("%d of 20 kept, want some of each", kept)
 	}

@@ -71,7 +71,7 @@ func halfOf(s shape) *mask.Mask {
 	must(err)
 	m, g := new(mask.Mask), s.geometry(layout.NCHW)
 	for n := s.samples() * s.channels(); ; {
-		d.DrawInto(m, g)
+		must(d.DrawInto(m, g))
 		if excess := 2*m.CountKept() - n; max(excess, -excess) <= max(1, n/100) {
 			return m
 		}

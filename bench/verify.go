@@ -56,7 +56,7 @@ const verifySeed = 42
 var (
 	verifyRates    = []float64{0, 0.2, 0.5, 1}
 	verifyPolicies = []mask.Policy{mask.Select, mask.Multiply}
-	verifyWorkers  = []spatialdropout.Workers{1, 3}
+	verifyWorkers  = []int{1, 3}
 )
 
 // verifyMap compares Apply and AddTo with the reference on every tier, forward
@@ -67,33 +67,49 @@ func verifyMap(m featureMap, tiers []string) (Verified, error) {
 	for _, rate := range verifyRates {
 		v.Kept = append(v.Kept, outcomeOf(drawFor(m.shape, layout.NCHW, rate, mask.Select)))
 	}
-	err := verifyAs(&v, m.data, tiers, float32s)
+	err := verifyAs(&v, m.data, tiers, float32s, library)
 	if err == nil {
 		wide := make([]float64, len(m.data))
 		for i, x := range m.data {
 			// The last bits are set too, so that products need rounding.
 			wide[i] = float64(x) * (1 + 0x1p-30)
 		}
-		err = verifyAs(&v, wide, tiers, float64s)
+		err = verifyAs(&v, wide, tiers, float64s, library)
 	}
 	if err == nil {
-		err = verifyAs(&v, as(float16s, m.data), tiers, float16s)
+		err = verifyAs(&v, as(float16s, m.data), tiers, float16s, library)
 	}
 	if err == nil {
-		err = verifyAs(&v, as(bfloat16s, m.data), tiers, bfloat16s)
+		err = verifyAs(&v, as(bfloat16s, m.data), tiers, bfloat16s, library)
 	}
 	return v, err
 }
 
-// drawFor returns the mask for a tensor in the given order.
-func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Mask {
-	d, err := spatialdropout.New(rate, spatialdropout.WithSeed(verifySeed), spatialdropout.WithPolicy(policy))
+// dropoutFor returns a Dropout at the beginning of the stream that verifies.
+func dropoutFor(rate float64, policy mask.Policy, opts ...spatialdropout.Option) *spatialdropout.Dropout {
+	opts = append(opts, spatialdropout.WithSeed(verifySeed), spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy}))
+	d, err := spatialdropout.New(rate, opts...)
 	must(err)
-	return d.Draw(s.geometry(o))
+	return d
 }
 
-// verifyAs verifies the operators on data, which lies in NCHW, and counts in v.
-func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error {
+// drawFor returns the mask for a tensor in the given order.
+func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Mask {
+	m, err := dropoutFor(rate, policy).Draw(s.geometry(o))
+	must(err)
+	return m
+}
+
+// calls are the operators that are verified.
+type calls struct{ forward, backward, addTo operator }
+
+type operator func(p spatialdropout.Pass, dst, src spatialdropout.Tensor) error
+
+// library are the operators of the library.
+var library = calls{spatialdropout.Pass.Forward, spatialdropout.Pass.Backward, spatialdropout.Pass.AddTo}
+
+// verifyAs verifies the operators on data, which lie in NCHW, and counts in v.
+func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T], lib calls) error {
 	gradient := slices.Clone(data)
 	slices.Reverse(gradient)
 	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
@@ -110,12 +126,12 @@ func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error
 					}
 				}
 				for _, c := range []check[T]{
-					{"Apply forward", k.apply, false, false, dy, x},
-					{"Apply forward in place", k.apply, false, true, x, x},
-					{"Apply backward", k.apply, false, false, x, dy},
-					{"Apply backward in place", k.apply, false, true, dy, dy},
-					{"AddTo", k.addTo, true, false, x, dy},
-					{"AddTo in place", k.addTo, true, true, dy, dy},
+					{"forward", lib.forward, false, false, dy, x},
+					{"forward in place", lib.forward, false, true, x, x},
+					{"backward", lib.backward, false, false, x, dy},
+					{"backward in place", lib.backward, false, true, dy, dy},
+					{"AddTo", lib.addTo, true, false, x, dy},
+					{"AddTo in place", lib.addTo, true, true, dy, dy},
 				} {
 					if err := c.run(v, k, m, o, tiers); err != nil {
 						return err
@@ -130,15 +146,16 @@ func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error
 // check is one call that is compared with the reference.
 type check[T element] struct {
 	name         string
-	op           operator[T]
+	op           operator
 	add, inPlace bool
 	old, src     []T // dst before the call, and src
 }
 
+// run compares the calls of passes that draw m.
 func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tiers []string) error {
 	want := slices.Clone(c.old)
 	k.reference(want, c.src, v.Shape, o, m, c.add)
-	dst := make([]T, len(want))
+	dst, g := make([]T, len(want)), v.Shape.geometry(o)
 	for _, tier := range tiers {
 		useTier(tier)
 		for _, workers := range verifyWorkers {
@@ -147,8 +164,9 @@ func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tier
 			if c.inPlace {
 				src = dst
 			}
-			where := fmt.Sprintf("%s, %v %s, %s, %s, rate %v, %v, %d workers", v.Map, o, k.name, tier, c.name, m.Rate(), m.Arithmetic().Policy, workers)
-			if err := c.op(dst, src, m, v.Shape.geometry(o), workers); err != nil {
+			pass := dropoutFor(m.Rate(), m.Arithmetic().Policy, spatialdropout.WithWorkers(workers)).Next(g)
+			where := fmt.Sprintf("%s, %v %v, %s, %s, rate %v, %v, %d workers", v.Map, o, k, tier, c.name, m.Rate(), m.Arithmetic().Policy, workers)
+			if err := c.op(pass, k.tensor(dst, g), k.tensor(src, g)); err != nil {
 				return fmt.Errorf("%s: %w", where, err)
 			}
 			if err := compare(dst, want, v.Shape, o); err != nil {

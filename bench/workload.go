@@ -84,7 +84,7 @@ func repeated[T any](data []T, n int) []T {
 }
 
 // drawn is a mask for measuring. Its kept channels have a factor just above 1,
-// see kind.barely, whatever rate they were drawn at.
+// see kind, whatever rate they were drawn at.
 type drawn struct {
 	*mask.Mask
 	rate float64
@@ -126,19 +126,19 @@ func (t *tensor[T]) operands(w work, s shape) (dst, src []T) {
 }
 
 // calls returns calls of the library, by tier.
-func (t *tensor[T]) calls(w work, s shape, m drawn, workers spatialdropout.Workers, tiers []string) map[string]*contender {
-	dst, src := t.operands(w, s)
-	g, op := s.geometry(w.order), t.apply
+func (t *tensor[T]) calls(w work, s shape, m drawn, workers int, tiers []string) map[string]*contender {
+	to, from := t.operands(w, s)
+	g, op := s.geometry(w.order), spatialdropout.ApplyTensor
 	if w.add {
-		op = t.addTo
+		op = spatialdropout.AddToTensor
 	}
+	dst, src := t.tensor(to, g), t.tensor(from, g)
 	by := map[string]*contender{}
-	only := []spatialdropout.Workers{workers} // op is not known to leave it on the stack
 	for _, tier := range tiers {
 		by[tier] = &contender{
 			name:  fmt.Sprintf("%s/%s/workers=%d/tier=%s", w.op(), t.describe(w, s, m), workers, tier),
 			bytes: t.bytes(s), tier: tier,
-			run: func() { must(op(dst, src, m.Mask, g, only...)) },
+			run: func() { must(op(dst, src, m.Mask, workers)) },
 		}
 	}
 	return by
@@ -148,7 +148,7 @@ func (t *tensor[T]) bytes(s shape) int { return s.len() * int(unsafe.Sizeof(t.ds
 
 // named returns a contender of a name that is none of a call.
 func (t *tensor[T]) named(name string, s shape, tier string, run func()) *contender {
-	return &contender{name: fmt.Sprintf("%s/size=%s/type=%s", name, s.ascii(), t.name), bytes: t.bytes(s), tier: tier, run: run}
+	return &contender{name: fmt.Sprintf("%s/size=%s/type=%v", name, s.ascii(), t.Kind), bytes: t.bytes(s), tier: tier, run: run}
 }
 
 // describe says what is done in the keys of Go's benchmark format.
@@ -160,7 +160,7 @@ func (t *tensor[T]) describe(w work, s shape, m drawn) string {
 	if m.Factor() == 1 {
 		place += "/factor=1"
 	}
-	return fmt.Sprintf("layout=%v/size=%s/type=%s/rate=%v/place=%s", w.order, s.ascii(), t.name, m.rate, place)
+	return fmt.Sprintf("layout=%v/size=%s/type=%v/rate=%v/place=%s", w.order, s.ascii(), t.Kind, m.rate, place)
 }
 
 func (s shape) ascii() string { return strings.ReplaceAll(s.String(), "×", "x") }
@@ -269,7 +269,7 @@ func probes(t *tensor[float32], s shape, tier string) []probe {
 		return named(name, func() {
 			for at := 0; at < len(dst); at += chunk {
 				to := min(at+chunk, len(dst))
-				kernel.Planes(dst[at:to], src[at:to], factors, to-at)
+				kernel.Planes(kernel.Scale, dst[at:to], src[at:to], factors, nil, to-at)
 			}
 		})
 	}
@@ -291,7 +291,7 @@ func addProbes(t *tensor[float32], s shape, tier string) []probe {
 	named := func(name string, run func()) *contender { return t.named(name, s, tier, run) }
 	factors := []float32{factor}
 	return []probe{
-		{"one plane added", toAdd, named("AddOnePlane", func() { kernel.AddPlanes(dst, src, factors, len(dst)) })},
+		{"one plane added", toAdd, named("AddOnePlane", func() { kernel.Planes(kernel.Add, dst, src, factors, nil, len(dst)) })},
 		{"plain Go", toAdd, named("PlainAdd", func() { plainAdd(dst, src, factor) })},
 	}
 }

@@ -80,19 +80,17 @@ func main() {
 // work is a worker: it writes its part of the output of a few steps.
 func work(w io.Writer, stream string, worker int, path string) error {
 	const share = samples / workers
-	drop, err := dropout(stream, spatialdropout.WithSampleOffset(worker*share), spatialdropout.WithBatch(samples))
-	if err != nil {
-		return err
-	}
+	var drop *spatialdropout.Dropout
 	saved, err := os.ReadFile(path)
-	if err == nil {
+	switch {
+	case err == nil:
 		var state spatialdropout.State
 		if err := json.Unmarshal(saved, &state); err != nil {
 			return err
 		}
-		err = drop.Restore(state)
-	} else if os.IsNotExist(err) {
-		err = nil
+		drop, err = spatialdropout.Restore(state)
+	case os.IsNotExist(err):
+		drop, err = dropout(stream, spatialdropout.WithShard(spatialdropout.Shard{SampleOffset: uint64(worker * share), Samples: samples}))
 	}
 	if err != nil {
 		return err
@@ -131,7 +129,9 @@ func step(drop *spatialdropout.Dropout, from, count int) ([]float32, error) {
 	for i := range x {
 		x[i] = float32(math.Sin(float64(from*channels*side*side + i)))
 	}
-	return x, spatialdropout.Apply(x, x, drop.Draw(geom), geom)
+	t := spatialdropout.Of(x, geom)
+	_, err = drop.Forward(t, t)
+	return x, err
 }
 
 // compare runs the workers, twice, and compares what they wrote.

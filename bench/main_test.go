@@ -234,7 +234,7 @@ func TestInputHalves(t *testing.T) {
 	}{
 		{npy.Of(halves, 3, 4, 5), kernel.F16, nil, "(3, 4, 5) of <f2 in NCW"},
 		{npy.Of(halves, 3, 4, 5), kernel.F16, []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
-		{npy.Of(src, 3, 4, 5), kernel.BF16, []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, taken for bfloat16, in NCW"},
+		{npy.Of(src, 3, 4, 5), kernel.BF16, []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, read as bfloat16, in NCW"},
 	} {
 		x := filepath.Join(t.TempDir(), "x.npy")
 		if err := c.in.WriteFile(x); err != nil {
@@ -515,7 +515,7 @@ func TestPicture(t *testing.T) {
 	g := gridOf(20, 8, 8)
 	for c := range 20 {
 		before := g.rect(c).Add(image.Pt(margin, margin+heading))
-		after := before.Add(image.Pt(sideWidth+between, 0))
+		after := before.Add(image.Pt(max(leastWidth, g.width())+between, 0))
 		if blank(img, before) {
 			t.Errorf("feature map %d is blank before", c)
 		}

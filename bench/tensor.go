@@ -13,15 +13,15 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// Applied says what was done to a tensor of the user's.
+// Applied is the report on a tensor from a file.
 type Applied struct {
 	Input        string  `json:"input"`
-	Array        string  `json:"array"` // as NumPy writes shape and type
+	Array        string  `json:"array"` // shape and type as NumPy writes them
 	Type         string  `json:"type"`
 	Shape        []int   `json:"shape"`
 	Layout       string  `json:"layout"`
 	Rate         float64 `json:"rate"`
-	Stream       string  `json:"stream"` // with its seed
+	Stream       string  `json:"stream"` // including its seed
 	Step         uint64  `json:"step"`
 	SampleOffset int     `json:"sample_offset"`
 	Batch        int     `json:"batch,omitempty"`
@@ -40,7 +40,7 @@ type Applied struct {
 func (a Applied) print(w io.Writer) error {
 	array := a.Array
 	if a.Type == bfloat16s.String() {
-		array += ", taken for bfloat16," // the array does not say so
+		array += ", read as bfloat16,"
 	}
 	line := fmt.Sprintf("%s: %s in %s, rate %v, %s, step %d: kept %d of %d×%d channels, dropped %d",
 		a.Input, array, a.Layout, a.Rate, a.Stream, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
@@ -54,7 +54,7 @@ func (a Applied) print(w io.Writer) error {
 	return err
 }
 
-// benchTensor applies dropout to the tensor of the user's.
+// benchTensor applies dropout to the tensor in the file that -input names.
 func benchTensor(o options, stdout io.Writer) error {
 	in, err := npy.ReadFile(o.input)
 	if err != nil {
@@ -123,7 +123,7 @@ func (o options) kindOf(in *npy.Array) (*kernel.Kind, error) {
 	return k, nil
 }
 
-// applyTo writes src, the data of in, with dropout to the files that o names.
+// applyTo applies m to src, the data of in, and writes the files that the flags name.
 func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Mask, g layout.Geometry) error {
 	dst := make([]T, len(src))
 	if err := spatialdropout.ApplyTensor(k.tensor(dst, g), k.tensor(src, g), m, o.workers); err != nil {
@@ -191,8 +191,8 @@ func (o options) draw(g layout.Geometry, t mask.Type) (*mask.Mask, mask.Stream, 
 	return m, d.Generator().Stream(), err
 }
 
-// geometryOf returns the geometry of an array of the given shape. A blocked
-// order's array has an axis for the channels of a group: N, C/8, H, W, 8.
+// geometryOf returns the geometry of an array of the given shape. In a blocked order the
+// array has a last axis for the channels of a group: N, C/8, H, W, 8.
 func geometryOf(o layout.Order, shape []int) (layout.Geometry, error) {
 	unit, err := o.Of(1, 1, 1, 1)
 	if err != nil || unit.PaddedChannels() == 1 {

@@ -13,14 +13,14 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-const verifyText = `Every result is compared with a plain loop: Apply and AddTo, forward and
-backward, in place and not, in NCHW and NHWC (one mask for both), float32,
-float64, float16 and bfloat16, select and multiply, 1 and 3 workers, on every
-tier.
+const verifyText = `Each result is compared with that of a plain loop: forward, backward and AddTo
+of a pass, in place and out of place, NCHW and NHWC (with the same mask),
+float32, float64, float16 and bfloat16, select and multiply, 1 and 3 workers,
+on every tier.
 
 `
 
-// Verified sums up what was compared on one feature map.
+// Verified is the report on the comparisons on one feature map.
 type Verified struct {
 	Map      string    `json:"map"`
 	Shape    shape     `json:"shape"`
@@ -29,7 +29,7 @@ type Verified struct {
 	Elements int       `json:"elements"`
 }
 
-// Outcome is what a mask decided.
+// Outcome counts the channels of a mask.
 type Outcome struct {
 	Rate    float64 `json:"rate"`
 	Kept    int     `json:"kept"`
@@ -59,8 +59,8 @@ var (
 	verifyWorkers  = []int{1, 3}
 )
 
-// verifyMap compares Apply and AddTo with the reference on every tier, forward
-// and backward, in NCHW and NHWC, as each kind of numbers, in place and not.
+// verifyMap compares the operators of a pass with the reference, for every tier, order,
+// kind, rate and policy.
 func verifyMap(m featureMap, tiers []string) (Verified, error) {
 	defer useTier(kernel.Tier())
 	v := Verified{Map: m.name, Shape: m.shape}
@@ -71,7 +71,7 @@ func verifyMap(m featureMap, tiers []string) (Verified, error) {
 	if err == nil {
 		wide := make([]float64, len(m.data))
 		for i, x := range m.data {
-			// The last bits are set too, so that products need rounding.
+			// Set the last bits as well, so that products need rounding.
 			wide[i] = float64(x) * (1 + 0x1p-30)
 		}
 		err = verifyAs(&v, wide, tiers, float64s, library)
@@ -85,7 +85,7 @@ func verifyMap(m featureMap, tiers []string) (Verified, error) {
 	return v, err
 }
 
-// dropoutFor returns a Dropout at the beginning of the stream that verifies.
+// dropoutFor returns a Dropout whose first draw is the mask of every comparison.
 func dropoutFor(rate float64, policy mask.Policy, opts ...spatialdropout.Option) *spatialdropout.Dropout {
 	opts = append(opts, spatialdropout.WithSeed(verifySeed), spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy}))
 	d, err := spatialdropout.New(rate, opts...)
@@ -100,16 +100,16 @@ func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Ma
 	return m
 }
 
-// calls are the operators that are verified.
-type calls struct{ forward, backward, addTo operator }
+// operators are the methods of a pass that are verified.
+type operators struct{ forward, backward, addTo operator }
 
 type operator func(p spatialdropout.Pass, dst, src spatialdropout.Tensor) error
 
-// library are the operators of the library.
-var library = calls{spatialdropout.Pass.Forward, spatialdropout.Pass.Backward, spatialdropout.Pass.AddTo}
+// library holds the operators of the library. A test puts a faulty one in their place.
+var library = operators{spatialdropout.Pass.Forward, spatialdropout.Pass.Backward, spatialdropout.Pass.AddTo}
 
-// verifyAs verifies the operators on data, which lie in NCHW, and counts in v.
-func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T], lib calls) error {
+// verifyAs verifies operators on data, which lie in NCHW, and counts the results in v.
+func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T], lib operators) error {
 	gradient := slices.Clone(data)
 	slices.Reverse(gradient)
 	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
@@ -143,7 +143,7 @@ func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T], lib c
 	return nil
 }
 
-// check is one call that is compared with the reference.
+// check is a call that is compared with the reference.
 type check[T element] struct {
 	name         string
 	op           operator
@@ -151,7 +151,8 @@ type check[T element] struct {
 	old, src     []T // dst before the call, and src
 }
 
-// run compares the calls of passes that draw m.
+// run makes the call on every tier and with every number of workers. Each pass draws a
+// mask of its own, which must equal m.
 func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tiers []string) error {
 	want := slices.Clone(c.old)
 	k.reference(want, c.src, v.Shape, o, m, c.add)
@@ -179,8 +180,8 @@ func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tier
 	return nil
 }
 
-// reference does to dst what Apply and AddTo document, one logical index after
-// the other. Of the library it uses the mask's decisions alone.
+// reference computes what Forward, Backward and AddTo document, one logical index at a
+// time. It takes nothing from the library but which channels a mask keeps.
 func (k kind[T]) reference(dst, src []T, s shape, o layout.Order, m *mask.Mask, add bool) {
 	kept := k.of(1 / (1 - m.Rate()))
 	for n := range s.samples() {
@@ -205,8 +206,8 @@ func (k kind[T]) reference(dst, src []T, s shape, o layout.Order, m *mask.Mask, 
 	}
 }
 
-// compare returns an error that says where got, in memory, first differs from
-// want in a bit.
+// compare returns an error that names the first element of got, in memory order, that
+// differs from want in any bit.
 func compare[T element](got, want []T, s shape, o layout.Order) error {
 	i := 0
 	for i < len(want) && bitsOf(got[i]) == bitsOf(want[i]) {

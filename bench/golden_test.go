@@ -13,8 +13,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask/testdata/golden"
 )
 
-// array returns an array of the numbers that hexadecimal text holds, and their bits.
-// Numbers that round to zero in such a framework are flushed.
+// array returns the array whose elements hexadecimal text holds, and their bits. If flush
+// is set, subnormal numbers become zeros.
 func array(t *testing.T, text, dtype string, shape []int, flush bool) (*npy.Array, []uint64) {
 	t.Helper()
 	b, err := hex.DecodeString(text)
@@ -71,9 +71,9 @@ func notANumber(bits uint64, dtype string) bool {
 	return bits&^sign > infinity
 }
 
-// The command writes what another framework returns for the same array, bit for bit,
-// in every call that it was recorded in.
-func TestStreamsWriteWhatTheFrameworksReturn(t *testing.T) {
+// The command writes, bit for bit, what other frameworks returned for the same array in
+// all recorded calls.
+func TestOutputEqualsThatOfTheFramework(t *testing.T) {
 	files, err := golden.Files()
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestStreamsWriteWhatTheFrameworksReturn(t *testing.T) {
 				args := []string{"-stream", name, "-seed", seed, "-input", in, "-layout", c.Layout, "-rate", fmt.Sprint(c.Rate), "-output", out, "-type", c.Dtype}
 				alpha := strings.Contains(c.API, "alpha")
 				if alpha {
-					args = append(args, "-alpha")
+					args = append(args, "-rule", "alpha")
 				}
 				if f.Old() && !alpha {
 					args = append(args, "-rule", "roundedreciprocal")
@@ -136,7 +136,7 @@ func TestStreamsWriteWhatTheFrameworksReturn(t *testing.T) {
 	}
 }
 
-// numbersOf returns the bits of the numbers of an array.
+// numbersOf returns the bits of the elements of an array.
 func numbersOf(a *npy.Array) (all []uint64) {
 	switch x := a.Data.(type) {
 	case []float32:

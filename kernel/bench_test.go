@@ -36,12 +36,11 @@ func BenchmarkRoutines(b *testing.B) {
 			})
 		}
 	}
-	for k := range catalogue {
-		k := id(k)
+	eachKernel(func(k id) {
 		for _, bytes := range []int{256, 8 << 10} { // of a plane
-			run(fmt.Sprintf("%v/%d", k, bytes), kernelCall(k, 4, bytes>>k.elem().shift(), [2]bool{true, false}))
+			run(fmt.Sprintf("%v/%d", k, bytes), kernelCall(k, 4, bytes/k.typ().Size(), [2]bool{true, false}))
 		}
-	}
+	})
 	for _, d := range drawCalls {
 		run(d.name+"/32", d.call(32))
 	}

@@ -14,14 +14,13 @@ type operand struct {
 	fill    func(at unsafe.Pointer) // nil where any bits will do
 }
 
-// call is one call of a routine that has assembly, on operands that lie where a test
-// wants them: behind fences, with others in between, under the race detector.
+// call is one call of a routine that has assembly. Tests choose where its operands lie.
 type call struct {
 	operands []operand
 	run      func(at []unsafe.Pointer)
 }
 
-// String says of which sizes a call is.
+// String lists the sizes of the operands.
 func (c call) String() string {
 	s := "a call with"
 	for _, o := range c.operands {
@@ -30,30 +29,29 @@ func (c call) String() string {
 	return s
 }
 
-// kernelCall returns a call of a kernel on count planes or rows of a length. Of every
-// two channels kept says which are not dropped. A braid has count planes to clear, at
-// most four.
+// kernelCall returns a call of a kernel on count planes or rows of a length. kept says
+// which of every two channels are not dropped. A kernel of four planes has count planes
+// to clear, at most four.
 func kernelCall(k id, count, length int, kept [2]bool) call {
 	c := catalogue[k]
-	shift := c.elem.shift()
+	shift := kinds[c.typ].shift
 	planes, channels := count, count
-	var b braid
+	var b fourPlaces
 	switch {
-	case c.braid:
-		// Eight places of which the braid multiplies four, those at both ends among them
-		// or not.
+	case c.shape == fourPlanes:
+		// Four of eight planes are computed, with those at both ends or without.
 		planes, channels = 8, 8
 		b.fills = count
 		for i := range 4 {
-			multiplied, cleared := (i+6)%8, (i+2)%8
+			computed, cleared := (i+6)%8, (i+2)%8
 			if count%2 == 0 {
-				multiplied, cleared = cleared, multiplied
+				computed, cleared = cleared, computed
 			}
-			b.at[i], b.factor[i] = multiplied*length<<shift, multiplied<<shift
+			b.at[i], b.factor[i] = computed*length<<shift, computed<<shift
 			b.fill[i] = cleared * length << shift
 		}
 		count = 4
-	case c.pixels:
+	case c.shape == pixels:
 		channels = length
 	}
 	n := planes * length << shift
@@ -64,7 +62,7 @@ func kernelCall(k id, count, length int, kept [2]bool) call {
 			for i := range channels {
 				at, value := unsafe.Add(at, i<<shift), uint64(0)
 				if kept[i%2] {
-					value = c.elem.one() + 1
+					value = kinds[c.typ].one>>(64-8<<shift) + 1
 				}
 				switch shift {
 				case 1:
@@ -78,22 +76,22 @@ func kernelCall(k id, count, length int, kept [2]bool) call {
 		}},
 	}}
 	switch {
-	case c.braid:
-		all.operands = append(all.operands, operand{name: "places", bytes: int(unsafe.Sizeof(b)), fill: func(at unsafe.Pointer) { *(*braid)(at) = b }})
-	case c.op.shifts():
+	case c.shape == fourPlanes:
+		all.operands = append(all.operands, operand{name: "places", bytes: int(unsafe.Sizeof(b)), fill: func(at unsafe.Pointer) { *(*fourPlaces)(at) = b }})
+	case operations[c.op].shifts:
 		all.operands = append(all.operands, operand{name: "shifts", bytes: channels << shift})
 	default:
-		all.run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], nil, count, length) }
+		all.run = func(at []unsafe.Pointer) { k.exec(at[0], at[1], at[2], nil, count, length) }
 		return all
 	}
-	all.run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], at[3], count, length) }
+	all.run = func(at []unsafe.Pointer) { k.exec(at[0], at[1], at[2], at[3], count, length) }
 	return all
 }
 
-// takes reports whether kernel k takes planes or rows of a length.
+// takes reports whether a kernel accepts planes or rows of a length.
 func (k id) takes(length int) bool {
-	c, lanes := catalogue[k], 64>>k.elem().shift()
-	return !(c.stream && length < lanes || (c.stream && c.pixels || c.braid) && length%lanes != 0)
+	c, lanes := catalogue[k], 64/k.typ().Size()
+	return !(c.past && length < lanes || (c.past && c.shape == pixels || c.shape == fourPlanes) && length%lanes != 0)
 }
 
 // drawCalls are the routines that draw, by the names of their assembly, each with its
@@ -151,8 +149,7 @@ var trialsOperand = operand{name: "trials", bytes: int(unsafe.Sizeof(trials{})),
 // everyCall runs a test of each routine that has assembly on calls of many sizes.
 func everyCall(t *testing.T, test func(t *testing.T, c call)) {
 	t.Helper()
-	for k := range catalogue {
-		k := id(k)
+	eachKernel(func(k id) {
 		t.Run(k.String(), func(t *testing.T) {
 			for _, length := range fewLengths(k) {
 				for count := 1; count <= 4; count++ {
@@ -165,7 +162,7 @@ func everyCall(t *testing.T, test func(t *testing.T, c call)) {
 				}
 			}
 		})
-	}
+	})
 	for _, d := range drawCalls {
 		t.Run(d.name, func(t *testing.T) {
 			for words := 1; words <= 40; words++ {
@@ -184,11 +181,11 @@ const unrolled = 2*4*64 + 63
 // [lengths]. Plain Go, which is slow and whose loops are simple, takes fewer.
 func fewLengths(k id) (few []int) {
 	n := 0
-	for _, length := range lengths(k.elem()) {
+	for _, length := range lengths(k.typ()) {
 		if !k.takes(length) {
 			continue
 		}
-		if length<<k.elem().shift() > unrolled {
+		if length*k.typ().Size() > unrolled {
 			if n++; n%11 != 0 {
 				continue
 			}

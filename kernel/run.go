@@ -133,6 +133,7 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	if op == Copy && dst.data == src.data {
 		return 0, nil
 	}
+	n.kind = kind
 	n.split(op, loops)
 	return r.dst, nil
 }

@@ -83,23 +83,23 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 		},
 		"PlanesOf of float16": func() {
 			var y, x [6]Float16
-			kernel.PlanesOf(kernel.Scale, kernel.F16Of(y[:]), kernel.F16Of(x[:]), kernel.F16Of([]Float16{0x4000, 0}), kernel.F16Of[Float16](nil), 3)
+			kernel.PlanesOf(kernel.Scale, kernel.As(kernel.F16, y[:]), kernel.As(kernel.F16, x[:]), kernel.As(kernel.F16, []Float16{0x4000, 0}), kernel.As[Float16](kernel.F16, nil), 3)
 		},
 		"PlanesOf of large arrays of bfloat16": func() {
 			var y, x [6000]BFloat16
-			kernel.PlanesOf(kernel.Scale, kernel.BF16Of(y[:]), kernel.BF16Of(x[:]), kernel.BF16Of([]BFloat16{0x4000, 0}), kernel.Vector{}, 3000)
+			kernel.PlanesOf(kernel.Scale, kernel.As(kernel.BF16, y[:]), kernel.As(kernel.BF16, x[:]), kernel.As(kernel.BF16, []BFloat16{0x4000, 0}), kernel.Vector{}, 3000)
 		},
 		"PixelsOf of bfloat16": func() {
 			var y, x [6]BFloat16
-			kernel.PixelsOf(kernel.Scale, kernel.BF16Of(y[:]), kernel.BF16Of(x[:]), kernel.BF16Of([]BFloat16{0x4000, 0}), kernel.Vector{})
+			kernel.PixelsOf(kernel.Scale, kernel.As(kernel.BF16, y[:]), kernel.As(kernel.BF16, x[:]), kernel.As(kernel.BF16, []BFloat16{0x4000, 0}), kernel.Vector{})
 		},
 		"PixelsOf of AddDivide of float16": func() {
 			var y, x [6]uint16
-			kernel.PixelsOf(kernel.AddDivide, kernel.F16Of(y[:]), kernel.F16Of(x[:]), kernel.F16Of([]uint16{0x4000, 0}), kernel.Vector{})
+			kernel.PixelsOf(kernel.AddDivide, kernel.As(kernel.F16, y[:]), kernel.As(kernel.F16, x[:]), kernel.As(kernel.F16, []uint16{0x4000, 0}), kernel.Vector{})
 		},
 		"PixelsOf of AffineMultiply of float16": func() {
 			var y, x [6]uint16
-			kernel.PixelsOf(kernel.AffineMultiply, kernel.F16Of(y[:]), kernel.F16Of(x[:]), kernel.F16Of([]uint16{0x4000, 0}), kernel.F16Of([]uint16{0, 0x4000}))
+			kernel.PixelsOf(kernel.AffineMultiply, kernel.As(kernel.F16, y[:]), kernel.As(kernel.F16, x[:]), kernel.As(kernel.F16, []uint16{0x4000, 0}), kernel.As(kernel.F16, []uint16{0, 0x4000}))
 		},
 		"PixelsOf of large arrays of float64": func() {
 			var y, x [6000]Metres
@@ -111,8 +111,8 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 		"float32":          allocating(t, kernel.CallsOfFloats[Celsius]()),
 		"float32 vectors":  allocating(t, kernel.CallsOfVectors(kernel.Of[Celsius])),
 		"float64":          allocating(t, kernel.CallsOfFloats[Metres]()),
-		"float16 vectors":  allocating(t, kernel.CallsOfVectors(kernel.F16Of[Float16])),
-		"bfloat16 vectors": allocating(t, kernel.CallsOfVectors(kernel.BF16Of[BFloat16])),
+		"float16 vectors":  allocating(t, kernel.CallsOfVectors(func(s []Float16) kernel.Vector { return kernel.As(kernel.F16, s) })),
+		"bfloat16 vectors": allocating(t, kernel.CallsOfVectors(func(s []BFloat16) kernel.Vector { return kernel.As(kernel.BF16, s) })),
 	} {
 		for name, f := range cases {
 			runs := 100

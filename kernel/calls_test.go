@@ -62,9 +62,9 @@ func vectorOf[T number](s []T) Vector {
 	case []float64:
 		return Of(s)
 	case []float16:
-		return F16Of(s)
+		return As(F16, s)
 	case []bfloat16:
-		return BF16Of(s)
+		return As(BF16, s)
 	}
 	panic("unknown type")
 }

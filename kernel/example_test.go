@@ -133,16 +133,16 @@ func ExamplePixels_affineMultiply() {
 func ExamplePlanesOf() {
 	type Float16 uint16                            // any type of 16 bits
 	x := []Float16{0x3c00, 0x4000, 0x7e00, 0x3c00} // 1, 2, NaN, 1: two planes of two
-	v := kernel.F16Of(x)
-	kernel.PlanesOf(kernel.Scale, v, v, kernel.F16Of([]Float16{0x4000, 0}), kernel.Vector{}, 2)
+	v := kernel.As(kernel.F16, x)
+	kernel.PlanesOf(kernel.Scale, v, v, kernel.As(kernel.F16, []Float16{0x4000, 0}), kernel.Vector{}, 2)
 	fmt.Printf("%#04x\n", x) // twice the first plane, and the second is dropped
 	// Output: [0x4000 0x4400 0x0000 0x0000]
 }
 
 func ExamplePixelsOf() {
 	x := []uint16{0x3f80, 0x3f80, 0x4000, 0x4000} // 1, 1, 2, 2: two pixels of two channels
-	v := kernel.BF16Of(x)
-	kernel.PixelsOf(kernel.Scale, v, v, kernel.BF16Of([]uint16{0x4000, 0}), kernel.Vector{})
+	v := kernel.As(kernel.BF16, x)
+	kernel.PixelsOf(kernel.Scale, v, v, kernel.As(kernel.BF16, []uint16{0x4000, 0}), kernel.Vector{})
 	fmt.Printf("%#04x\n", x)
 	// Output: [0x4000 0x0000 0x4080 0x0000]
 }
@@ -187,7 +187,7 @@ func ExampleRunOf() {
 	x := []uint16{0x3c00, 0x4000, 0x3c00} // float16: 1, 2, 1
 	y := make([]uint16, 3)
 	loops := []layout.Loop{{Size: 3, Dst: 1, Src: 1}} // a plane
-	err := kernel.RunOf(kernel.Scale, kernel.F16Of(y), kernel.F16Of(x), kernel.F16Of([]uint16{0x4000}), kernel.Vector{}, loops, 1)
+	err := kernel.RunOf(kernel.Scale, kernel.As(kernel.F16, y), kernel.As(kernel.F16, x), kernel.As(kernel.F16, []uint16{0x4000}), kernel.Vector{}, loops, 1)
 	fmt.Printf("%#04x %v\n", y, err)
 	// Output: [0x4000 0x4400 0x4000] <nil>
 }

@@ -30,7 +30,7 @@ func everyType(t *testing.T, test func(refuser, *testing.T)) {
 	for _, r := range []refuser{
 		calls[Celsius]{kernel.CallsOfFloats[Celsius]()}, calls[Metres]{kernel.CallsOfFloats[Metres]()},
 		calls[Celsius]{kernel.CallsOfVectors(kernel.Of[Celsius])}, calls[Metres]{kernel.CallsOfVectors(kernel.Of[Metres])},
-		calls[Float16]{kernel.CallsOfVectors(kernel.F16Of[Float16])}, calls[BFloat16]{kernel.CallsOfVectors(kernel.BF16Of[BFloat16])},
+		calls[Float16]{kernel.CallsOfVectors(func(s []Float16) kernel.Vector { return kernel.As(kernel.F16, s) })}, calls[BFloat16]{kernel.CallsOfVectors(func(s []BFloat16) kernel.Vector { return kernel.As(kernel.BF16, s) })},
 	} {
 		t.Run(r.name(), func(t *testing.T) { test(r, t) })
 	}
@@ -284,12 +284,12 @@ func TestOtherOperationsAreRefused(t *testing.T) {
 
 func TestMixedKindsAreRefused(t *testing.T) {
 	floats, doubles := kernel.Of(make([]float32, 4)), kernel.Of(make([]float64, 4))
-	halves, brains := kernel.F16Of(make([]uint16, 4)), kernel.BF16Of(make([]uint16, 4))
+	halves, brains := kernel.As(kernel.F16, make([]uint16, 4)), kernel.As(kernel.BF16, make([]uint16, 4))
 	loops := []layout.Loop{{Size: 4, Dst: 1, Src: 1, Factor: 1}}
 	for _, v := range [][4]kernel.Vector{
 		{floats, doubles, floats, floats}, {floats, floats, doubles, floats}, {floats, floats, floats, doubles}, {doubles, floats, floats, floats},
 		{halves, brains, halves, halves}, {brains, brains, halves, brains}, {brains, brains, brains, halves}, {halves, floats, doubles, brains},
-		{floats, floats, floats, kernel.Of([]float64{})}, {halves, halves, kernel.BF16Of[uint16](nil), {}},
+		{floats, floats, floats, kernel.Of([]float64{})}, {halves, halves, kernel.As[uint16](kernel.BF16, nil), {}},
 		{{}, floats, doubles, {}}, {{}, {}, floats, halves}, {{}, floats, {}, doubles},
 	} {
 		before := []byte{}
@@ -386,14 +386,14 @@ func TestVectorsReferToTheirSlices(t *testing.T) {
 		name string
 	}{
 		{kernel.Of(floats), kernel.F32, 3, 4, "float32"}, {kernel.Of([]Metres{1}), kernel.F64, 1, 8, "float64"},
-		{kernel.F16Of(halves), kernel.F16, 2, 2, "float16"}, {kernel.BF16Of([]BFloat16{1, 2, 3, 4}), kernel.BF16, 4, 2, "bfloat16"},
-		{kernel.F16Of[uint16](nil), kernel.F16, 0, 2, "float16"},
+		{kernel.As(kernel.F16, halves), kernel.F16, 2, 2, "float16"}, {kernel.As(kernel.BF16, []BFloat16{1, 2, 3, 4}), kernel.BF16, 4, 2, "bfloat16"},
+		{kernel.As[uint16](kernel.F16, nil), kernel.F16, 0, 2, "float16"},
 	} {
 		if c.v.Kind() != c.kind || c.v.Len() != c.n || len(c.v.Bytes()) != c.n*c.size || c.kind.Size() != c.size || c.kind.String() != c.name || c.kind.Type().String() != c.name {
 			t.Errorf("%d elements of %v in %d bytes, want %d of %s", c.v.Len(), c.v.Kind(), len(c.v.Bytes()), c.n, c.name)
 		}
 	}
-	if unsafe.Pointer(&kernel.Of(floats).Bytes()[0]) != unsafe.Pointer(&floats[0]) || unsafe.Pointer(&kernel.F16Of(halves[1:]).Bytes()[0]) != unsafe.Pointer(&halves[1]) {
+	if unsafe.Pointer(&kernel.Of(floats).Bytes()[0]) != unsafe.Pointer(&floats[0]) || unsafe.Pointer(&kernel.As(kernel.F16, halves[1:]).Bytes()[0]) != unsafe.Pointer(&halves[1]) {
 		t.Error("a vector has other memory than its slice")
 	}
 }

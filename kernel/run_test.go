@@ -643,7 +643,7 @@ func TestRunOfNothingDoesNothing(t *testing.T) {
 	for _, loops := range [][]layout.Loop{{alike(0, 0, 0)}, {alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(0, math.MaxInt, math.MaxInt)}, {{Size: 0, Dst: 1, Src: math.MaxInt, Factor: 0}}} {
 		for _, op := range allOps {
 			for workers := range 3 {
-				for _, err := range []error{Run[float64](op, nil, nil, nil, nil, loops, workers), RunOf(op, F16Of[uint16](nil), F16Of[uint16](nil), Vector{}, Vector{}, loops, workers), RunOf(op, BF16Of[uint16](nil), BF16Of[uint16](nil), BF16Of[uint16](nil), BF16Of[uint16](nil), loops, workers)} {
+				for _, err := range []error{Run[float64](op, nil, nil, nil, nil, loops, workers), RunOf(op, As[uint16](F16, nil), As[uint16](F16, nil), Vector{}, Vector{}, loops, workers), RunOf(op, As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), loops, workers)} {
 					if err != nil {
 						t.Errorf("%v: %v", loops, err)
 					}

@@ -30,8 +30,8 @@ func onStack(want *[2]uint64) (wrong string) {
 	Planes(Scale, dst[:], src[:], factors[:3], nil, 37)
 	Pixels(AddMultiply, dst[:], src[:], factors[:], nil)
 	Planes(Affine, dst[:], dst[:], factors[:3], shifts[:3], 37)
-	PixelsOf(Scale, F16Of(halves[:]), F16Of(from[:]), F16Of(halfFactors[:]), Vector{})
-	PlanesOf(Divide, BF16Of(halves[:]), BF16Of(from[:]), BF16Of(halfFactors[1:4]), Vector{}, 37)
+	PixelsOf(Scale, As(F16, halves[:]), As(F16, from[:]), As(F16, halfFactors[:]), Vector{})
+	PlanesOf(Divide, As(BF16, halves[:]), As(BF16, from[:]), As(BF16, halfFactors[1:4]), Vector{}, 37)
 	// Run moves its arrays to the heap: they are others.
 	run, ran, ranFactors, ranShifts := dst, src, factors, shifts
 	if Run(Scale, run[:], run[:], ranFactors[:2], nil, []layout.Loop{alike(2, 40, 1), alike(37, 1, 0)}, 1) != nil {

@@ -1,6 +1,7 @@
 package spatialdropout_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -54,79 +55,132 @@ func rewinds(s mask.Stream) bool {
 }
 
 // callOf returns the call with the policy, rule and rate of a mask.
-func callOf(m *mask.Mask, add bool) call {
-	return call{add: add, rate: m.Rate(), policy: m.Arithmetic().Policy, rule: m.Arithmetic().Rule}
+func callOf(m *mask.Mask) call {
+	return call{rate: m.Rate(), policy: m.Arithmetic().Policy, rule: m.Arithmetic().Rule}
 }
 
-// checkAt makes a call of ApplyAt or AddToAt on the tier in use, in which the mask
-// must be m, and compares with the oracle.
-func checkAt[T number](x tensor, c call, m *mask.Mask, d *spatialdropout.Dropout, at mask.Place, dst, src []T, workers ...spatialdropout.Workers) error {
-	do := kindOf[T]().applyAt
-	if c.add {
-		do = kindOf[T]().addToAt
+// checkPass makes Forward, Backward and AddTo of a pass, whose mask must be m, on the
+// tier in use, and compares with the oracle.
+func checkPass[T number](x tensor, c call, m *mask.Mask, p spatialdropout.Pass, dst, src []T) error {
+	if err := checkForward(x, c, m, p.Forward, dst, src); err != nil {
+		return err
 	}
-	return checkDo(x, c, m, dst, src, func(dst, src []T, w spatialdropout.Workers) error {
-		return do(dst, src, d, at, x.geom, w)
-	}, workers...)
+	if c.rule == mask.Alpha {
+		c.rule = mask.AlphaGradient
+	}
+	if err := checkForward(x, c, m, p.Backward, dst, src); err != nil {
+		return fmt.Errorf("Backward: %w", err)
+	}
+	c.add = true
+	return checkForward(x, c, m, p.AddTo, dst, src)
 }
 
-func testAt[T number](t *testing.T) {
+// checkForward makes one call of a pass.
+func checkForward[T number](x tensor, c call, m *mask.Mask, do func(dst, src spatialdropout.Tensor) error, dst, src []T) error {
+	k := kindOf[T]()
+	return checkDo(x, c, m, dst, src, func(dst, src []T, _ int) error {
+		return do(k.tensor(dst, x.geom), k.tensor(src, x.geom))
+	}, 0)
+}
+
+// sharedBy returns a Dropout that does as d does, on the same generator, with so many
+// workers.
+func sharedBy(t testing.TB, d *spatialdropout.Dropout, workers int) *spatialdropout.Dropout {
+	t.Helper()
+	other, err := spatialdropout.Restore(d.State(), spatialdropout.WithGenerator(d.Generator()), spatialdropout.WithWorkers(workers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+func testPass[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 20))
 	all := tensors(t)
 	for _, text := range streamTexts() {
 		drawing := newDropout(t, 0.4, spatialdropout.WithStream(streamOf(t, text)))
 		applying := newDropout(t, 0.4, spatialdropout.WithStream(streamOf(t, text)))
+		alone, three := sharedBy(t, applying, 1), sharedBy(t, applying, 3)
 		for i, x := range all {
-			at := applying.Advance(x.geom)
-			m := drawing.Draw(x.geom)
+			p := applying.Next(x.geom)
+			m := draw(t, drawing, x.geom)
 			dst, src := operands[T](r, x)
-			for _, add := range []bool{false, true} {
-				c := callOf(m, add)
-				c.inPlace = i%3 == 0
-				if err := checkAt(x, c, m, applying, at, dst, src, 0, 1, 3); err != nil {
-					t.Fatalf("%s, %s: %v", text, x.name, err)
+			c := callOf(m)
+			c.inPlace = i%3 == 0
+			for workers, p := range map[int]spatialdropout.Pass{0: p, 1: alone.At(p.Place(), x.geom), 3: three.At(p.Place(), x.geom)} {
+				if err := checkPass(x, c, m, p, dst, src); err != nil {
+					t.Fatalf("%s, %s, %d workers: %v", text, x.name, workers, err)
 				}
 			}
 		}
-		if applying.State() != drawing.State() {
-			t.Errorf("%s: %v after Advance and ApplyAt, %v after as many Draws", text, applying.State(), drawing.State())
+		if state(applying) != state(drawing) {
+			t.Errorf("%s: %v after Next, %v after as many Draws", text, state(applying), state(drawing))
 		}
 	}
 }
 
-// ApplyAt and AddToAt use the mask that Draw would give, whatever draws it.
-func TestApplyAtIsDrawAndApply(t *testing.T) {
-	t.Run("float32", testAt[float32])
-	t.Run("float64", testAt[float64])
-	t.Run("named float32", testAt[named32])
-	t.Run("named float64", testAt[named64])
-	t.Run("float16", testAt[float16])
-	t.Run("bfloat16", testAt[bfloat16])
+// A pass uses the mask that Draw would give, whatever draws it.
+func TestPassIsDrawAndApply(t *testing.T) {
+	t.Run("float32", testPass[float32])
+	t.Run("float64", testPass[float64])
+	t.Run("named float32", testPass[named32])
+	t.Run("named float64", testPass[named64])
+	t.Run("float16", testPass[float16])
+	t.Run("bfloat16", testPass[bfloat16])
 }
 
-func TestApplyAtWithoutWorkersIsTheSame(t *testing.T) {
-	x := dense(t, layout.NHWC, 3, 5, 7, 11)
-	d := newDropout(t, 0.4)
-	at := d.Advance(x.geom)
-	src := filled[float32](x.length, 3)
-	a, b := make([]float32, x.length), make([]float32, x.length)
-	if err := spatialdropout.ApplyAt(a, src, d, at, x.geom); err != nil {
-		t.Fatal(err)
-	}
-	if err := spatialdropout.ApplyAt(b, src, d, at, x.geom, 2); err != nil {
-		t.Fatal(err)
-	}
-	if !same(a, b) {
-		t.Error("they differ")
+func testForward[T number](t *testing.T) {
+	k := kindOf[T]()
+	r := rand.New(rand.NewPCG(1, 25))
+	for name, stream := range streams(t) {
+		drawing, applying := newDropout(t, 0.4, spatialdropout.WithStream(stream())), newDropout(t, 0.4, spatialdropout.WithStream(stream()))
+		for i, x := range tensors(t) {
+			if i%5 != 0 {
+				continue
+			}
+			m := draw(t, drawing, x.geom)
+			dst, src := operands[T](r, x)
+			var p spatialdropout.Pass
+			c := callOf(m)
+			err := checkForward(x, c, m, func(dst, src spatialdropout.Tensor) (err error) {
+				p, err = applying.Forward(dst, src)
+				return err
+			}, dst, src)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, x.name, err)
+			}
+			if err := checkPass(x, c, m, p, dst, src); err != nil {
+				t.Fatalf("%s, %s, the pass that Forward returns: %v", name, x.name, err)
+			}
+			if got, err := p.Mask(); err != nil || !got.Equal(m) {
+				t.Fatalf("%s, %s: mask %v, %v, want\n%v", name, x.name, got, err, m)
+			}
+			if p.Place().Step != uint64(i/5) || state(applying) != state(drawing) {
+				t.Fatalf("%s, %s: step %d, then %+v, want %+v", name, x.name, p.Place().Step, state(applying), state(drawing))
+			}
+			// Evaluation draws nothing and takes no step.
+			y := make([]T, len(src))
+			if _, err := applying.Evaluate(k.tensor(y, x.geom), k.tensor(src, x.geom)); err != nil || state(applying) != state(drawing) {
+				t.Fatalf("%s, %s: %v, evaluation moves the stream to %+v", name, x.name, err, state(applying))
+			}
+		}
 	}
 }
 
-// drawnCall is a place and what Draw made of it.
+// Forward is Draw and Apply, and its pass is that of the mask, of a source, too.
+func TestForwardIsDrawAndApply(t *testing.T) {
+	t.Run("float32", testForward[float32])
+	t.Run("float64", testForward[float64])
+	t.Run("float16", testForward[float16])
+	t.Run("bfloat16", testForward[bfloat16])
+}
+
+// drawnCall is a pass and what Draw made of its place.
 type drawnCall struct {
-	at  mask.Place
-	x   tensor
-	m   *mask.Mask
-	src []float32
+	pass spatialdropout.Pass
+	x    tensor
+	m    *mask.Mask
+	src  []float32
 }
 
 // uneven are tensors like those of some epochs, the last batch of which is smaller.
@@ -139,9 +193,9 @@ func uneven(t testing.TB) []tensor {
 func steps(t testing.TB, applying, drawing *spatialdropout.Dropout) []drawnCall {
 	var all []drawnCall
 	for i, x := range uneven(t) {
-		c := drawnCall{at: applying.Advance(x.geom), x: x, m: drawing.Draw(x.geom), src: make([]float32, x.length)}
-		if c.at.Step != uint64(i) || applying.Step() != uint64(i+1) {
-			t.Fatalf("Advance %d gives step %d and goes on to %d", i, c.at.Step, applying.Step())
+		c := drawnCall{pass: applying.Next(x.geom), x: x, m: draw(t, drawing, x.geom), src: make([]float32, x.length)}
+		if got := c.pass.Place().Step; got != uint64(i) || step(applying) != uint64(i+1) {
+			t.Fatalf("Next %d gives step %d and goes on to %d", i, got, step(applying))
 		}
 		for k := range c.src {
 			c.src[k] = float32(k%17) - 8.25
@@ -151,13 +205,18 @@ func steps(t testing.TB, applying, drawing *spatialdropout.Dropout) []drawnCall 
 	return all
 }
 
-// check draws a place again.
-func (c *drawnCall) check(d *spatialdropout.Dropout) error {
-	return checkAt(c.x, callOf(c.m, false), c.m, d, c.at, make([]float32, c.x.length), c.src, 1)
+// check draws the place again.
+func (c *drawnCall) check() error {
+	return checkPass(c.x, callOf(c.m), c.m, c.pass, make([]float32, c.x.length), c.src)
 }
 
-// A backward pass draws the steps of a forward pass from the last to the first, one
-// that computes activations again draws some twice, and goroutines all at once.
+// checkOnce draws the place once.
+func (c *drawnCall) checkOnce() error {
+	return checkForward(c.x, callOf(c.m), c.m, c.pass.Forward, make([]float32, c.x.length), c.src)
+}
+
+// A backward pass draws the steps of a forward pass from the last to the first. One that
+// computes activations again draws some twice, and goroutines draw several concurrently.
 func TestStepsMayBeDrawnInAnyOrderAndAgain(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 21))
 	for name, stream := range streams(t) {
@@ -166,15 +225,15 @@ func TestStepsMayBeDrawnInAnyOrderAndAgain(t *testing.T) {
 		}
 		d := newDropout(t, 0.35, spatialdropout.WithStream(stream()))
 		all := steps(t, d, newDropout(t, 0.35, spatialdropout.WithStream(stream())))
-		before := d.State()
+		before := state(d)
 		for i := len(all) - 1; i >= 0; i-- {
-			if err := all[i].check(d); err != nil {
+			if err := all[i].check(); err != nil {
 				t.Fatalf("%s, backwards, step %d: %v", name, i, err)
 			}
 		}
 		for range 3 {
 			for _, i := range r.Perm(len(all)) {
-				if err := all[i].check(d); err != nil {
+				if err := all[i].check(); err != nil {
 					t.Fatalf("%s, in any order, step %d: %v", name, i, err)
 				}
 			}
@@ -187,7 +246,7 @@ func TestStepsMayBeDrawnInAnyOrderAndAgain(t *testing.T) {
 				defer group.Done()
 				for i := range all {
 					i = (i*5 + k) % len(all) // 5 and 9 have no divisor in common
-					if err := all[i].check(d); err != nil {
+					if err := all[i].check(); err != nil {
 						errs <- fmt.Errorf("step %d: %w", i, err)
 						return
 					}
@@ -197,65 +256,76 @@ func TestStepsMayBeDrawnInAnyOrderAndAgain(t *testing.T) {
 		group.Wait()
 		close(errs)
 		for err := range errs {
-			t.Errorf("%s, at once: %v", name, err)
+			t.Errorf("%s, concurrently: %v", name, err)
 		}
-		if d.State() != before {
-			t.Errorf("%s: ApplyAt moved the stream from %v to %v", name, before, d.State())
+		if state(d) != before {
+			t.Errorf("%s: passes moved the stream from %v to %v", name, before, state(d))
 		}
 	}
 }
 
-// The numbers of a source go by once: forward is all there is.
+// The numbers of a source go by once: its places are drawn forward only.
 func TestStepsOfASourceMayBeDrawnForwardOnce(t *testing.T) {
 	stream := streams(t)["source"]
 	d := newDropout(t, 0.35, spatialdropout.WithStream(stream()))
 	all := steps(t, d, newDropout(t, 0.35, spatialdropout.WithStream(stream())))
 	for i := range all {
 		if i == 3 {
-			continue // what nobody wants is passed over
+			continue // the numbers of a step that nobody draws are passed over
 		}
-		if err := all[i].check(d); err != nil {
+		if err := all[i].checkOnce(); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
 	}
 	dst := filled[float32](all[3].x.length, 7)
 	for _, i := range []int{3, len(all) - 1} {
 		c := all[i]
-		wantError(t, "ApplyAt of a step gone by", spatialdropout.ApplyAt(dst[:c.x.length], c.src, d, c.at, c.x.geom), "source:*rand.PCG", "cannot go back")
+		to, from := spatialdropout.Of(dst[:c.x.length], c.x.geom), spatialdropout.Of(c.src, c.x.geom)
+		for name, do := range calledBy(c.pass) {
+			wantError(t, name+" of a step gone by", do(to, from), "source:*rand.PCG", "cannot go back")
+		}
 	}
 	if !same(dst, filled[float32](len(dst), 7)) {
 		t.Error("dst was written")
 	}
-	var m mask.Mask
-	err := d.DrawAt(&m, all[0].x.geom, all[0].at)
-	wantError(t, "DrawAt of a step gone by", err, "cannot go back")
+	m, err := all[0].pass.Mask()
+	wantError(t, "Mask of a step gone by", err, "cannot go back")
+	if m != nil {
+		t.Error("a mask besides the error")
+	}
+	restore(t, d, spatialdropout.GeneratorState{Stream: d.Generator().Stream().String()})
+	before := state(d)
+	_, err = d.Draw(all[0].x.geom)
+	wantError(t, "Draw after going back", err, "cannot go back")
+	m = new(mask.Mask)
+	wantError(t, "DrawInto after going back", d.DrawInto(m, all[0].x.geom), "cannot go back")
 	if want := all[0].x.samples * all[0].x.channels; m.CountKept() != want {
-		t.Errorf("DrawAt that failed kept %d, want all %d", m.CountKept(), want)
+		t.Errorf("a draw that failed keeps %d, want all %d", m.CountKept(), want)
 	}
-	if err := d.Restore(spatialdropout.State{Stream: d.Stream().String()}); err != nil {
-		t.Fatal(err)
+	if state(d) != before {
+		t.Errorf("draws that failed moved the stream to %+v", state(d))
 	}
-	defer func() {
-		err, _ := recover().(error)
-		wantError(t, "Draw after going back", err, "cannot go back")
-	}()
-	d.Draw(all[0].x.geom)
-	t.Error("Draw after going back does not panic")
 }
 
-// Advance and Draw take from the same steps.
-func TestAdvanceTakesAStepOnce(t *testing.T) {
+// calledBy returns the calls of a pass.
+func calledBy(p spatialdropout.Pass) map[string]func(dst, src spatialdropout.Tensor) error {
+	return map[string]func(dst, src spatialdropout.Tensor) error{"Forward": p.Forward, "Backward": p.Backward, "AddTo": p.AddTo}
+}
+
+// Next and Draw take from the same steps.
+func TestNextTakesAStepOnce(t *testing.T) {
 	for name, stream := range streams(t) {
 		d, drawing := newDropout(t, 0.35, spatialdropout.WithStream(stream())), newDropout(t, 0.35, spatialdropout.WithStream(stream()))
 		for i, x := range uneven(t) {
-			want := drawing.Draw(x.geom)
+			want := draw(t, drawing, x.geom)
 			got := new(mask.Mask)
+			var err error
 			if i%2 == 0 {
-				d.DrawInto(got, x.geom)
-			} else if err := d.DrawAt(got, x.geom, d.Advance(x.geom)); err != nil {
+				drawInto(t, d, got, x.geom)
+			} else if got, err = d.At(d.Next(x.geom).Place(), x.geom).Mask(); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			if !got.Equal(want) || d.State() != drawing.State() {
+			if !got.Equal(want) || state(d) != state(drawing) {
 				t.Fatalf("%s, step %d: %v, want\n%v", name, i, got, want)
 			}
 		}
@@ -266,16 +336,16 @@ func TestAdvanceTakesAStepOnce(t *testing.T) {
 func TestPlaceSaysWhichPartOfTheBatch(t *testing.T) {
 	whole, part := dense(t, layout.NC, 9, 21), dense(t, layout.NC, 3, 21)
 	for _, text := range streamTexts() {
-		want := newDropout(t, 0.35, spatialdropout.WithStream(streamOf(t, text))).Draw(whole.geom)
-		d := newDropout(t, 0.35, spatialdropout.WithStream(streamOf(t, text)), spatialdropout.WithSampleOffset(3), spatialdropout.WithBatch(9))
-		at := d.Advance(part.geom)
-		if at.Offset != 3 || at.Batch != 9 {
+		want := draw(t, newDropout(t, 0.35, spatialdropout.WithStream(streamOf(t, text))), whole.geom)
+		d := newDropout(t, 0.35, spatialdropout.WithStream(streamOf(t, text)), shardOf(3, 9))
+		at := d.Next(part.geom).Place()
+		if at.SampleOffset != 3 || at.Samples != 9 {
 			t.Fatalf("%s: place %+v, want offset 3 of 9", text, at)
 		}
 		for _, from := range []int{3, 0, 6} {
-			at.Offset = uint64(from)
+			at.SampleOffset = uint64(from)
 			ones, got := filled[float64](part.length, 1), make([]float64, part.length)
-			if err := spatialdropout.ApplyAt(got, ones, d, at, part.geom); err != nil {
+			if err := d.At(at, part.geom).Forward(spatialdropout.Of(got, part.geom), spatialdropout.Of(ones, part.geom)); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range part.places {
@@ -288,64 +358,52 @@ func TestPlaceSaysWhichPartOfTheBatch(t *testing.T) {
 }
 
 func testPasses[T number](t *testing.T) {
-	k := kindOf[T]()
 	x := dense(t, layout.NHWC, 3, 4, 3, 29)
 	r := rand.New(rand.NewPCG(1, 22))
 	for _, text := range []string{"philox:5", "pytorch:5", "jax:5", "tensorflow:5"} {
 		for _, alpha := range []bool{false, true} {
-			opts := []spatialdropout.Option{spatialdropout.WithStream(streamOf(t, text))}
+			stream := streamOf(t, text)
+			opts := []spatialdropout.Option{spatialdropout.WithStream(stream)}
 			if alpha {
-				opts = append(opts, spatialdropout.WithAlpha())
+				opts = append(opts, withRuleOn(stream, mask.Alpha))
 			}
 			d := newDropout(t, 0.3, opts...)
-			if g := d.Gradient(); (g == d) == alpha || g.Gradient() != g || g.Rate() != 0.3 || g.Stream() != d.Stream() {
-				t.Fatalf("%s, alpha %v: a gradient of its own %v", text, alpha, g != d)
+			p := d.Next(x.geom)
+			if step(d) != 1 {
+				t.Fatalf("%s: step %d after the first", text, step(d))
 			}
-			at := d.Advance(x.geom)
-			if d.Gradient().Step() != 1 {
-				t.Fatalf("%s: the gradient is at step %d", text, d.Gradient().Step())
-			}
-			m := new(mask.Mask)
-			if err := d.DrawAt(m, x.geom, at); err != nil {
+			m, err := p.Mask()
+			if err != nil {
 				t.Fatal(err)
 			}
-			if rule := m.Arithmetic().Rule; alpha && rule != mask.Alpha {
-				t.Fatalf("%s: rule %v", text, rule)
+			if a := m.Arithmetic(); alpha && (a.Rule != mask.Alpha || a.Policy != stream.Arithmetic().Policy) || !alpha && a != stream.Arithmetic() {
+				t.Fatalf("%s: %v", text, a)
 			}
-			forward, backward := callOf(m, false), callOf(m.Gradient(), false)
-			accumulate := backward
-			accumulate.add = true
 			dst, src := operands[T](r, x)
-			for what, err := range map[string]error{
-				"forward":    checkAt(x, forward, m, d, at, dst, src, 1),
-				"again":      checkAt(x, forward, m, d, at, dst, src, 2),
-				"backward":   checkAt(x, backward, m, d.Gradient(), at, dst, src, 1),
-				"accumulate": checkAt(x, accumulate, m, d.Gradient(), at, dst, src, 1),
-			} {
-				if err != nil {
+			two := sharedBy(t, d, 2).At(p.Place(), x.geom)
+			for what, p := range map[string]spatialdropout.Pass{"once": p, "again": p, "with two workers": two} {
+				if err := checkPass(x, callOf(m), m, p, dst, src); err != nil {
 					t.Errorf("%s, alpha %v, %s: %v", text, alpha, what, err)
-				}
-			}
-			if alpha {
-				before := append([]T(nil), dst...)
-				wantError(t, "AddToAt of alpha dropout", k.addToAt(dst, src, d, at, x.geom), "alpha", "Gradient")
-				if !same(dst, before) {
-					t.Error("AddToAt of alpha dropout wrote before it failed")
 				}
 			}
 		}
 	}
 }
 
-// Forward, the same forward once more, backward and into a tape: one mask.
-func TestPassesAtAPlaceSeeOneMask(t *testing.T) {
+// Forward, Forward again, Backward and AddTo use one mask.
+func TestCallsOfAPassUseOneMask(t *testing.T) {
 	t.Run("float32", testPasses[float32])
 	t.Run("float64", testPasses[float64])
 	t.Run("float16", testPasses[float16])
 	t.Run("bfloat16", testPasses[bfloat16])
 }
 
-func testAtRefuses[T number](t *testing.T) {
+// scheduled is a Schedule of a test.
+type scheduled func(rate float64, step uint64) float64
+
+func (f scheduled) Rate(rate float64, step uint64) float64 { return f(rate, step) }
+
+func testPassRefuses[T number](t *testing.T) {
 	k := kindOf[T]()
 	r := rand.New(rand.NewPCG(1, 23))
 	x := dense(t, layout.NCHW, 2, 3, 4, 5)
@@ -357,82 +415,113 @@ func testAtRefuses[T number](t *testing.T) {
 	torch := newDropout(t, 0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 1}))
 	jax := newDropout(t, 0.5, spatialdropout.WithStream(mask.JAX{Original: true}))
 	source := newDropout(t, 0.5, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 1))))
-	scheduled := newDropout(t, 0.5, spatialdropout.WithSchedule(func(rate float64, step uint64) float64 {
+	wrong := newDropout(t, 0.5, spatialdropout.WithSchedule(scheduled(func(rate float64, step uint64) float64 {
 		return []float64{math.NaN(), 2, -1}[step]
-	}))
+	})))
 	buf := values[T](r, 300)
 	before := append([]T(nil), buf...)
 	dst, src := buf[:120], buf[150:270]
-	outside := mask.Place{Offset: 3, Batch: 4}
+	outside := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 4}}
 	for _, c := range []struct {
 		what     string
 		dst, src []T
 		d        *spatialdropout.Dropout
 		at       mask.Place
 		g        layout.Geometry
-		workers  []spatialdropout.Workers
 		words    []string
 	}{
-		{"short dst", dst[:119], src, drawing, mask.Place{}, x.geom, nil, []string{"dst", "119", "120"}},
-		{"long src", dst, buf[150:271], drawing, mask.Place{}, x.geom, nil, []string{"src", "121", "120"}},
-		{"no dst", nil, src, drawing, mask.Place{}, x.geom, nil, []string{"dst", "0 elements", "120"}},
-		{"an impossible tensor", dst, src, drawing, mask.Place{}, impossible, nil, []string{"dst", "120"}},
-		{"overlap", buf[1:121], buf[:120], drawing, mask.Place{}, x.geom, nil, []string{"overlap"}},
-		{"negative workers", dst, src, drawing, mask.Place{}, x.geom, []spatialdropout.Workers{-2}, []string{"-2", "0 or more"}},
-		{"workers twice", dst, src, drawing, mask.Place{}, x.geom, []spatialdropout.Workers{1, 2}, []string{"one number"}},
-		{"samples outside PyTorch's batch", dst, src, torch, outside, x.geom, nil, []string{"samples 3 to 5", "batch of 4"}},
-		{"samples outside JAX's batch", dst, src, jax, outside, x.geom, nil, []string{"samples 3 to 5", "batch of 4"}},
-		{"samples outside a source's batch", dst, src, source, outside, x.geom, nil, []string{"samples 3 to 5", "batch of 4"}},
-		{"a schedule's NaN", dst, src, scheduled, mask.Place{}, x.geom, nil, []string{"NaN", "0 to 1"}},
-		{"a schedule's 2", dst, src, scheduled, mask.Place{Step: 1}, x.geom, nil, []string{"rate 2", "0 to 1"}},
-		{"a schedule's -1", dst, src, scheduled, mask.Place{Step: 2}, x.geom, nil, []string{"rate -1", "0 to 1"}},
+		{"short dst", dst[:119], src, drawing, mask.Place{}, x.geom, []string{"dst", "119", "120"}},
+		{"long src", dst, buf[150:271], drawing, mask.Place{}, x.geom, []string{"src", "121", "120"}},
+		{"no dst", nil, src, drawing, mask.Place{}, x.geom, []string{"dst", "0 elements", "120"}},
+		{"an impossible tensor", dst, src, drawing, mask.Place{}, impossible, []string{"dst", "120"}},
+		{"overlap", buf[1:121], buf[:120], drawing, mask.Place{}, x.geom, []string{"overlap"}},
+		{"overlap, of a source", buf[1:121], buf[:120], source, mask.Place{}, x.geom, []string{"overlap"}},
+		{"samples outside PyTorch's batch", dst, src, torch, outside, x.geom, []string{"samples 3 to 5", "batch of 4"}},
+		{"samples outside JAX's batch", dst, src, jax, outside, x.geom, []string{"samples 3 to 5", "batch of 4"}},
+		{"samples outside a source's batch", dst, src, source, outside, x.geom, []string{"samples 3 to 5", "batch of 4"}},
+		{"a schedule's NaN", dst, src, wrong, mask.Place{}, x.geom, []string{"NaN", "0 to 1"}},
+		{"a schedule's 2", dst, src, wrong, mask.Place{Step: 1}, x.geom, []string{"rate 2", "0 to 1"}},
+		{"a schedule's -1", dst, src, wrong, mask.Place{Step: 2}, x.geom, []string{"rate -1", "0 to 1"}},
 	} {
-		for name, do := range map[string]applyAt[T]{"ApplyAt": k.applyAt, "AddToAt": k.addToAt} {
-			wantError(t, name+" with "+c.what, do(c.dst, c.src, c.d, c.at, c.g, c.workers...), c.words...)
+		for name, do := range calledBy(c.d.At(c.at, c.g)) {
+			wantError(t, name+" with "+c.what, do(k.tensor(c.dst, c.g), k.tensor(c.src, c.g)), c.words...)
 			if err := differ(buf, before, before); err != nil {
 				t.Fatalf("%s with %s wrote before it failed: %v", name, c.what, err)
 			}
 		}
 	}
+	// A tensor of other samples or channels is not that of the pass.
+	for _, other := range []tensor{dense(t, layout.NCHW, 3, 2, 4, 5), dense(t, layout.NCHW, 1, 6, 4, 5), dense(t, layout.NC, 2, 60)} {
+		for name, do := range calledBy(source.At(mask.Place{}, x.geom)) {
+			err := do(k.tensor(dst, other.geom), k.tensor(src, other.geom))
+			var refused *spatialdropout.MaskError
+			if !errors.As(err, &refused) || *refused != (spatialdropout.MaskError{Samples: 2, Channels: 3, Geometry: other.geom}) {
+				t.Errorf("%s on %s: %v, want a *MaskError of 2×3", name, other.name, err)
+			}
+			wantError(t, name+" on "+other.name, err, "2×3", fmt.Sprintf("%d×%d", other.samples, other.channels))
+		}
+	}
+	if err := differ(buf, before, before); err != nil {
+		t.Fatalf("a pass wrote to a tensor of other channels: %v", err)
+	}
 	// None of that has drawn from the source.
-	want := newDropout(t, 0.5, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 1)))).Draw(x.geom)
-	if err := checkAt(x, callOf(want, false), want, source, source.Advance(x.geom), dst, src, 1); err != nil {
+	want := draw(t, newDropout(t, 0.5, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 1)))), x.geom)
+	if err := checkForward(x, callOf(want), want, source.Next(x.geom).Forward, dst, src); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestApplyAtRefusesWhatDoesNotFit(t *testing.T) {
-	t.Run("float32", testAtRefuses[float32])
-	t.Run("float64", testAtRefuses[float64])
-	t.Run("float16", testAtRefuses[float16])
-	t.Run("bfloat16", testAtRefuses[bfloat16])
+func TestPassRefusesWhatDoesNotFit(t *testing.T) {
+	t.Run("float32", testPassRefuses[float32])
+	t.Run("float64", testPassRefuses[float64])
+	t.Run("float16", testPassRefuses[float16])
+	t.Run("bfloat16", testPassRefuses[bfloat16])
 }
 
-// What a call is refused for is found before anything is drawn: a source cannot give
-// the numbers again.
+// What a call is refused for is found before anything is drawn: a source cannot give the
+// numbers again.
 func TestRefusedCallsTakeNothingFromASource(t *testing.T) {
-	x := dense(t, layout.NCHW, 2, 3, 4, 5)
+	x, last := dense(t, layout.NCHW, 2, 3, 4, 5), dense(t, layout.NHWC, 2, 4, 5, 3)
 	stream := func() mask.Stream { return mask.NewSource(rand.NewPCG(9, 9)) }
-	want := newDropout(t, 0.5, spatialdropout.WithStream(stream())).Draw(x.geom)
+	want := draw(t, newDropout(t, 0.5, spatialdropout.WithStream(stream())), x.geom)
 	buf := make([]float32, 300)
-	refused := map[string]func(d *spatialdropout.Dropout, at mask.Place) error{
-		"overlap": func(d *spatialdropout.Dropout, at mask.Place) error {
-			return spatialdropout.ApplyAt(buf[1:121], buf[:120], d, at, x.geom)
+	of := func(data []float32) spatialdropout.Tensor { return spatialdropout.Of(data, x.geom) }
+	for what, do := range map[string]func(forward func(dst, src spatialdropout.Tensor) error) error{
+		"overlap":  func(f func(dst, src spatialdropout.Tensor) error) error { return f(of(buf[1:121]), of(buf[:120])) },
+		"a length": func(f func(dst, src spatialdropout.Tensor) error) error { return f(of(buf[:12]), of(buf[:120])) },
+		"another kind": func(f func(dst, src spatialdropout.Tensor) error) error {
+			return f(of(buf[:120]), spatialdropout.Of(make([]float64, 120), x.geom))
 		},
-		"workers": func(d *spatialdropout.Dropout, at mask.Place) error {
-			return spatialdropout.ApplyAt(buf[:120], buf[:120], d, at, x.geom, -1)
+		"another order in place": func(f func(dst, src spatialdropout.Tensor) error) error {
+			return f(of(buf[:120]), spatialdropout.Of(buf[:120], last.geom))
 		},
-		"a length": func(d *spatialdropout.Dropout, at mask.Place) error {
-			return spatialdropout.AddToAt(buf[:12], buf[:120], d, at, x.geom)
+		"another shape": func(f func(dst, src spatialdropout.Tensor) error) error {
+			return f(of(buf[:120]), spatialdropout.Of(buf[150:270], dense(t, layout.NCHW, 2, 3, 5, 4).geom))
 		},
-	}
-	for what, do := range refused {
+	} {
 		d := newDropout(t, 0.5, spatialdropout.WithStream(stream()))
-		at := d.Advance(x.geom)
-		wantError(t, what, do(d, at))
-		m := new(mask.Mask)
-		if err := d.DrawAt(m, x.geom, at); err != nil || !m.Equal(want) {
+		p := d.Next(x.geom)
+		for name, call := range calledBy(p) {
+			wantError(t, name+" refused for "+what, do(call))
+		}
+		if m, err := p.Mask(); err != nil || !m.Equal(want) {
 			t.Errorf("after a call refused for %s the place gives %v, %v", what, m, err)
+		}
+		d = newDropout(t, 0.5, spatialdropout.WithStream(stream()))
+		for range 2 {
+			wantError(t, "Dropout.Forward refused for "+what, do(func(dst, src spatialdropout.Tensor) error {
+				p, err := d.Forward(dst, src)
+				if p != (spatialdropout.Pass{}) {
+					t.Error("a pass besides the error")
+				}
+				return err
+			}))
+		}
+		if state(d) != (spatialdropout.GeneratorState{Stream: "source:*rand.PCG"}) {
+			t.Errorf("a failed Forward leaves the source at %v", state(d))
+		}
+		if m := draw(t, d, x.geom); !m.Equal(want) {
+			t.Errorf("after a Forward refused for %s the next draw is %v", what, m)
 		}
 	}
 	l := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()))
@@ -441,22 +530,23 @@ func TestRefusedCallsTakeNothingFromASource(t *testing.T) {
 			t.Error("overlap is no error")
 		}
 	}
-	if l.Dropout().State() != (spatialdropout.State{Stream: "source:*rand.PCG"}) {
-		t.Errorf("a failed Forward leaves the source at %v", l.Dropout().State())
+	if state(l.Dropout()) != (spatialdropout.GeneratorState{Stream: "source:*rand.PCG"}) {
+		t.Errorf("a failed Forward leaves the source at %v", state(l.Dropout()))
 	}
-	if err := l.Forward(buf[:120], buf[:120], x.geom); err != nil || !l.Mask().Equal(want) {
-		t.Errorf("after a failed Forward the next one draws %v, %v", l.Mask(), err)
+	if err := l.Forward(buf[:120], buf[:120], x.geom); err != nil || !maskOf(t, l).Equal(want) {
+		t.Errorf("after a failed Forward the next one draws %v, %v", maskOf(t, l), err)
 	}
-	alpha := newDropout(t, 0.5, spatialdropout.WithStream(stream()), spatialdropout.WithAlpha())
-	at := alpha.Advance(x.geom)
-	wantError(t, "AddToAt of alpha dropout", spatialdropout.AddToAt(buf[:120], buf[150:270], alpha, at, x.geom), "alpha")
-	if err := spatialdropout.AddToAt(buf[:120], buf[150:270], alpha.Gradient(), at, x.geom); err != nil {
-		t.Errorf("after AddToAt of alpha dropout was refused, that of its gradient: %v", err)
+	// Alpha dropout of a source refuses its mask to AddTo, and gives it to the gradient.
+	alpha := newDropout(t, 0.5, spatialdropout.WithStream(stream()), withRule(mask.Alpha))
+	p := alpha.Next(x.geom)
+	if err := p.AddTo(of(buf[:120]), of(buf[150:270])); err != nil {
+		t.Errorf("AddTo of the pass of alpha dropout: %v", err)
 	}
+	wantError(t, "AddTo of alpha dropout", spatialdropout.AddTo(buf[:120], buf[150:270], draw(t, alpha, x.geom), x.geom), "alpha")
 }
 
-// At rates 0 and 1, and of a tensor without elements, alpha dropout adds no shifts: there
-// its AddTo is one like any other, of a source, too.
+// At rates 0 and 1, and on a tensor without elements, alpha dropout has no shifts: AddTo
+// takes its masks there, of a source, too.
 func TestAlphaDropoutWithoutShiftsCanBeAdded(t *testing.T) {
 	for _, c := range []struct {
 		rate      float64
@@ -465,35 +555,41 @@ func TestAlphaDropoutWithoutShiftsCanBeAdded(t *testing.T) {
 	}{{0, 3, 12}, {1, 3, 5}, {0.5, 0, 5}} {
 		x := dense(t, layout.NCW, 2, 4, c.positions)
 		for name, opt := range map[string]spatialdropout.Option{"philox": spatialdropout.WithSeed(1), "source": spatialdropout.WithStream(mask.NewSource(rand.NewPCG(9, 9)))} {
-			d := newDropout(t, c.rate, opt, spatialdropout.WithAlpha())
-			dst := filled[float32](x.length, 5)
-			if err := spatialdropout.AddToAt(dst, filled[float32](x.length, 7), d, d.Advance(x.geom), x.geom); err != nil {
-				t.Errorf("%s, rate %v, %d elements: %v", name, c.rate, x.length, err)
-			}
-			if !same(dst, filled(x.length, c.want)) {
-				t.Errorf("%s, rate %v: %v, want %v", name, c.rate, dst, c.want)
+			d := newDropout(t, c.rate, opt, withRule(mask.Alpha))
+			for what, do := range map[string]func(dst, src []float32) error{
+				"AddTo": func(dst, src []float32) error { return spatialdropout.AddTo(dst, src, draw(t, d, x.geom), x.geom) },
+				"Pass.AddTo": func(dst, src []float32) error {
+					return d.Next(x.geom).AddTo(spatialdropout.Of(dst, x.geom), spatialdropout.Of(src, x.geom))
+				},
+			} {
+				dst := filled[float32](x.length, 5)
+				if err := do(dst, filled[float32](x.length, 7)); err != nil {
+					t.Errorf("%s, %s, rate %v, %d elements: %v", what, name, c.rate, x.length, err)
+				}
+				if !same(dst, filled(x.length, c.want)) {
+					t.Errorf("%s, %s, rate %v: %v, want %v", what, name, c.rate, dst, c.want)
+				}
 			}
 		}
 	}
 }
 
 // Tiers differ in how they draw, too.
-func TestApplyAtIsTheSameOnEveryTier(t *testing.T) {
+func TestPassIsTheSameOnEveryTier(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 24))
 	x := dense(t, layout.NCHW, 3, 700, 1, 2)
 	for _, text := range streamTexts() {
 		var want *mask.Mask
 		dst, src := operands[float32](r, x)
 		onTiers(t, func(tier string) {
-			d := newDropout(t, 0.35, spatialdropout.WithStream(streamOf(t, text)))
-			at := d.Advance(x.geom)
+			p := newDropout(t, 0.35, spatialdropout.WithStream(streamOf(t, text))).Next(x.geom)
 			if want == nil {
-				want = new(mask.Mask)
-				if err := d.DrawAt(want, x.geom, at); err != nil {
+				var err error
+				if want, err = p.Mask(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := checkAt(x, callOf(want, false), want, d, at, dst, src, 1); err != nil {
+			if err := checkPass(x, callOf(want), want, p, dst, src); err != nil {
 				t.Errorf("%s, tier %s of %v: %v", text, tier, kernel.Tiers(), err)
 			}
 		})

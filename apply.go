@@ -75,20 +75,23 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		return &MaskError{m.Samples(), m.Channels(), *g}
 	}
 	if g.Len() == 0 {
+		release(joined)
 		return nil
+	}
+	if gradient {
+		m = m.Gradient()
 	}
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, workers)
 	}
 	kind := dst.Kind()
 	action := m.Action(kind.Type())
-	action.Shift = action.Shift && !gradient
 	op, err = operation(op, action)
 	if err != nil {
 		return err
 	}
 	bytes := g.Samples() * g.PaddedChannels() * kind.Size()
-	if !action.Shift && bytes <= fewBytes && g.Len() <= fewElements {
+	if !action.Shift && workers >= 0 && bytes <= fewBytes && g.Len() <= fewElements {
 		// A call on so few elements is all overhead: its factors are on the stack, and
 		// with one worker they do not leave it.
 		var room [fewBytes / 8]uint64

@@ -114,7 +114,9 @@ func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m
 		if err != nil {
 			return Pass{}, err
 		}
-		if err := apart(dst, src, loops, joined); err != nil {
+		err = apart(dst, src, loops, joined)
+		release(joined)
+		if err != nil {
 			return Pass{}, err
 		}
 	} else if err := check("dst", dst, g); err != nil {

@@ -37,7 +37,7 @@ func testShortCalls[T number](t *testing.T) {
 		denseRows(1, 3*limit), denseRows(3, limit+1), denseRows(limit, 3), denseRows(5, limit/4), denseRows(300, limit/64), denseRows(2*limit+9, 1),
 		{alike(3, 2*limit, 1), alike(2*limit, 1, 0)}, {alike(3, 2*limit+5, 0), alike(limit/32, 32, 0), alike(32, 1, 1)},
 	} {
-		span, entries := extent(loops)
+		span, _, entries := extent(loops)
 		src, factors := make([]T, span), make([]T, entries)
 		for i := range factors {
 			factors[i] = num[T](1.5)

@@ -71,7 +71,7 @@ func TestBadUsage(t *testing.T) {
 		{"-input x.npy -layout NCHW -output y.npy -type half", "want float16, bfloat16, float32 or float64"},
 		{"-type bfloat16", "-type without -input"},
 		{"-suite all", "want maps or full"},
-		{"-suite full -rounds 0", "-suite with -rounds 0, want 1 or more"},
+		{"-suite full -rounds 0", "-suite with -rounds 0, want 1 round or more"},
 		{"-sweep x.svg -rounds 0", "-sweep with -rounds 0"},
 		{"-benchstat -rounds 0", "-benchstat with -rounds 0"},
 		{"-suite maps -sweep x.svg", "-sweep and -suite, want one of them"},

@@ -1,6 +1,7 @@
 package spatialdropout
 
 import (
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -67,7 +68,6 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 	if err != nil {
 		return err
 	}
-	defer release(joined)
 	if m == nil {
 		return &MaskError{Geometry: *g}
 	}
@@ -94,7 +94,13 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		var room [fewBytes / 8]uint64
 		factors := hide(&room)[:bytes]
 		m.Fill(kind.Type(), factors, nil, g.PaddedChannels())
-		return run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, joined, 1)
+		if joined == nil { // as run does, without another copy of all arguments
+			err = kernel.RunOf(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, 1)
+		} else {
+			err = run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, nil, joined, 1)
+		}
+		runtime.KeepAlive(&room)
+		return err
 	}
 	room := scratchOf(2 * bytes)
 	factors, shifts := kernel.OfBytes(kind, (*room)[:bytes]), kernel.Vector{}

@@ -77,7 +77,6 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 	if err != nil {
 		return err
 	}
-	defer release(joined)
 	if g.Len() == 0 {
 		return nil
 	}
@@ -96,19 +95,15 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 // draw makes m the mask of the pass.
 func (p *Pass) draw(m *mask.Mask) error {
 	d := p.drop
-	rate := d.rateAt(p.place.Step)
-	if p.evaluation {
-		a, scaled := d.arithmetic.Evaluation()
-		if !scaled {
-			a, rate = mask.Arithmetic{}, 0
-		}
-		// Nothing is dropped but padding, and all at rate 1.
-		return m.Reset(p.samples, p.channels, rate, a)
+	if !p.evaluation {
+		return d.draw(m, p.samples, p.channels, &p.place)
 	}
-	if err := m.Reset(p.samples, p.channels, rate, d.arithmetic); err != nil {
-		return err
+	a, scaled := d.arithmetic.Evaluation()
+	if !scaled {
+		return m.Reset(p.samples, p.channels, 0, mask.Arithmetic{})
 	}
-	return mask.Draw(m, d.gen.stream, d.sharing, p.place)
+	// Nothing is dropped but padding, and all at rate 1.
+	return m.Reset(p.samples, p.channels, d.rateAt(p.place.Step), a)
 }
 
 // masks holds masks that are drawn for a call.

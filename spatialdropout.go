@@ -32,7 +32,7 @@ type Dropout struct {
 	schedule   Schedule
 	arithmetic mask.Arithmetic
 	sharing    mask.Sharing
-	shard      Shard
+	shard      mask.Shard
 	always     bool
 	workers    int
 }
@@ -81,12 +81,12 @@ func (d *Dropout) Draw(g layout.Geometry) (*mask.Mask, error) {
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 	d.gen.begin()
 	defer d.gen.end()
-	p, next := d.next(&g)
-	if err := p.draw(m); err != nil {
-		d.gen.rewind(p.place, next)
-		return err
+	at, next := d.take(&g)
+	err := d.draw(m, g.Samples(), g.Channels(), &at)
+	if err != nil {
+		d.gen.rewind(at, next)
 	}
-	return nil
+	return err
 }
 
 // Forward writes src with a new mask to dst, as in training, and returns the pass, which
@@ -114,7 +114,6 @@ func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m
 		if err != nil {
 			return Pass{}, err
 		}
-		defer release(joined)
 		if err := apart(dst, src, loops, joined); err != nil {
 			return Pass{}, err
 		}
@@ -123,17 +122,17 @@ func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m
 	}
 	d.gen.begin()
 	defer d.gen.end()
-	p, next := d.next(g)
+	at, next := d.take(g)
+	p := Pass{drop: d, place: at, samples: g.Samples(), channels: g.Channels(), mask: m}
 	var err error
 	if m != nil {
-		err = p.draw(m)
-		p.mask = m
+		err = d.draw(m, p.samples, p.channels, &at)
 	}
 	if err == nil {
 		err = p.apply(kernel.Scale, dst, src, g, srcGeom, false)
 	}
 	if err != nil {
-		d.gen.rewind(p.place, next)
+		d.gen.rewind(at, next)
 		return Pass{}, err
 	}
 	return p, nil
@@ -162,8 +161,8 @@ func (d *Dropout) evaluate(dst, src kernel.Vector, g, srcGeom *layout.Geometry) 
 // Next takes the next step without drawing it, and returns its pass for tensors with the
 // samples and channels of g: for callers who draw later, or elsewhere.
 func (d *Dropout) Next(g layout.Geometry) Pass {
-	p, _ := d.next(&g)
-	return p
+	at, _ := d.take(&g)
+	return d.At(at, g)
 }
 
 // At returns the pass of a place, for tensors with the samples and channels of g: for
@@ -172,20 +171,28 @@ func (d *Dropout) At(place mask.Place, g layout.Geometry) Pass {
 	return Pass{drop: d, place: place, samples: g.Samples(), channels: g.Channels()}
 }
 
-// next returns the pass of the next draw, and the place of the one after it.
-func (d *Dropout) next(g *layout.Geometry) (Pass, mask.Place) {
+// take returns the place of the next draw, and that of the one after it.
+func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
-	at := d.gen.place
-	d.shard.in(&at)
-	part, samples := at, g.Samples()
+	at = d.gen.place
+	at.Shard = d.shard
 	if g.Spatial() == 0 && !d.gen.once {
 		// Of feature maps without elements PyTorch draws none. A Source does, and has
 		// given the numbers away.
-		part.Offset, part.Batch, samples = 0, 0, 0
+		next = mask.After(d.gen.stream, d.sharing, d.gen.place, 0, g.Channels(), d.rateAt(at.Step))
+	} else {
+		next = mask.After(d.gen.stream, d.sharing, at, g.Samples(), g.Channels(), d.rateAt(at.Step))
 	}
-	next := mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))
-	next = mask.Place{Step: next.Step, Cursor: next.Cursor}
+	next.Shard = mask.Shard{}
 	d.gen.place = next
-	return Pass{drop: d, place: at, samples: g.Samples(), channels: g.Channels()}, next
+	return at, next
+}
+
+// draw makes m the mask of a place.
+func (d *Dropout) draw(m *mask.Mask, samples, channels int, at *mask.Place) error {
+	if err := m.Reset(samples, channels, d.rateAt(at.Step), d.arithmetic); err != nil {
+		return err
+	}
+	return mask.Draw(m, d.gen.stream, d.sharing, *at)
 }

@@ -14,7 +14,7 @@ type State struct {
 	GeneratorState
 	Arithmetic mask.Arithmetic `json:"arithmetic"`
 	Sharing    mask.Sharing    `json:"sharing,omitempty"`
-	Shard      Shard           `json:"shard"`
+	Shard      mask.Shard      `json:"shard"`
 	// Ramp is the [Ramp] of the rate, 0 if there is none.
 	Ramp Ramp `json:"ramp,omitempty"`
 	// Scheduled says that there is a [Schedule] of another type, which is not data.

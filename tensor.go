@@ -4,7 +4,7 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/spatialdropout/spatialdropout/internal/nest"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -45,8 +45,8 @@ func check(name string, v kernel.Vector, g *layout.Geometry) error {
 }
 
 // pair checks the two tensors of a call and returns the loops over them: those of their
-// geometry if they lie alike, otherwise a joined nest, which the caller puts back with
-// release. (Geometries, loops, nest and data go apart: the compiler does not tell the
+// geometry if they lie alike, otherwise a joined nest, which run puts back into the
+// pool. (Geometries, loops, nest and data go apart: the compiler does not tell the
 // fields of a struct from each other, and data are shared by goroutines.)
 func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) ([]layout.Loop, *layout.Nest, error) {
 	if err := check("dst", dst, dstGeom); err != nil {
@@ -73,12 +73,6 @@ func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) ([]layout.L
 // nests holds joined loops for the next call.
 var nests = sync.Pool{New: func() any { return new(layout.Nest) }}
 
-func release(joined *layout.Nest) {
-	if joined != nil {
-		nests.Put(joined)
-	}
-}
-
 // padded reports whether dst has padding channels that src does not have.
 func padded(joined *layout.Nest) bool {
 	if joined == nil {
@@ -89,11 +83,12 @@ func padded(joined *layout.Nest) bool {
 }
 
 // run does op on every element of the loops, or of the joined nest. What is padding in dst
-// alone is dropped.
+// alone is dropped. The joined nest must not be used afterwards.
 func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, loops []layout.Loop, joined *layout.Nest, workers int) error {
 	if joined == nil {
 		return kernel.RunOf(op, dst, src, factors, shifts, loops, workers)
 	}
+	defer nests.Put(joined)
 	if err := apart(dst, src, loops, joined); err != nil {
 		return err // before one of several parts is written
 	}
@@ -137,12 +132,12 @@ func apart(dst, src kernel.Vector, loops []layout.Loop, joined *layout.Nest) err
 
 // disjoint is apart for one nest.
 func disjoint(dst, src kernel.Vector, loops []layout.Loop) error {
-	reach, _ := nest.Measure(loops)
+	reach, _ := loop.Measure(loops)
 	if reach.Dst == 0 {
 		return nil
 	}
 	to, from := unsafe.Pointer(unsafe.SliceData(dst.Bytes())), unsafe.Pointer(unsafe.SliceData(src.Bytes()))
-	if distance, overlap := nest.Overlap(to, from, dst.Kind().Size(), loops, reach); overlap {
+	if distance, overlap := loop.Overlap(to, from, dst.Kind().Size(), loops, reach); overlap {
 		return &kernel.OverlapError{Elements: reach.Dst, Distance: distance}
 	}
 	return nil

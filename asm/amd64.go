@@ -12,63 +12,19 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// amd64Tier is an instruction set of amd64.
-type amd64Tier struct {
-	name  string
-	width int  // bytes of a vector
-	masks bool // mask registers: tails and choices need no ladder and no blend
-}
-
-var amd64Tiers = []amd64Tier{
-	{name: "AVX2", width: 32},
-	{name: "AVX512", width: 64, masks: true},
-}
-
-// amd64Streaming is the tier whose streaming kernels of floats serve both. Those
-// that AVX-512 had wrote channels-last data at 0.95 times the speed of copy
-// instead of 1.0 and planes at the same speed (103 MB, Zen 4). Halves have more to
-// compute: there AVX-512 is faster by 3 to 13 % (planes of 56×56, Sapphire
-// Rapids).
-const amd64Streaming = "AVX2"
-
-// unroll is how many vectors a turn of the main loop takes: two cache lines on
-// AVX2, four on AVX-512.
-const unroll = 4
-
-// shortBytes is the longest plane that is done without a branch on its factor:
-// what the L1 cache delivers in the time of a mispredicted branch, by estimate.
-const shortBytes = 1 << 10
-
-// shortDivided is that plane where it is divided, which takes several times as
-// long: where half of the planes are dropped, those of 200 bytes of float16 are 1.5
-// to 1.7 times as fast with a branch, of 400 bytes of float32 1.4 to 1.5 times, of
-// 196 bytes 1.0 to 1.1 times, and those of 64 bytes less than half as fast (in the
-// L2 cache, Zen 4).
-const shortDivided = 1 << 7
-
-// short returns the length of the longest plane that is done so.
-func (k kernel) short() int {
-	if k.divide {
-		return shortDivided / k.size
-	}
-	return shortBytes / k.size
-}
-
-// amd64Program returns the kernels of one tier.
-func amd64Program(t amd64Tier) (*ir.File, error) {
+// amd64Program returns kernels of one tier.
+func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	table, nothing := new(operand.Mem), new(operand.Mem)
-	for _, k := range kernels() {
-		if k.symbol(t.name) != k.name()+t.name {
-			continue
-		}
-		p := &program{Context: c, kernel: k, tier: t, table: table, nothing: nothing}
-		p.arithmetic = p.floats()
+	for _, k := range kernels {
+		p := &x86{Context: c, kernel: k, tier: t, table: table, nothing: nothing, factor: regPlane}
 		if k.half {
-			p.arithmetic = p.halves()
+			p.arithmetic = &x86Halves{x86: p}
+		} else {
+			p.arithmetic = &x86Floats{x86: p, set: instructions[k.elem.name]}
 		}
-		p.emit()
+		(&loops{p, k}).emit()
 	}
 	f, err := c.Result()
 	if err != nil {
@@ -77,13 +33,13 @@ func amd64Program(t amd64Tier) (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
-// amd64Fence returns the function that ends a run of streaming kernels.
+// amd64Fence returns the function that must follow streaming kernels.
 func amd64Fence() (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	c.Function("fence")
 	c.Attributes(attr.NOSPLIT)
-	c.Doc("fence makes what streaming kernels have written visible before anything that is written later.")
+	c.Doc("fence makes what streaming kernels have written visible before anything written later.")
 	c.SignatureExpr("func()")
 	c.SFENCE()
 	c.RET()
@@ -94,24 +50,23 @@ func amd64Fence() (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
-// prefetchBytes is how far ahead of the stores their cache lines are asked for. A
+// prefetchBytes is how far ahead of the stores their cache lines are prefetched. A
 // store to a line that is not in the L1 cache waits for it, and the processor
-// fetches ahead for loads only: out of place in the L2 cache this makes 48 GB/s
-// of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids class). PREFETCHW,
-// which Go's assembler lacks, does the same. Of the source nothing need be asked
-// for: 256 to 4096 bytes ahead brought nothing in the cache.
+// fetches ahead for loads only. Out of place in the L2 cache, prefetching makes
+// 48 GB/s of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids class).
+// PREFETCHW, which Go's assembler lacks, brings the same. Prefetching the source 256
+// to 4096 bytes ahead brought nothing in the cache.
 const prefetchBytes = 512
 
-// Vector registers, by number. Those above 15 are left alone: VZEROUPPER does
-// not clean their upper halves. What is computed with one factor for all lanes
-// finds that in regPlane, what is chosen by the factor finds its lanes in regKeep
-// and regTouch, or in mask registers.
+// Vector registers, by number. No kernel uses those above 15: VZEROUPPER does not
+// clear their upper halves. regKeep and regTouch hold, without mask registers, which
+// lanes of a short plane to keep and to touch.
 const (
-	regPlane = 12
+	regPlane = 12 // the factor of a plane, in all lanes
 	regZero  = 13
-	regOne   = 14 // in short planes, in place: the number 1
-	regShift = 14 // in affine planes: the shift
-	regNext  = 14 // in runs: the next plane's factor
+	regOne   = 14 // in short planes in place: the number 1
+	regShift = 14 // in planes: the shift
+	regNext  = 14 // in joined planes: the next plane's factor
 	regKeep  = 15
 	regTouch = 7
 )
@@ -123,64 +78,61 @@ var (
 	maskTouch = reg.K3 // in short planes: all lanes if the factor is not 1
 )
 
-// maskOf is the mask of lanes with a factor other than 0 in pixels.
+// maskOf returns the mask of lanes with a factor other than 0, for vector u of rows.
 func maskOf(u int) reg.Register { return []reg.Register{reg.K4, reg.K5, reg.K6, reg.K7}[u] }
 
 const notEqual = operand.U8(4) // NEQ_UQ: true also for NaN
 
-// arithmetic is what an element type needs. Its functions work on vector u of a
-// turn, which is as wide as the piece.
-type arithmetic struct {
+// arithmetic is what of a machine depends on the type of the elements.
+type arithmetic interface {
 	// constants sets up what all elements of a call need.
-	constants func()
-	// plane takes a factor, and its shift if the kernel is affine, for whole
-	// vectors of a plane.
-	plane func(factor, shift operand.Mem, to int)
-	// choices sets up, for the plane whose factor was taken from there, which lanes
-	// to keep, and to touch.
-	choices func(factor operand.Mem, touch bool)
+	constants()
+	// plane takes a factor, and its shift if the kernel has shifts, for whole vectors
+	// of a plane.
+	plane(factor, shift operand.Mem, to int)
+	// choose sets up, for the plane whose factor was taken from there, which lanes to
+	// drop and which to leave as they are.
+	choose(factor operand.Mem, c choice)
 	// unit sets regOne.
-	unit func()
-	// lanes takes the factors of a row, and its shifts if the kernel is affine.
-	lanes func(u int, factor, shift operand.Mem, w piece)
+	unit()
+	// lanes takes the factors of a row, and its shifts if the kernel has shifts.
+	lanes(b block, factor, shift operand.Mem)
 	// mixed takes a vector that holds the factors of lanes.
-	mixed func(from int)
-	// product stores the operation on src to dst.
-	product func(u int, dst, src operand.Mem, how how, w piece)
+	mixed(from int)
+	// value returns the register with the accumulator.
+	value(b block) reg.Register
+
+	takeX(b block, c choice)
+	apply(s stage, b block, c choice)
+	finish(b block, c choice)
 }
 
-// how says where an operation finds its factor and what it chooses by it.
-type how struct {
-	row    bool // factors lane by lane, as lanes or mixed took them
-	plane  int  // else the register with the plane's factor
-	choose bool // a factor may be 0 where that means something
-	touch  bool // a factor may be 1, which leaves dst as it is; dst is src
-}
-
-// program writes one kernel.
-type program struct {
+// x86 is the machine of both tiers of amd64.
+type x86 struct {
 	*build.Context
 	kernel
+	tier
 	arithmetic
-	tier amd64Tier
-	// What the kernels of a file share: the table of runs, and zeros.
-	table, nothing *operand.Mem
+	table, nothing *operand.Mem // borderTable and zeros, which the kernels of a file share
 
 	dst, src, factors, extra, count, length reg.GPVirtual
 
-	tailBytes reg.GPVirtual // of the last, partial vector
+	left     reg.GPVirtual    // elements left of a plane or a row
+	stride   reg.GPVirtual    // bytes from one plane to the next
+	bits     reg.GPVirtual    // of a plane's factor
+	from     reg.GPVirtual    // where src is read: elsewhere if the plane is dropped
+	row      [2]reg.GPVirtual // the factors of a row, and its shifts
+	nowhere  reg.GPVirtual    // zeros to read a dropped plane from
+	tailSize reg.GPVirtual    // bytes of the last, partial vector of a row
+
+	factor int // the register with the plane's factor
+	fill   int // the register with what a dropped plane is set to
+	// at says where the element of dst and of src lies if not at the pointers.
+	at func(p pointer) operand.Mem
 }
 
-// piece is a part of a vector: all of it, or its first bytes, or the lanes of a
-// mask.
-type piece struct {
-	bytes  int
-	mask   reg.Register
-	cached bool // not streamed although the kernel streams
-}
-
-func (p *program) emit() {
-	name := p.name() + p.tier.name
+func (p *x86) begin() {
+	name := p.kernel.name() + p.tier.name
 	p.Function(name)
 	p.Attributes(attr.NOSPLIT)
 	p.Pragma("noescape")
@@ -191,203 +143,147 @@ func (p *program) emit() {
 	if extra := p.kernel.extra(); extra != "" {
 		p.extra = argument(extra)
 	}
-	if !p.braid {
+	if !p.fourPlanes {
 		p.count = argument("count")
 	}
+	p.from = p.src
 	p.VXORPS(reg.X13, reg.X13, reg.X13)
 	p.constants()
-	switch {
-	case p.braid:
-		p.braids()
-	case p.pixels && p.stream:
-		p.zones()
-	case p.pixels && p.sum():
-		p.rows()
-	case p.pixels:
-		p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
-		p.JNZ(operand.LabelRef("row"))
-		p.zones()
-		p.VZEROUPPER()
-		p.RET()
-		p.rows()
-	case p.stream:
-		p.CMPQ(p.length, operand.I32(runBytes/p.size))
-		p.JAE(operand.LabelRef("long"))
-		p.runs()
-		p.Label("long")
-		p.longPlanes()
-	case !p.choose && p.sum():
-		p.longPlanes()
+}
+
+func (p *x86) comment(text string) { p.Comment(text) }
+
+func (p *x86) label(name string) { p.Label(name) }
+
+func (p *x86) jump(to string) { p.JMP(operand.LabelRef(to)) }
+
+// ret clears the upper halves of the vectors: without that, SSE code of the caller
+// would be slow ever after.
+func (p *x86) ret() {
+	p.VZEROUPPER()
+	p.RET()
+}
+
+func (p *x86) jumpIfLonger(elements int, to string) {
+	p.CMPQ(p.length, operand.I32(elements))
+	p.JHI(operand.LabelRef(to))
+}
+
+func (p *x86) jumpIfInPlace(to string) {
+	p.CMPQ(p.dst, p.src)
+	p.JEQ(operand.LabelRef(to))
+}
+
+func (p *x86) jumpIfApart(to string) {
+	p.CMPQ(p.dst, p.src)
+	p.JNE(operand.LabelRef(to))
+}
+
+func (p *x86) repeat(from string) {
+	p.DECQ(p.count)
+	p.JNZ(operand.LabelRef(from))
+}
+
+func (p *x86) startLong(bool) {
+	p.planeBytes()
+	p.left = p.GP64()
+	p.from = p.src
+}
+
+func (p *x86) planeBytes() {
+	p.stride = p.GP64()
+	p.MOVQ(p.length, p.stride)
+	p.SHLQ(p.shift(), p.stride)
+}
+
+func (p *x86) factorBits() {
+	p.bits = p.GP64()
+	switch p.size {
+	case 8:
+		p.MOVQ(operand.Mem{Base: p.factors}, p.bits)
+	case 4:
+		p.MOVL(operand.Mem{Base: p.factors}, p.bits.As32())
 	default:
-		p.CMPQ(p.length, operand.I32(p.short()))
-		p.JHI(operand.LabelRef("long"))
-		if p.sum() {
-			p.shortPlanes("short", false)
-		} else {
-			p.CMPQ(p.dst, p.src)
-			p.JEQ(operand.LabelRef("inPlace"))
-			p.shortPlanes("apart", false)
-			p.Label("inPlace")
-			p.shortPlanes("short", true)
-		}
-		p.Label("long")
-		p.longPlanes()
-	}
-	p.VZEROUPPER()
-	p.RET()
-}
-
-// sum reports whether something is added to the product.
-func (p *program) sum() bool { return p.add || p.affine }
-
-// rows walks count rows of length channels, the factors beside them.
-func (p *program) rows() {
-	p.Label("row")
-	if p.tier.masks {
-		p.tail()
-	}
-	p.Label("next")
-	n := p.GP64()
-	f, pointers := p.rowPointers()
-	p.MOVQ(p.length, n)
-	p.sweep("lanes", n, pointers, true, func(u, at int, w piece) {
-		p.lanes(u, mem(f[0], at), mem(f[1], at), w)
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{row: true, choose: p.choose}, w)
-	})
-	p.DECQ(p.count)
-	p.JNZ(operand.LabelRef("next"))
-}
-
-// rowPointers sets up a pointer to the factors of a row, and one to its shifts.
-// It returns them, and with them all that move along the row.
-func (p *program) rowPointers() (f [2]reg.GPVirtual, all []reg.GPVirtual) {
-	all = []reg.GPVirtual{p.dst, p.src}
-	for i, from := range []reg.GPVirtual{p.factors, p.extra} {
-		f[i] = p.GP64()
-		if i == 0 || p.affine {
-			p.MOVQ(from, f[i])
-			all = append(all, f[i])
-		}
-	}
-	return f, all
-}
-
-// longPlanes walks planes so long that a branch on the factor pays: a dropped
-// plane is not read, an unchanged one not touched.
-func (p *program) longPlanes() {
-	planeBytes, n := p.GP64(), p.GP64()
-	p.MOVQ(p.length, planeBytes)
-	p.SHLQ(p.shift(), planeBytes)
-	unchanged := !p.sum() && !p.stream // a factor of 1 leaves elements as they are
-
-	p.Label("plane")
-	if p.choose || unchanged {
-		bits := p.GP64()
-		p.loadBits(bits)
-		if unchanged {
-			p.CMPQ(p.dst, p.src)
-			p.JNE(operand.LabelRef("changed"))
-			p.compareOne(bits)
-			p.JE(operand.LabelRef("skip"))
-			p.Label("changed")
-		}
-		if p.choose {
-			p.shiftOutSign(bits)
-			p.JZ(operand.LabelRef("dropped"))
-		}
-	}
-	p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
-	p.MOVQ(p.length, n)
-	p.sweep("kept", n, []reg.GPVirtual{p.dst, p.src}, true, func(u, at int, w piece) {
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane}, w)
-	})
-	p.Label("next")
-	p.nextPlane()
-	p.DECQ(p.count)
-	p.JNZ(operand.LabelRef("plane"))
-	if !p.choose && !unchanged {
-		return
-	}
-	p.VZEROUPPER()
-	p.RET()
-
-	if p.choose {
-		p.Label("dropped")
-		if !p.add {
-			value := regZero
-			if p.affine {
-				p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
-				value = regShift
-			}
-			p.ADDQ(planeBytes, p.src)
-			p.MOVQ(p.length, n)
-			p.sweep("fill", n, []reg.GPVirtual{p.dst}, true, func(u, at int, w piece) {
-				p.store(p.vec(value, w), mem(p.dst, at), w)
-			})
-			p.JMP(operand.LabelRef("next"))
-		}
-	}
-	if unchanged {
-		p.Label("skip")
-	}
-	if unchanged || p.choose && p.add {
-		p.ADDQ(planeBytes, p.dst)
-		p.ADDQ(planeBytes, p.src)
-		p.JMP(operand.LabelRef("next"))
+		p.MOVWLZX(operand.Mem{Base: p.factors}, p.bits.As32())
 	}
 }
 
-// nextPlane moves on to the next factor, and to its shift.
-func (p *program) nextPlane() {
+func (p *x86) jumpIfOne(to string) {
+	if p.size == 8 {
+		one := p.GP64()
+		p.MOVQ(operand.U64(p.one), one)
+		p.CMPQ(p.bits, one)
+	} else {
+		p.CMPL(p.bits.As32(), operand.U32(p.one))
+	}
+	p.JE(operand.LabelRef(to))
+}
+
+func (p *x86) jumpIfZero(to string) {
+	p.shiftOutSign()
+	p.JZ(operand.LabelRef(to))
+}
+
+// shiftOutSign leaves 0, and the zero flag, if a factor's bits are those of a zero
+// of either sign.
+func (p *x86) shiftOutSign() {
+	switch p.size {
+	case 8:
+		p.ADDQ(p.bits, p.bits)
+	case 4:
+		p.ADDL(p.bits.As32(), p.bits.As32())
+	default:
+		p.ADDL(p.bits.As32(), p.bits.As32())
+		p.TESTL(operand.U32(0xffff), p.bits.As32())
+	}
+}
+
+func (p *x86) takeFactor() { p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane) }
+
+func (p *x86) passFactor() {} // nextFactor follows
+
+func (p *x86) nextFactor() {
 	p.ADDQ(operand.I32(p.size), p.factors)
-	if p.affine {
+	if p.shifts() {
 		p.ADDQ(operand.I32(p.size), p.extra)
 	}
 }
 
-// shortPlanes walks planes so short that a mispredicted branch would cost more
-// than the plane: what the factor says becomes a mask. Where dst is src, a plane
-// with factor 1 stays as it is.
-func (p *program) shortPlanes(label string, inPlace bool) {
-	n := p.GP64()
-	if inPlace {
+func (p *x86) pass(to pointer) { p.ADDQ(p.stride, p.register(to)) }
+
+func (p *x86) choices(c choice) { p.choose(mem(p.factors, 0), c) }
+
+func (p *x86) startShort(c choice, unread bool) {
+	p.left = p.GP64()
+	if c.keep {
 		p.unit()
 	}
-	from, zeros, planeBytes := p.src, p.GP64(), p.GP64()
-	unread := p.choose && !p.sum() && !inPlace
-	if unread {
-		from = p.GP64()
-		p.LEAQ(p.zeros(), zeros)
-		p.MOVQ(p.length, planeBytes)
-		p.SHLQ(p.shift(), planeBytes)
+	p.from = p.src
+	if !unread {
+		return
 	}
-	p.Label(label)
-	p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
-	p.choices(mem(p.factors, 0), inPlace)
-	if unread {
-		// A dropped plane is read from where there is nothing but zeros, in the L1
-		// cache: planes of 7×7, half of them dropped, 1.1 to 1.2 times as fast in the
-		// L2 cache (Sapphire Rapids class).
-		bits := p.GP64()
-		p.loadBits(bits)
-		p.MOVQ(p.src, from)
-		p.shiftOutSign(bits)
-		p.CMOVQEQ(zeros, from)
-		p.ADDQ(planeBytes, p.src)
-	}
-	p.nextPlane()
-	p.MOVQ(p.length, n)
-	p.sweep(label, n, []reg.GPVirtual{p.dst, from}, !inPlace, func(u, at int, w piece) {
-		p.product(u, mem(p.dst, at), mem(from, at), how{plane: regPlane, choose: p.choose, touch: inPlace}, w)
-	})
-	p.DECQ(p.count)
-	p.JNZ(operand.LabelRef(label))
-	p.VZEROUPPER()
-	p.RET()
+	p.nowhere = p.GP64()
+	p.LEAQ(p.zeros(), p.nowhere)
+	p.planeBytes()
+	p.from = p.GP64()
 }
 
-// zeros returns where there are as many zeros as a short plane has bytes.
-func (p *program) zeros() operand.Mem {
+// redirect reads a dropped plane from where there is nothing but zeros, in the L1
+// cache. That makes planes of 7×7, half of them dropped, 1.1 to 1.2 times as fast in
+// the L2 cache (Sapphire Rapids class).
+func (p *x86) redirect(unread bool) {
+	if !unread {
+		return
+	}
+	p.factorBits()
+	p.MOVQ(p.src, p.from)
+	p.shiftOutSign()
+	p.CMOVQEQ(p.nowhere, p.from)
+	p.ADDQ(p.stride, p.src)
+}
+
+// zeros returns a table of zeros, as long as a short plane can be.
+func (p *x86) zeros() operand.Mem {
 	if *p.nothing == (operand.Mem{}) {
 		*p.nothing = p.StaticGlobal("zeros")
 		p.DataAttributes(attr.RODATA | attr.NOPTR)
@@ -398,156 +294,140 @@ func (p *program) zeros() operand.Mem {
 	return *p.nothing
 }
 
-// sweep takes n elements in turns of unroll vectors, then half as many, then one,
-// then what is left, and moves the pointers behind them. n is used up. step does
-// vector u of a turn, at bytes from the pointers.
-//
-// In place no element may be done twice, so that the rest is never an
-// overlapping vector. It is a ladder of halves, in the rows of AVX-512 a vector
-// under a mask. Not in its planes: of a store under a mask nothing can be
-// forwarded to a load that overlaps the vector's place, which made planes of 7×7
-// in place half as fast and those out of place no faster.
-//
-// apart says that dst may be elsewhere than src: then the lines to store to are
-// prefetched.
-func (p *program) sweep(label string, n reg.GPVirtual, pointers []reg.GPVirtual, apart bool, step func(u, at int, w piece)) {
-	lanes := p.tier.width / p.size
-	advance := func(by operand.Op) {
-		for _, r := range pointers {
-			p.ADDQ(by, r)
-		}
+func (p *x86) takeFill() {
+	p.fill = regZero
+	if p.dropped == S {
+		p.takeFactor()
+		p.fill = regShift
 	}
-	whole := piece{bytes: p.tier.width}
-	if p.stream && !p.pixels {
-		p.head(label, n, advance, step)
-	}
-	p.CMPQ(n, operand.I32(unroll*lanes))
-	p.JL(operand.LabelRef(label + "Half"))
-
-	p.Label(label + "Turn")
-	fetch := func(bytes int) {
-		for at := 0; at < bytes && apart && !p.add && !p.stream; at += 64 {
-			p.PREFETCHT0(mem(p.dst, at+prefetchBytes))
-		}
-	}
-	fetch(unroll * p.tier.width)
-	for u := range unroll {
-		step(u, u*p.tier.width, whole)
-	}
-	advance(operand.I32(unroll * p.tier.width))
-	p.SUBQ(operand.I32(unroll*lanes), n)
-	p.CMPQ(n, operand.I32(unroll*lanes))
-	p.JGE(operand.LabelRef(label + "Turn"))
-
-	// What is left of n, and so which of these branches are taken, is the same
-	// for every plane or row.
-	p.Label(label + "Half")
-	for vectors := unroll / 2; vectors > 0; vectors /= 2 {
-		skip := fmt.Sprintf("%sBelow%d", label, vectors*p.tier.width)
-		p.TESTQ(operand.I32(vectors*lanes), n)
-		p.JZ(operand.LabelRef(skip))
-		if vectors*p.tier.width >= 64 {
-			fetch(vectors * p.tier.width)
-		}
-		for u := range vectors {
-			step(u, u*p.tier.width, whole)
-		}
-		advance(operand.I32(vectors * p.tier.width))
-		p.Label(skip)
-	}
-	if p.stream && p.pixels {
-		return // rows are whole lines
-	}
-	if p.tier.masks && p.pixels {
-		p.ANDQ(operand.I32(lanes-1), n)
-		p.JZ(operand.LabelRef(label + "End"))
-		step(0, 0, piece{bytes: p.tier.width, mask: maskTail})
-		advance(p.tailBytes)
-	} else {
-		for bytes := p.tier.width / 2; bytes >= p.size; bytes /= 2 {
-			skip := fmt.Sprintf("%sBelow%d", label, bytes)
-			p.TESTQ(operand.I32(bytes/p.size), n)
-			p.JZ(operand.LabelRef(skip))
-			step(0, 0, piece{bytes: bytes})
-			advance(operand.I32(bytes))
-			p.Label(skip)
-		}
-	}
-	p.Label(label + "End")
 }
 
+func (p *x86) putFill(b block) { p.store(p.vec(p.fill, b), mem(p.dst, b.at), b) }
+
+func (p *x86) startRow() {
+	p.left = p.GP64()
+	for i, from := range []reg.GPVirtual{p.factors, p.extra} {
+		p.row[i] = p.GP64()
+		if i == 0 || p.shifts() {
+			p.MOVQ(from, p.row[i])
+		}
+	}
+}
+
+func (p *x86) takeFactors(b block) { p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at)) }
+
+func (p *x86) turn() int { return unroll * p.tier.width }
+
+func (p *x86) width() int { return p.tier.width }
+
+func (p *x86) restart() { p.MOVQ(p.length, p.left) }
+
+func (p *x86) jumpIfLess(elements int, to string) {
+	p.CMPQ(p.left, operand.I32(elements))
+	p.JL(operand.LabelRef(to))
+}
+
+func (p *x86) again(elements int, from string) {
+	p.SUBQ(operand.I32(elements), p.left)
+	p.CMPQ(p.left, operand.I32(elements))
+	p.JGE(operand.LabelRef(from))
+}
+
+func (p *x86) jumpUnless(elements int, to string) {
+	p.TESTQ(operand.I32(elements), p.left)
+	p.JZ(operand.LabelRef(to))
+}
+
+func (p *x86) each(bytes int, m moves, step func(block)) {
+	if bytes < p.tier.width {
+		step(block{bytes: bytes})
+	}
+	for u := range bytes / p.tier.width {
+		step(block{bytes: p.tier.width, vector: u, at: u * p.tier.width})
+	}
+	p.advance(m, operand.I32(bytes))
+}
+
+// advance moves pointers.
+func (p *x86) advance(m moves, by operand.Op) {
+	for _, to := range m {
+		p.ADDQ(by, p.register(to))
+	}
+}
+
+// register returns the pointer's register.
+func (p *x86) register(to pointer) reg.GPVirtual {
+	return map[pointer]reg.GPVirtual{toDst: p.dst, toSrc: p.from, toFactors: p.row[0], toShifts: p.row[1]}[to]
+}
+
+// place returns where a block lies.
+func (p *x86) place(to pointer, b block) operand.Mem {
+	if p.at != nil {
+		return p.at(to)
+	}
+	return mem(p.register(to), b.at)
+}
+
+func (p *x86) prefetch(bytes int) {
+	for at := 0; at < bytes; at += lineBytes {
+		p.PREFETCHT0(mem(p.dst, at+prefetchBytes))
+	}
+}
+
+func (p *x86) put(b block) { p.store(p.value(b), p.place(toDst, b), b) }
+
 // head takes the elements before the first cache line that begins in dst.
-func (p *program) head(label string, n reg.GPVirtual, advance func(operand.Op), step func(u, at int, w piece)) {
-	for bytes := p.size; bytes < 64; bytes *= 2 {
+func (p *x86) head(label string, m moves, step func(block)) {
+	for bytes := p.size; bytes < lineBytes; bytes *= 2 {
 		skip := fmt.Sprintf("%sAligned%d", label, bytes)
 		p.TESTQ(operand.I32(bytes), p.dst)
 		p.JZ(operand.LabelRef(skip))
-		step(0, 0, piece{bytes: bytes, cached: true})
-		advance(operand.I32(bytes))
-		p.SUBQ(operand.I32(bytes/p.size), n)
+		step(block{bytes: bytes, cached: true})
+		p.advance(m, operand.I32(bytes))
+		p.SUBQ(operand.I32(bytes/p.size), p.left)
 		p.Label(skip)
 	}
 }
 
-// tail sets up what the last, partial vector of a row needs; it is the same for
-// all of them.
-func (p *program) tail() {
-	p.tailBytes = p.GP64()
-	p.MOVQ(p.length, p.tailBytes)
-	p.ANDQ(operand.I32(p.tier.width/p.size-1), p.tailBytes)
-	// As many lanes as elements: 2ⁿ − 1.
+func (p *x86) rowTail() {
+	if !p.masks {
+		return
+	}
+	p.tailSize = p.GP64()
+	p.MOVQ(p.length, p.tailSize)
+	p.ANDQ(operand.I32(p.tier.width/p.size-1), p.tailSize)
+	p.lowLanes(p.tailSize)
+	p.SHLQ(p.shift(), p.tailSize)
+}
+
+// lowLanes sets maskTail to the first n lanes: 2ⁿ − 1.
+func (p *x86) lowLanes(n reg.GPVirtual) {
 	lanes := p.GP32()
-	p.MOVQ(p.tailBytes, reg.RCX)
+	p.MOVQ(n, reg.RCX)
 	p.MOVL(operand.U32(1), lanes)
 	p.SHLL(reg.CL, lanes)
 	p.DECL(lanes)
 	p.KMOVD(lanes, maskTail)
-	p.SHLQ(p.shift(), p.tailBytes)
 }
 
-// loadBits loads the bits of the plane's factor.
-func (p *program) loadBits(to reg.GPVirtual) {
-	switch p.size {
-	case 8:
-		p.MOVQ(operand.Mem{Base: p.factors}, to)
-	case 4:
-		p.MOVL(operand.Mem{Base: p.factors}, to.As32())
-	default:
-		p.MOVWLZX(operand.Mem{Base: p.factors}, to.As32())
+func (p *x86) maskedTail(label string, m moves, step func(block)) bool {
+	if !p.masks {
+		return false
 	}
+	p.ANDQ(operand.I32(p.tier.width/p.size-1), p.left)
+	p.JZ(operand.LabelRef(label + "End"))
+	step(block{bytes: p.tier.width, tail: true})
+	p.advance(m, p.tailSize)
+	p.Label(label + "End")
+	return true
 }
 
-// compareOne compares a factor's bits with those of 1.
-func (p *program) compareOne(bits reg.GPVirtual) {
-	if p.size == 8 {
-		one := p.GP64()
-		p.MOVQ(operand.U64(p.one), one)
-		p.CMPQ(bits, one)
-	} else {
-		p.CMPL(bits.As32(), operand.U32(p.one))
-	}
-}
+func (p *x86) shift() operand.U8 { return operand.U8(bits.TrailingZeros(uint(p.size))) }
 
-// shiftOutSign leaves 0, and the zero flag, if a factor's bits are those of a
-// zero of either sign.
-func (p *program) shiftOutSign(bits reg.GPVirtual) {
-	switch p.size {
-	case 8:
-		p.ADDQ(bits, bits)
-	case 4:
-		p.ADDL(bits.As32(), bits.As32())
-	default:
-		p.ADDL(bits.As32(), bits.As32())
-		p.TESTL(operand.U32(0xffff), bits.As32())
-	}
-}
+func (p *x86) whole() block { return block{bytes: p.tier.width} }
 
-func (p *program) shift() operand.U8 { return operand.U8(bits.TrailingZeros(uint(p.size))) }
-
-func (p *program) whole() piece { return piece{bytes: p.tier.width} }
-
-// vec returns vector register i as wide as the piece needs.
-func (p *program) vec(i int, w piece) reg.Register {
+// vec returns vector register i, as wide as a block needs.
+func (p *x86) vec(i int, w block) reg.Register {
 	v := vectors[i]
 	switch {
 	case w.bytes == 64:

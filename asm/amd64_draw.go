@@ -13,7 +13,7 @@ import (
 type drawing struct {
 	*build.Context
 	draw
-	tier amd64Tier
+	tier tier
 
 	to     []reg.GPVirtual // where the bits are written
 	words  reg.GPVirtual   // how many words of bits are left
@@ -23,7 +23,7 @@ type drawing struct {
 }
 
 // amd64Draws returns the routines that draw on one tier.
-func amd64Draws(t amd64Tier) (*ir.File, error) {
+func amd64Draws(t tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	tables := map[string]operand.Mem{}

@@ -6,167 +6,200 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Registers of floats: values, factors and second operands of the vectors of a
-// turn.
+// Vector registers of floats, four of each for the vectors of a turn: the accumulator,
+// the factors, and y or the shifts.
 const (
 	regValue  = 0
 	regFactor = 4
 	regOther  = 8
 )
 
-// floats returns the arithmetic of float32 and float64.
-func (p *program) floats() arithmetic {
-	set := instructions[p.elem.name]
-	return arithmetic{
-		constants: func() {},
-		plane: func(factor, shift operand.Mem, to int) {
-			set.broadcast(p.Context, factor, p.vec(to, p.whole()))
-			if p.affine {
-				set.broadcast(p.Context, shift, p.vec(regShift, p.whole()))
-			}
-		},
-		choices: func(_ operand.Mem, touch bool) {
-			factor, zero, one := p.vec(regPlane, p.whole()), p.vec(regZero, p.whole()), p.vec(regOne, p.whole())
-			keep, touched := p.vec(regKeep, p.whole()), p.vec(regTouch, p.whole())
-			if p.tier.masks {
-				keep, touched = maskKeep, maskTouch
-			}
-			if p.choose {
-				set.cmp(p.Context, notEqual, zero, factor, keep)
-			}
-			if touch {
-				set.cmp(p.Context, notEqual, one, factor, touched)
-			}
-		},
-		unit: func() {
-			one := p.GP64()
-			p.MOVQ(operand.U64(p.elem.one), one)
-			p.VMOVQ(one, reg.X14)
-			set.broadcast(p.Context, reg.X14, p.vec(regOne, p.whole()))
-		},
-		lanes: func(u int, factor, shift operand.Mem, w piece) {
-			p.load(factor, p.vec(regFactor+u, w), w)
-			if p.affine {
-				p.load(shift, p.vec(regOther+u, w), w)
-			}
-			if p.choose && p.tier.masks {
-				set.cmp(p.Context, notEqual, p.vec(regZero, w), p.vec(regFactor+u, w), maskOf(u))
-			}
-		},
-		mixed: func(from int) {
-			set.mov(p.Context, p.vec(from, p.whole()), p.vec(regFactor, p.whole()))
-		},
-		product: func(u int, dst, src operand.Mem, h how, w piece) { p.floatProduct(set, u, dst, src, h, w) },
+// x86Floats is the arithmetic of float32 and float64.
+type x86Floats struct {
+	*x86
+	set   instructionSet
+	accum operand.Op // the accumulator
+}
+
+func (p *x86Floats) constants() {}
+
+func (p *x86Floats) plane(factor, shift operand.Mem, to int) {
+	p.set.broadcast(p.Context, factor, p.vec(to, p.whole()))
+	if p.shifts() {
+		p.set.broadcast(p.Context, shift, p.vec(regShift, p.whole()))
 	}
 }
 
-// floatProduct stores the operation on src to dst.
-func (p *program) floatProduct(set instructionSet, u int, dst, src operand.Mem, h how, w piece) {
-	value, other := p.vec(regValue+u, w), p.vec(regOther+u, w)
-	factor, keep := p.vec(h.plane, w), p.vec(regKeep, w)
-	if p.tier.masks {
-		keep = maskKeep
+func (p *x86Floats) choose(_ operand.Mem, c choice) {
+	factor, zero, one := p.vec(regPlane, p.whole()), p.vec(regZero, p.whole()), p.vec(regOne, p.whole())
+	keep, touched := p.vec(regKeep, p.whole()), p.vec(regTouch, p.whole())
+	if p.masks {
+		keep, touched = maskKeep, maskTouch
 	}
-	if h.row {
-		factor = p.vec(regFactor+u, w)
-		if p.tier.masks {
-			keep = maskOf(u)
-		} else if h.choose {
-			keep = p.vec(regOther+u, w)
-			if p.affine { // the shifts are there
-				keep = factor
-			}
+	if c.drop {
+		p.set.cmp(p.Context, notEqual, zero, factor, keep)
+	}
+	if c.keep {
+		p.set.cmp(p.Context, notEqual, one, factor, touched)
+	}
+}
+
+func (p *x86Floats) unit() {
+	one := p.GP64()
+	p.MOVQ(operand.U64(p.elem.one), one)
+	p.VMOVQ(one, reg.X14)
+	p.set.broadcast(p.Context, reg.X14, p.vec(regOne, p.whole()))
+}
+
+func (p *x86Floats) lanes(b block, factor, shift operand.Mem) {
+	u := b.vector
+	p.load(factor, p.vec(regFactor+u, b), b)
+	if p.shifts() {
+		p.load(shift, p.vec(regOther+u, b), b)
+	}
+	if p.drops() && p.masks {
+		p.set.cmp(p.Context, notEqual, p.vec(regZero, b), p.vec(regFactor+u, b), maskOf(u))
+	}
+}
+
+func (p *x86Floats) mixed(from int) {
+	p.set.mov(p.Context, p.vec(from, p.whole()), p.vec(regFactor, p.whole()))
+}
+
+func (p *x86Floats) value(block) reg.Register { return p.accum.(reg.Register) }
+
+// takeX leaves x in memory if the operation on it can read it there.
+func (p *x86Floats) takeX(b block, c choice) {
+	src := p.place(toSrc, b)
+	p.accum = src
+	if !b.operand() || c.keep {
+		value := p.vec(regValue+b.vector, b)
+		p.load(src, value, b)
+		p.accum = value
+	}
+}
+
+func (p *x86Floats) apply(s stage, b block, c choice) {
+	if s.operator == sum {
+		p.add(s.leaf, b, c)
+		return
+	}
+	p.scale(b, c)
+}
+
+// finish has nothing to do: apply chooses, on AVX-512 by the mask of an operation.
+func (p *x86Floats) finish(block, choice) {}
+
+// factors returns the register with the factor of a block.
+func (p *x86Floats) factors(b block, c choice) reg.Register {
+	if c.row {
+		return p.vec(regFactor+b.vector, b)
+	}
+	return p.vec(p.factor, b)
+}
+
+// mask returns the mask of lanes with a factor other than 0.
+func (p *x86Floats) mask(b block, c choice) reg.Register {
+	if c.row {
+		return maskOf(b.vector)
+	}
+	return maskKeep
+}
+
+// scale multiplies x by the factor or divides it.
+func (p *x86Floats) scale(b block, c choice) {
+	value, other, factor := p.vec(regValue+b.vector, b), p.vec(regOther+b.vector, b), p.factors(b, c)
+	x := p.accum
+	p.accum = value
+	switch {
+	case c.keep && p.masks:
+		p.operation(p.set)(p.Context, factor, value, maskTouch, value)
+		if c.drop {
+			p.set.movZ(p.Context, value, maskKeep, value)
 		}
+	case c.keep:
+		p.operation(p.set)(p.Context, factor, value, other)
+		if c.drop {
+			p.set.and(p.Context, p.vec(regKeep, b), other, other)
+		}
+		p.set.blend(p.Context, p.vec(regTouch, b), other, value, value)
+	case c.drop && p.masks:
+		p.scaledZ(p.set, x, factor, p.mask(b, c), value)
+	case c.drop:
+		p.scaled(p.set, x, factor, value)
+		keep := p.vec(regKeep, b)
+		if c.row {
+			keep = other
+			p.set.cmp(p.Context, notEqual, p.vec(regZero, b), factor, keep)
+		}
+		p.set.and(p.Context, keep, value, value)
+	default:
+		p.scaled(p.set, x, factor, value)
 	}
-	var from operand.Op = src
-	if !w.vector() || h.touch {
-		p.load(src, value, w)
-		from = value
+}
+
+// add adds y or the shift, which takes the place of the sum in a dropped lane.
+func (p *x86Floats) add(leaf *expr, b block, c choice) {
+	value, other, factor := p.vec(regValue+b.vector, b), p.vec(regOther+b.vector, b), p.factors(b, c)
+	var addend operand.Op = other
+	switch {
+	case leaf == Y && !c.drop && b.operand():
+		addend = p.place(toDst, b)
+	case leaf == Y:
+		p.load(p.place(toDst, b), other, b)
+	case c.row: // lanes has loaded the shifts
+	case c.drop:
+		p.set.mov(p.Context, p.vec(regShift, b), other)
+	default:
+		addend = p.vec(regShift, b)
 	}
 	switch {
-	case h.touch && p.tier.masks:
-		p.operation(set)(p.Context, factor, value, maskTouch, value)
-		if h.choose {
-			set.movZ(p.Context, value, maskKeep, value)
-		}
-	case h.touch:
-		p.operation(set)(p.Context, factor, value, other)
-		if h.choose {
-			set.and(p.Context, keep, other, other)
-		}
-		set.blend(p.Context, p.vec(regTouch, w), other, value, value)
-	case h.choose && !p.sum() && p.tier.masks:
-		p.scaleZ(set, from, factor, keep, value)
+	case !c.drop:
+		p.set.add(p.Context, addend, value, value)
+	case p.masks:
+		p.set.add(p.Context, value, other, p.mask(b, c), other)
+		p.accum = other
 	default:
-		p.scale(set, from, factor, value)
-		switch {
-		case h.choose && p.sum():
-			// Where the factor is 0, what is added to takes the place of the sum.
-			if p.add {
-				p.load(dst, other, w)
-			} else if !h.row {
-				set.mov(p.Context, p.vec(regShift, w), other)
-			}
-			if p.tier.masks {
-				set.add(p.Context, value, other, keep, other)
-				value = other
-				break
-			}
-			if h.row {
-				keep = factor
-				set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, keep)
-			}
-			set.add(p.Context, value, other, value)
-			set.blend(p.Context, keep, value, other, value)
-		case h.choose:
-			if h.row {
-				set.cmp(p.Context, notEqual, p.vec(regZero, w), factor, keep)
-			}
-			set.and(p.Context, keep, value, value)
-		case p.affine && h.row:
-			set.add(p.Context, other, value, value)
-		case p.affine:
-			set.add(p.Context, p.vec(regShift, w), value, value)
-		case p.add && w.vector():
-			set.add(p.Context, dst, value, value)
-		case p.add:
-			p.load(dst, other, w)
-			set.add(p.Context, other, value, value)
+		keep := p.vec(regKeep, b)
+		if c.row {
+			keep = factor // the shifts are in other
+			p.set.cmp(p.Context, notEqual, p.vec(regZero, b), factor, keep)
 		}
+		p.set.add(p.Context, value, other, value)
+		p.set.blend(p.Context, keep, value, other, value)
 	}
-	p.store(value, dst, w)
 }
 
 // operation returns the instruction that multiplies a register by a factor or
-// divides it. The factor is its first operand.
-func (p *program) operation(set instructionSet) func(*build.Context, ...operand.Op) {
-	if p.divide {
+// divides it by one. The factor is its first operand.
+func (p *x86) operation(set instructionSet) func(*build.Context, ...operand.Op) {
+	if p.divides() {
 		return set.div
 	}
 	return set.mul
 }
 
-// scale multiplies x, which may be in memory, by a factor or divides it.
-func (p *program) scale(set instructionSet, x operand.Op, factor, to reg.Register) {
-	if p.divide {
+// scaled multiplies x, which may be in memory, by a factor, or divides it by one.
+func (p *x86) scaled(set instructionSet, x operand.Op, factor, to reg.Register) {
+	if p.divides() {
 		set.div(p.Context, factor, p.dividend(set, x, to), to)
 		return
 	}
 	set.mul(p.Context, x, factor, to)
 }
 
-// scaleZ does what scale does in the lanes of a mask, the others become 0.
-func (p *program) scaleZ(set instructionSet, x operand.Op, factor, mask, to reg.Register) {
-	if p.divide {
+// scaledZ is scaled in the lanes of a mask, and sets the others to 0.
+func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Register) {
+	if p.divides() {
 		set.divZ(p.Context, factor, p.dividend(set, x, to), mask, to)
 		return
 	}
 	set.mulZ(p.Context, x, factor, mask, to)
 }
 
-// dividend returns a register with x, to if it is not in one: only a divisor may
-// be in memory.
-func (p *program) dividend(set instructionSet, x operand.Op, to reg.Register) operand.Op {
+// dividend returns a register with x: only a divisor may be in memory. It loads x to
+// to if x is in memory.
+func (p *x86) dividend(set instructionSet, x operand.Op, to reg.Register) operand.Op {
 	if _, ok := x.(operand.Mem); !ok {
 		return x
 	}
@@ -174,12 +207,12 @@ func (p *program) dividend(set instructionSet, x operand.Op, to reg.Register) op
 	return to
 }
 
-func (p *program) load(from operand.Mem, to reg.Register, w piece) {
+func (p *x86) load(from operand.Mem, to reg.Register, w block) {
 	switch {
-	case w.mask != nil && p.half:
-		p.VMOVDQU16_Z(from, w.mask, to)
-	case w.mask != nil:
-		instructions[p.elem.name].movZ(p.Context, from, w.mask, to)
+	case w.tail && p.half:
+		p.VMOVDQU16_Z(from, maskTail, to)
+	case w.tail:
+		instructions[p.elem.name].movZ(p.Context, from, maskTail, to)
 	case w.bytes == 2:
 		p.VPINSRW(operand.U8(0), from, reg.X13, to) // X13 is zero
 	case w.bytes == 4:
@@ -191,12 +224,12 @@ func (p *program) load(from operand.Mem, to reg.Register, w piece) {
 	}
 }
 
-func (p *program) store(from reg.Register, to operand.Mem, w piece) {
+func (p *x86) store(from reg.Register, to operand.Mem, w block) {
 	switch {
-	case w.mask != nil && p.half:
-		p.VMOVDQU16(from, w.mask, to)
-	case w.mask != nil:
-		instructions[p.elem.name].mov(p.Context, from, w.mask, to)
+	case w.tail && p.half:
+		p.VMOVDQU16(from, maskTail, to)
+	case w.tail:
+		instructions[p.elem.name].mov(p.Context, from, maskTail, to)
 	case w.bytes == 2:
 		p.VPEXTRW(operand.U8(0), from, to)
 	case w.bytes == 4:
@@ -210,11 +243,11 @@ func (p *program) store(from reg.Register, to operand.Mem, w piece) {
 	}
 }
 
-// vector reports whether the piece is a whole register, which may be an operand
-// in memory.
-func (w piece) vector() bool { return w.mask == nil && w.bytes >= 16 }
+// operand reports whether a block is a whole register, which may be an operand in
+// memory.
+func (w block) operand() bool { return !w.tail && w.bytes >= 16 }
 
-// instructionSet is what floats of a size need of AVX2 and AVX-512.
+// instructionSet holds the instructions of AVX2 and AVX-512 for one size of floats.
 type instructionSet struct {
 	mov, mul, div, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
 

@@ -312,9 +312,9 @@ func gateAMD64(f function, report report, needs func(instruction, []string)) {
 			report(in, "is reached without VZEROUPPER")
 		}
 	}
-	// Callers fence by what a kernel is. Braids clear past the cache even where they
+	// Callers fence by what a kernel is. Four planes clear others past the cache even where they
 	// do not stream.
-	if want := strings.HasPrefix(f.name, "stream") || strings.Contains(f.name, "Braid"); streams != want {
+	if want := strings.HasPrefix(f.name, "stream") || strings.Contains(f.name, "FourPlanes"); streams != want {
 		report(instruction{line: f.line, text: f.name}, "has streaming stores %v, by its name %v", streams, want)
 	}
 }

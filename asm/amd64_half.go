@@ -5,18 +5,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Registers of halves. A vector of them becomes two of float32: of float16 its
-// lower and its upper half, of bfloat16 its even and its odd lanes, so that no
-// lane need move. The vectors of a turn share them all, the processor renames
-// them.
+// Vector registers of halves. A vector of halves becomes two of float32: the lower and
+// the upper half of float16, the even and the odd lanes of bfloat16, so that no lane has
+// to move. All vectors of a turn use the same registers: the processor renames them.
 const (
 	regLow        = 0
 	regHigh       = 1
 	regFactorLow  = 2
 	regFactorHigh = 3
-	regWide       = 3 // in affine planes: the shift as float32
+	regWide       = 3 // in planes: the shift as float32
 	regRaw        = 4 // the vector as it is in memory
-	regOld        = 5 // what a dropped or untouched lane gets
+	regOld        = 5 // y, the shifts, or x: what a dropped or untouched lane gets
 	regHelp       = 6
 	regDropped    = 8 // in pixels of AVX2: lanes whose factor is 0
 
@@ -26,197 +25,203 @@ const (
 	regUpper = 11 // 0xffff0000
 )
 
-// halves returns the arithmetic of float16 and bfloat16.
-func (p *program) halves() arithmetic {
-	whole := p.whole()
-	return arithmetic{
-		constants: func() {
-			if p.elem.name != "BF16" {
-				return
-			}
-			for _, c := range []struct {
-				to   int
-				bits uint32
-			}{{regBias, 0x7fff}, {regLast, 1}, {regUpper, 0xffff0000}} {
-				r := p.GP32()
-				p.MOVL(operand.U32(c.bits), r)
-				p.VMOVD(r, vectors[c.to].AsX())
-				p.VPBROADCASTD(vectors[c.to].AsX(), p.vec(c.to, whole))
-			}
-		},
-		plane: func(factor, shift operand.Mem, to int) {
-			p.broadcastWide(factor, to)
-			if p.affine {
-				p.VPBROADCASTW(shift, p.vec(regShift, whole))
-				p.broadcastWide(shift, regWide)
-			}
-		},
-		choices: func(factor operand.Mem, touch bool) {
-			raw, twice, zero := p.vec(regRaw, whole), p.vec(regHelp, whole), p.vec(regZero, whole)
-			p.VPBROADCASTW(factor, raw)
-			p.VPADDW(raw, raw, twice) // 0 if raw is a zero of either sign
-			switch {
-			case p.choose && p.tier.masks:
-				p.VPTESTMW(twice, twice, maskKeep)
-			case p.choose:
-				p.VPCMPEQW(twice, zero, p.vec(regKeep, whole)) // lanes to drop
-			}
-			switch {
-			case touch && p.tier.masks:
-				p.VPCMPW(notEqual, raw, p.vec(regOne, whole), maskTouch)
-			case touch:
-				p.VPCMPEQW(raw, p.vec(regOne, whole), p.vec(regTouch, whole)) // lanes not to touch
-			}
-		},
-		unit: func() {
-			one := p.GP32()
-			p.MOVL(operand.U32(p.elem.one), one)
-			p.VMOVD(one, vectors[regOne].AsX())
-			p.VPBROADCASTW(vectors[regOne].AsX(), p.vec(regOne, whole))
-		},
-		lanes: func(u int, factor, shift operand.Mem, w piece) {
-			if p.affine {
-				p.load(shift, p.vec(regOld, w), w)
-			}
-			p.load(factor, p.vec(regRaw, w), w)
-			p.factorLanes(w)
-		},
-		mixed: func(from int) {
-			p.VMOVUPS(p.vec(from, whole), p.vec(regRaw, whole))
-			p.factorLanes(whole)
-		},
-		product: p.halfProduct,
+// x86Halves is the arithmetic of float16 and bfloat16. The accumulator is float32
+// in regLow and regHigh, not yet rounded, until finish makes halves of it.
+type x86Halves struct {
+	*x86
+	raw reg.Register // what finish has made
+}
+
+func (p *x86Halves) constants() {
+	if p.elem.name != "BF16" {
+		return
+	}
+	for _, c := range []struct {
+		to   int
+		bits uint32
+	}{{regBias, 0x7fff}, {regLast, 1}, {regUpper, 0xffff0000}} {
+		r := p.GP32()
+		p.MOVL(operand.U32(c.bits), r)
+		p.VMOVD(r, vectors[c.to].AsX())
+		p.VPBROADCASTD(vectors[c.to].AsX(), p.vec(c.to, p.whole()))
 	}
 }
 
+func (p *x86Halves) plane(factor, shift operand.Mem, to int) {
+	p.broadcastWide(factor, to)
+	if p.shifts() {
+		p.VPBROADCASTW(shift, p.vec(regShift, p.whole()))
+		p.broadcastWide(shift, regWide)
+	}
+}
+
+func (p *x86Halves) choose(factor operand.Mem, c choice) {
+	whole := p.whole()
+	raw, twice, zero := p.vec(regRaw, whole), p.vec(regHelp, whole), p.vec(regZero, whole)
+	p.VPBROADCASTW(factor, raw)
+	p.VPADDW(raw, raw, twice) // 0 if raw is a zero of either sign
+	switch {
+	case c.drop && p.masks:
+		p.VPTESTMW(twice, twice, maskKeep)
+	case c.drop:
+		p.VPCMPEQW(twice, zero, p.vec(regKeep, whole)) // lanes to drop
+	}
+	switch {
+	case c.keep && p.masks:
+		p.VPCMPW(notEqual, raw, p.vec(regOne, whole), maskTouch)
+	case c.keep:
+		p.VPCMPEQW(raw, p.vec(regOne, whole), p.vec(regTouch, whole)) // lanes not to touch
+	}
+}
+
+func (p *x86Halves) unit() {
+	one := p.GP32()
+	p.MOVL(operand.U32(p.elem.one), one)
+	p.VMOVD(one, vectors[regOne].AsX())
+	p.VPBROADCASTW(vectors[regOne].AsX(), p.vec(regOne, p.whole()))
+}
+
+func (p *x86Halves) lanes(b block, factor, shift operand.Mem) {
+	if p.shifts() {
+		p.load(shift, p.vec(regOld, b), b)
+	}
+	p.load(factor, p.vec(regRaw, b), b)
+	p.factorLanes(b)
+}
+
+func (p *x86Halves) mixed(from int) {
+	p.VMOVUPS(p.vec(from, p.whole()), p.vec(regRaw, p.whole()))
+	p.factorLanes(p.whole())
+}
+
 // factorLanes widens the factors in regRaw and finds out which are 0.
-func (p *program) factorLanes(w piece) {
+func (p *x86Halves) factorLanes(w block) {
 	p.widen(regRaw, regFactorLow, regFactorHigh, w)
-	if !p.choose {
+	if !p.drops() {
 		return
 	}
 	raw, twice := p.vec(regRaw, w), p.vec(regHelp, w)
 	p.VPADDW(raw, raw, twice)
-	if p.tier.masks {
+	if p.masks {
 		p.VPTESTMW(twice, twice, maskOf(0))
 	} else {
 		p.VPCMPEQW(twice, p.vec(regZero, w), p.vec(regDropped, w))
 	}
 }
 
-// halfProduct stores the operation on src to dst.
-func (p *program) halfProduct(_ int, dst, src operand.Mem, h how, w piece) {
-	p.store(p.halfValue(dst, src, h, w), dst, w)
+func (p *x86Halves) value(block) reg.Register { return p.raw }
+
+func (p *x86Halves) takeX(b block, c choice) {
+	if c.keep {
+		p.load(p.place(toSrc, b), p.vec(regOld, b), b)
+		p.widen(regOld, regLow, regHigh, b)
+	} else {
+		p.loadWide(p.place(toSrc, b), b)
+	}
 }
 
-// halfValue returns a register with the operation on src, to be stored to dst.
-func (p *program) halfValue(dst, src operand.Mem, h how, w piece) reg.Register {
-	raw, old := p.vec(regRaw, w), p.vec(regOld, w)
-	if h.touch {
-		p.load(src, old, w)
-		p.widen(regOld, regLow, regHigh, w)
-	} else {
-		p.loadWide(src, w)
+func (p *x86Halves) apply(s stage, b block, c choice) {
+	accum := []int{regLow, regHigh}[:p.wides(b)]
+	if s.operator == sum {
+		p.add(s.leaf, accum, b, c)
+		return
 	}
-	factors := [2]int{h.plane, h.plane}
-	drop, keep := p.vec(regKeep, w), reg.Register(maskKeep)
-	if h.row {
+	factors := [2]int{p.factor, p.factor}
+	if c.row {
 		factors = [2]int{regFactorLow, regFactorHigh}
-		drop, keep = p.vec(regDropped, w), maskOf(0)
 	}
-	halves := []int{regLow, regHigh}[:p.wides(w)]
-	for i, x := range halves {
-		p.operation(instructions["F32"])(p.Context, p.wide(factors[i], w), p.wide(x, w), p.wide(x, w))
+	for i, x := range accum {
+		p.operation(instructions["F32"])(p.Context, p.wide(factors[i], b), p.wide(x, b), p.wide(x, b))
 	}
-	if p.sum() {
-		addend := [2]int{regFactorLow, regFactorHigh}
-		switch {
-		case p.add:
-			p.load(dst, old, w)
-		case h.row: // the shifts are there
-		default:
-			addend = [2]int{regWide, regWide}
-			if h.choose {
-				p.VMOVUPS(p.vec(regShift, w), old)
-			}
-		}
-		for _, x := range halves {
-			p.round(x, w)
-		}
-		if addend[0] != regWide {
-			p.widen(regOld, addend[0], addend[1], w)
-		}
-		for i, x := range halves {
-			p.VADDPS(p.wide(addend[i], w), p.wide(x, w), p.wide(x, w))
+}
+
+// add rounds the accumulator and adds y or the shift, which stay in regOld.
+func (p *x86Halves) add(leaf *expr, accum []int, b block, c choice) {
+	addend := [2]int{regFactorLow, regFactorHigh}
+	switch {
+	case leaf == Y:
+		p.load(p.place(toDst, b), p.vec(regOld, b), b)
+	case c.row: // lanes has loaded the shifts
+	default:
+		addend = [2]int{regWide, regWide}
+		if c.drop {
+			p.VMOVUPS(p.vec(regShift, b), p.vec(regOld, b))
 		}
 	}
-	p.narrow(w)
-	if h.choose {
-		switch {
-		case p.sum() && p.tier.masks:
-			p.VMOVDQU16(raw, keep, old)
-			raw = old
-		case p.sum():
-			p.VPBLENDVB(drop, old, raw, raw)
-		case p.tier.masks:
-			p.VMOVDQU16_Z(raw, keep, raw)
-		default:
-			p.VPANDN(raw, drop, raw)
-		}
+	for _, x := range accum {
+		p.round(x, b)
+	}
+	if addend[0] != regWide {
+		p.widen(regOld, addend[0], addend[1], b)
+	}
+	for i, x := range accum {
+		p.VADDPS(p.wide(addend[i], b), p.wide(x, b), p.wide(x, b))
+	}
+}
+
+// finish makes halves of the accumulator and gives dropped lanes, and those to be
+// left as they are, what regOld has for them.
+func (p *x86Halves) finish(b block, c choice) {
+	raw, old := p.vec(regRaw, b), p.vec(regOld, b)
+	p.narrow(b)
+	drop, keep := p.vec(regKeep, b), reg.Register(maskKeep)
+	if c.row {
+		drop, keep = p.vec(regDropped, b), maskOf(0)
 	}
 	switch {
-	case h.touch && p.tier.masks:
+	case !c.drop:
+	case p.sums() && p.masks:
+		p.VMOVDQU16(raw, keep, old)
+		raw = old
+	case p.sums():
+		p.VPBLENDVB(drop, old, raw, raw)
+	case p.masks:
+		p.VMOVDQU16_Z(raw, keep, raw)
+	default:
+		p.VPANDN(raw, drop, raw)
+	}
+	switch {
+	case c.keep && p.masks:
 		p.VMOVDQU16(raw, maskTouch, old)
 		raw = old
-	case h.touch:
-		p.VPBLENDVB(p.vec(regTouch, w), old, raw, raw)
+	case c.keep:
+		p.VPBLENDVB(p.vec(regTouch, b), old, raw, raw)
 	}
-	return raw
+	p.raw = raw
 }
 
-// halfValues does the operation on several places with the same or with different
-// factors, all loads ahead of all stores. It needs a register for each.
-func (p *program) halfValues(dst, src []operand.Mem, h func(i int) how, hold []int, w piece) {
-	for i := range dst {
-		p.VMOVUPS(p.halfValue(dst[i], src[i], h(i), w), p.vec(hold[i], w))
-	}
-	for i := range dst {
-		p.store(p.vec(hold[i], w), dst[i], w)
-	}
-}
-
-// wides returns how many vectors of float32 a piece becomes.
-func (p *program) wides(w piece) int {
+// wides returns how many vectors of float32 a block becomes.
+func (p *x86) wides(w block) int {
 	if p.elem.name == "BF16" || w.bytes == p.tier.width {
 		return 2
 	}
 	return 1
 }
 
-// wide returns vector register i as wide as the piece's float32 need.
-func (p *program) wide(i int, w piece) reg.Register {
+// wide returns vector register i, as wide as the float32 of a block need.
+func (p *x86) wide(i int, w block) reg.Register {
 	bytes := w.bytes
 	if p.elem.name != "BF16" {
 		bytes = min(2*bytes, p.tier.width)
 	}
-	return p.vec(i, piece{bytes: bytes})
+	return p.vec(i, block{bytes: bytes})
 }
 
-// broadcastWide sets all lanes of a register to a half in memory, as float32.
-func (p *program) broadcastWide(from operand.Mem, to int) {
+// broadcastWide sets all lanes of a register to a half from memory, as float32.
+func (p *x86) broadcastWide(from operand.Mem, to int) {
 	whole := p.whole()
 	if p.elem.name == "BF16" {
 		p.VPBROADCASTW(from, p.vec(to, whole))
 		p.VPSLLD(operand.U8(16), p.vec(to, whole), p.vec(to, whole))
 		return
 	}
-	half := p.vec(to, piece{bytes: p.tier.width / 2})
+	half := p.vec(to, block{bytes: p.tier.width / 2})
 	p.VPBROADCASTW(from, half)
 	p.VCVTPH2PS(half, p.vec(to, whole))
 }
 
-// widen sets two registers to the float32 of the halves in another.
-func (p *program) widen(from, low, high int, w piece) {
+// widen sets two registers to the halves of another, as float32.
+func (p *x86) widen(from, low, high int, w block) {
 	if p.elem.name == "BF16" {
 		raw := p.vec(from, w)
 		if w.bytes == 64 {
@@ -227,17 +232,17 @@ func (p *program) widen(from, low, high int, w piece) {
 		p.VPSLLD(operand.U8(16), raw, p.vec(low, w))
 		return
 	}
-	lower := p.vec(from, piece{bytes: max(16, p.wideSource(w))})
+	lower := p.vec(from, block{bytes: max(16, p.wideSource(w))})
 	if p.wides(w) == 2 {
-		p.extractUpper(p.vec(from, w), p.vec(high, piece{bytes: w.bytes / 2}))
-		p.VCVTPH2PS(p.vec(high, piece{bytes: w.bytes / 2}), p.wide(high, w))
+		p.extractUpper(p.vec(from, w), p.vec(high, block{bytes: w.bytes / 2}))
+		p.VCVTPH2PS(p.vec(high, block{bytes: w.bytes / 2}), p.wide(high, w))
 	}
 	p.VCVTPH2PS(lower, p.wide(low, w))
 }
 
-// loadWide sets regLow and regHigh to the float32 of the halves in memory.
-func (p *program) loadWide(from operand.Mem, w piece) {
-	if p.elem.name == "BF16" || w.mask != nil || w.bytes < 8 {
+// loadWide sets regLow and regHigh to halves from memory, as float32.
+func (p *x86) loadWide(from operand.Mem, w block) {
+	if p.elem.name == "BF16" || w.tail || w.bytes < 8 {
 		p.load(from, p.vec(regRaw, w), w)
 		p.widen(regRaw, regLow, regHigh, w)
 		return
@@ -250,10 +255,10 @@ func (p *program) loadWide(from operand.Mem, w piece) {
 	}
 }
 
-// wideSource returns how many bytes of a piece become the first vector of float32.
-func (p *program) wideSource(w piece) int { return w.bytes / p.wides(w) }
+// wideSource returns how many bytes of a block become the first vector of float32.
+func (p *x86) wideSource(w block) int { return w.bytes / p.wides(w) }
 
-func (p *program) extractUpper(from, to reg.Register) {
+func (p *x86) extractUpper(from, to reg.Register) {
 	if p.tier.width == 64 {
 		p.VEXTRACTI64X4(operand.U8(1), from, to)
 	} else {
@@ -262,7 +267,7 @@ func (p *program) extractUpper(from, to reg.Register) {
 }
 
 // round rounds the float32 in a register to halves and widens them again.
-func (p *program) round(x int, w piece) {
+func (p *x86) round(x int, w block) {
 	if p.elem.name == "BF16" {
 		p.roundBits(x, w)
 		if w.bytes == 64 {
@@ -272,16 +277,16 @@ func (p *program) round(x int, w piece) {
 		}
 		return
 	}
-	help := p.vec(regHelp, piece{bytes: max(16, p.wideSource(w))})
+	help := p.vec(regHelp, block{bytes: max(16, p.wideSource(w))})
 	p.VCVTPS2PH(operand.U8(0), p.wide(x, w), help)
 	p.VCVTPH2PS(help, p.wide(x, w))
 }
 
-// roundBits makes the upper 16 bits of each lane the nearest bfloat16 of its
-// float32: it adds just less than half of their last bit, or half of it where
-// that makes it even. A NaN would be spoilt if a carry went through its bits,
-// but none does: it comes from a bfloat16 and so has no lower bits.
-func (p *program) roundBits(x int, w piece) {
+// roundBits makes the upper 16 bits of each lane the bfloat16 nearest to its float32.
+// It adds just less than half of their last bit, or half of it if that bit is set, so
+// that ties go to even. No carry can spoil a NaN: it comes from a bfloat16, whose lower
+// bits are 0.
+func (p *x86) roundBits(x int, w block) {
 	bits, help := p.vec(x, w), p.vec(regHelp, w)
 	p.VPSRLD(operand.U8(16), bits, help)
 	if w.bytes == 64 {
@@ -293,8 +298,8 @@ func (p *program) roundBits(x int, w piece) {
 	p.VPADDD(help, bits, bits)
 }
 
-// narrow rounds the float32 of a piece to the halves of regRaw.
-func (p *program) narrow(w piece) {
+// narrow rounds the float32 in regLow and regHigh to the halves of regRaw.
+func (p *x86) narrow(w block) {
 	raw := p.vec(regRaw, w)
 	if p.elem.name == "BF16" {
 		low, high := p.vec(regLow, w), p.vec(regHigh, w)
@@ -308,10 +313,10 @@ func (p *program) narrow(w piece) {
 		}
 		return
 	}
-	lower := p.vec(regRaw, piece{bytes: max(16, p.wideSource(w))})
+	lower := p.vec(regRaw, block{bytes: max(16, p.wideSource(w))})
 	p.VCVTPS2PH(operand.U8(0), p.wide(regLow, w), lower)
 	if p.wides(w) == 2 {
-		upper := p.vec(regHelp, piece{bytes: w.bytes / 2})
+		upper := p.vec(regHelp, block{bytes: w.bytes / 2})
 		p.VCVTPS2PH(operand.U8(0), p.wide(regHigh, w), upper)
 		if w.bytes == 64 {
 			p.VINSERTI64X4(operand.U8(1), upper, raw, raw)

@@ -8,51 +8,57 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// lineBytes is a cache line: what streaming stores write as a whole.
-const lineBytes = 64
-
-// strands is how many places of memory are worked on at once. Loads that walk
-// one page of 4 KiB after the other wait for the memory anew at each, since the
-// processor does not fetch ahead across their borders. Four walks side by side
-// wait for all at once: 13.9 GB/s instead of 11.5 out of place, and with what is
-// to be cleared done by the way 17.3 instead of 13.0 where half of the planes
+// abreast is how many places of memory a kernel works on side by side. Loads that
+// walk one page of 4 KiB after the other wait for the memory at each page anew, since
+// the processor does not fetch ahead across their borders. Four walks side by side
+// wait for all four together: 13.9 GB/s instead of 11.5 out of place, and with the
+// dropped planes cleared along the way 17.3 instead of 13.0 where half of the planes
 // are dropped, 20.0 instead of 10.9 in place (300 MB, planes of 56×56, Sapphire
-// Rapids). Two strands bring half of that, prefetching 1 to 4 KiB ahead of one a
-// third.
-//
-// Prefetching the first lines of the planes that come next lost 3 %.
+// Rapids). Two side by side bring half of that, prefetching 1 to 4 KiB ahead of one
+// walk a third. Prefetching the first lines of the planes that come next lost 3 %.
 //
 // A division is about as fast as memory. Past the cache, 103 MB of float32 and
 // float64 are divided 1.4 to 1.9 times as fast as with ordinary stores and halves
-// 1.04 to 1.3 times; where half of the planes are dropped, four strands multiply
+// 1.04 to 1.3 times. Where half of the planes are dropped, four side by side multiply
 // that by 1.2 to 1.3, of halves by 1.4 to 1.5, in place by 1.1 to 1.5, and sums by
-// 1.0 to 1.3. Where none is, they cost halves 6 to 18 %, and floats gain up to 28 %
-// or lose up to 22 % (planes of 56×56, rows of 256 channels, Zen 4).
-const strands = 4
+// 1.0 to 1.3. Where no plane is dropped, they cost halves 6 to 18 %, and floats gain
+// up to 28 % or lose up to 22 % (planes of 56×56, rows of 256 channels, Zen 4).
+const abreast = 4
 
-// aheadBytes is how far ahead of its loads a strand of halves is prefetched: with
-// more to compute for a line, the processor looks ahead over fewer of them. That
-// wins 4 to 8 %. Behind the end of a plane nothing is fetched: 512 or 1024 bytes
-// too many lost as much where half of the planes are dropped.
+// aheadBytes is how far ahead of its loads each of four planes of halves is
+// prefetched: with more to compute for a line, the processor looks ahead over fewer
+// of them. That wins 4 to 8 %. Beyond the end of a plane nothing is prefetched: 512
+// or 1024 bytes too many lost as much where half of the planes are dropped.
 const aheadBytes = 256
 
-// braids multiplies four planes and clears others, a cache line of each in turn.
-// What is cleared is always written past the cache, and loads stay ahead of
-// stores: where planes are whole pages, a load that follows a store to the same
+func (p *x86) jumpUnlessLines(to string) {
+	p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
+	p.JNZ(operand.LabelRef(to))
+}
+
+func (p *x86) jumpIfLong(to string) {
+	p.CMPQ(p.length, operand.I32(joinedBytes/p.size))
+	p.JAE(operand.LabelRef(to))
+}
+
+// walkFourPlanes multiplies four planes, or divides them, and clears others: a cache
+// line of each in turn. Cleared lines are always written past the cache. Loads stay
+// ahead of stores: where planes are whole pages, a load after a store to the same
 // place of another page would wait for it.
-func (p *program) braids() {
+func (p *x86) walkFourPlanes(l *loops) {
 	places := func(i int) operand.Mem { return mem(p.extra, 8*i) }
-	planes := [strands]int{regPlane, regOne, regKeep, regTouch}
-	var to [strands]reg.GPVirtual
+	planes := [abreast]int{regPlane, regOne, regKeep, regTouch}
+	var to [abreast]reg.GPVirtual
 	for i := range to {
 		to[i] = p.GP64()
 		p.MOVQ(places(i), to[i])
 		p.ADDQ(p.dst, to[i])
 		factor := p.GP64()
-		p.MOVQ(places(strands+i), factor)
+		p.MOVQ(places(abreast+i), factor)
 		p.plane(operand.Mem{Base: p.factors, Index: factor, Scale: 1}, operand.Mem{}, planes[i])
 	}
 	p.SUBQ(p.dst, p.src) // the distance
+	p.Comment(p.formula(choice{}))
 	p.Label("turn")
 	line := lineBytes / p.tier.width
 	if p.half {
@@ -63,31 +69,27 @@ func (p *program) braids() {
 		}
 		p.Label("near")
 		for at := 0; at < lineBytes; at += p.tier.width {
-			var dst, src []operand.Mem
-			for _, r := range to {
-				dst = append(dst, mem(r, at))
-				src = append(src, operand.Mem{Base: r, Index: p.src, Scale: 1, Disp: at})
+			var places []place
+			for i, r := range to {
+				places = append(places, place{mem(r, at), operand.Mem{Base: r, Index: p.src, Scale: 1, Disp: at}, planes[i]})
 			}
-			with := func(i int) how { return how{plane: planes[i]} }
-			if p.add { // the registers are needed for what is added to
-				for i := range dst {
-					p.product(0, dst[i], src[i], with(i), p.whole())
-				}
-				continue
+			hold := []int{regFactorLow, regFactorHigh, regOld, regDropped}
+			if p.readsDst() { // the registers are needed for what is added to
+				hold = nil
 			}
-			p.halfValues(dst, src, with, []int{regFactorLow, regFactorHigh, regOld, regDropped}, p.whole())
+			p.scattered(l, places, choice{}, hold)
 		}
 	} else {
 		set := instructions[p.elem.name]
 		values := []int{0, 1, 2, 3, 4, 5, 6, 8} // 7 holds a factor
 		for i := range to {
 			for v := range line {
-				p.scale(set, operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: v * p.tier.width}, p.vec(planes[i], p.whole()), p.vec(values[i*line+v], p.whole()))
+				p.scaled(set, operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: v * p.tier.width}, p.vec(planes[i], p.whole()), p.vec(values[i*line+v], p.whole()))
 			}
 		}
 		for i := range to {
 			for v := range line {
-				if p.add {
+				if p.readsDst() {
 					value := p.vec(values[i*line+v], p.whole())
 					set.add(p.Context, mem(to[i], v*p.tier.width), value, value)
 				}
@@ -96,12 +98,12 @@ func (p *program) braids() {
 		}
 	}
 	fills := p.GP64()
-	p.MOVQ(places(3*strands), fills)
+	p.MOVQ(places(3*abreast), fills)
 	p.Label("fill")
 	p.DECQ(fills)
 	p.JL(operand.LabelRef("filled"))
 	at := p.GP64()
-	p.MOVQ(operand.Mem{Base: p.extra, Index: fills, Scale: 8, Disp: 8 * 2 * strands}, at)
+	p.MOVQ(operand.Mem{Base: p.extra, Index: fills, Scale: 8, Disp: 8 * 2 * abreast}, at)
 	for v := range line {
 		p.VMOVNTPS(p.vec(regZero, p.whole()), operand.Mem{Base: p.dst, Index: at, Scale: 1, Disp: v * p.tier.width})
 	}
@@ -115,10 +117,10 @@ func (p *program) braids() {
 	p.JNZ(operand.LabelRef("turn"))
 }
 
-// zones walks rows of whole cache lines: a quarter of the rows, all quarters at
-// once, and then those that are left. In the cache this saves loads of factors,
-// of which four rows share each.
-func (p *program) zones() {
+// walkQuarters walks rows of whole cache lines: the four quarters of the rows side by
+// side, then the rows that are left. In the cache this saves loads of factors, which
+// four rows share.
+func (p *x86) walkQuarters(l *loops) {
 	rowBytes, quarter, one, three := p.GP64(), p.GP64(), p.GP64(), p.GP64()
 	p.MOVQ(p.length, rowBytes)
 	p.SHLQ(p.shift(), rowBytes)
@@ -128,34 +130,32 @@ func (p *program) zones() {
 	p.MOVQ(quarter, one)
 	p.IMULQ(rowBytes, one)
 	p.LEAQ(operand.Mem{Base: one, Index: one, Scale: 2}, three)
-	zone := func(base reg.GPVirtual, z, at int) operand.Mem {
+	row := func(base reg.GPVirtual, r, at int) operand.Mem {
 		return []operand.Mem{
 			{Base: base, Disp: at},
 			{Base: base, Index: one, Scale: 1, Disp: at},
 			{Base: base, Index: one, Scale: 2, Disp: at},
 			{Base: base, Index: three, Scale: 1, Disp: at},
-		}[z]
+		}[r]
 	}
-	walk := func(label string, zones int) {
+	walk := func(label string, rows int) {
 		p.Label(label)
-		n := p.GP64()
-		f, pointers := p.rowPointers()
-		p.MOVQ(p.length, n)
+		p.startRow()
+		p.restart()
+		p.Comment(p.formula(choice{drop: p.drops()}))
 		p.Label(label + "Line")
-		p.zoneLines(f[0], zones, zone)
-		for _, r := range pointers {
-			p.ADDQ(operand.I32(lineBytes), r)
-		}
-		p.SUBQ(operand.I32(lineBytes/p.size), n)
+		p.rowLines(l, rows, row)
+		p.advance(moves{toDst, toSrc, toFactors}, operand.I32(lineBytes))
+		p.SUBQ(operand.I32(lineBytes/p.size), p.left)
 		p.JNZ(operand.LabelRef(label + "Line"))
 	}
-	walk("zones", strands)
+	walk("quarters", abreast)
 	p.DECQ(quarter)
-	p.JNZ(operand.LabelRef("zones"))
+	p.JNZ(operand.LabelRef("quarters"))
 	p.ADDQ(three, p.dst)
 	p.ADDQ(three, p.src)
 	p.Label("rest")
-	p.ANDQ(operand.I32(strands-1), p.count)
+	p.ANDQ(operand.I32(abreast-1), p.count)
 	p.JZ(operand.LabelRef("done"))
 	walk("single", 1)
 	p.DECQ(p.count)
@@ -163,155 +163,176 @@ func (p *program) zones() {
 	p.Label("done")
 }
 
-// zoneLines does a cache line of every zone, loads ahead of stores as in braids.
-func (p *program) zoneLines(f reg.GPVirtual, zones int, zone func(base reg.GPVirtual, z, at int) operand.Mem) {
+// rowLines does a cache line of some rows that share their factors, loads ahead of
+// stores as in walkFourPlanes. row says where vector v of a row lies.
+func (p *x86) rowLines(l *loops, rows int, row func(base reg.GPVirtual, r, at int) operand.Mem) {
 	line, whole := lineBytes/p.tier.width, p.whole()
-	for z := range zones {
+	for r := range rows {
 		if !p.stream {
-			p.PREFETCHT0(zone(p.dst, z, prefetchBytes))
+			p.PREFETCHT0(row(p.dst, r, prefetchBytes))
 		}
 	}
 	if p.half {
 		for at := 0; at < lineBytes; at += p.tier.width {
-			p.lanes(0, mem(f, at), operand.Mem{}, whole)
-			var dst, src []operand.Mem
-			for z := range zones {
-				dst, src = append(dst, zone(p.dst, z, at)), append(src, zone(p.src, z, at))
+			p.lanes(whole, mem(p.row[0], at), operand.Mem{})
+			var places []place
+			for r := range rows {
+				places = append(places, place{row(p.dst, r, at), row(p.src, r, at), 0})
 			}
-			with := func(int) how { return how{row: true, choose: p.choose} }
-			p.halfValues(dst, src, with, []int{regOld, regPlane, regOne, regKeep}, whole)
+			p.scattered(l, places, choice{row: true, drop: p.drops()}, []int{regOld, regPlane, regOne, regKeep})
 		}
 		return
 	}
 	const factors, keeps = 8, 10 // registers behind those of the values
 	set := instructions[p.elem.name]
 	keep := func(v int) reg.Register {
-		if p.tier.masks {
+		if p.masks {
 			return maskOf(v)
 		}
 		return p.vec(keeps+v, whole)
 	}
 	for v := range line {
-		p.load(mem(f, v*p.tier.width), p.vec(factors+v, whole), whole)
-		if p.choose {
+		p.load(mem(p.row[0], v*p.tier.width), p.vec(factors+v, whole), whole)
+		if p.drops() {
 			set.cmp(p.Context, notEqual, p.vec(regZero, whole), p.vec(factors+v, whole), keep(v))
 		}
 	}
-	for z := range zones {
+	for r := range rows {
 		for v := range line {
-			value, factor, src := p.vec(z*line+v, whole), p.vec(factors+v, whole), zone(p.src, z, v*p.tier.width)
-			if p.choose && p.tier.masks {
-				p.scaleZ(set, src, factor, keep(v), value)
+			value, factor, src := p.vec(r*line+v, whole), p.vec(factors+v, whole), row(p.src, r, v*p.tier.width)
+			if p.drops() && p.masks {
+				p.scaledZ(set, src, factor, keep(v), value)
 				continue
 			}
-			p.scale(set, src, factor, value)
-			if p.choose {
+			p.scaled(set, src, factor, value)
+			if p.drops() {
 				set.and(p.Context, keep(v), value, value)
 			}
 		}
 	}
-	for z := range zones {
+	for r := range rows {
 		for v := range line {
-			p.store(p.vec(z*line+v, whole), zone(p.dst, z, v*p.tier.width), whole)
+			p.store(p.vec(r*line+v, whole), row(p.dst, r, v*p.tier.width), whole)
 		}
 	}
 }
 
-// runBytes is the shortest plane that is streamed alone. Shorter ones are one
-// stream, so that no partial line is written at each border; most longer ones are
-// braided.
-const runBytes = 3 << 10
+// A place is where elements lie, and the register with their factor if they have one.
+type place struct {
+	dst, src operand.Mem
+	factor   int
+}
 
-// runs streams planes of a vector or more as if they were one plane: only the
-// factor changes on the way, in the middle of a vector where a plane ends there.
-// Planes of 7×7 are written at 1.3 times the speed of copy so (67 MB, Sapphire
-// Rapids), with ordinary stores at 1.1 times. In the cache, where they are not
-// streamed, runs with ordinary stores gained nothing over planes one by one, on
-// AVX2 and on AVX-512.
-func (p *program) runs() {
+// scattered computes a vector at each of several places. If there is a register to
+// hold each result, all loads are ahead of all stores.
+func (p *x86) scattered(l *loops, places []place, c choice, hold []int) {
+	w := p.whole()
+	for i, at := range places {
+		p.factor = at.factor
+		p.at = func(to pointer) operand.Mem { return map[pointer]operand.Mem{toDst: at.dst, toSrc: at.src}[to] }
+		l.compute(w, c)
+		if hold == nil {
+			l.put(w)
+		} else {
+			p.VMOVUPS(p.value(w), p.vec(hold[i], w))
+		}
+	}
+	p.factor, p.at = regPlane, nil
+	for i, v := range hold {
+		if i < len(places) {
+			p.store(p.vec(v, w), places[i].dst, w)
+		}
+	}
+}
+
+// joinedBytes is the shortest plane that is streamed by itself. Shorter planes are
+// joined to one stream, so that no partial line is written at each border. Most longer
+// planes are done four at a time.
+const joinedBytes = 3 << 10
+
+// walkJoined streams planes of a vector or more as if they were one plane. Only the
+// factor changes along the way, in the middle of a vector where a plane ends there.
+// Planes of 7×7 are written at 1.3 times the speed of copy this way, with ordinary
+// stores at 1.1 times (67 MB, Sapphire Rapids). In the cache, joined planes with
+// ordinary stores gained nothing over planes one by one, on AVX2 and on AVX-512.
+func (p *x86) walkJoined(l *loops) {
 	width, lanes := p.tier.width, p.tier.width/p.size
 	whole := p.whole()
 	table := p.GP64()
-	if !p.tier.masks {
+	if !p.masks {
 		p.LEAQ(p.borderTable(), table)
 	}
 
-	left, n := p.GP64(), p.GP64()
-	current := p.broadcastRaw
-	p.plane(mem(p.factors, 0), operand.Mem{}, regPlane)
-	p.choices(mem(p.factors, 0), false)
-	p.MOVQ(p.length, left)
-	step := func(w piece, u, at int) {
-		p.product(u, mem(p.dst, at), mem(p.src, at), how{plane: regPlane, choose: p.choose}, w)
+	plane := func() {
+		p.takeFactor()
+		p.choices(choice{drop: p.drops()})
 	}
-	advance := func(by operand.Op) {
-		p.ADDQ(by, p.dst)
-		p.ADDQ(by, p.src)
-	}
-	p.head("run", left, advance, func(u, at int, w piece) { step(w, u, at) })
-	p.Label("run")
-	p.CMPQ(left, operand.I32(lanes))
+	m := moves{toDst, toSrc}
+	step := l.element(choice{drop: p.drops()})
+	p.left = p.GP64()
+	plane()
+	p.MOVQ(p.length, p.left)
+	p.head("joined", m, step)
+	p.Label("joined")
+	p.CMPQ(p.left, operand.I32(lanes))
 	p.JL(operand.LabelRef("border"))
+	p.Comment(p.formula(choice{drop: p.drops()}))
 	p.Label("vector")
-	step(whole, 0, 0)
-	advance(operand.I32(width))
-	p.SUBQ(operand.I32(lanes), left)
-	p.CMPQ(left, operand.I32(lanes))
+	step(whole)
+	p.advance(m, operand.I32(width))
+	p.SUBQ(operand.I32(lanes), p.left)
+	p.CMPQ(p.left, operand.I32(lanes))
 	p.JGE(operand.LabelRef("vector"))
 
 	p.Label("border")
 	p.DECQ(p.count)
 	p.JZ(operand.LabelRef("last"))
-	current(mem(p.factors, 0), regRun)
-	current(mem(p.factors, p.size), regNext)
+	p.broadcastRaw(mem(p.factors, 0), regEnd)
+	p.broadcastRaw(mem(p.factors, p.size), regNext)
 	p.ADDQ(operand.I32(p.size), p.factors)
-	if p.tier.masks {
-		ones := p.GP32()
-		p.MOVQ(left, reg.RCX)
-		p.MOVL(operand.U32(1), ones)
-		p.SHLL(reg.CL, ones)
-		p.DECL(ones)
-		p.KMOVD(ones, maskTail)
-		p.VMOVDQU16(p.vec(regRun, whole), maskTail, p.vec(regNext, whole))
+	if p.masks {
+		p.lowLanes(p.left)
+		p.VMOVDQU16(p.vec(regEnd, whole), maskTail, p.vec(regNext, whole))
 	} else {
 		ends := p.GP64()
-		p.MOVQ(left, ends)
+		p.MOVQ(p.left, ends)
 		p.SHLQ(p.shift(), ends)
 		p.NEGQ(ends)
 		p.VMOVUPS(operand.Mem{Base: table, Index: ends, Scale: 1, Disp: width}, p.vec(regBorder, whole))
-		p.VPBLENDVB(p.vec(regBorder, whole), p.vec(regRun, whole), p.vec(regNext, whole), p.vec(regNext, whole))
+		p.VPBLENDVB(p.vec(regBorder, whole), p.vec(regEnd, whole), p.vec(regNext, whole), p.vec(regNext, whole))
 	}
 	p.mixed(regNext)
-	p.product(0, mem(p.dst, 0), mem(p.src, 0), how{row: true, choose: p.choose}, whole)
-	advance(operand.I32(width))
-	p.ADDQ(p.length, left)
-	p.SUBQ(operand.I32(lanes), left)
-	p.plane(mem(p.factors, 0), operand.Mem{}, regPlane)
-	p.choices(mem(p.factors, 0), false)
-	p.JMP(operand.LabelRef("run"))
+	l.compute(whole, choice{row: true, drop: p.drops()})
+	l.put(whole)
+	p.advance(m, operand.I32(width))
+	p.ADDQ(p.length, p.left)
+	p.SUBQ(operand.I32(lanes), p.left)
+	plane()
+	p.JMP(operand.LabelRef("joined"))
 
 	p.Label("last")
-	p.MOVQ(left, n)
+	n := p.GP64()
+	p.MOVQ(p.left, n)
 	for bytes := width / 2; bytes >= p.size; bytes /= 2 {
-		skip := fmt.Sprintf("runBelow%d", bytes)
+		skip := fmt.Sprintf("joinedBelow%d", bytes)
 		p.TESTQ(operand.I32(bytes/p.size), n)
 		p.JZ(operand.LabelRef(skip))
-		step(piece{bytes: bytes}, 0, 0)
-		advance(operand.I32(bytes))
+		step(block{bytes: bytes})
+		p.advance(m, operand.I32(bytes))
 		p.Label(skip)
 	}
 	p.VZEROUPPER()
 	p.RET()
 }
 
-// In runs: the lanes before a border, on AVX2, and the factor that ends there.
+// Vector registers of joined planes.
 const (
-	regBorder = 7
-	regRun    = 4
+	regBorder = 7 // on AVX2: all ones in the lanes before a border
+	regEnd    = 4 // the factor of the plane that ends there
 )
 
 // broadcastRaw sets all lanes of a register to an element in memory.
-func (p *program) broadcastRaw(from operand.Mem, to int) {
+func (p *x86) broadcastRaw(from operand.Mem, to int) {
 	if p.half {
 		p.VPBROADCASTW(from, p.vec(to, p.whole()))
 		return
@@ -319,9 +340,9 @@ func (p *program) broadcastRaw(from operand.Mem, to int) {
 	instructions[p.elem.name].broadcast(p.Context, from, p.vec(to, p.whole()))
 }
 
-// borderTable returns where a vector of ones lies before one of zeros: read from
-// where the lanes of a plane end.
-func (p *program) borderTable() operand.Mem {
+// borderTable returns a vector of ones followed by one of zeros. A load across the two
+// gives a mask with any number of leading ones.
+func (p *x86) borderTable() operand.Mem {
 	if *p.table == (operand.Mem{}) {
 		*p.table = p.StaticGlobal("border")
 		p.DataAttributes(attr.RODATA | attr.NOPTR)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -13,47 +14,37 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 )
 
-// The suffixes of the kernels for arm64. Streaming stores (STNP) are only a hint
-// there, so that streaming kernels are the plain ones. The second tier computes in
-// float16 what is float16; all else it takes from the first.
-const (
-	arm64Tier     = "NEON"
-	arm64FP16Tier = "NEONFP16"
-)
-
-// arm64Program returns the kernels that are a tier's own. avo knows no arm64
+// arm64Program returns kernels of one tier. avo knows no arm64
 // instruction, but its intermediate form and its printers take any: registers are
-// fixed here, and of avo's passes none is needed but the one that includes
-// textflag.h.
-func arm64Program(tier string) (*ir.File, error) {
+// fixed here, and of avo's passes none is needed but the one that includes textflag.h.
+func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 	f := ir.NewFile()
 	constraint, err := buildtags.ParseConstraint("!purego")
 	if err != nil {
 		return nil, err
 	}
 	f.Constraints = buildtags.Constraints{constraint}
-	for _, k := range kernels() {
-		if k.symbol(tier) != k.name()+tier {
-			continue
-		}
-		p := &neon{Function: ir.NewFunction(k.name() + tier), kernel: k}
-		p.Doc = p.doc(tier)
-		if tier == arm64FP16Tier {
+	for _, k := range kernels {
+		p := &neon{Function: ir.NewFunction(k.name() + t.name), kernel: k}
+		p.Doc = p.doc(t.name)
+		if t.float16 {
 			// float32 has more than twice as many digits: to round to it first, as others
 			// do, changes no product, no quotient and no sum.
 			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
 			p.half = false
 		}
-		if err := p.emit(); err != nil {
-			return nil, err
+		(&loops{p, k}).emit()
+		if p.err != nil {
+			return nil, p.err
 		}
+		p.prune()
 		f.AddSection(p.Function)
 	}
 	return f, pass.IncludeTextFlagHeader(f)
 }
 
-// General registers. R16 to R18 and R27 to R30 are the linker's, the platform's
-// and the runtime's.
+// General registers. R16 to R18 and R27 to R30 belong to the linker, the platform and
+// the runtime.
 const (
 	xDst = iota
 	xSrc
@@ -62,29 +53,29 @@ const (
 	xLength
 	xShifts
 	xLeft      // elements left of a plane or row
-	xRow       // the factors of a row that are left
-	xRowShifts // the shifts of a row that are left
+	xRow       // the factors left of a row
+	xRowShifts // the shifts left of a row
 	xBytes     // length in bytes
 	xFactor    // bits of a factor
 	xOne       // bits of 1
 	xConstant  // bits on their way to a vector register
 )
 
-// Vector registers. Up to vMask each name stands for the vectors of a turn, four,
-// or two of halves that make four of float32.
+// Vector registers. Up to vMask each name stands for the four vectors of a turn. Halves
+// take two, which become four of float32.
 const (
 	vValue  = 0
 	vFactor = 4  // in rows
 	vWide   = 8  // halves as float32
-	vSecond = 12 // likewise, of the second operand
+	vSecond = 12 // the second operand as float32
 	vOther  = 16
 	vMask   = 20 // in rows: all ones where the factor is not 0
 
 	vLive  = 20 // in planes: all ones if the factor is not 0
 	vKeep  = 21 // all ones if the plane stays as it is
 	vOne   = 22
-	vPlane = 24 // the plane's factor; of halves as float32, their bits in the next register
-	vShift = 26 // the plane's shift, likewise
+	vPlane = 24 // the plane's factor; for halves as float32, with its bits in the next register
+	vShift = 26 // the plane's shift, as vPlane
 
 	// Constants.
 	vZero      = 28
@@ -93,64 +84,240 @@ const (
 	vMagnitude = 31 // all bits of an element but the sign
 )
 
-// neon writes one kernel. Its elements are called halves where they are computed
-// as float32.
+// neon is the machine of both tiers of arm64. Loads and stores move the pointers. k.half
+// says that elements are computed as float32, which NEONFP16 need not do.
 type neon struct {
 	*ir.Function
 	kernel
+	err error
+
+	accum int // the register of the accumulator
 }
 
-func (p *neon) emit() error {
+func (p *neon) begin() {
 	signature, err := gotypes.ParseSignature(p.signature())
 	if err != nil {
-		return err
+		p.err = err
+		return
 	}
 	p.SetSignature(signature)
 	p.Attributes = attr.NOSPLIT
 	p.AddPragma("noescape")
 	names := []string{"dst", "src", "factors", "count", "length"} // in the order of their registers
-	if p.affine {
+	if p.shifts() {
 		names = append(names, "shifts")
 	}
 	for i, name := range names {
 		basic, err := signature.Params().Lookup(name).Resolve()
 		if err != nil {
-			return err
+			p.err = err
+			return
 		}
 		p.ins("MOVD", basic.Addr, x(i))
 	}
 	p.constants()
-	switch {
-	case p.pixels:
-		p.rows()
-	case !p.choose && p.sums():
-		p.longPlanes()
-	default:
-		p.ins("CMP", imm(p.short()), x(xLength))
-		p.jump("BHI", "long")
-		if p.sums() {
-			p.shortPlanes("short", false)
-		} else {
-			p.ins("CMP", x(xSrc), x(xDst))
-			p.jump("BEQ", "inPlace")
-			p.shortPlanes("apart", false)
-			p.label("inPlace")
-			p.shortPlanes("short", true)
-		}
-		p.label("long")
-		p.longPlanes()
-	}
-	p.ret()
-	return nil
 }
 
-// sums reports whether the operation has a sum behind its product or quotient: then no
-// factor leaves dst as it is but the 0 of those that choose.
-func (p *neon) sums() bool { return p.add || p.affine }
+func (p *neon) comment(text string) { p.AddComment(text) }
+
+func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
+
+func (p *neon) jump(to string) { p.branch("B", to) }
+
+func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTerminal: true}) }
+
+func (p *neon) jumpIfLonger(elements int, to string) {
+	p.ins("CMP", imm(elements), x(xLength))
+	p.branch("BHI", to)
+}
+
+func (p *neon) jumpIfInPlace(to string) {
+	p.ins("CMP", x(xSrc), x(xDst))
+	p.branch("BEQ", to)
+}
+
+func (p *neon) jumpIfApart(to string) {
+	p.ins("CMP", x(xSrc), x(xDst))
+	p.branch("BNE", to)
+}
+
+func (p *neon) repeat(from string) {
+	p.ins("SUBS", imm(1), x(xCount), x(xCount))
+	p.branch("BNE", from)
+}
+
+func (p *neon) startLong(unchanged bool) {
+	p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
+	if unchanged {
+		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
+	}
+}
+
+func (p *neon) factorBits() {
+	p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
+}
+
+func (p *neon) jumpIfOne(to string) {
+	p.ins("CMP", x(xOne), x(xFactor))
+	p.branch("BEQ", to)
+}
+
+// jumpIfZero shifts the sign out: then a zero has no bits.
+func (p *neon) jumpIfZero(to string) {
+	p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
+	p.branch("CBZ", to, x(xFactor))
+}
+
+func (p *neon) takeFactor() {
+	p.next(vPlane, xFactors)
+	if p.shifts() {
+		p.next(vShift, xShifts)
+	}
+}
+
+func (p *neon) passFactor() { p.ins("ADD", imm(p.size), x(xFactors), x(xFactors)) }
+
+func (p *neon) nextFactor() {} // takeFactor or passFactor has
+
+func (p *neon) pass(to pointer) {
+	r := map[pointer]int{toDst: xDst, toSrc: xSrc}[to]
+	p.ins("ADD", x(xBytes), x(r), x(r))
+}
+
+func (p *neon) startShort(c choice, _ bool) {
+	if c.keep {
+		p.constant(vOne, p.one, p.lanes())
+	}
+}
+
+func (p *neon) choices(c choice) {
+	if c.drop {
+		p.notZero(vLive, p.bits(vPlane))
+	}
+	if c.keep {
+		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
+	}
+}
+
+func (p *neon) redirect(bool) {}
+
+func (p *neon) takeFill() {
+	p.passFactor()
+	all := width(p.turn()).vectors()
+	for u := range all {
+		switch {
+		case p.dropped == Zero:
+			p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
+		case u+1 < all:
+			p.ins("VLD1R", at(xShifts), p.list(vValue+u, 1))
+		default:
+			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
+		}
+	}
+}
+
+func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
+
+func (p *neon) rowTail() {}
+
+func (p *neon) startRow() {
+	p.ins("MOVD", x(xFactors), x(xRow))
+	if p.shifts() {
+		p.ins("MOVD", x(xShifts), x(xRowShifts))
+	}
+}
+
+// takeFactors leaves the shifts until they are added.
+func (p *neon) takeFactors(b block) { p.load(vFactor, xRow, width(b.bytes)) }
+
+// turn is what the main loop takes: of halves two vectors, which are work enough.
+func (p *neon) turn() int {
+	if p.half {
+		return int(unroll / 2 * vector)
+	}
+	return int(unroll * vector)
+}
+
+func (p *neon) width() int { return int(vector) }
+
+func (p *neon) restart() { p.ins("MOVD", x(xLength), x(xLeft)) }
+
+// jumpIfLess takes the elements off, as again does. Once below 0, the bits that count
+// less than a turn are still those of what is left.
+func (p *neon) jumpIfLess(elements int, to string) {
+	p.ins("SUBS", imm(elements), x(xLeft), x(xLeft))
+	p.branch("BLT", to)
+}
+
+func (p *neon) again(elements int, from string) {
+	p.ins("SUBS", imm(elements), x(xLeft), x(xLeft))
+	p.branch("BGE", from)
+}
+
+func (p *neon) jumpUnless(elements int, to string) {
+	p.branch("TBZ", to, imm(bits.TrailingZeros(uint(elements))), x(xLeft))
+}
+
+// each takes all vectors in one step: a load fills up to four registers.
+func (p *neon) each(bytes int, _ moves, step func(block)) { step(block{bytes: bytes}) }
+
+func (p *neon) prefetch(int) {}
+
+func (p *neon) maskedTail(string, moves, func(block)) bool { return false }
+
+// takeX keeps x apart from the result if a lane may stay as it is.
+func (p *neon) takeX(b block, c choice) {
+	p.accum = vValue
+	if c.keep {
+		p.accum = vOther
+	}
+	p.load(p.accum, xSrc, width(b.bytes))
+}
+
+func (p *neon) apply(s stage, b block, c choice) {
+	w := width(b.bytes)
+	switch {
+	case s.leaf == F && c.row:
+		p.arithmetic(p.operation(), vValue, p.accum, vFactor, w)
+	case s.leaf == F:
+		p.arithmetic(p.operation(), vValue, p.accum, vPlane, w)
+	case s.leaf == Y:
+		p.peek(vOther, xDst, w)
+		p.arithmetic(fadd, vValue, vOther, vValue, w)
+	case c.row:
+		p.load(vOther, xRowShifts, w)
+		p.arithmetic(fadd, vValue, vValue, vOther, w)
+	default:
+		p.arithmetic(fadd, vValue, vValue, vShift, w)
+	}
+	p.accum = vValue
+}
+
+func (p *neon) finish(b block, c choice) {
+	for u := range width(b.bytes).vectors() {
+		mask, other := vLive, vOther+u
+		switch {
+		case !c.drop:
+		case c.row:
+			mask = vMask + u
+			p.notZero(mask, vFactor+u)
+		case p.dropped == S:
+			other = p.bits(vShift)
+		}
+		if c.drop {
+			p.otherwise(vValue+u, other, mask)
+		}
+		if c.keep {
+			p.ins("VBIT", v16(vKeep), v16(vOther+u), v16(vValue+u))
+		}
+	}
+}
+
+func (p *neon) put(b block) { p.store(vValue, width(b.bytes)) }
 
 // constants sets up what all elements of a call need.
 func (p *neon) constants() {
-	if p.choose {
+	if p.drops() {
 		p.constant(vMagnitude, 1<<(8*p.size-1)-1, p.lanes())
 	}
 	if p.bfloat() {
@@ -165,112 +332,7 @@ func (p *neon) constant(v int, bits uint64, lanes string) {
 	p.ins("VDUP", x(xConstant), vec(v, lanes))
 }
 
-// rows walks count rows of length channels, the factors beside them.
-func (p *neon) rows() {
-	p.label("row")
-	p.ins("MOVD", x(xFactors), x(xRow))
-	if p.affine {
-		p.ins("MOVD", x(xShifts), x(xRowShifts))
-	}
-	p.ins("MOVD", x(xLength), x(xLeft))
-	p.sweep("row", func(w width) {
-		p.load(vFactor, xRow, w)
-		p.load(vValue, xSrc, w)
-		p.arithmetic(p.operation(), vValue, vValue, vFactor, w)
-		switch {
-		case p.add:
-			p.peek(vOther, xDst, w)
-			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.affine:
-			p.load(vOther, xRowShifts, w)
-			p.arithmetic(fadd, vValue, vValue, vOther, w)
-		}
-		if p.choose {
-			for u := range w.vectors() {
-				p.notZero(vMask+u, vFactor+u)
-				p.otherwise(vValue+u, vOther+u, vMask+u)
-			}
-		}
-		p.store(vValue, w)
-	})
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", "row")
-}
-
-// longPlanes walks planes so long that a branch on the factor pays: a dropped
-// plane is not read, an unchanged one not touched.
-func (p *neon) longPlanes() {
-	p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
-	if !p.sums() {
-		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
-	}
-	p.label("plane")
-	if p.choose || !p.sums() {
-		p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
-	}
-	if !p.sums() {
-		p.ins("CMP", x(xSrc), x(xDst))
-		p.jump("BNE", "changed")
-		p.ins("CMP", x(xOne), x(xFactor))
-		p.jump("BEQ", "skip")
-		p.label("changed")
-	}
-	if p.choose {
-		// Without its sign, a zero has no bits.
-		p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
-		p.ins("CBZ", x(xFactor), raw("dropped"))
-	}
-	p.plane()
-	p.sweep("kept", func(w width) {
-		p.load(vValue, xSrc, w)
-		p.arithmetic(p.operation(), vValue, vValue, vPlane, w)
-		switch {
-		case p.add:
-			p.peek(vOther, xDst, w)
-			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.affine:
-			p.arithmetic(fadd, vValue, vValue, vShift, w)
-		}
-		p.store(vValue, w)
-	})
-	p.label("next")
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", "plane")
-	p.ret()
-
-	switch {
-	case p.choose && !p.add:
-		p.label("dropped")
-		p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
-		p.fill()
-		p.jump("B", "next")
-		if p.affine {
-			return
-		}
-		p.label("skip")
-	case p.choose:
-		p.label("dropped")
-	case !p.sums():
-		p.label("skip")
-	default:
-		return
-	}
-	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
-	p.ins("ADD", x(xBytes), x(xDst), x(xDst))
-	p.ins("ADD", x(xBytes), x(xSrc), x(xSrc))
-	p.jump("B", "next")
-}
-
-// plane takes the next plane's factor and shift.
-func (p *neon) plane() {
-	p.next(vPlane, xFactors)
-	if p.affine {
-		p.next(vShift, xShifts)
-	}
-	p.ins("MOVD", x(xLength), x(xLeft))
-}
-
-// next takes a number for all lanes and moves the pointer behind it.
+// next sets all lanes to the number at a pointer, and moves the pointer to the next.
 func (p *neon) next(v, from int) {
 	p.ins("VLD1R.P", after(from, p.size), p.list(p.bits(v), 1))
 	if p.half {
@@ -278,7 +340,7 @@ func (p *neon) next(v, from int) {
 	}
 }
 
-// bits is the register that holds the bits of vPlane or vShift.
+// bits returns the register with the bits of vPlane or vShift.
 func (p *neon) bits(v int) int {
 	if p.half {
 		return v + 1
@@ -286,91 +348,32 @@ func (p *neon) bits(v int) int {
 	return v
 }
 
-// fill sets a dropped plane to +0 or to its shift.
-func (p *neon) fill() {
-	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
-	for u := range p.turn().vectors() {
-		switch {
-		case !p.affine:
-			p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
-		case u+1 < p.turn().vectors():
-			p.ins("VLD1R", at(xShifts), p.list(vValue+u, 1))
-		default:
-			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
-		}
-	}
-	p.ins("MOVD", x(xLength), x(xLeft))
-	p.sweep("fill", func(w width) { p.store(vValue, w) })
-}
-
-// shortPlanes walks planes so short that a mispredicted branch would cost more
-// than the plane: what the factor says becomes a mask. keep says that dst is src:
-// then a plane with factor 1 stays as it is.
-func (p *neon) shortPlanes(label string, keep bool) {
-	if keep {
-		p.constant(vOne, p.one, p.lanes())
-	}
-	p.label(label)
-	p.plane()
-	if p.choose {
-		p.notZero(vLive, p.bits(vPlane))
-	}
-	if keep {
-		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
-	}
-	p.sweep(label, func(w width) {
-		p.load(vOther, xSrc, w)
-		p.arithmetic(p.operation(), vValue, vOther, vPlane, w)
-		switch {
-		case p.add:
-			p.peek(vOther, xDst, w)
-			p.arithmetic(fadd, vValue, vOther, vValue, w)
-		case p.affine:
-			p.arithmetic(fadd, vValue, vValue, vShift, w)
-		}
-		for u := range w.vectors() {
-			if p.choose && p.affine {
-				p.otherwise(vValue+u, p.bits(vShift), vLive)
-			} else if p.choose {
-				p.otherwise(vValue+u, vOther+u, vLive)
-			}
-			if keep {
-				p.ins("VBIT", v16(vKeep), v16(vOther+u), v16(vValue+u))
-			}
-		}
-		p.store(vValue, w)
-	})
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.jump("BNE", label)
-	p.ret()
-}
-
 // notZero sets the lanes of a mask where a factor is neither +0 nor -0.
 func (p *neon) notZero(mask, factor int) {
 	p.ins("VCMTST", p.vec(vMagnitude), p.vec(factor), p.vec(mask))
 }
 
-// otherwise gives dropped lanes, those that a mask leaves out, what they get: other,
-// or +0 if the operation has no sum.
+// otherwise sets the lanes that a mask leaves out to what a dropped element becomes:
+// other, or +0.
 func (p *neon) otherwise(v, other, mask int) {
-	if p.sums() {
+	if p.dropped != Zero {
 		p.ins("VBIF", v16(mask), v16(other), v16(v))
 	} else {
 		p.ins("VAND", v16(mask), v16(v), v16(v))
 	}
 }
 
-// operation is what is done with an element and its factor.
+// operation returns the instruction that takes an element and its factor.
 func (p *neon) operation() encoding {
-	if p.divide {
+	if p.divides() {
 		return fdiv
 	}
 	return fmul
 }
 
-// arithmetic sets w bytes of registers from d on to the product, the quotient or
-// the sum of those from a and from b on, rounded to the type of the elements. b may
-// be vPlane or vShift.
+// arithmetic sets the registers from d up to the product, the quotient or the sum of
+// those from a up and from b up, rounded to the type of the elements. It computes w
+// bytes. b may be vPlane or vShift, which is one register for all.
 func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
 	each := 1
 	if b == vPlane || b == vShift {
@@ -393,7 +396,7 @@ func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
 	p.narrow(d, w)
 }
 
-// widen makes float32 of w bytes of halves.
+// widen sets the registers from d up to w bytes of halves, as float32.
 func (p *neon) widen(d, from int, w width) {
 	for i := range w.wides() {
 		v, high := from+i/2, i%2 == 1
@@ -410,11 +413,10 @@ func (p *neon) widen(d, from int, w width) {
 	}
 }
 
-// narrow rounds vWide to w bytes of halves, to the nearest, the even one of two.
-// A bfloat16 is the upper half of the float32, to which is added just less than
-// half of its last bit, or half of it if that bit is set. NaNs need no care: they
-// come from operands whose lower half is 0, so that theirs is, too, and nothing
-// is carried into the upper.
+// narrow rounds vWide to w bytes of halves, to nearest, ties to even. A bfloat16 is the
+// upper half of the float32 after just less than half of its last bit is added, or half
+// of it if that bit is set. NaNs need no care: they come from operands whose lower half
+// is 0, so that theirs is 0, too, and nothing carries into the upper half.
 func (p *neon) narrow(d int, w width) {
 	if p.bfloat() {
 		for i := range w.wides() {
@@ -441,47 +443,17 @@ func (p *neon) narrow(d int, w width) {
 
 func (p *neon) bfloat() bool { return p.half && p.elem.name == "BF16" }
 
-// width is how many bytes a step takes: a turn of vectors, a vector, or a part of
-// one.
+// width is how many bytes a step takes: several vectors, one, or a part of one.
 type width int
 
 const vector width = 16
 
 func (w width) vectors() int { return max(1, int(w/vector)) }
 
-// wides is how many vectors of float32 the halves make.
+// wides returns how many vectors of float32 the halves become.
 func (w width) wides() int { return max(1, int(w/(vector/2))) }
 
-// turn is what the main loop takes at once. Halves have work enough in two vectors.
-func (p *neon) turn() width {
-	if p.half {
-		return unroll / 2 * vector
-	}
-	return unroll * vector
-}
-
-// sweep takes the elements that are left in turns, then, bit by bit of their
-// number, in halves of one. In place no element may be done twice, so the rest is
-// never an overlapping vector.
-func (p *neon) sweep(label string, step func(w width)) {
-	// Once below 0, the bits that count less than a turn are still those of what is
-	// left.
-	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))
-	p.jump("BLT", label+"Rest")
-	p.label(label + "Turn")
-	step(p.turn())
-	p.ins("SUBS", imm(int(p.turn())/p.size), x(xLeft), x(xLeft))
-	p.jump("BGE", label+"Turn")
-	p.label(label + "Rest")
-	for w := p.turn() / 2; int(w) >= p.size; w /= 2 {
-		skip := fmt.Sprintf("%sBelow%d", label, w)
-		p.ins("TBZ", imm(bits.TrailingZeros(uint(int(w)/p.size))), x(xLeft), raw(skip))
-		step(w)
-		p.label(skip)
-	}
-}
-
-// load loads w bytes into registers from v on and moves the pointer behind them.
+// load loads w bytes into the registers from v up and moves the pointer past them.
 func (p *neon) load(v, from int, w width) {
 	switch {
 	case w > vector:
@@ -505,7 +477,7 @@ func (p *neon) peek(v, from int, w width) {
 	}
 }
 
-// store stores w bytes to dst and moves it behind them.
+// store stores w bytes to dst and moves the pointer past them.
 func (p *neon) store(v int, w width) {
 	switch {
 	case w > vector:
@@ -517,8 +489,8 @@ func (p *neon) store(v int, w width) {
 	}
 }
 
-// move returns the instruction that moves w bytes; a load clears the rest of
-// the register.
+// move returns the instruction that moves w bytes. A load clears the rest of the
+// register.
 func (w width) move() string {
 	return map[width]string{4: "FMOVS", 8: "FMOVD", 16: "FMOVQ"}[w]
 }
@@ -537,23 +509,36 @@ func (p *neon) ins(opcode string, operands ...operand.Op) {
 	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: operands})
 }
 
-func (p *neon) jump(opcode, label string) {
-	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: []operand.Op{raw(label)}, IsBranch: true, IsConditional: opcode != "B"})
+// branch adds a jump on a condition, which operands may say more about.
+func (p *neon) branch(opcode, label string, operands ...operand.Op) {
+	p.AddInstruction(&ir.Instruction{Opcode: opcode, Operands: append(operands, operand.LabelRef(label)), IsBranch: true, IsConditional: opcode != "B"})
 }
 
-func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTerminal: true}) }
-
-func (p *neon) label(name string) { p.AddLabel(ir.Label(name)) }
+// prune removes labels that nothing jumps to.
+func (p *neon) prune() {
+	used := map[ir.Label]bool{}
+	for _, in := range p.Instructions() {
+		for _, o := range in.Operands {
+			if to, ok := o.(operand.LabelRef); ok {
+				used[ir.Label(to)] = true
+			}
+		}
+	}
+	p.Nodes = slices.DeleteFunc(p.Nodes, func(n ir.Node) bool {
+		label, ok := n.(ir.Label)
+		return ok && !used[label]
+	})
+}
 
 func (p *neon) shift() int { return bits.TrailingZeros(uint(p.size)) }
 
-// lanes is the arrangement of a vector of elements.
+// lanes returns the arrangement of a vector of elements.
 func (p *neon) lanes() string { return map[int]string{2: "H8", 4: "S4", 8: "D2"}[p.size] }
 
-// vec is a vector register of elements.
+// vec returns a vector register of elements.
 func (p *neon) vec(v int) operand.Op { return vec(v, p.lanes()) }
 
-// list is n vector registers from v on.
+// list returns n vector registers from v up.
 func (p *neon) list(v, n int) operand.Op {
 	var all []string
 	for u := range n {
@@ -562,7 +547,7 @@ func (p *neon) list(v, n int) operand.Op {
 	return raw("[" + strings.Join(all, ", ") + "]")
 }
 
-// raw is an operand as it is written.
+// raw is an operand in the text of the assembly.
 type raw string
 
 func (r raw) Asm() string { return string(r) }

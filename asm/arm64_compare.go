@@ -25,7 +25,7 @@ func (p *neonDrawing) comparison() {
 	}
 	p.joined([4]int{vTrials, vTrials + 1, vTrials + 2, vTrials + 3})
 	p.ins("SUBS", imm(1), x(xWords), x(xWords))
-	p.jump("BNE", "turn")
+	p.branch("BNE", "turn")
 
 	p.label("rest")
 	p.ins("CBZ", x(xRest), raw("done"))
@@ -37,7 +37,7 @@ func (p *neonDrawing) comparison() {
 	p.ins("VMOV", vec(vTrials, "B[0]"), x(xScratch))
 	p.ins("MOVB.P", x(xScratch), after(xBits, 1))
 	p.ins("SUBS", imm(1), x(xRest), x(xRest))
-	p.jump("BNE", "eight")
+	p.branch("BNE", "eight")
 	p.label("done")
 }
 

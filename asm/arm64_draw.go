@@ -28,8 +28,8 @@ func arm64Draws() (*ir.File, error) {
 	}
 	f.Constraints = buildtags.Constraints{constraint}
 	for _, d := range draws {
-		p := &neonDrawing{&neon{Function: ir.NewFunction(d.name + arm64Tier), kernel: kernel{elem: elem{size: 4}}}, d}
-		p.Doc = d.lines(arm64Tier)
+		p := &neonDrawing{&neon{Function: ir.NewFunction(d.name + neonTier.name), kernel: kernel{elem: elem{size: 4}}}, d}
+		p.Doc = d.lines(neonTier.name)
 		signature, err := gotypes.ParseSignature(d.signature())
 		if err != nil {
 			return nil, err

@@ -138,7 +138,7 @@ func gateWord(in instruction, report report, needs func(instruction, []string)) 
 // TestNEONFP16ComputesInFloat16 looks for arithmetic in float32, which would show
 // that the second tier has more kernels than need it.
 func TestNEONFP16ComputesInFloat16(t *testing.T) {
-	const file = "kernel/neonfp16_arm64.s"
+	const file = "kernel/f16_neonfp16_arm64.s"
 	functions, _ := parse(assembly(t)[file])
 	computes := 0
 	for _, f := range functions {

@@ -41,7 +41,7 @@ func (p *neonDrawing) mcg31() {
 	}
 	p.joined(mcg31Bytes)
 	p.ins("SUBS", imm(1), x(xWords), x(xWords))
-	p.jump("BNE", "turn")
+	p.branch("BNE", "turn")
 }
 
 // mcg31Factor sets the multiplier, doubled: see mcg31Step for amd64.

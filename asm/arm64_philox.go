@@ -66,5 +66,5 @@ func (p *neonDrawing) philox() {
 	}
 	p.ins("FMOVS.P", f(vBits), after(xBits, 4))
 	p.ins("SUBS", imm(1), x(xWords), x(xWords))
-	p.jump("BNE", "turn")
+	p.branch("BNE", "turn")
 }

@@ -74,7 +74,7 @@ func (p *neonDrawing) threefry() {
 		p.word(storeHalf, vBits, xBits+i)
 	}
 	p.ins("SUBS", imm(1), x(xWords), x(xWords))
-	p.jump("BNE", "turn")
+	p.branch("BNE", "turn")
 }
 
 // rotate rotates the words of a vector to the left.

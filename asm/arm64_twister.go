@@ -35,7 +35,7 @@ func (p *neonDrawing) twister() {
 			p.label(turn)
 			p.twisted(vector)
 			p.ins("SUBS", imm(1), x(xWords), x(xWords))
-			p.jump("BNE", turn)
+			p.branch("BNE", turn)
 		}
 		for w := vector / 2; w >= 4; w /= 2 {
 			if 4*t.n&int(w) > 0 {

@@ -8,13 +8,13 @@ import (
 // encoding is an arm64 instruction that Go's assembler does not know, from the
 // classes "SIMD three same", "SIMD three different", "SIMD two-register
 // miscellaneous" and "Load/store register" of the Arm Architecture Reference
-// Manual (C4.1): a fixed part, register fields of five bits, and for some the
-// size of the lanes.
+// Manual (C4.1). It has a fixed part, register fields of five bits, and some have a
+// field for the size of the lanes.
 type encoding struct {
-	word uint32 // all fields 0
+	word uint32 // with all fields 0
 	text string // in the manual's syntax, %d for each register
-	wide uint32 // bit that makes lanes of 4 bytes lanes of 8, 0 where there is no such choice
-	fp16 uint32 // the word for lanes of 2 bytes, from the class "SIMD three same (FP16)", 0 likewise
+	wide uint32 // the bit for lanes of 8 bytes instead of 4, 0 if the lanes are fixed
+	fp16 uint32 // the word for lanes of 2 bytes, from the class "SIMD three same (FP16)", 0 if there is none
 }
 
 var (
@@ -28,24 +28,23 @@ var (
 	fcvtn  = encoding{word: 0x0e216800, text: "fcvtn v%d.4h, v%d.4s"}
 	fcvtn2 = encoding{word: 0x4e216800, text: "fcvtn2 v%d.8h, v%d.4s"}
 
-	// The upper halves of sums, to the low and to the high half of a vector.
+	// The upper halves of sums, to the low and the high half of a vector.
 	addhn  = encoding{word: 0x0e604000, text: "addhn v%d.4h, v%d.4s, v%d.4s"}
 	addhn2 = encoding{word: 0x4e604000, text: "addhn2 v%d.8h, v%d.4s, v%d.4s"}
 
-	// Products of the low and of the high half of a vector, and a comparison of
-	// numbers without a sign.
+	// Products of the low and the high half of a vector, and an unsigned comparison.
 	umull  = encoding{word: 0x2ea0c000, text: "umull v%d.2d, v%d.2s, v%d.2s"}
 	umull2 = encoding{word: 0x6ea0c000, text: "umull2 v%d.2d, v%d.4s, v%d.4s"}
 	cmhi   = encoding{word: 0x6ea03400, text: "cmhi v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22}
 
-	// A load clears the rest of the register.
+	// These move the pointer, except peekHalf. A load clears the rest of the register.
 	loadHalf  = encoding{word: 0x7c402400, text: "ldr h%d, [x%d], #2"}
 	peekHalf  = encoding{word: 0x7d400000, text: "ldr h%d, [x%d]"}
 	storeHalf = encoding{word: 0x7c002400, text: "str h%d, [x%d], #2"}
 )
 
-// encode returns the instruction on lanes of size bytes, where that is a choice,
-// and its text. The registers are in the order of the text.
+// encode returns the instruction and its text, for lanes of size bytes if the lanes are
+// not fixed. The registers are in the order of the text.
 func (e encoding) encode(size int, registers ...int) (word uint32, text string) {
 	if len(registers) != strings.Count(e.text, "%d") {
 		panic(fmt.Sprintf("%s: got registers %v", e.text, registers))

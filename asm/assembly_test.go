@@ -56,7 +56,7 @@ func parse(text string) ([]function, []finding) {
 	var requires []string
 	for i, l := range strings.Split(text, "\n") {
 		code, comment, _ := strings.Cut(l, "//")
-		code, comment = strings.TrimRight(code, " "), strings.TrimSpace(comment)
+		code, comment = strings.TrimRight(code, " \t"), strings.TrimSpace(comment)
 		f := &function{}
 		if n := len(functions); n > 0 {
 			f = &functions[n-1]
@@ -136,9 +136,15 @@ func catalogued(file string) []string {
 			names = append(names, d.name+tier)
 		}
 	default:
-		for _, k := range kernels() {
-			if k.symbol(tier) == k.name()+tier {
-				names = append(names, k.name()+tier)
+		for _, all := range tiers {
+			for _, t := range all {
+				for _, e := range elems {
+					for _, k := range t.kernels(e) {
+						if file == "kernel/"+t.file(e)+".s" {
+							names = append(names, k.name()+t.name)
+						}
+					}
+				}
 			}
 		}
 	}

@@ -1,27 +1,18 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// op is an operation of a kernel. Y stands for dst, X for src, F for the factor
-// and S for the shift.
-type op struct {
-	name   string // as in the kernel's name
-	op     string // constant of package kernel
-	divide bool   // X / F instead of X·F
-	add    bool   // Y + X·F instead of X·F
-	affine bool   // X·F + S instead of X·F
-	choose bool   // F = 0 drops the element: +0, or Y as it was, or S
-	stream bool   // written past the cache
-}
-
-// shape is how elements and factors belong together.
+// shape says which factor belongs to which element.
 type shape struct {
-	name   string
-	pixels bool
-	braid  bool // four planes at once, which need not be neighbours
+	name       string
+	pixels     bool
+	fourPlanes bool // four planes in one call, which need not be neighbours
 }
 
-// elem is a type of data.
+// elem is a type of elements.
 type elem struct {
 	name string // as in the kernel's name
 	typ  string // Go type
@@ -31,21 +22,22 @@ type elem struct {
 	half bool   // computed as float32
 }
 
-// A row here is a kernel on every tier: nothing else names one.
+// The catalogue: each operation in each shape for each type is a kernel. No kernel is
+// named anywhere else.
 var (
-	ops = []op{
-		{name: "scale", op: "Scale", choose: true},
-		{name: "multiply", op: "Multiply"},
-		{name: "divide", op: "Divide", divide: true, choose: true},
-		{name: "add", op: "Add", add: true, choose: true},
-		{name: "addMultiply", op: "AddMultiply", add: true},
-		{name: "addDivide", op: "AddDivide", divide: true, add: true, choose: true},
-		{name: "affine", op: "Affine", affine: true, choose: true},
-		{name: "affineMultiply", op: "AffineMultiply", affine: true},
-		{name: "streamScale", op: "Scale", choose: true, stream: true},
-		{name: "streamMultiply", op: "Multiply", stream: true},
-		{name: "streamDivide", op: "Divide", divide: true, choose: true, stream: true},
+	operations = []operation{
+		{"scale", mul(X, F), Zero},
+		{"multiply", mul(X, F), nil},
+		{"divide", div(X, F), Zero},
+		{"add", add(Y, mul(X, F)), Y},
+		{"addMultiply", add(Y, mul(X, F)), nil},
+		{"addDivide", add(Y, div(X, F)), Y},
+		{"affine", add(mul(X, F), S), S},
+		{"affineMultiply", add(mul(X, F), S), nil},
 	}
+	// streamed are the operations that also have kernels that write past the cache.
+	streamed = []string{"scale", "multiply", "divide"}
+
 	shapes = []shape{
 		{name: "Planes"},
 		{name: "Pixels", pixels: true},
@@ -56,128 +48,150 @@ var (
 		{name: "F16", typ: "uint16", id: "dtype.Float16", size: 2, one: 0x3c00, half: true},
 		{name: "BF16", typ: "uint16", id: "dtype.BFloat16", size: 2, one: 0x3f80, half: true},
 	}
-	// braids choose nothing: the planes to clear or to leave are not among the four.
-	braids = []op{
-		{name: "multiply", op: "Multiply"},
-		{name: "streamMultiply", op: "Multiply", stream: true},
-		{name: "addMultiply", op: "AddMultiply", add: true},
-		{name: "divide", op: "Divide", divide: true},
-		{name: "streamDivide", op: "Divide", divide: true, stream: true},
-		{name: "addDivide", op: "AddDivide", divide: true, add: true},
+	// fourPlanes never drop: the planes to clear or to leave are not among the four.
+	fourPlanes = []fourPlanesRow{
+		{name: "multiply"},
+		{name: "multiply", stream: true},
+		{name: "addMultiply"},
+		{name: "divide"},
+		{name: "divide", stream: true},
+		{name: "addDivide"},
 	}
-	braidShape = shape{name: "Braid", braid: true}
+	fourPlanesShape = shape{name: "FourPlanes", fourPlanes: true}
 )
+
+// fourPlanesRow is an operation on four planes.
+type fourPlanesRow struct {
+	name   string
+	stream bool
+}
+
+// operationOf returns the operation of a name.
+func operationOf(name string) operation {
+	for _, o := range operations {
+		if o.name == name {
+			return o
+		}
+	}
+	panic("unknown operation " + name)
+}
 
 // kernel is one loop of the catalogue.
 type kernel struct {
-	op
+	operation
 	shape
 	elem
+	stream bool // written past the cache
 }
 
 // kernels returns the catalogue in the order of package kernel's constants.
 func kernels() []kernel {
 	var all []kernel
-	for _, o := range ops {
+	add := func(o operation, stream bool, shapes ...shape) {
 		for _, s := range shapes {
 			for _, e := range elems {
-				all = append(all, kernel{o, s, e})
+				all = append(all, kernel{o, s, e, stream})
 			}
 		}
 	}
-	for _, o := range braids {
-		for _, e := range elems {
-			all = append(all, kernel{o, braidShape, e})
-		}
+	for _, o := range operations {
+		add(o, false, shapes...)
+	}
+	for _, name := range streamed {
+		add(operationOf(name), true, shapes...)
+	}
+	for _, b := range fourPlanes {
+		add(operationOf(b.name).undropped(), b.stream, fourPlanesShape)
 	}
 	return all
 }
 
-// name returns the kernel's name without a tier, such as scalePlanesF32.
-func (k kernel) name() string { return k.op.name + k.shape.name + k.elem.name }
+// constant returns the name that package kernel has for the operation.
+func (o operation) constant() string { return capital(o.name) }
 
-// signature is that of every kernel: count planes of length elements with a
-// factor each, or count rows of length channels and as many factors. Affine
-// kernels take as many shifts, braids what says where their planes lie.
+// name returns the kernel's name without a tier, such as scalePlanesF32.
+func (k kernel) name() string {
+	name := k.operation.name
+	if k.stream {
+		name = "stream" + capital(name)
+	}
+	return name + k.shape.name + k.elem.name
+}
+
+func capital(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+
+// signature returns the kernel's Go signature: count planes of length elements with a
+// factor each, or count rows of length channels and as many factors. Operations with
+// shifts take as many shifts, and kernels of four planes take where these lie.
 func (k kernel) signature() string {
 	return fmt.Sprintf("func(dst, src, factors *%s%s, count, length int)", k.typ, map[string]string{"": "", "shifts": ", shifts *" + k.typ, "places": ", places *[13]int"}[k.extra()])
 }
 
-// extra names the argument that only some kernels have.
+// extra returns the name of the argument that only some kernels have, "" if k has none.
 func (k kernel) extra() string {
 	switch {
-	case k.affine:
+	case k.shifts():
 		return "shifts"
-	case k.braid:
+	case k.fourPlanes:
 		return "places"
 	}
 	return ""
 }
 
-// doc returns the doc comment of the kernel on a tier: the loop that it stands
-// for and its exact semantics.
+// doc returns the doc comment of the kernel on a tier: the loop that it computes and
+// what its caller has to know.
 func (k kernel) doc(tier string) []string {
 	name := k.name() + tier
-	verb, result, sign := "multiplies", "product", "*"
-	if k.divide {
-		verb, result, sign = "divides", "quotient", "/"
-	}
-	if k.braid {
-		lines := []string{name + " " + verb + " four planes of length elements, one factor each, and clears others past the cache, as places say: see braid. In dst all begin on a cache line, and length is whole lines. count is 4. A fence must follow."}
-		if k.add {
-			lines = append(lines, "The "+result+"s are added to dst, rounded separately.")
-		}
-		if k.divide {
-			lines = append(lines, "No factor may be 0.")
-		}
-		if k.stream {
-			lines = append(lines, "The "+result+"s, too, are written past the cache.")
-		}
-		return lines
+	if k.fourPlanes {
+		return append([]string{name + " computes " + k.formula(choice{}) + " for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4."}, k.conditions()...)
 	}
 	factor := "p"
 	if k.pixels {
 		factor = "i"
 	}
-	element, value := "dst[p*length+i]", "src[p*length+i] "+sign+" factors["+factor+"]"
-	switch {
-	case k.add:
-		value = element + " + " + value
-	case k.affine:
-		value += " + shifts[" + factor + "]"
+	names := map[*expr]string{X: "src[p*length+i]", Y: "dst[p*length+i]", F: "factors[" + factor + "]", S: "shifts[" + factor + "]"}
+	dropped := ""
+	if k.drops() {
+		dropped = fmt.Sprintf(" // %s if %s is 0, whatever src holds", k.dropped.text(names), names[F])
 	}
 	lines := []string{
 		name + " is the loop",
 		"",
 		"\tfor p := range count {",
 		"\t\tfor i := range length {",
-		"\t\t\t" + element + " = " + value,
+		"\t\t\t" + names[Y] + " = " + k.value.text(names) + dropped,
 		"\t\t}",
 		"\t}",
 		"",
 	}
-	switch {
-	case k.add && k.choose:
-		lines = append(lines, "where a factor 0 leaves dst as it is, and "+result+" and sum are rounded separately.")
-	case k.affine && k.choose:
-		lines = append(lines, "where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.")
-	case k.add, k.affine:
-		lines = append(lines, "where product and sum are rounded separately.")
-	case k.choose:
-		lines = append(lines, "where a factor 0 gives +0 whatever src holds.")
-	default:
-		lines = append(lines, "with the IEEE product also where a factor is 0.")
+	return append(lines, k.conditions()...)
+}
+
+// conditions returns what a loop does not say.
+func (k kernel) conditions() []string {
+	var lines []string
+	if k.sums() {
+		lines = append(lines, "Every operator rounds: none are fused.")
 	}
 	if k.half {
-		lines = append(lines, "Each rounding is one of float32 and then one to "+map[string]string{"F16": "float16", "BF16": "bfloat16"}[k.elem.name]+".")
+		lines = append(lines, "Each rounding is one to float32 and then one to "+map[string]string{"F16": "float16", "BF16": "bfloat16"}[k.elem.name]+".")
 	}
-	if !k.add && !k.affine && !k.pixels && !k.stream {
-		lines = append(lines, "Where dst is src, a plane with factor 1 is not changed.")
+	switch {
+	case k.fourPlanes && k.divides():
+		lines = append(lines, "No factor may be 0.")
+	case !k.fourPlanes && !k.sums() && !k.pixels && !k.stream:
+		lines = append(lines, "Where dst is src, a plane with factor 1 is not touched.")
 	}
-	if k.stream && k.pixels {
-		lines = append(lines, "Writes past the cache: dst and the length of a row must be multiples of 64 bytes. A fence must follow.")
-	} else if k.stream {
-		lines = append(lines, "Writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer. A fence must follow.")
+	switch {
+	case k.fourPlanes && k.stream:
+		lines = append(lines, "The results, too, are written past the cache.")
+	case k.stream && k.pixels:
+		lines = append(lines, "It writes past the cache: dst and the length of a row must be multiples of 64 bytes.")
+	case k.stream:
+		lines = append(lines, "It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.")
+	}
+	if k.fourPlanes || k.stream {
+		lines = append(lines, "A fence must follow.")
 	}
 	return lines
 }

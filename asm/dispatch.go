@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
-	"slices"
+	"reflect"
 )
 
 // generated opens every generated file.
@@ -16,13 +16,13 @@ func catalogueFile() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\npackage kernel\n\nimport \"github.com/spatialdropout/spatialdropout/internal/dtype\"\n\n", generated)
 	fmt.Fprintf(&b, "// The operations. x is an element of src, y the element of dst, f the factor and s the\n// shift of its channel. Each product, quotient and sum is rounded, none is fused.\nconst (\n")
-	for i, o := range operations() {
-		fmt.Fprintf(&b, "\t// %s %s\n\t%s%s\n", o.op, o.meaning(), o.op, map[bool]string{true: " Op = iota"}[i == 0])
+	for i, o := range operations {
+		fmt.Fprintf(&b, "\t// %s %s\n\t%s%s\n", o.constant(), o.meaning(), o.constant(), map[bool]string{true: " Op = iota"}[i == 0])
 	}
 	fmt.Fprintf(&b, "\t// Copy sets y = x, to the bit. [Run] alone does it, and it takes no factors.\n\tCopy\n\tops = iota\n)\n\n")
 	fmt.Fprintf(&b, "// operations says what each operation does.\nvar operations = [ops]operation{\n")
-	for _, o := range operations() {
-		fmt.Fprintf(&b, "\t%s: {name: %q, divides: %v, adds: %v, shifts: %v, dropped: %s},\n", o.op, o.op, o.divide, o.add, o.affine, o.dropped())
+	for _, o := range operations {
+		fmt.Fprintf(&b, "\t%s: {name: %q, divides: %v, adds: %v, shifts: %v, dropped: %s},\n", o.constant(), o.constant(), o.divides(), o.readsDst(), o.shifts(), o.droppedConstant())
 	}
 	fmt.Fprintf(&b, "\tCopy: {name: \"Copy\"},\n}\n\n")
 
@@ -32,18 +32,18 @@ func catalogueFile() ([]byte, error) {
 	}
 	fmt.Fprintf(&b, "\tids = iota\n)\n\n// catalogue says what each kernel computes.\nvar catalogue = [ids]entry{\n")
 	for _, k := range kernels() {
-		fmt.Fprintf(&b, "\t%s: {name: %q, op: %s, typ: %s, past: %v, shape: %s},\n", k.name(), k.name(), k.op.op, k.elem.id, k.stream, k.shape.constant())
+		fmt.Fprintf(&b, "\t%s: {name: %q, op: %s, typ: %s, past: %v, shape: %s},\n", k.name(), k.name(), k.operation.constant(), k.elem.id, k.stream, k.shape.constant())
 	}
 	fmt.Fprintf(&b, "}\n\n")
 	for _, e := range elems {
 		fmt.Fprintf(&b, "// ways%s lists the kernels of %s by operation: those that store as usual, and those that store past the cache.\nvar ways%s = [ops]ways{\n", e.name, e.doc(), e.name)
-		for _, o := range operations() {
-			fmt.Fprintf(&b, "\t%s: {", o.op)
+		for _, o := range operations {
+			fmt.Fprintf(&b, "\t%s: {", o.constant())
 			for _, past := range []bool{false, true} {
 				fmt.Fprintf(&b, "{")
 				for _, k := range kernels() {
-					// Four planes drop nothing: one kernel serves two operations.
-					if k.elem == e && k.stream == past && (k.op.op == o.op || k.braid && k.divide == o.divide && k.add == o.add && k.affine == o.affine) {
+					// Four planes never drop: one kernel serves every operation of its value.
+					if k.elem == e && k.stream == past && (k.operation.name == o.name && !k.fourPlanes || k.fourPlanes && reflect.DeepEqual(k.value, o.value)) {
 						fmt.Fprintf(&b, "%s: %s, ", k.shape.constant(), k.name())
 					}
 				}
@@ -56,52 +56,44 @@ func catalogueFile() ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// operations returns the operations in the order of package kernel's constants.
-func operations() []op {
-	return slices.DeleteFunc(slices.Clone(ops), func(o op) bool { return o.stream })
-}
-
 // meaning returns what the operation does to an element, for a doc comment.
-func (o op) meaning() string {
-	value := "x·f"
-	if o.divide {
-		value = "x/f"
-	}
-	switch {
-	case o.add:
-		value = "y + " + value
-	case o.affine:
-		value += " + s"
-	}
-	text := "sets y = " + value
-	switch {
-	case !o.choose:
+func (o operation) meaning() string {
+	text := "sets y = " + o.value.text(nil)
+	switch o.dropped {
+	case nil:
 		return text + ", also where f is 0: NaN and Inf give NaN there."
-	case o.add:
+	case Y:
 		return text + ", and leaves y alone where f is 0, whatever x is."
-	case o.affine:
-		return text + ", and y = s where f is 0, whatever x is."
+	case Zero:
+		return text + ", and y = +0 where f is 0, whatever x is."
 	}
-	return text + ", and y = +0 where f is 0, whatever x is."
+	return text + ", and y = " + o.dropped.text(nil) + " where f is 0, whatever x is."
 }
 
-// dropped returns what an element becomes where the factor is 0, as package kernel
-// calls it.
-func (o op) dropped() string {
+// droppedConstant returns package kernel's constant of what a dropped element becomes.
+func (o operation) droppedConstant() string {
 	switch {
-	case !o.choose:
+	case o.dropped == nil:
 		return "computed"
-	case o.add:
+	case o.dropped == Zero:
+		return "zeroed"
+	case o.dropped == Y:
 		return "kept"
-	case o.affine:
+	case o.dropped.has(S):
 		return "shifted"
 	}
-	return "zeroed"
+	panic(o.name + " drops to a value that package kernel has no constant for")
 }
 
 // constant returns package kernel's constant of the shape.
 func (s shape) constant() string {
-	return map[string]string{"Planes": "planes", "Pixels": "pixels", "Braid": "fourPlanes"}[s.name]
+	switch {
+	case s.fourPlanes:
+		return "fourPlanes"
+	case s.pixels:
+		return "pixels"
+	}
+	return "planes"
 }
 
 // dispatchFile returns, for each type, the choice between the tiers of one
@@ -137,32 +129,4 @@ func (e elem) doc() string {
 		return map[string]string{"F16": "float16", "BF16": "bfloat16"}[e.name]
 	}
 	return e.typ
-}
-
-// symbol returns the assembly function that does k's work on a tier, "" if there
-// is none.
-func (k kernel) symbol(tier string) string {
-	arm := tier == arm64Tier || tier == arm64FP16Tier
-	switch {
-	case arm && k.braid:
-		return ""
-	case arm && k.stream:
-		k.op = plain(k.op)
-	case !arm && (k.stream || k.braid) && !k.half:
-		tier = amd64Streaming
-	}
-	if tier == arm64FP16Tier && k.elem.name != "F16" {
-		tier = arm64Tier
-	}
-	return k.name() + tier
-}
-
-// plain returns the operation that does the same with ordinary stores.
-func plain(streaming op) op {
-	for _, o := range ops {
-		if o.op == streaming.op && !o.stream {
-			return o
-		}
-	}
-	panic(streaming.name + " has no plain twin")
 }

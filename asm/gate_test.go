@@ -26,8 +26,8 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s, line %d: %s: %s", f.function, f.line, f.code, f.what)
 }
 
-// tierSets are the instruction sets that a file may use, by its name without
-// folder and .s. What every CPU of the architecture has goes without saying.
+// tierSets are the instruction sets that a file may use, by the end of its name without
+// .s, which says the tier. What every CPU of the architecture has goes without saying.
 var tierSets = map[string][]string{
 	"fence_amd64":    {},
 	"f16c_amd64":     {cpuid},
@@ -40,6 +40,9 @@ var tierSets = map[string][]string{
 // gate returns all that is wrong with an assembly file.
 func gate(file, text string) []finding {
 	tier := strings.TrimSuffix(path.Base(file), ".s")
+	if _, ok := tierSets[tier]; !ok {
+		_, tier, _ = strings.Cut(tier, "_") // without the type
+	}
 	sets, ok := tierSets[tier]
 	if !ok {
 		return []finding{{code: file, what: "a file of no tier"}}

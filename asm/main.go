@@ -3,7 +3,11 @@
 // kernels and the choice between the tiers. Its output depends on nothing but its
 // source.
 //
-// It is run by go generate from the root of the repository, see gen.go.
+// An operation is an expression (expression.go, catalogue.go). A loop is written once
+// (loops.go), over the primitives of a machine: x86 (amd64.go, and amd64_float.go and
+// amd64_half.go for what depends on the type) and neon (arm64.go). The tiers are a table
+// (tiers.go), and what only machines with streaming stores do is in amd64_stream.go.
+// CONTRIBUTING.md says what a new tier, operation, type or stream takes.
 package main
 
 import (
@@ -52,24 +56,20 @@ func generate() (map[string][]byte, error) {
 	content, e := catalogueFile()
 	add("kernel/catalogue.go", content, e)
 
-	var tiers []string
-	for _, t := range amd64Tiers {
-		tiers = append([]string{t.name}, tiers...)
-		f, e := amd64Program(t)
-		printed(add, "kernel/"+strings.ToLower(t.name)+"_amd64", f, e)
+	for arch, program := range map[string]func([]kernel, tier) (*ir.File, error){"amd64": amd64Program, "arm64": arm64Program} {
+		for _, t := range tiers[arch] {
+			for _, e := range elems {
+				if own := t.kernels(e); len(own) > 0 {
+					f, err := program(own, t)
+					printed(add, "kernel/"+t.file(e), f, err)
+				}
+			}
+		}
+		content, e := dispatchFile(names(tiers[arch]))
+		add("kernel/dispatch_"+arch+".go", content, e)
 	}
 	f, e := amd64Fence()
 	printed(add, "kernel/fence_amd64", f, e)
-	content, e = dispatchFile(tiers)
-	add("kernel/dispatch_amd64.go", content, e)
-
-	tiers = []string{arm64FP16Tier, arm64Tier}
-	for _, t := range tiers {
-		f, e := arm64Program(t)
-		printed(add, "kernel/"+strings.ToLower(t)+"_arm64", f, e)
-	}
-	content, e = dispatchFile(tiers)
-	add("kernel/dispatch_arm64.go", content, e)
 	drawFiles(add)
 	f, e = amd64F16C()
 	printed(add, "internal/tier/f16c_amd64", f, e)
@@ -78,18 +78,18 @@ func generate() (map[string][]byte, error) {
 
 // drawFiles adds the kernels that draw, and the choice between them.
 func drawFiles(add func(string, []byte, error)) {
-	var tiers [][2]string
-	for _, t := range amd64Tiers {
-		tiers = append([][2]string{{t.name, t.name}}, tiers...)
+	var kernels [][2]string
+	for _, t := range tiers["amd64"] {
+		kernels = append(kernels, [2]string{t.name, t.name})
 		f, e := amd64Draws(t)
 		printed(add, "internal/draw/"+strings.ToLower(t.name)+"_amd64", f, e)
 	}
-	content, e := drawDispatchFile(tiers)
+	content, e := drawDispatchFile(kernels)
 	add("internal/draw/dispatch_amd64.go", content, e)
 
 	f, e := arm64Draws()
 	printed(add, "internal/draw/neon_arm64", f, e)
-	content, e = drawDispatchFile([][2]string{{arm64FP16Tier, arm64Tier}, {arm64Tier, arm64Tier}})
+	content, e = drawDispatchFile([][2]string{{neonFP16Tier.name, neonTier.name}, {neonTier.name, neonTier.name}})
 	add("internal/draw/dispatch_arm64.go", content, e)
 }
 

@@ -41,10 +41,10 @@ func (p planted) text() string {
 }
 
 const (
-	inAVX2     = "avx2_amd64.s"
-	inAVX512   = "avx512_amd64.s"
-	inNEON     = "neon_arm64.s"
-	inNEONFP16 = "neonfp16_arm64.s"
+	inAVX2     = "kernel/f32_avx2_amd64.s"
+	inAVX512   = "kernel/f32_avx512_amd64.s"
+	inNEON     = "kernel/f32_neon_arm64.s"
+	inNEONFP16 = "kernel/f16_neonfp16_arm64.s"
 )
 
 var plantedFaults = []planted{
@@ -59,11 +59,11 @@ var plantedFaults = []planted{
 	{inAVX512, "scale", "", "VPERMB Z0, Z1, Z2", "needs AVX512VBMI"},
 	{inAVX512, "scale", "", "VPDPBUSD Z0, Z1, Z2", "needs AVX512VNNI"},
 	{inAVX512, "scale", "", "VGF2P8AFFINEQB $0x00, Y0, Y1, Y2", "needs GFNI"},
-	{"fence_amd64.s", "fence", "$0", "VZEROUPPER\nSFENCE\nRET", "want a fence of SFENCE and RET"},
-	{"fence_amd64.s", "fence", "$0", "LFENCE\nRET", "want a fence of SFENCE and RET"},
-	{"fence_amd64.s", "fence", "$0", "RET", "want a fence of SFENCE and RET"},
-	{"sse2_amd64.s", "scale", "", "ADDQ AX, BX", "a file of no tier"},
-	{"avx512_arm64.s", "scale", "", "ADD R0, R1, R2", "a file of no tier"},
+	{"kernel/fence_amd64.s", "fence", "$0", "VZEROUPPER\nSFENCE\nRET", "want a fence of SFENCE and RET"},
+	{"kernel/fence_amd64.s", "fence", "$0", "LFENCE\nRET", "want a fence of SFENCE and RET"},
+	{"kernel/fence_amd64.s", "fence", "$0", "RET", "want a fence of SFENCE and RET"},
+	{"kernel/f32_sse2_amd64.s", "scale", "", "ADDQ AX, BX", "a file of no tier"},
+	{"kernel/f32_avx512_arm64.s", "scale", "", "ADD R0, R1, R2", "a file of no tier"},
 
 	// What no table has, or not so.
 	{inAVX2, "scale", "", "ANDNL AX, BX, CX", unknown},
@@ -135,7 +135,7 @@ var plantedFaults = []planted{
 	// Streaming stores, and who must fence.
 	{inAVX2, "scalePlanesF32AVX2", "", "VMOVNTPS Y0, (AX)", "has streaming stores true, by its name false"},
 	{inAVX2, "streamScalePlanesF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
-	{inAVX2, "multiplyBraidF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
+	{inAVX2, "multiplyFourPlanesF32AVX2", "", "VMOVUPS Y0, (AX)", "has streaming stores false, by its name true"},
 	{"internal/draw/avx512_amd64.s", "philoxAVX512", "", "VMOVNTPS Z0, (AX)", "has streaming stores true, by its name false"},
 	{inAVX2, "scale", "", "VMOVNTDQ Y0, (AX)", "streams in a way that no kernel needs"},
 	{inAVX2, "scale", "", "MOVNTIQ AX, (BX)", "streams in a way that no kernel needs"},
@@ -190,7 +190,7 @@ var plantedSound = []planted{
 	{inAVX512, "scale", "$64-40", "VPADDD.BCST 60(SP), Z0, Z0", ""},
 	{inAVX512, "scale", "", "VMULPS.Z 64(AX), Z1, K2, Z3", ""},
 	{inAVX2, "streamScalePlanesF32AVX2", "", "VMOVNTPS Y0, (AX)", ""},
-	{"fence_amd64.s", "fence", "$0", "SFENCE\nRET", ""},
+	{"kernel/fence_amd64.s", "fence", "$0", "SFENCE\nRET", ""},
 	{inNEON, "scale", "", "turn:\nVLD1.P 32(R1), [V0.S4, V1.S4]\nWORD $0x6e38de00 // fmul v0.4s, v16.4s, v24.4s\nTBZ $3, R6, turn", ""},
 	{inNEONFP16, "scale", "", "WORD $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h", ""},
 }

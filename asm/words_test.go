@@ -13,7 +13,7 @@ import (
 
 // armFP16 is what binutils make of the words that arm64asm does not know:
 //
-//	sed -n 's/.*WORD *\$\(0x.e[45][0-9a-f]*\) .*/.inst \1/p' kernel/neonfp16_arm64.s | sort -u |
+//	sed -n 's/.*WORD *\$\(0x.e[45][0-9a-f]*\) .*/.inst \1/p' kernel/f16_neonfp16_arm64.s | sort -u |
 //		aarch64-linux-gnu-as -o words.o - && aarch64-linux-gnu-objdump -d words.o
 const armFP16 = `
    0:	4e401600 	fadd	v0.8h, v16.8h, v0.8h

@@ -158,7 +158,7 @@ func TestInputIsApplied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := d.At(mask.Place{Step: 3, Offset: 9}, g).Mask()
+	m, err := d.At(mask.Place{Step: 3, Shard: mask.Shard{SampleOffset: 9}}, g).Mask()
 	if err != nil {
 		t.Fatal(err)
 	}

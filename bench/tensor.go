@@ -175,7 +175,7 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 	}
 	return spatialdropout.New(o.rate,
 		spatialdropout.WithStream(stream), spatialdropout.WithArithmetic(a), spatialdropout.WithSharing(o.sharing),
-		spatialdropout.WithShard(spatialdropout.Shard{SampleOffset: uint64(o.offset), Samples: uint64(o.batch)}))
+		spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(o.offset), Samples: uint64(o.batch)}))
 }
 
 // draw returns the mask that the flags ask for, and the stream that it comes from.

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 func TestCallsStayWithinTheirOperands(t *testing.T) { machine.CheckBounds(t, everyCall) }
@@ -16,7 +17,7 @@ func TestCallsStayWithinTheirOperands(t *testing.T) { machine.CheckBounds(t, eve
 // testGaps runs loops over planes, or rows, that lie at either end of pages between
 // which nothing may be touched.
 func testGaps[T number](t *testing.T) {
-	page, size := os.Getpagesize(), 1<<formatOf[T]().elem.shift()
+	page, size := os.Getpagesize(), formatOf[T]().kind.Size()
 	const parts = 5
 	memory := [2][]byte{machine.Mapped(t, 2*parts*page), machine.Mapped(t, 2*parts*page)}
 	for _, m := range memory {
@@ -39,21 +40,18 @@ func testGaps[T number](t *testing.T) {
 				begin = page/size - count*length
 			}
 			for op := Op(0); op <= Copy; op++ {
-				channels, inner := count*parts, []Loop{{count, length, 1}, {length, 1, 0}}
-				outer := Loop{parts, 2 * page / size, count}
+				channels, inner := count*parts, densePlanes(count, length)
+				outer := alike(parts, 2*page/size, count)
 				if rep/2%2 == 0 {
-					channels, inner = length, []Loop{{count, length, 0}, {length, 1, 1}}
+					channels, inner = length, denseRows(count, length)
 					outer.Factor = 0
 				}
 				if op == Copy {
 					channels = 0
 				}
-				factors := make([]T, channels, 2*channels)
+				factors := make([]T, channels)
 				for i := range factors {
 					factors[i] = num[T](float64(r.IntN(3)))
-				}
-				if op.shifts() {
-					factors = append(factors, factors...)
 				}
 				n := (2*parts-1)*page/size - begin
 				dst := unsafe.Slice((*T)(unsafe.Pointer(&memory[0][begin*size])), n)
@@ -62,7 +60,9 @@ func testGaps[T number](t *testing.T) {
 					src = dst
 				}
 				var err error
-				if fault := machine.Faulted(func() { err = call.Run(op, dst, src, factors, append([]Loop{outer}, inner...), 1) }); fault != nil {
+				if fault := machine.Faulted(func() {
+					err = call.Run(op, dst, src, factors, ShiftsOf(op, factors), append([]layout.Loop{outer}, inner...), 1)
+				}); fault != nil {
 					t.Fatalf("%s: %v of %v around %v, from element %d of a page on: %v", mode, op, outer, inner, begin, fault)
 				}
 				if err != nil {

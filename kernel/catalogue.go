@@ -7,21 +7,21 @@ import "github.com/spatialdropout/spatialdropout/internal/dtype"
 // The operations. x is an element of src, y the element of dst, f the factor and s the
 // shift of its channel. Each product, quotient and sum is rounded, none is fused.
 const (
-	// Scale sets y = x·f, and y = +0 where f is 0, whatever x is.
+	// Scale sets y = x * f, and y = +0 where f is 0, whatever x is.
 	Scale Op = iota
-	// Multiply sets y = x·f, also where f is 0: NaN and Inf give NaN there.
+	// Multiply sets y = x * f, also where f is 0: NaN and Inf give NaN there.
 	Multiply
-	// Divide sets y = x/f, and y = +0 where f is 0, whatever x is.
+	// Divide sets y = x / f, and y = +0 where f is 0, whatever x is.
 	Divide
-	// Add sets y = y + x·f, and leaves y alone where f is 0, whatever x is.
+	// Add sets y = y + x * f, and leaves y alone where f is 0, whatever x is.
 	Add
-	// AddMultiply sets y = y + x·f, also where f is 0: NaN and Inf give NaN there.
+	// AddMultiply sets y = y + x * f, also where f is 0: NaN and Inf give NaN there.
 	AddMultiply
-	// AddDivide sets y = y + x/f, and leaves y alone where f is 0, whatever x is.
+	// AddDivide sets y = y + x / f, and leaves y alone where f is 0, whatever x is.
 	AddDivide
-	// Affine sets y = x·f + s, and y = s where f is 0, whatever x is.
+	// Affine sets y = x * f + s, and y = s where f is 0, whatever x is.
 	Affine
-	// AffineMultiply sets y = x·f + s, also where f is 0: NaN and Inf give NaN there.
+	// AffineMultiply sets y = x * f + s, also where f is 0: NaN and Inf give NaN there.
 	AffineMultiply
 	// Copy sets y = x, to the bit. [Run] alone does it, and it takes no factors.
 	Copy
@@ -134,193 +134,193 @@ const (
 	streamDividePixelsF64
 	streamDividePixelsF16
 	streamDividePixelsBF16
-	multiplyBraidF32
-	multiplyBraidF64
-	multiplyBraidF16
-	multiplyBraidBF16
-	streamMultiplyBraidF32
-	streamMultiplyBraidF64
-	streamMultiplyBraidF16
-	streamMultiplyBraidBF16
-	addMultiplyBraidF32
-	addMultiplyBraidF64
-	addMultiplyBraidF16
-	addMultiplyBraidBF16
-	divideBraidF32
-	divideBraidF64
-	divideBraidF16
-	divideBraidBF16
-	streamDivideBraidF32
-	streamDivideBraidF64
-	streamDivideBraidF16
-	streamDivideBraidBF16
-	addDivideBraidF32
-	addDivideBraidF64
-	addDivideBraidF16
-	addDivideBraidBF16
+	multiplyFourPlanesF32
+	multiplyFourPlanesF64
+	multiplyFourPlanesF16
+	multiplyFourPlanesBF16
+	streamMultiplyFourPlanesF32
+	streamMultiplyFourPlanesF64
+	streamMultiplyFourPlanesF16
+	streamMultiplyFourPlanesBF16
+	addMultiplyFourPlanesF32
+	addMultiplyFourPlanesF64
+	addMultiplyFourPlanesF16
+	addMultiplyFourPlanesBF16
+	divideFourPlanesF32
+	divideFourPlanesF64
+	divideFourPlanesF16
+	divideFourPlanesBF16
+	streamDivideFourPlanesF32
+	streamDivideFourPlanesF64
+	streamDivideFourPlanesF16
+	streamDivideFourPlanesBF16
+	addDivideFourPlanesF32
+	addDivideFourPlanesF64
+	addDivideFourPlanesF16
+	addDivideFourPlanesBF16
 	ids = iota
 )
 
 // catalogue says what each kernel computes.
 var catalogue = [ids]entry{
-	scalePlanesF32:           {name: "scalePlanesF32", op: Scale, typ: dtype.Float32, past: false, shape: planes},
-	scalePlanesF64:           {name: "scalePlanesF64", op: Scale, typ: dtype.Float64, past: false, shape: planes},
-	scalePlanesF16:           {name: "scalePlanesF16", op: Scale, typ: dtype.Float16, past: false, shape: planes},
-	scalePlanesBF16:          {name: "scalePlanesBF16", op: Scale, typ: dtype.BFloat16, past: false, shape: planes},
-	scalePixelsF32:           {name: "scalePixelsF32", op: Scale, typ: dtype.Float32, past: false, shape: pixels},
-	scalePixelsF64:           {name: "scalePixelsF64", op: Scale, typ: dtype.Float64, past: false, shape: pixels},
-	scalePixelsF16:           {name: "scalePixelsF16", op: Scale, typ: dtype.Float16, past: false, shape: pixels},
-	scalePixelsBF16:          {name: "scalePixelsBF16", op: Scale, typ: dtype.BFloat16, past: false, shape: pixels},
-	multiplyPlanesF32:        {name: "multiplyPlanesF32", op: Multiply, typ: dtype.Float32, past: false, shape: planes},
-	multiplyPlanesF64:        {name: "multiplyPlanesF64", op: Multiply, typ: dtype.Float64, past: false, shape: planes},
-	multiplyPlanesF16:        {name: "multiplyPlanesF16", op: Multiply, typ: dtype.Float16, past: false, shape: planes},
-	multiplyPlanesBF16:       {name: "multiplyPlanesBF16", op: Multiply, typ: dtype.BFloat16, past: false, shape: planes},
-	multiplyPixelsF32:        {name: "multiplyPixelsF32", op: Multiply, typ: dtype.Float32, past: false, shape: pixels},
-	multiplyPixelsF64:        {name: "multiplyPixelsF64", op: Multiply, typ: dtype.Float64, past: false, shape: pixels},
-	multiplyPixelsF16:        {name: "multiplyPixelsF16", op: Multiply, typ: dtype.Float16, past: false, shape: pixels},
-	multiplyPixelsBF16:       {name: "multiplyPixelsBF16", op: Multiply, typ: dtype.BFloat16, past: false, shape: pixels},
-	dividePlanesF32:          {name: "dividePlanesF32", op: Divide, typ: dtype.Float32, past: false, shape: planes},
-	dividePlanesF64:          {name: "dividePlanesF64", op: Divide, typ: dtype.Float64, past: false, shape: planes},
-	dividePlanesF16:          {name: "dividePlanesF16", op: Divide, typ: dtype.Float16, past: false, shape: planes},
-	dividePlanesBF16:         {name: "dividePlanesBF16", op: Divide, typ: dtype.BFloat16, past: false, shape: planes},
-	dividePixelsF32:          {name: "dividePixelsF32", op: Divide, typ: dtype.Float32, past: false, shape: pixels},
-	dividePixelsF64:          {name: "dividePixelsF64", op: Divide, typ: dtype.Float64, past: false, shape: pixels},
-	dividePixelsF16:          {name: "dividePixelsF16", op: Divide, typ: dtype.Float16, past: false, shape: pixels},
-	dividePixelsBF16:         {name: "dividePixelsBF16", op: Divide, typ: dtype.BFloat16, past: false, shape: pixels},
-	addPlanesF32:             {name: "addPlanesF32", op: Add, typ: dtype.Float32, past: false, shape: planes},
-	addPlanesF64:             {name: "addPlanesF64", op: Add, typ: dtype.Float64, past: false, shape: planes},
-	addPlanesF16:             {name: "addPlanesF16", op: Add, typ: dtype.Float16, past: false, shape: planes},
-	addPlanesBF16:            {name: "addPlanesBF16", op: Add, typ: dtype.BFloat16, past: false, shape: planes},
-	addPixelsF32:             {name: "addPixelsF32", op: Add, typ: dtype.Float32, past: false, shape: pixels},
-	addPixelsF64:             {name: "addPixelsF64", op: Add, typ: dtype.Float64, past: false, shape: pixels},
-	addPixelsF16:             {name: "addPixelsF16", op: Add, typ: dtype.Float16, past: false, shape: pixels},
-	addPixelsBF16:            {name: "addPixelsBF16", op: Add, typ: dtype.BFloat16, past: false, shape: pixels},
-	addMultiplyPlanesF32:     {name: "addMultiplyPlanesF32", op: AddMultiply, typ: dtype.Float32, past: false, shape: planes},
-	addMultiplyPlanesF64:     {name: "addMultiplyPlanesF64", op: AddMultiply, typ: dtype.Float64, past: false, shape: planes},
-	addMultiplyPlanesF16:     {name: "addMultiplyPlanesF16", op: AddMultiply, typ: dtype.Float16, past: false, shape: planes},
-	addMultiplyPlanesBF16:    {name: "addMultiplyPlanesBF16", op: AddMultiply, typ: dtype.BFloat16, past: false, shape: planes},
-	addMultiplyPixelsF32:     {name: "addMultiplyPixelsF32", op: AddMultiply, typ: dtype.Float32, past: false, shape: pixels},
-	addMultiplyPixelsF64:     {name: "addMultiplyPixelsF64", op: AddMultiply, typ: dtype.Float64, past: false, shape: pixels},
-	addMultiplyPixelsF16:     {name: "addMultiplyPixelsF16", op: AddMultiply, typ: dtype.Float16, past: false, shape: pixels},
-	addMultiplyPixelsBF16:    {name: "addMultiplyPixelsBF16", op: AddMultiply, typ: dtype.BFloat16, past: false, shape: pixels},
-	addDividePlanesF32:       {name: "addDividePlanesF32", op: AddDivide, typ: dtype.Float32, past: false, shape: planes},
-	addDividePlanesF64:       {name: "addDividePlanesF64", op: AddDivide, typ: dtype.Float64, past: false, shape: planes},
-	addDividePlanesF16:       {name: "addDividePlanesF16", op: AddDivide, typ: dtype.Float16, past: false, shape: planes},
-	addDividePlanesBF16:      {name: "addDividePlanesBF16", op: AddDivide, typ: dtype.BFloat16, past: false, shape: planes},
-	addDividePixelsF32:       {name: "addDividePixelsF32", op: AddDivide, typ: dtype.Float32, past: false, shape: pixels},
-	addDividePixelsF64:       {name: "addDividePixelsF64", op: AddDivide, typ: dtype.Float64, past: false, shape: pixels},
-	addDividePixelsF16:       {name: "addDividePixelsF16", op: AddDivide, typ: dtype.Float16, past: false, shape: pixels},
-	addDividePixelsBF16:      {name: "addDividePixelsBF16", op: AddDivide, typ: dtype.BFloat16, past: false, shape: pixels},
-	affinePlanesF32:          {name: "affinePlanesF32", op: Affine, typ: dtype.Float32, past: false, shape: planes},
-	affinePlanesF64:          {name: "affinePlanesF64", op: Affine, typ: dtype.Float64, past: false, shape: planes},
-	affinePlanesF16:          {name: "affinePlanesF16", op: Affine, typ: dtype.Float16, past: false, shape: planes},
-	affinePlanesBF16:         {name: "affinePlanesBF16", op: Affine, typ: dtype.BFloat16, past: false, shape: planes},
-	affinePixelsF32:          {name: "affinePixelsF32", op: Affine, typ: dtype.Float32, past: false, shape: pixels},
-	affinePixelsF64:          {name: "affinePixelsF64", op: Affine, typ: dtype.Float64, past: false, shape: pixels},
-	affinePixelsF16:          {name: "affinePixelsF16", op: Affine, typ: dtype.Float16, past: false, shape: pixels},
-	affinePixelsBF16:         {name: "affinePixelsBF16", op: Affine, typ: dtype.BFloat16, past: false, shape: pixels},
-	affineMultiplyPlanesF32:  {name: "affineMultiplyPlanesF32", op: AffineMultiply, typ: dtype.Float32, past: false, shape: planes},
-	affineMultiplyPlanesF64:  {name: "affineMultiplyPlanesF64", op: AffineMultiply, typ: dtype.Float64, past: false, shape: planes},
-	affineMultiplyPlanesF16:  {name: "affineMultiplyPlanesF16", op: AffineMultiply, typ: dtype.Float16, past: false, shape: planes},
-	affineMultiplyPlanesBF16: {name: "affineMultiplyPlanesBF16", op: AffineMultiply, typ: dtype.BFloat16, past: false, shape: planes},
-	affineMultiplyPixelsF32:  {name: "affineMultiplyPixelsF32", op: AffineMultiply, typ: dtype.Float32, past: false, shape: pixels},
-	affineMultiplyPixelsF64:  {name: "affineMultiplyPixelsF64", op: AffineMultiply, typ: dtype.Float64, past: false, shape: pixels},
-	affineMultiplyPixelsF16:  {name: "affineMultiplyPixelsF16", op: AffineMultiply, typ: dtype.Float16, past: false, shape: pixels},
-	affineMultiplyPixelsBF16: {name: "affineMultiplyPixelsBF16", op: AffineMultiply, typ: dtype.BFloat16, past: false, shape: pixels},
-	streamScalePlanesF32:     {name: "streamScalePlanesF32", op: Scale, typ: dtype.Float32, past: true, shape: planes},
-	streamScalePlanesF64:     {name: "streamScalePlanesF64", op: Scale, typ: dtype.Float64, past: true, shape: planes},
-	streamScalePlanesF16:     {name: "streamScalePlanesF16", op: Scale, typ: dtype.Float16, past: true, shape: planes},
-	streamScalePlanesBF16:    {name: "streamScalePlanesBF16", op: Scale, typ: dtype.BFloat16, past: true, shape: planes},
-	streamScalePixelsF32:     {name: "streamScalePixelsF32", op: Scale, typ: dtype.Float32, past: true, shape: pixels},
-	streamScalePixelsF64:     {name: "streamScalePixelsF64", op: Scale, typ: dtype.Float64, past: true, shape: pixels},
-	streamScalePixelsF16:     {name: "streamScalePixelsF16", op: Scale, typ: dtype.Float16, past: true, shape: pixels},
-	streamScalePixelsBF16:    {name: "streamScalePixelsBF16", op: Scale, typ: dtype.BFloat16, past: true, shape: pixels},
-	streamMultiplyPlanesF32:  {name: "streamMultiplyPlanesF32", op: Multiply, typ: dtype.Float32, past: true, shape: planes},
-	streamMultiplyPlanesF64:  {name: "streamMultiplyPlanesF64", op: Multiply, typ: dtype.Float64, past: true, shape: planes},
-	streamMultiplyPlanesF16:  {name: "streamMultiplyPlanesF16", op: Multiply, typ: dtype.Float16, past: true, shape: planes},
-	streamMultiplyPlanesBF16: {name: "streamMultiplyPlanesBF16", op: Multiply, typ: dtype.BFloat16, past: true, shape: planes},
-	streamMultiplyPixelsF32:  {name: "streamMultiplyPixelsF32", op: Multiply, typ: dtype.Float32, past: true, shape: pixels},
-	streamMultiplyPixelsF64:  {name: "streamMultiplyPixelsF64", op: Multiply, typ: dtype.Float64, past: true, shape: pixels},
-	streamMultiplyPixelsF16:  {name: "streamMultiplyPixelsF16", op: Multiply, typ: dtype.Float16, past: true, shape: pixels},
-	streamMultiplyPixelsBF16: {name: "streamMultiplyPixelsBF16", op: Multiply, typ: dtype.BFloat16, past: true, shape: pixels},
-	streamDividePlanesF32:    {name: "streamDividePlanesF32", op: Divide, typ: dtype.Float32, past: true, shape: planes},
-	streamDividePlanesF64:    {name: "streamDividePlanesF64", op: Divide, typ: dtype.Float64, past: true, shape: planes},
-	streamDividePlanesF16:    {name: "streamDividePlanesF16", op: Divide, typ: dtype.Float16, past: true, shape: planes},
-	streamDividePlanesBF16:   {name: "streamDividePlanesBF16", op: Divide, typ: dtype.BFloat16, past: true, shape: planes},
-	streamDividePixelsF32:    {name: "streamDividePixelsF32", op: Divide, typ: dtype.Float32, past: true, shape: pixels},
-	streamDividePixelsF64:    {name: "streamDividePixelsF64", op: Divide, typ: dtype.Float64, past: true, shape: pixels},
-	streamDividePixelsF16:    {name: "streamDividePixelsF16", op: Divide, typ: dtype.Float16, past: true, shape: pixels},
-	streamDividePixelsBF16:   {name: "streamDividePixelsBF16", op: Divide, typ: dtype.BFloat16, past: true, shape: pixels},
-	multiplyBraidF32:         {name: "multiplyBraidF32", op: Multiply, typ: dtype.Float32, past: false, shape: fourPlanes},
-	multiplyBraidF64:         {name: "multiplyBraidF64", op: Multiply, typ: dtype.Float64, past: false, shape: fourPlanes},
-	multiplyBraidF16:         {name: "multiplyBraidF16", op: Multiply, typ: dtype.Float16, past: false, shape: fourPlanes},
-	multiplyBraidBF16:        {name: "multiplyBraidBF16", op: Multiply, typ: dtype.BFloat16, past: false, shape: fourPlanes},
-	streamMultiplyBraidF32:   {name: "streamMultiplyBraidF32", op: Multiply, typ: dtype.Float32, past: true, shape: fourPlanes},
-	streamMultiplyBraidF64:   {name: "streamMultiplyBraidF64", op: Multiply, typ: dtype.Float64, past: true, shape: fourPlanes},
-	streamMultiplyBraidF16:   {name: "streamMultiplyBraidF16", op: Multiply, typ: dtype.Float16, past: true, shape: fourPlanes},
-	streamMultiplyBraidBF16:  {name: "streamMultiplyBraidBF16", op: Multiply, typ: dtype.BFloat16, past: true, shape: fourPlanes},
-	addMultiplyBraidF32:      {name: "addMultiplyBraidF32", op: AddMultiply, typ: dtype.Float32, past: false, shape: fourPlanes},
-	addMultiplyBraidF64:      {name: "addMultiplyBraidF64", op: AddMultiply, typ: dtype.Float64, past: false, shape: fourPlanes},
-	addMultiplyBraidF16:      {name: "addMultiplyBraidF16", op: AddMultiply, typ: dtype.Float16, past: false, shape: fourPlanes},
-	addMultiplyBraidBF16:     {name: "addMultiplyBraidBF16", op: AddMultiply, typ: dtype.BFloat16, past: false, shape: fourPlanes},
-	divideBraidF32:           {name: "divideBraidF32", op: Divide, typ: dtype.Float32, past: false, shape: fourPlanes},
-	divideBraidF64:           {name: "divideBraidF64", op: Divide, typ: dtype.Float64, past: false, shape: fourPlanes},
-	divideBraidF16:           {name: "divideBraidF16", op: Divide, typ: dtype.Float16, past: false, shape: fourPlanes},
-	divideBraidBF16:          {name: "divideBraidBF16", op: Divide, typ: dtype.BFloat16, past: false, shape: fourPlanes},
-	streamDivideBraidF32:     {name: "streamDivideBraidF32", op: Divide, typ: dtype.Float32, past: true, shape: fourPlanes},
-	streamDivideBraidF64:     {name: "streamDivideBraidF64", op: Divide, typ: dtype.Float64, past: true, shape: fourPlanes},
-	streamDivideBraidF16:     {name: "streamDivideBraidF16", op: Divide, typ: dtype.Float16, past: true, shape: fourPlanes},
-	streamDivideBraidBF16:    {name: "streamDivideBraidBF16", op: Divide, typ: dtype.BFloat16, past: true, shape: fourPlanes},
-	addDivideBraidF32:        {name: "addDivideBraidF32", op: AddDivide, typ: dtype.Float32, past: false, shape: fourPlanes},
-	addDivideBraidF64:        {name: "addDivideBraidF64", op: AddDivide, typ: dtype.Float64, past: false, shape: fourPlanes},
-	addDivideBraidF16:        {name: "addDivideBraidF16", op: AddDivide, typ: dtype.Float16, past: false, shape: fourPlanes},
-	addDivideBraidBF16:       {name: "addDivideBraidBF16", op: AddDivide, typ: dtype.BFloat16, past: false, shape: fourPlanes},
+	scalePlanesF32:               {name: "scalePlanesF32", op: Scale, typ: dtype.Float32, past: false, shape: planes},
+	scalePlanesF64:               {name: "scalePlanesF64", op: Scale, typ: dtype.Float64, past: false, shape: planes},
+	scalePlanesF16:               {name: "scalePlanesF16", op: Scale, typ: dtype.Float16, past: false, shape: planes},
+	scalePlanesBF16:              {name: "scalePlanesBF16", op: Scale, typ: dtype.BFloat16, past: false, shape: planes},
+	scalePixelsF32:               {name: "scalePixelsF32", op: Scale, typ: dtype.Float32, past: false, shape: pixels},
+	scalePixelsF64:               {name: "scalePixelsF64", op: Scale, typ: dtype.Float64, past: false, shape: pixels},
+	scalePixelsF16:               {name: "scalePixelsF16", op: Scale, typ: dtype.Float16, past: false, shape: pixels},
+	scalePixelsBF16:              {name: "scalePixelsBF16", op: Scale, typ: dtype.BFloat16, past: false, shape: pixels},
+	multiplyPlanesF32:            {name: "multiplyPlanesF32", op: Multiply, typ: dtype.Float32, past: false, shape: planes},
+	multiplyPlanesF64:            {name: "multiplyPlanesF64", op: Multiply, typ: dtype.Float64, past: false, shape: planes},
+	multiplyPlanesF16:            {name: "multiplyPlanesF16", op: Multiply, typ: dtype.Float16, past: false, shape: planes},
+	multiplyPlanesBF16:           {name: "multiplyPlanesBF16", op: Multiply, typ: dtype.BFloat16, past: false, shape: planes},
+	multiplyPixelsF32:            {name: "multiplyPixelsF32", op: Multiply, typ: dtype.Float32, past: false, shape: pixels},
+	multiplyPixelsF64:            {name: "multiplyPixelsF64", op: Multiply, typ: dtype.Float64, past: false, shape: pixels},
+	multiplyPixelsF16:            {name: "multiplyPixelsF16", op: Multiply, typ: dtype.Float16, past: false, shape: pixels},
+	multiplyPixelsBF16:           {name: "multiplyPixelsBF16", op: Multiply, typ: dtype.BFloat16, past: false, shape: pixels},
+	dividePlanesF32:              {name: "dividePlanesF32", op: Divide, typ: dtype.Float32, past: false, shape: planes},
+	dividePlanesF64:              {name: "dividePlanesF64", op: Divide, typ: dtype.Float64, past: false, shape: planes},
+	dividePlanesF16:              {name: "dividePlanesF16", op: Divide, typ: dtype.Float16, past: false, shape: planes},
+	dividePlanesBF16:             {name: "dividePlanesBF16", op: Divide, typ: dtype.BFloat16, past: false, shape: planes},
+	dividePixelsF32:              {name: "dividePixelsF32", op: Divide, typ: dtype.Float32, past: false, shape: pixels},
+	dividePixelsF64:              {name: "dividePixelsF64", op: Divide, typ: dtype.Float64, past: false, shape: pixels},
+	dividePixelsF16:              {name: "dividePixelsF16", op: Divide, typ: dtype.Float16, past: false, shape: pixels},
+	dividePixelsBF16:             {name: "dividePixelsBF16", op: Divide, typ: dtype.BFloat16, past: false, shape: pixels},
+	addPlanesF32:                 {name: "addPlanesF32", op: Add, typ: dtype.Float32, past: false, shape: planes},
+	addPlanesF64:                 {name: "addPlanesF64", op: Add, typ: dtype.Float64, past: false, shape: planes},
+	addPlanesF16:                 {name: "addPlanesF16", op: Add, typ: dtype.Float16, past: false, shape: planes},
+	addPlanesBF16:                {name: "addPlanesBF16", op: Add, typ: dtype.BFloat16, past: false, shape: planes},
+	addPixelsF32:                 {name: "addPixelsF32", op: Add, typ: dtype.Float32, past: false, shape: pixels},
+	addPixelsF64:                 {name: "addPixelsF64", op: Add, typ: dtype.Float64, past: false, shape: pixels},
+	addPixelsF16:                 {name: "addPixelsF16", op: Add, typ: dtype.Float16, past: false, shape: pixels},
+	addPixelsBF16:                {name: "addPixelsBF16", op: Add, typ: dtype.BFloat16, past: false, shape: pixels},
+	addMultiplyPlanesF32:         {name: "addMultiplyPlanesF32", op: AddMultiply, typ: dtype.Float32, past: false, shape: planes},
+	addMultiplyPlanesF64:         {name: "addMultiplyPlanesF64", op: AddMultiply, typ: dtype.Float64, past: false, shape: planes},
+	addMultiplyPlanesF16:         {name: "addMultiplyPlanesF16", op: AddMultiply, typ: dtype.Float16, past: false, shape: planes},
+	addMultiplyPlanesBF16:        {name: "addMultiplyPlanesBF16", op: AddMultiply, typ: dtype.BFloat16, past: false, shape: planes},
+	addMultiplyPixelsF32:         {name: "addMultiplyPixelsF32", op: AddMultiply, typ: dtype.Float32, past: false, shape: pixels},
+	addMultiplyPixelsF64:         {name: "addMultiplyPixelsF64", op: AddMultiply, typ: dtype.Float64, past: false, shape: pixels},
+	addMultiplyPixelsF16:         {name: "addMultiplyPixelsF16", op: AddMultiply, typ: dtype.Float16, past: false, shape: pixels},
+	addMultiplyPixelsBF16:        {name: "addMultiplyPixelsBF16", op: AddMultiply, typ: dtype.BFloat16, past: false, shape: pixels},
+	addDividePlanesF32:           {name: "addDividePlanesF32", op: AddDivide, typ: dtype.Float32, past: false, shape: planes},
+	addDividePlanesF64:           {name: "addDividePlanesF64", op: AddDivide, typ: dtype.Float64, past: false, shape: planes},
+	addDividePlanesF16:           {name: "addDividePlanesF16", op: AddDivide, typ: dtype.Float16, past: false, shape: planes},
+	addDividePlanesBF16:          {name: "addDividePlanesBF16", op: AddDivide, typ: dtype.BFloat16, past: false, shape: planes},
+	addDividePixelsF32:           {name: "addDividePixelsF32", op: AddDivide, typ: dtype.Float32, past: false, shape: pixels},
+	addDividePixelsF64:           {name: "addDividePixelsF64", op: AddDivide, typ: dtype.Float64, past: false, shape: pixels},
+	addDividePixelsF16:           {name: "addDividePixelsF16", op: AddDivide, typ: dtype.Float16, past: false, shape: pixels},
+	addDividePixelsBF16:          {name: "addDividePixelsBF16", op: AddDivide, typ: dtype.BFloat16, past: false, shape: pixels},
+	affinePlanesF32:              {name: "affinePlanesF32", op: Affine, typ: dtype.Float32, past: false, shape: planes},
+	affinePlanesF64:              {name: "affinePlanesF64", op: Affine, typ: dtype.Float64, past: false, shape: planes},
+	affinePlanesF16:              {name: "affinePlanesF16", op: Affine, typ: dtype.Float16, past: false, shape: planes},
+	affinePlanesBF16:             {name: "affinePlanesBF16", op: Affine, typ: dtype.BFloat16, past: false, shape: planes},
+	affinePixelsF32:              {name: "affinePixelsF32", op: Affine, typ: dtype.Float32, past: false, shape: pixels},
+	affinePixelsF64:              {name: "affinePixelsF64", op: Affine, typ: dtype.Float64, past: false, shape: pixels},
+	affinePixelsF16:              {name: "affinePixelsF16", op: Affine, typ: dtype.Float16, past: false, shape: pixels},
+	affinePixelsBF16:             {name: "affinePixelsBF16", op: Affine, typ: dtype.BFloat16, past: false, shape: pixels},
+	affineMultiplyPlanesF32:      {name: "affineMultiplyPlanesF32", op: AffineMultiply, typ: dtype.Float32, past: false, shape: planes},
+	affineMultiplyPlanesF64:      {name: "affineMultiplyPlanesF64", op: AffineMultiply, typ: dtype.Float64, past: false, shape: planes},
+	affineMultiplyPlanesF16:      {name: "affineMultiplyPlanesF16", op: AffineMultiply, typ: dtype.Float16, past: false, shape: planes},
+	affineMultiplyPlanesBF16:     {name: "affineMultiplyPlanesBF16", op: AffineMultiply, typ: dtype.BFloat16, past: false, shape: planes},
+	affineMultiplyPixelsF32:      {name: "affineMultiplyPixelsF32", op: AffineMultiply, typ: dtype.Float32, past: false, shape: pixels},
+	affineMultiplyPixelsF64:      {name: "affineMultiplyPixelsF64", op: AffineMultiply, typ: dtype.Float64, past: false, shape: pixels},
+	affineMultiplyPixelsF16:      {name: "affineMultiplyPixelsF16", op: AffineMultiply, typ: dtype.Float16, past: false, shape: pixels},
+	affineMultiplyPixelsBF16:     {name: "affineMultiplyPixelsBF16", op: AffineMultiply, typ: dtype.BFloat16, past: false, shape: pixels},
+	streamScalePlanesF32:         {name: "streamScalePlanesF32", op: Scale, typ: dtype.Float32, past: true, shape: planes},
+	streamScalePlanesF64:         {name: "streamScalePlanesF64", op: Scale, typ: dtype.Float64, past: true, shape: planes},
+	streamScalePlanesF16:         {name: "streamScalePlanesF16", op: Scale, typ: dtype.Float16, past: true, shape: planes},
+	streamScalePlanesBF16:        {name: "streamScalePlanesBF16", op: Scale, typ: dtype.BFloat16, past: true, shape: planes},
+	streamScalePixelsF32:         {name: "streamScalePixelsF32", op: Scale, typ: dtype.Float32, past: true, shape: pixels},
+	streamScalePixelsF64:         {name: "streamScalePixelsF64", op: Scale, typ: dtype.Float64, past: true, shape: pixels},
+	streamScalePixelsF16:         {name: "streamScalePixelsF16", op: Scale, typ: dtype.Float16, past: true, shape: pixels},
+	streamScalePixelsBF16:        {name: "streamScalePixelsBF16", op: Scale, typ: dtype.BFloat16, past: true, shape: pixels},
+	streamMultiplyPlanesF32:      {name: "streamMultiplyPlanesF32", op: Multiply, typ: dtype.Float32, past: true, shape: planes},
+	streamMultiplyPlanesF64:      {name: "streamMultiplyPlanesF64", op: Multiply, typ: dtype.Float64, past: true, shape: planes},
+	streamMultiplyPlanesF16:      {name: "streamMultiplyPlanesF16", op: Multiply, typ: dtype.Float16, past: true, shape: planes},
+	streamMultiplyPlanesBF16:     {name: "streamMultiplyPlanesBF16", op: Multiply, typ: dtype.BFloat16, past: true, shape: planes},
+	streamMultiplyPixelsF32:      {name: "streamMultiplyPixelsF32", op: Multiply, typ: dtype.Float32, past: true, shape: pixels},
+	streamMultiplyPixelsF64:      {name: "streamMultiplyPixelsF64", op: Multiply, typ: dtype.Float64, past: true, shape: pixels},
+	streamMultiplyPixelsF16:      {name: "streamMultiplyPixelsF16", op: Multiply, typ: dtype.Float16, past: true, shape: pixels},
+	streamMultiplyPixelsBF16:     {name: "streamMultiplyPixelsBF16", op: Multiply, typ: dtype.BFloat16, past: true, shape: pixels},
+	streamDividePlanesF32:        {name: "streamDividePlanesF32", op: Divide, typ: dtype.Float32, past: true, shape: planes},
+	streamDividePlanesF64:        {name: "streamDividePlanesF64", op: Divide, typ: dtype.Float64, past: true, shape: planes},
+	streamDividePlanesF16:        {name: "streamDividePlanesF16", op: Divide, typ: dtype.Float16, past: true, shape: planes},
+	streamDividePlanesBF16:       {name: "streamDividePlanesBF16", op: Divide, typ: dtype.BFloat16, past: true, shape: planes},
+	streamDividePixelsF32:        {name: "streamDividePixelsF32", op: Divide, typ: dtype.Float32, past: true, shape: pixels},
+	streamDividePixelsF64:        {name: "streamDividePixelsF64", op: Divide, typ: dtype.Float64, past: true, shape: pixels},
+	streamDividePixelsF16:        {name: "streamDividePixelsF16", op: Divide, typ: dtype.Float16, past: true, shape: pixels},
+	streamDividePixelsBF16:       {name: "streamDividePixelsBF16", op: Divide, typ: dtype.BFloat16, past: true, shape: pixels},
+	multiplyFourPlanesF32:        {name: "multiplyFourPlanesF32", op: Multiply, typ: dtype.Float32, past: false, shape: fourPlanes},
+	multiplyFourPlanesF64:        {name: "multiplyFourPlanesF64", op: Multiply, typ: dtype.Float64, past: false, shape: fourPlanes},
+	multiplyFourPlanesF16:        {name: "multiplyFourPlanesF16", op: Multiply, typ: dtype.Float16, past: false, shape: fourPlanes},
+	multiplyFourPlanesBF16:       {name: "multiplyFourPlanesBF16", op: Multiply, typ: dtype.BFloat16, past: false, shape: fourPlanes},
+	streamMultiplyFourPlanesF32:  {name: "streamMultiplyFourPlanesF32", op: Multiply, typ: dtype.Float32, past: true, shape: fourPlanes},
+	streamMultiplyFourPlanesF64:  {name: "streamMultiplyFourPlanesF64", op: Multiply, typ: dtype.Float64, past: true, shape: fourPlanes},
+	streamMultiplyFourPlanesF16:  {name: "streamMultiplyFourPlanesF16", op: Multiply, typ: dtype.Float16, past: true, shape: fourPlanes},
+	streamMultiplyFourPlanesBF16: {name: "streamMultiplyFourPlanesBF16", op: Multiply, typ: dtype.BFloat16, past: true, shape: fourPlanes},
+	addMultiplyFourPlanesF32:     {name: "addMultiplyFourPlanesF32", op: AddMultiply, typ: dtype.Float32, past: false, shape: fourPlanes},
+	addMultiplyFourPlanesF64:     {name: "addMultiplyFourPlanesF64", op: AddMultiply, typ: dtype.Float64, past: false, shape: fourPlanes},
+	addMultiplyFourPlanesF16:     {name: "addMultiplyFourPlanesF16", op: AddMultiply, typ: dtype.Float16, past: false, shape: fourPlanes},
+	addMultiplyFourPlanesBF16:    {name: "addMultiplyFourPlanesBF16", op: AddMultiply, typ: dtype.BFloat16, past: false, shape: fourPlanes},
+	divideFourPlanesF32:          {name: "divideFourPlanesF32", op: Divide, typ: dtype.Float32, past: false, shape: fourPlanes},
+	divideFourPlanesF64:          {name: "divideFourPlanesF64", op: Divide, typ: dtype.Float64, past: false, shape: fourPlanes},
+	divideFourPlanesF16:          {name: "divideFourPlanesF16", op: Divide, typ: dtype.Float16, past: false, shape: fourPlanes},
+	divideFourPlanesBF16:         {name: "divideFourPlanesBF16", op: Divide, typ: dtype.BFloat16, past: false, shape: fourPlanes},
+	streamDivideFourPlanesF32:    {name: "streamDivideFourPlanesF32", op: Divide, typ: dtype.Float32, past: true, shape: fourPlanes},
+	streamDivideFourPlanesF64:    {name: "streamDivideFourPlanesF64", op: Divide, typ: dtype.Float64, past: true, shape: fourPlanes},
+	streamDivideFourPlanesF16:    {name: "streamDivideFourPlanesF16", op: Divide, typ: dtype.Float16, past: true, shape: fourPlanes},
+	streamDivideFourPlanesBF16:   {name: "streamDivideFourPlanesBF16", op: Divide, typ: dtype.BFloat16, past: true, shape: fourPlanes},
+	addDivideFourPlanesF32:       {name: "addDivideFourPlanesF32", op: AddDivide, typ: dtype.Float32, past: false, shape: fourPlanes},
+	addDivideFourPlanesF64:       {name: "addDivideFourPlanesF64", op: AddDivide, typ: dtype.Float64, past: false, shape: fourPlanes},
+	addDivideFourPlanesF16:       {name: "addDivideFourPlanesF16", op: AddDivide, typ: dtype.Float16, past: false, shape: fourPlanes},
+	addDivideFourPlanesBF16:      {name: "addDivideFourPlanesBF16", op: AddDivide, typ: dtype.BFloat16, past: false, shape: fourPlanes},
 }
 
 // waysF32 lists the kernels of float32 by operation: those that store as usual, and those that store past the cache.
 var waysF32 = [ops]ways{
-	Scale:          {{planes: scalePlanesF32, pixels: scalePixelsF32, fourPlanes: multiplyBraidF32}, {planes: streamScalePlanesF32, pixels: streamScalePixelsF32, fourPlanes: streamMultiplyBraidF32}},
-	Multiply:       {{planes: multiplyPlanesF32, pixels: multiplyPixelsF32, fourPlanes: multiplyBraidF32}, {planes: streamMultiplyPlanesF32, pixels: streamMultiplyPixelsF32, fourPlanes: streamMultiplyBraidF32}},
-	Divide:         {{planes: dividePlanesF32, pixels: dividePixelsF32, fourPlanes: divideBraidF32}, {planes: streamDividePlanesF32, pixels: streamDividePixelsF32, fourPlanes: streamDivideBraidF32}},
-	Add:            {{planes: addPlanesF32, pixels: addPixelsF32, fourPlanes: addMultiplyBraidF32}, {}},
-	AddMultiply:    {{planes: addMultiplyPlanesF32, pixels: addMultiplyPixelsF32, fourPlanes: addMultiplyBraidF32}, {}},
-	AddDivide:      {{planes: addDividePlanesF32, pixels: addDividePixelsF32, fourPlanes: addDivideBraidF32}, {}},
+	Scale:          {{planes: scalePlanesF32, pixels: scalePixelsF32, fourPlanes: multiplyFourPlanesF32}, {planes: streamScalePlanesF32, pixels: streamScalePixelsF32, fourPlanes: streamMultiplyFourPlanesF32}},
+	Multiply:       {{planes: multiplyPlanesF32, pixels: multiplyPixelsF32, fourPlanes: multiplyFourPlanesF32}, {planes: streamMultiplyPlanesF32, pixels: streamMultiplyPixelsF32, fourPlanes: streamMultiplyFourPlanesF32}},
+	Divide:         {{planes: dividePlanesF32, pixels: dividePixelsF32, fourPlanes: divideFourPlanesF32}, {planes: streamDividePlanesF32, pixels: streamDividePixelsF32, fourPlanes: streamDivideFourPlanesF32}},
+	Add:            {{planes: addPlanesF32, pixels: addPixelsF32, fourPlanes: addMultiplyFourPlanesF32}, {}},
+	AddMultiply:    {{planes: addMultiplyPlanesF32, pixels: addMultiplyPixelsF32, fourPlanes: addMultiplyFourPlanesF32}, {}},
+	AddDivide:      {{planes: addDividePlanesF32, pixels: addDividePixelsF32, fourPlanes: addDivideFourPlanesF32}, {}},
 	Affine:         {{planes: affinePlanesF32, pixels: affinePixelsF32}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesF32, pixels: affineMultiplyPixelsF32}, {}},
 }
 
 // waysF64 lists the kernels of float64 by operation: those that store as usual, and those that store past the cache.
 var waysF64 = [ops]ways{
-	Scale:          {{planes: scalePlanesF64, pixels: scalePixelsF64, fourPlanes: multiplyBraidF64}, {planes: streamScalePlanesF64, pixels: streamScalePixelsF64, fourPlanes: streamMultiplyBraidF64}},
-	Multiply:       {{planes: multiplyPlanesF64, pixels: multiplyPixelsF64, fourPlanes: multiplyBraidF64}, {planes: streamMultiplyPlanesF64, pixels: streamMultiplyPixelsF64, fourPlanes: streamMultiplyBraidF64}},
-	Divide:         {{planes: dividePlanesF64, pixels: dividePixelsF64, fourPlanes: divideBraidF64}, {planes: streamDividePlanesF64, pixels: streamDividePixelsF64, fourPlanes: streamDivideBraidF64}},
-	Add:            {{planes: addPlanesF64, pixels: addPixelsF64, fourPlanes: addMultiplyBraidF64}, {}},
-	AddMultiply:    {{planes: addMultiplyPlanesF64, pixels: addMultiplyPixelsF64, fourPlanes: addMultiplyBraidF64}, {}},
-	AddDivide:      {{planes: addDividePlanesF64, pixels: addDividePixelsF64, fourPlanes: addDivideBraidF64}, {}},
+	Scale:          {{planes: scalePlanesF64, pixels: scalePixelsF64, fourPlanes: multiplyFourPlanesF64}, {planes: streamScalePlanesF64, pixels: streamScalePixelsF64, fourPlanes: streamMultiplyFourPlanesF64}},
+	Multiply:       {{planes: multiplyPlanesF64, pixels: multiplyPixelsF64, fourPlanes: multiplyFourPlanesF64}, {planes: streamMultiplyPlanesF64, pixels: streamMultiplyPixelsF64, fourPlanes: streamMultiplyFourPlanesF64}},
+	Divide:         {{planes: dividePlanesF64, pixels: dividePixelsF64, fourPlanes: divideFourPlanesF64}, {planes: streamDividePlanesF64, pixels: streamDividePixelsF64, fourPlanes: streamDivideFourPlanesF64}},
+	Add:            {{planes: addPlanesF64, pixels: addPixelsF64, fourPlanes: addMultiplyFourPlanesF64}, {}},
+	AddMultiply:    {{planes: addMultiplyPlanesF64, pixels: addMultiplyPixelsF64, fourPlanes: addMultiplyFourPlanesF64}, {}},
+	AddDivide:      {{planes: addDividePlanesF64, pixels: addDividePixelsF64, fourPlanes: addDivideFourPlanesF64}, {}},
 	Affine:         {{planes: affinePlanesF64, pixels: affinePixelsF64}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesF64, pixels: affineMultiplyPixelsF64}, {}},
 }
 
 // waysF16 lists the kernels of float16 by operation: those that store as usual, and those that store past the cache.
 var waysF16 = [ops]ways{
-	Scale:          {{planes: scalePlanesF16, pixels: scalePixelsF16, fourPlanes: multiplyBraidF16}, {planes: streamScalePlanesF16, pixels: streamScalePixelsF16, fourPlanes: streamMultiplyBraidF16}},
-	Multiply:       {{planes: multiplyPlanesF16, pixels: multiplyPixelsF16, fourPlanes: multiplyBraidF16}, {planes: streamMultiplyPlanesF16, pixels: streamMultiplyPixelsF16, fourPlanes: streamMultiplyBraidF16}},
-	Divide:         {{planes: dividePlanesF16, pixels: dividePixelsF16, fourPlanes: divideBraidF16}, {planes: streamDividePlanesF16, pixels: streamDividePixelsF16, fourPlanes: streamDivideBraidF16}},
-	Add:            {{planes: addPlanesF16, pixels: addPixelsF16, fourPlanes: addMultiplyBraidF16}, {}},
-	AddMultiply:    {{planes: addMultiplyPlanesF16, pixels: addMultiplyPixelsF16, fourPlanes: addMultiplyBraidF16}, {}},
-	AddDivide:      {{planes: addDividePlanesF16, pixels: addDividePixelsF16, fourPlanes: addDivideBraidF16}, {}},
+	Scale:          {{planes: scalePlanesF16, pixels: scalePixelsF16, fourPlanes: multiplyFourPlanesF16}, {planes: streamScalePlanesF16, pixels: streamScalePixelsF16, fourPlanes: streamMultiplyFourPlanesF16}},
+	Multiply:       {{planes: multiplyPlanesF16, pixels: multiplyPixelsF16, fourPlanes: multiplyFourPlanesF16}, {planes: streamMultiplyPlanesF16, pixels: streamMultiplyPixelsF16, fourPlanes: streamMultiplyFourPlanesF16}},
+	Divide:         {{planes: dividePlanesF16, pixels: dividePixelsF16, fourPlanes: divideFourPlanesF16}, {planes: streamDividePlanesF16, pixels: streamDividePixelsF16, fourPlanes: streamDivideFourPlanesF16}},
+	Add:            {{planes: addPlanesF16, pixels: addPixelsF16, fourPlanes: addMultiplyFourPlanesF16}, {}},
+	AddMultiply:    {{planes: addMultiplyPlanesF16, pixels: addMultiplyPixelsF16, fourPlanes: addMultiplyFourPlanesF16}, {}},
+	AddDivide:      {{planes: addDividePlanesF16, pixels: addDividePixelsF16, fourPlanes: addDivideFourPlanesF16}, {}},
 	Affine:         {{planes: affinePlanesF16, pixels: affinePixelsF16}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesF16, pixels: affineMultiplyPixelsF16}, {}},
 }
 
 // waysBF16 lists the kernels of bfloat16 by operation: those that store as usual, and those that store past the cache.
 var waysBF16 = [ops]ways{
-	Scale:          {{planes: scalePlanesBF16, pixels: scalePixelsBF16, fourPlanes: multiplyBraidBF16}, {planes: streamScalePlanesBF16, pixels: streamScalePixelsBF16, fourPlanes: streamMultiplyBraidBF16}},
-	Multiply:       {{planes: multiplyPlanesBF16, pixels: multiplyPixelsBF16, fourPlanes: multiplyBraidBF16}, {planes: streamMultiplyPlanesBF16, pixels: streamMultiplyPixelsBF16, fourPlanes: streamMultiplyBraidBF16}},
-	Divide:         {{planes: dividePlanesBF16, pixels: dividePixelsBF16, fourPlanes: divideBraidBF16}, {planes: streamDividePlanesBF16, pixels: streamDividePixelsBF16, fourPlanes: streamDivideBraidBF16}},
-	Add:            {{planes: addPlanesBF16, pixels: addPixelsBF16, fourPlanes: addMultiplyBraidBF16}, {}},
-	AddMultiply:    {{planes: addMultiplyPlanesBF16, pixels: addMultiplyPixelsBF16, fourPlanes: addMultiplyBraidBF16}, {}},
-	AddDivide:      {{planes: addDividePlanesBF16, pixels: addDividePixelsBF16, fourPlanes: addDivideBraidBF16}, {}},
+	Scale:          {{planes: scalePlanesBF16, pixels: scalePixelsBF16, fourPlanes: multiplyFourPlanesBF16}, {planes: streamScalePlanesBF16, pixels: streamScalePixelsBF16, fourPlanes: streamMultiplyFourPlanesBF16}},
+	Multiply:       {{planes: multiplyPlanesBF16, pixels: multiplyPixelsBF16, fourPlanes: multiplyFourPlanesBF16}, {planes: streamMultiplyPlanesBF16, pixels: streamMultiplyPixelsBF16, fourPlanes: streamMultiplyFourPlanesBF16}},
+	Divide:         {{planes: dividePlanesBF16, pixels: dividePixelsBF16, fourPlanes: divideFourPlanesBF16}, {planes: streamDividePlanesBF16, pixels: streamDividePixelsBF16, fourPlanes: streamDivideFourPlanesBF16}},
+	Add:            {{planes: addPlanesBF16, pixels: addPixelsBF16, fourPlanes: addMultiplyFourPlanesBF16}, {}},
+	AddMultiply:    {{planes: addMultiplyPlanesBF16, pixels: addMultiplyPixelsBF16, fourPlanes: addMultiplyFourPlanesBF16}, {}},
+	AddDivide:      {{planes: addDividePlanesBF16, pixels: addDividePixelsBF16, fourPlanes: addDivideFourPlanesBF16}, {}},
 	Affine:         {{planes: affinePlanesBF16, pixels: affinePixelsBF16}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesBF16, pixels: affineMultiplyPixelsBF16}, {}},
 }

@@ -215,58 +215,58 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			streamDividePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case multiplyBraidF32:
+	case multiplyFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamMultiplyBraidF32:
+	case streamMultiplyFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addMultiplyBraidF32:
+	case addMultiplyFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case divideBraidF32:
+	case divideFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamDivideBraidF32:
+	case streamDivideFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addDivideBraidF32:
+	case addDivideFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideBraidF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	}
@@ -477,58 +477,58 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			streamDividePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
-	case multiplyBraidF64:
+	case multiplyFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamMultiplyBraidF64:
+	case streamMultiplyFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addMultiplyBraidF64:
+	case addMultiplyFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case divideBraidF64:
+	case divideFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamDivideBraidF64:
+	case streamDivideFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addDivideBraidF64:
+	case addDivideFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideBraidF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	}
@@ -739,58 +739,58 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			streamDividePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
-	case multiplyBraidF16:
+	case multiplyFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			multiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamMultiplyBraidF16:
+	case streamMultiplyFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			streamMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addMultiplyBraidF16:
+	case addMultiplyFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			addMultiplyBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case divideBraidF16:
+	case divideFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			divideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamDivideBraidF16:
+	case streamDivideFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			streamDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addDivideBraidF16:
+	case addDivideFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			addDivideBraidF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideBraidF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	}
@@ -1001,58 +1001,58 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 			streamDividePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
-	case multiplyBraidBF16:
+	case multiplyFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			multiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamMultiplyBraidBF16:
+	case streamMultiplyFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			streamMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addMultiplyBraidBF16:
+	case addMultiplyFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			addMultiplyBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case divideBraidBF16:
+	case divideFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			divideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case streamDivideBraidBF16:
+	case streamDivideFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			streamDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
-	case addDivideBraidBF16:
+	case addDivideFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			addDivideBraidBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideBraidBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
 			return
 		}
 	}

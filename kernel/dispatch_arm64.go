@@ -215,22 +215,22 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			dividePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
-	case multiplyBraidF32:
+	case multiplyFourPlanesF32:
 		switch {
 		}
-	case streamMultiplyBraidF32:
+	case streamMultiplyFourPlanesF32:
 		switch {
 		}
-	case addMultiplyBraidF32:
+	case addMultiplyFourPlanesF32:
 		switch {
 		}
-	case divideBraidF32:
+	case divideFourPlanesF32:
 		switch {
 		}
-	case streamDivideBraidF32:
+	case streamDivideFourPlanesF32:
 		switch {
 		}
-	case addDivideBraidF32:
+	case addDivideFourPlanesF32:
 		switch {
 		}
 	}
@@ -441,22 +441,22 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			dividePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
-	case multiplyBraidF64:
+	case multiplyFourPlanesF64:
 		switch {
 		}
-	case streamMultiplyBraidF64:
+	case streamMultiplyFourPlanesF64:
 		switch {
 		}
-	case addMultiplyBraidF64:
+	case addMultiplyFourPlanesF64:
 		switch {
 		}
-	case divideBraidF64:
+	case divideFourPlanesF64:
 		switch {
 		}
-	case streamDivideBraidF64:
+	case streamDivideFourPlanesF64:
 		switch {
 		}
-	case addDivideBraidF64:
+	case addDivideFourPlanesF64:
 		switch {
 		}
 	}
@@ -667,22 +667,22 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			dividePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
-	case multiplyBraidF16:
+	case multiplyFourPlanesF16:
 		switch {
 		}
-	case streamMultiplyBraidF16:
+	case streamMultiplyFourPlanesF16:
 		switch {
 		}
-	case addMultiplyBraidF16:
+	case addMultiplyFourPlanesF16:
 		switch {
 		}
-	case divideBraidF16:
+	case divideFourPlanesF16:
 		switch {
 		}
-	case streamDivideBraidF16:
+	case streamDivideFourPlanesF16:
 		switch {
 		}
-	case addDivideBraidF16:
+	case addDivideFourPlanesF16:
 		switch {
 		}
 	}
@@ -893,22 +893,22 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 			dividePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
-	case multiplyBraidBF16:
+	case multiplyFourPlanesBF16:
 		switch {
 		}
-	case streamMultiplyBraidBF16:
+	case streamMultiplyFourPlanesBF16:
 		switch {
 		}
-	case addMultiplyBraidBF16:
+	case addMultiplyFourPlanesBF16:
 		switch {
 		}
-	case divideBraidBF16:
+	case divideFourPlanesBF16:
 		switch {
 		}
-	case streamDivideBraidBF16:
+	case streamDivideFourPlanesBF16:
 		switch {
 		}
-	case addDivideBraidBF16:
+	case addDivideFourPlanesBF16:
 		switch {
 		}
 	}

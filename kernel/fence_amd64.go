@@ -4,5 +4,5 @@
 
 package kernel
 
-// fence makes what streaming kernels have written visible before anything that is written later.
+// fence makes what streaming kernels have written visible before anything written later.
 func fence()

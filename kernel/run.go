@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
-	nests "github.com/spatialdropout/spatialdropout/internal/nest"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -82,12 +82,15 @@ func single(loops []layout.Loop) (block, bool) {
 	if uint(len(loops)-1) >= 2 {
 		return block{}, false
 	}
-	last, around := loops[len(loops)-1], loops[0]
+	last := &loops[len(loops)-1]
+	around := &loops[0]
 	if len(loops) == 1 {
-		around = layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
+		around = &layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
 	}
 	const most = 1 << 15 // the product of two fits an int
-	if last.Dst != 1 || last.Src != 1 || last.Factor>>1 != 0 || around.Dst != last.Size || around.Src != last.Size || around.Factor != 1-last.Factor || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
+	// One comparison for all numbers that must agree: a branch for each would take longer.
+	wrong := (last.Dst ^ 1) | (last.Src ^ 1) | last.Factor>>1 | (around.Dst ^ last.Size) | (around.Src ^ last.Size) | (around.Factor ^ (1 - last.Factor))
+	if wrong != 0 || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
 		return block{}, false
 	}
 	b := block{count: around.Size, length: last.Size}
@@ -112,7 +115,7 @@ func (b block) fit(op Op, dst, src, factors, shifts vector) bool {
 // set checks a call and sets the loops of n, which is the zero nest. It returns the
 // number of elements that dst extends over, 0 if there is nothing to do.
 func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop) (span int, err error) {
-	r, reason := nests.Measure(loops)
+	r, reason := loop.Measure(loops)
 	if reason != "" {
 		return 0, &LoopError{Loops: clone(loops), Reason: reason}
 	}
@@ -129,12 +132,13 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
 	}
-	if distance, overlap := nests.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
+	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
 		return 0, &OverlapError{Elements: r.Dst, Distance: distance}
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil
 	}
+	n.kind = kind
 	n.split(op, loops)
 	return r.Dst, nil
 }

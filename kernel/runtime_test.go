@@ -9,10 +9,11 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// onStack runs every exported loop on arrays of its own stack, which may
-// have to move while they are in use, and says where a result is not want.
+// onStack runs loops on arrays of its stack, which may have to move while they are
+// in use. It sets want if that is zero, and describes any other result.
 //
 //go:noinline
 func onStack(want *[2]uint64) (wrong string) {
@@ -26,18 +27,23 @@ func onStack(want *[2]uint64) (wrong string) {
 	for i := range factors {
 		factors[i], shifts[i], halfFactors[i] = float32(i%3), 0.5, uint16(i%2*0x3c01)
 	}
-	Planes(dst[:], src[:], factors[:3], 37)
-	AddMultiplyPixels(dst[:], src[:], factors[:])
-	AffinePlanes(dst[:], dst[:], factors[:3], shifts[:3], 37)
-	PixelsF16(halves[:], from[:], halfFactors[:])
-	DividePlanesBF16(halves[:], from[:], halfFactors[1:4], 37)
-	if Run(Scale, dst[:], dst[:], factors[:2], []Loop{{2, 40, 1}, {37, 1, 0}}, 1) != nil {
-		return "Run refuses"
+	Planes(Scale, dst[:], src[:], factors[:3], nil, 37)
+	Pixels(AddMultiply, dst[:], src[:], factors[:], nil)
+	Planes(Affine, dst[:], dst[:], factors[:3], shifts[:3], 37)
+	PixelsOf(Scale, F16Of(halves[:]), F16Of(from[:]), F16Of(halfFactors[:]), Vector{})
+	PlanesOf(Divide, BF16Of(halves[:]), BF16Of(from[:]), BF16Of(halfFactors[1:4]), Vector{}, 37)
+	// Run moves its arrays to the heap: they are others.
+	run, ran, ranFactors, ranShifts := dst, src, factors, shifts
+	if Run(Scale, run[:], run[:], ranFactors[:2], nil, []layout.Loop{alike(2, 40, 1), alike(37, 1, 0)}, 1) != nil {
+		return "Run refuses a nest"
+	}
+	if Run(Affine, run[:], ran[:], ranFactors[:3], ranShifts[:3], []layout.Loop{{Size: 37, Dst: 3, Src: 1, Factor: 0}, {Size: 3, Dst: 1, Src: 37, Factor: 1}}, 1) != nil {
+		return "Run refuses a transposition"
 	}
 	// A sum of every result, in places of their own.
 	var got [2]uint64
 	for i, x := range dst {
-		got[0] = got[0]*31 + bitsOf(x) + uint64(i)
+		got[0] = (got[0]*31+bitsOf(x)+uint64(i))*31 + bitsOf(run[i])
 	}
 	for _, x := range halves {
 		got[1] = got[1]*31 + uint64(x)
@@ -51,9 +57,8 @@ func onStack(want *[2]uint64) (wrong string) {
 	return ""
 }
 
-// TestStacksGrowUnderEveryRoutine has stacks that are full, at one place after the other
-// of all the calls that end in assembly: they are moved, with the arrays on them. A
-// collection shrinks them again.
+// TestStacksGrowUnderEveryRoutine calls routines with stacks that have little room left: they
+// overflow at every place on the way to the assembly, and move with the arrays on them.
 func TestStacksGrowUnderEveryRoutine(t *testing.T) {
 	want := new([2]uint64)
 	if use(tierGeneric); onStack(want) != "" {
@@ -63,8 +68,8 @@ func TestStacksGrowUnderEveryRoutine(t *testing.T) {
 	machine.CheckStacks(t, func() string { return onStack(want) })
 }
 
-// TestCollectionsDuringCalls has the garbage collected over and over while kernels work
-// on what nobody else refers to.
+// TestCollectionsDuringCalls collects garbage over and over while kernels use memory to which
+// nothing else refers.
 func TestCollectionsDuringCalls(t *testing.T) {
 	stop, stopped := make(chan bool), make(chan bool)
 	go func() {
@@ -94,7 +99,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 				factors[i] = float32(i % 3)
 			}
 			return factors
-		}(), []Loop{{planes, plane, 1}, {plane, 1, 0}}, workers); err != nil {
+		}(), nil, densePlanes(planes, plane), workers); err != nil {
 			return err
 		}
 		for i, y := range dst {
@@ -113,21 +118,20 @@ func TestCollectionsDuringCalls(t *testing.T) {
 	})
 }
 
-// TestNeighboursWorkAtOnce has goroutines work on parts of the same memory that touch
-// each other, all of them in lines of the cache that others write, with factors and
-// shifts, and trials, that all of them read.
-func TestNeighboursWorkAtOnce(t *testing.T) {
+// TestNeighboursWorkSimultaneously has goroutines work on adjacent parts of the same memory,
+// which share cache lines, with the same factors and shifts.
+func TestNeighboursWorkSimultaneously(t *testing.T) {
 	everyTier(t, func(t *testing.T) {
-		for k, c := range catalogue {
+		eachKernel(func(k id) {
 			length := 37
-			if c.stream || c.braid {
+			if !k.takes(length) {
 				length = 64
 			}
 			const workers = 8
-			one := kernelCall(id(k), 3, length, [2]bool{true, false})
+			one := kernelCall(k, 3, length, [2]bool{true, false})
 			var want []byte
 			for _, alone := range []bool{true, false} {
-				// Memory of dst and src of all, one behind the other.
+				// The memory of all, one after the other.
 				n := one.Operands[0].Bytes
 				dst, src := aligned[float64]((workers*n+7)/8), aligned[float64]((workers*n+7)/8)
 				for i := range src {
@@ -161,9 +165,9 @@ func TestNeighboursWorkAtOnce(t *testing.T) {
 				if alone {
 					want = bytesOf(dst)
 				} else if !bytes.Equal(bytesOf(dst), want) {
-					t.Fatalf("%v: %d at once write something else than one after the other", id(k), workers)
+					t.Fatalf("%v: %d goroutines write something else simultaneously than one after the other", k, workers)
 				}
 			}
-		}
+		})
 	})
 }

@@ -38,9 +38,9 @@ func FuzzStrided(f *testing.F) {
 	})
 }
 
-// letters returns what each of so many dims of an order is: N, C or S for spatial, and
-// how many channels are innermost in a blocked one; nothing if it takes another number
-// of dims.
+// letters returns one letter for each dim that an order takes, N, C or S for spatial,
+// and the channels of a group if it is blocked. It returns "" if the order takes
+// another number of dims.
 func letters(o layout.Order, dims int) (axes string, block int) {
 	const spatial = "SSSSSSSSSSSSSSSS"
 	switch o {
@@ -71,8 +71,8 @@ func letters(o layout.Order, dims int) (axes string, block int) {
 	return axes, block
 }
 
-// FuzzOf compares Of with brute force. Each dim takes two bytes: a number, and by how
-// many bits it is shifted to the left.
+// FuzzOf compares Of with brute force. Each dim takes two bytes: a number and by how
+// many bits to shift it to the left.
 func FuzzOf(f *testing.F) {
 	for i, o := range layout.Orders() {
 		dims := []byte{2, 0, 9, 0, 3, 0, 5, 0, 4, 0}

@@ -97,11 +97,9 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 		stride, ok = mul(stride, max(size, 1), ok)
 	}
 	if !ok {
-		return Geometry{}, refused(o, dims, "", "no more elements than an int counts")
+		return Geometry{}, refused(o, dims, "", "a number of elements that fits in an int")
 	}
-	if wrong := g.finish(); wrong != "" {
-		return Geometry{}, refused(o, dims, wrong, "a dense tensor")
-	}
+	g.finish() // dense axes nest, and are at most four loops
 	return g, nil
 }
 
@@ -165,7 +163,7 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 		}
 	}
 	if !ok {
-		return refuse("", "no more elements than an int counts")
+		return refuse("", "a number of elements that fits in an int")
 	}
 	if wrong := g.finish(); wrong != "" {
 		return refuse(", "+wrong, "axes that nest, each stride at least as long as what lies inside it")
@@ -231,7 +229,7 @@ func (g *Geometry) finish() (wrong string) {
 		}
 		reach, ok := mul(l.Size-1, l.Dst, true)
 		if !ok || reach > maxInt-g.length {
-			return fmt.Sprintf("%d steps of stride %d reach further than an int counts", l.Size, l.Dst)
+			return fmt.Sprintf("%d steps of stride %d overflow an int", l.Size, l.Dst)
 		}
 		g.length += reach
 	}

@@ -203,16 +203,17 @@ func checkJoin(t *testing.T, s shape, dst, src tensor) {
 	}
 }
 
-func TestJoinTakesEveryElementToItsPlace(t *testing.T) {
+func TestJoinMatchesBruteForce(t *testing.T) {
 	for _, spatial := range [][]int{{}, {1}, {3}, {2, 3}, {1, 2}, {0, 2}} {
 		for samples := range 3 {
-			for _, channels := range []int{0, 1, 2, 7, 8, 9, 16, 17, 24, 28, 32, 35} {
+			for _, channels := range []int{0, 1, 2, 3, 7, 8, 9, 16, 17, 24, 28, 32, 35} {
 				s := shape{samples, channels, spatial}
 				all := tensors(t, s)
-				for _, dst := range all {
-					for i, src := range all {
-						if channels > 2 && dst.block == 0 && src.block == 0 && i%7 != channels%7 {
-							continue // nothing depends on how many they are
+				for i, dst := range all {
+					for k, src := range all {
+						// How many channels there are matters to blocked orders alone.
+						if dst.block == 0 && src.block == 0 && channels > 2 && (channels > 3 || (i+k)%8 > 0) {
+							continue
 						}
 						checkJoin(t, s, dst, src)
 					}
@@ -220,28 +221,19 @@ func TestJoinTakesEveryElementToItsPlace(t *testing.T) {
 			}
 		}
 	}
-	s := shape{2, 3, []int{2, 1, 2}}
-	all := tensors(t, s)
-	for i, dst := range all {
-		for k, src := range all {
-			if (i+k)%11 == 0 {
-				checkJoin(t, s, dst, src)
-			}
-		}
-	}
 }
 
 // Six loops are enough for three spatial dims that lie in any two ways.
-func TestJoinTakesThreeSpatialDims(t *testing.T) {
+func TestJoinOfThreeSpatialDims(t *testing.T) {
 	s := shape{2, 3, []int{2, 3, 2}}
 	r := rand.New(rand.NewPCG(1, 2))
 	all := tensors(t, s)
-	for range 2000 {
+	for range 1500 {
 		checkJoin(t, s, all[r.IntN(len(all))], all[r.IntN(len(all))])
 	}
 }
 
-func TestJoinRefusesOtherShapes(t *testing.T) {
+func TestJoinRefusesDifferentShapes(t *testing.T) {
 	of := func(o layout.Order, dims ...int) layout.Geometry {
 		g, err := o.Of(dims...)
 		if err != nil {
@@ -260,6 +252,7 @@ func TestJoinRefusesOtherShapes(t *testing.T) {
 		{"height and width exchanged", of(layout.NCHW, 2, 3, 4, 5), of(layout.NHWC, 2, 5, 4, 3), []string{"of 4×5", "of 5×4", "the same"}},
 		{"spatial dims made one", of(layout.NCHW, 2, 3, 4, 5), of(layout.NCW, 2, 3, 20), []string{"of 4×5", "of 20"}},
 		{"no spatial dims", of(layout.NC, 2, 3), of(layout.NCW, 2, 3, 2), []string{"of 1 ", "of 2,"}},
+		{"no spatial dims, and one that is 0", of(layout.NC, 2, 3), of(layout.NCW, 2, 3, 0), []string{"of 1 ", "of 0,"}},
 		{"empty tensors", of(layout.NCHW, 2, 3, 0, 5), of(layout.NCHW, 2, 3, 5, 0), []string{"of 0×5", "of 5×0"}},
 		{"an empty tensor and none", of(layout.NCHW, 0, 3, 4, 5), layout.Geometry{}, []string{"0×3", "0×0"}},
 	} {
@@ -267,7 +260,7 @@ func TestJoinRefusesOtherShapes(t *testing.T) {
 		wantError(t, c.what, err, append(c.words, "layout: ", "want")...)
 		var refused *layout.ShapeError
 		if len(n.Parts()) != 0 || !errors.As(err, &refused) {
-			t.Errorf("%s: %v besides the error %#v", c.what, n.Parts(), err)
+			t.Errorf("%s: %v with an error %#v", c.what, n.Parts(), err)
 		}
 	}
 	for _, pair := range [][2]layout.Geometry{
@@ -281,7 +274,10 @@ func TestJoinRefusesOtherShapes(t *testing.T) {
 	}
 }
 
-func TestJoinRefusesMoreLoopsThanFit(t *testing.T) {
+func TestJoinRefusesTooManyLoops(t *testing.T) {
+	six := shape{2, 2, []int{2, 2, 2, 2}}
+	gaps := make([]int, 6)
+	checkJoin(t, six, strided(t, six, []int{0, 1, 2, 3, 4, 5}, gaps), strided(t, six, []int{5, 4, 3, 2, 1, 0}, gaps))
 	dims := []int{2, 2, 2, 2, 2, 2, 2}
 	dense, err := layout.ChannelsFirst.Of(dims...)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// wantError reports unless err says all the words.
+// wantError fails the test unless err contains all the words.
 func wantError(t *testing.T, what string, err error, words ...string) {
 	t.Helper()
 	if err == nil {
@@ -20,19 +20,19 @@ func wantError(t *testing.T, what string, err error, words ...string) {
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
-			t.Errorf("%s: %q does not say %q", what, err, w)
+			t.Errorf("%s: %q does not contain %q", what, err, w)
 		}
 	}
 }
 
-// rank is the number of dims of each order that has only one.
+// rank is the number of dims of each order that takes a fixed number.
 var rank = map[layout.Order]int{
 	layout.NCHW: 4, layout.NHWC: 4, layout.NCW: 3, layout.NWC: 3, layout.NCDHW: 5, layout.NDHWC: 5,
 	layout.CHW: 3, layout.HWC: 3, layout.CW: 2, layout.WC: 2, layout.CDHW: 4, layout.DHWC: 4,
 	layout.NC: 2, layout.NCHW8c: 4, layout.NCHW16c: 4,
 }
 
-func TestParseReadsWhatStringWrites(t *testing.T) {
+func TestParseRoundTrip(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, o := range layout.Orders() {
 		name := o.String()
@@ -51,18 +51,18 @@ func TestParseReadsWhatStringWrites(t *testing.T) {
 	}
 }
 
-func TestParseRefusesUnknownNamesAndListsTheKnown(t *testing.T) {
+func TestParseListsKnownNamesOnError(t *testing.T) {
 	for _, name := range []string{"", "NCWH", "NCHW ", "NCHW4c", "NCHW8", "channelsfirst", "channels first", "Order(1)", "NCHWNCHW", "\x00"} {
 		o, err := layout.Parse(name)
 		wantError(t, "Parse("+name+")", err, fmt.Sprintf("%q", name), "NCHW", "NHWC", "NCHW16c", "channels_first", "channels_last")
 		var unknown *layout.OrderError
 		if o != 0 || !errors.As(err, &unknown) || unknown.Name != name {
-			t.Errorf("Parse(%q) gave %v besides the error %#v", name, o, err)
+			t.Errorf("Parse(%q) gave %v with an error %#v", name, o, err)
 		}
 	}
 }
 
-func TestNoOrderIsAnError(t *testing.T) {
+func TestUnknownOrderIsAnError(t *testing.T) {
 	for _, o := range []layout.Order{0, layout.ChannelsLast + 1, 200, 255} {
 		if want := fmt.Sprintf("Order(%d)", uint8(o)); o.String() != want {
 			t.Errorf("%d is called %s, want %s", uint8(o), o, want)
@@ -71,13 +71,13 @@ func TestNoOrderIsAnError(t *testing.T) {
 			g, err := o.Of(dims...)
 			wantError(t, "Of", err, fmt.Sprintf("Order(%d)", uint8(o)), "unknown axis order", "NCHW16c")
 			if g != (layout.Geometry{}) {
-				t.Errorf("%v.Of(%v) gave %v besides the error", o, dims, g)
+				t.Errorf("%v.Of(%v) gave %v with an error", o, dims, g)
 			}
 		}
 	}
 }
 
-func TestOfRefusesAnotherNumberOfDims(t *testing.T) {
+func TestOfRefusesWrongRank(t *testing.T) {
 	dims := []int{3, 4, 5, 6, 7, 8, 9}
 	for _, o := range layout.Orders() {
 		for n := 0; n <= len(dims); n++ {
@@ -96,7 +96,7 @@ func TestOfRefusesAnotherNumberOfDims(t *testing.T) {
 			}
 			wantError(t, fmt.Sprintf("%v.Of(%v)", o, given), err, o.String(), expected, fmt.Sprintf("of %d dims", n), fmt.Sprint(given))
 			if g != (layout.Geometry{}) {
-				t.Errorf("%v.Of(%v) gave %v besides the error", o, given, g)
+				t.Errorf("%v.Of(%v) gave %v with an error", o, given, g)
 			}
 		}
 	}
@@ -112,14 +112,14 @@ func TestOfRefusesNegativeDims(t *testing.T) {
 				g, err := o.Of(dims...)
 				wantError(t, fmt.Sprintf("%v.Of(%v)", o, dims), err, o.String(), fmt.Sprintf("dim %d is %d", i, d), "want 0 or more")
 				if g != (layout.Geometry{}) {
-					t.Errorf("%v.Of(%v) gave %v besides the error", o, dims, g)
+					t.Errorf("%v.Of(%v) gave %v with an error", o, dims, g)
 				}
 			}
 		}
 	}
 }
 
-func TestOfRefusesMoreElementsThanAnIntCounts(t *testing.T) {
+func TestOfRefusesOverflow(t *testing.T) {
 	const half = 1 << (bits.UintSize/2 - 1) // twice its square overflows an int
 	for _, dims := range [][]int{
 		{math.MaxInt, 2, 1, 1}, {1, 1, 2, math.MaxInt}, {half, half, 2, 1}, {half, half, half, half}, {math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt},
@@ -130,18 +130,18 @@ func TestOfRefusesMoreElementsThanAnIntCounts(t *testing.T) {
 	} {
 		for _, o := range []layout.Order{layout.NCHW, layout.NHWC, layout.ChannelsFirst, layout.ChannelsLast, layout.NCHW8c, layout.NCHW16c, layout.CDHW} {
 			g, err := o.Of(dims...)
-			wantError(t, fmt.Sprintf("%v.Of(%v)", o, dims), err, o.String(), fmt.Sprint(dims), "want no more elements than an int counts")
+			wantError(t, fmt.Sprintf("%v.Of(%v)", o, dims), err, o.String(), fmt.Sprint(dims), "want a number of elements that fits in an int")
 			if g != (layout.Geometry{}) {
-				t.Errorf("%v.Of(%v) gave %v besides the error", o, dims, g)
+				t.Errorf("%v.Of(%v) gave %v with an error", o, dims, g)
 			}
 		}
 	}
-	// Rounding up to a full group is what overflows.
+	// Only rounding up to a full group overflows.
 	for _, c := range []int{math.MaxInt, math.MaxInt - 3} {
 		_, err := layout.NCHW8c.Of(1, c, 1, 1)
-		wantError(t, "a padded group too many", err, fmt.Sprint(c), "no more elements")
+		wantError(t, "a padded group too many", err, fmt.Sprint(c), "fits in an int")
 		_, err = layout.NCHW16c.Of(0, c, 0, 0)
-		wantError(t, "a padded group too many in an empty tensor", err, fmt.Sprint(c), "no more elements")
+		wantError(t, "a padded group too many in an empty tensor", err, fmt.Sprint(c), "fits in an int")
 	}
 	if g, err := layout.NC.Of(math.MaxInt, 1); err != nil || g.Len() != math.MaxInt {
 		t.Errorf("the largest tensor: %v, %v", g, err)
@@ -154,7 +154,7 @@ func TestOfRefusesMoreElementsThanAnIntCounts(t *testing.T) {
 	}
 }
 
-func TestGeometryIsAValue(t *testing.T) {
+func TestGeometryComparesByValue(t *testing.T) {
 	a, err := layout.NCHW.Of(2, 3, 4, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -248,23 +248,42 @@ func TestStridedRefuses(t *testing.T) {
 		{"rows one too near", []int{2, 3}, []int{2, 1}, 0, 1, []string{"overlap", "stride 2", "3 elements", "[2 3]", "[2 1]"}},
 		{"two axes of one stride", []int{2, 3}, []int{4, 4}, 0, 1, []string{"overlap", "stride 4"}},
 		{"a sliding window", []int{5, 3, 4}, []int{1, 1, 9}, 0, 1, []string{"overlap"}},
-		{"a stride too far", []int{3, 2}, []int{big, 1}, 0, 1, []string{"further than an int counts", fmt.Sprint(big)}},
-		{"a last element too far", []int{2, 2}, []int{math.MaxInt, 1}, 0, 1, []string{"further than an int counts"}},
+		{"a stride too far", []int{3, 2}, []int{big, 1}, 0, 1, []string{"overflow an int", fmt.Sprint(big)}},
+		{"a last element too far", []int{2, 2}, []int{math.MaxInt, 1}, 0, 1, []string{"overflow an int"}},
 		{"strides that wrap", []int{2, 5}, []int{big, big}, 0, 1, []string{fmt.Sprint(big)}},
-		{"too many elements", []int{big, 2}, []int{1, 1}, 0, 1, []string{"want no more elements than an int counts"}},
-		{"too many elements but for a zero", []int{big, 2, 0}, []int{1, 1, 1}, 0, 1, []string{"want no more elements than an int counts"}},
+		{"too many elements", []int{big, 2}, []int{1, 1}, 0, 1, []string{"want a number of elements that fits in an int"}},
+		{"too many elements but for a zero", []int{big, 2, 0}, []int{1, 1, 1}, 0, 1, []string{"want a number of elements that fits in an int"}},
 		{"seven axes with gaps", []int{2, 2, 2, 2, 2, 2, 2}, []int{2187, 729, 243, 81, 27, 9, 3}, 0, 1, []string{"7 axes", "at most 6"}},
 	} {
 		g, err := layout.Strided(c.shape, c.strides, c.sample, c.channel)
 		wantError(t, c.what, err, append(c.words, "layout: ")...)
 		var refused *layout.ShapeError
 		if g != (layout.Geometry{}) || !errors.As(err, &refused) {
-			t.Errorf("%s: %v besides the error %#v", c.what, g, err)
+			t.Errorf("%s: %v with an error %#v", c.what, g, err)
 		}
 	}
 }
 
-func TestStridedTakesWhatIsOdd(t *testing.T) {
+func TestSpatialDimsAreBounded(t *testing.T) {
+	dims := []int{3, 4, 2, 1, 2, 2, 2, 2, 2, 1}
+	g, err := layout.ChannelsFirst.Of(dims...)
+	if err != nil || g.Spatial() != 64 || g.Len() != 768 {
+		t.Errorf("ChannelsFirst.Of(%v): %v, %v", dims, g, err)
+	}
+	strides := []int{256, 64, 32, 32, 16, 8, 4, 2, 1, 1}
+	if v, err := layout.Strided(dims, strides, 0, 1); err != nil || v != g {
+		t.Errorf("Strided(%v, %v): %+v, %v, want %+v", dims, strides, v, err, g)
+	}
+	for _, seventh := range []int{2, 0} {
+		dims[9] = seventh
+		_, err := layout.ChannelsFirst.Of(dims...)
+		wantError(t, "Of seven", err, "channels_first of 10 dims", "at most 6 spatial dims longer than 1")
+		_, err = layout.Strided(dims, strides, 0, 1)
+		wantError(t, "Strided of seven", err, fmt.Sprint(dims), "at most 6 spatial dims longer than 1")
+	}
+}
+
+func TestStridedAcceptsUnusualStrides(t *testing.T) {
 	for _, c := range []struct {
 		what            string
 		shape, strides  []int
@@ -284,6 +303,7 @@ func TestStridedTakesWhatIsOdd(t *testing.T) {
 		{"rows that do not", []int{2, 3}, []int{4, 1}, 0, 1, 7, true},
 		{"channels 2 to 4 of one sample of eight", []int{1, 3, 9}, []int{72, 9, 1}, 0, 1, 27, true},
 		{"one row of many", []int{1, 1, 1, 5}, []int{20, 20, 5, 1}, 0, 1, 5, true},
+		{"a single channel of many", []int{2, 1, 3}, []int{3, 9, 1}, 0, 1, 6, true},
 		{"all rows there are", []int{1, 1, 1, 5}, []int{5, 5, 5, 1}, 0, 1, 5, false},
 	} {
 		shape, strides := append([]int(nil), c.shape...), append([]int(nil), c.strides...)
@@ -381,9 +401,9 @@ func checkStrided(t *testing.T, shape, strides []int, sample, channel int) bool 
 	return true
 }
 
-// nests says by brute force whether every stride is at least as long as all
-// that the shorter ones reach over, and whether at most six axes remain when
-// only those are counted that have more than one step.
+// nests reports by brute force whether every stride is at least as long as all
+// that the shorter ones reach over, and whether at most six axes have more than
+// one step.
 func nests(shape, strides []int) bool {
 	axes := 0
 	for i, stride := range strides {
@@ -404,7 +424,7 @@ func nests(shape, strides []int) bool {
 	return axes <= 6
 }
 
-func TestDenseLoopsVisitEveryElementOnce(t *testing.T) {
+func TestDenseLoopsVisitEachElementOnce(t *testing.T) {
 	for _, o := range layout.Orders() {
 		n := rank[o]
 		if n == 0 {
@@ -435,7 +455,7 @@ func TestDenseLoopsVisitEveryElementOnce(t *testing.T) {
 	}
 }
 
-func TestEverySmallStridedIsBruteForce(t *testing.T) {
+func TestStridedMatchesBruteForce(t *testing.T) {
 	accepted, refused := 0, 0
 	for a := range 4 {
 		for b := range 4 {
@@ -456,12 +476,12 @@ func TestEverySmallStridedIsBruteForce(t *testing.T) {
 		}
 	}
 	if accepted < 1000 || refused < 1000 {
-		t.Errorf("%d accepted and %d refused tell little", accepted, refused)
+		t.Errorf("%d accepted and %d refused, want 1000 of each", accepted, refused)
 	}
 }
 
-// Dense strides are those of an order, however the tensor is made.
-func TestStridedOfDenseStridesIsTheOrders(t *testing.T) {
+// Axes may be given in any order: the value depends on where they lie.
+func TestDenseStridedEqualsOf(t *testing.T) {
 	for _, o := range layout.Orders() {
 		for _, dims := range [][]int{{2, 3, 4, 5, 6}, {1, 3, 1, 5, 2}, {3, 1, 2, 1, 1}, {1, 1, 1, 1, 1}, {2, 0, 3, 1, 2}, {0, 2, 2, 3, 1}} {
 			if n := rank[o]; n > 0 {
@@ -503,7 +523,31 @@ func TestStridedOfDenseStridesIsTheOrders(t *testing.T) {
 	}
 }
 
-func TestNothingAllocates(t *testing.T) {
+func TestStridesOfSingleStepsDoNotMatter(t *testing.T) {
+	for _, c := range []struct {
+		shape   []int
+		strides [][]int
+	}{
+		{[]int{2, 1, 3}, [][]int{{3, 3, 1}, {3, 1, 1}, {3, 0, 1}, {3, 6, 1}}},
+		{[]int{1, 2, 3}, [][]int{{6, 3, 1}, {0, 3, 1}, {1, 3, 1}}},
+		{[]int{2, 3, 1}, [][]int{{3, 1, 1}, {3, 1, 0}, {3, 1, 6}}},
+		{[]int{0, 2, 3}, [][]int{{6, 3, 1}, {0, 0, 0}, {1, 1, 1}, {3, 6, 2}}},
+		{[]int{2, 0, 3}, [][]int{{3, 3, 1}, {0, 0, 0}, {1, 6, 4}}},
+		{[]int{2, 3, 0}, [][]int{{3, 1, 1}, {0, 0, 0}, {1, 2, 6}}},
+	} {
+		want, err := layout.NCW.Of(c.shape...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, strides := range c.strides {
+			if got, err := layout.Strided(c.shape, strides, 0, 1); err != nil || got != want {
+				t.Errorf("Strided(%v, %v) = %+v, %v, want %+v", c.shape, strides, got, err, want)
+			}
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
 	shape, strides := []int{2, 20, 5, 5}, []int{500, 25, 5, 1}
 	for _, order := range []layout.Order{layout.NCHW, layout.NHWC, layout.NCHW8c, layout.ChannelsLast} {
 		allocs := testing.AllocsPerRun(100, func() {

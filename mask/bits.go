@@ -14,14 +14,14 @@ func (m *Mask) set(kept bool) {
 	m.trim()
 }
 
-// trim clears what lies behind the last trial.
+// trim clears the bits past the last trial.
 func (m *Mask) trim() {
 	if rest := m.samples * m.channels % 64; rest > 0 {
 		m.bits[len(m.bits)-1] &= 1<<rest - 1
 	}
 }
 
-// get returns 64 bits, zeros past the last word.
+// get returns the 64 bits from one on, zeros past the last word.
 func (m *Mask) get(at int) uint64 {
 	w, s := at/64, at%64
 	word := m.bits[w] >> s
@@ -31,7 +31,7 @@ func (m *Mask) get(at int) uint64 {
 	return word
 }
 
-// put sets n bits, 1 to 64, to the lowest of word.
+// put writes the lowest n bits of word, 1 to 64, from a bit on.
 func (m *Mask) put(at, n int, word uint64) {
 	keep := ^uint64(0) >> (64 - n)
 	word &= keep
@@ -42,7 +42,7 @@ func (m *Mask) put(at, n int, word uint64) {
 	}
 }
 
-// copyBits copies n bits to a place behind them.
+// copyBits copies n bits to a later place that does not overlap them.
 func (m *Mask) copyBits(to, from, n int) {
 	for n > 0 {
 		k := min(64, n)
@@ -51,13 +51,13 @@ func (m *Mask) copyBits(to, from, n int) {
 	}
 }
 
-// bitWriter fills a mask from its first trial on.
+// bitWriter fills a mask from its first trial to its last.
 type bitWriter struct {
 	m *Mask
 	n int // trials so far
 }
 
-// add appends n trials, 64 to a word.
+// add appends n trials, 64 in a word.
 func (b *bitWriter) add(words []uint64, n int) {
 	for ; n > 0; n -= 64 {
 		k := min(n, 64)

@@ -17,12 +17,12 @@ import (
 //	       8–15  rate, a float64
 //	      16–23  samples
 //	      24–31  channels
-//	      32–39  channels kept in each sample of the whole tensor, 0 unless the count is fixed
-//	      40–47  channels of that tensor, or of the one that the noise is for; 0 if they are
-//	             the mask's own, or neither matters
+//	      32–39  with a fixed count: channels kept in each sample of the tensor, else 0
+//	      40–47  with a fixed count or the rule Gaussian: channels of the tensor, if the
+//	             mask has only some of them, else 0
 //	      48–71  with the rule Gaussian: seed, step and first trial of the noise, else 0
-//	      72–    the trials, 8 to a byte, the first in the lowest bit; the rest of the
-//	             last byte is 0
+//	      72–    the trials, 8 to a byte, the first in the lowest bit; the unused bits of the
+//	             last byte are 0
 const (
 	magic      = "SDM\x02"
 	headerSize = 72
@@ -47,10 +47,10 @@ func (m *Mask) MarshalBinary() ([]byte, error) {
 	return m.AppendBinary(make([]byte, 0, headerSize+(m.samples*m.channels+7)/8))
 }
 
-// UnmarshalBinary makes m the mask of which data is the binary form. It returns a
-// [*FormatError], a [*ShapeError], a [*RateError] or an [*ArithmeticError] if data is
-// none, and m is unchanged then. It does not check whether a stream could have drawn such
-// a mask. The memory that it takes is proportional to that of data.
+// UnmarshalBinary sets m to the mask that data encodes. It returns a [*FormatError], a
+// [*ShapeError], a [*RateError] or an [*ArithmeticError] if data encodes none, and m is
+// unchanged then. It does not check whether a stream could have drawn the mask. It takes
+// memory in proportion to the length of data.
 func (m *Mask) UnmarshalBinary(data []byte) error {
 	bad := func(want, given string, args ...any) error {
 		return &FormatError{fmt.Sprintf(given, args...), want}
@@ -127,7 +127,7 @@ func (m *Mask) Equal(o *Mask) bool {
 		m.arithmetic == o.arithmetic && m.noise == o.noise && slices.Equal(m.bits, o.bits)
 }
 
-// shown is how many samples, and how many channels of each, String writes.
+// shown is the number of samples, and of channels of each, that String writes.
 const shown = 64
 
 // String returns a text for debugging: what the mask is and, in a line for each sample,

@@ -18,7 +18,7 @@ var (
 	everyRule   = []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Expectation, mask.Alpha, mask.AlphaGradient, mask.Gaussian, mask.AtInference}
 )
 
-// kinds returns masks of every kind with so many trials.
+// kinds returns masks of a shape with all kinds of contents.
 func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 	t.Helper()
 	var all []*mask.Mask
@@ -44,7 +44,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 				}
 				all = append(all, m)
 			}
-			for _, at := range []mask.Place{{Step: 1 << 50, Offset: 1 << 40}, {Offset: 3, ChannelOffset: 5, Channels: 200}} {
+			for _, at := range []mask.Place{{Step: 1 << 50, Shard: mask.Shard{SampleOffset: 1 << 40}}, {Shard: mask.Shard{SampleOffset: 3, ChannelOffset: 5, Channels: 200}}} {
 				m, err := mask.New(samples, channels, rate, mask.Arithmetic{Policy: policy, Rule: mask.Gaussian})
 				if err != nil {
 					t.Fatal(err)
@@ -58,7 +58,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{ChannelOffset: 50, Channels: 200}); err != nil {
+			if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{Shard: mask.Shard{ChannelOffset: 50, Channels: 200}}); err != nil {
 				t.Fatal(err)
 			}
 			all = append(all, m)
@@ -67,7 +67,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 	return all
 }
 
-// everything returns all that can be seen of a mask.
+// everything returns all that a user can see of a mask.
 func everything(m *mask.Mask) string {
 	all := fmt.Sprint(m, m.Rate(), m.Arithmetic(), m.Factor(), m.Identity(), m.CountKept())
 	for _, k := range dataTypes {
@@ -111,8 +111,8 @@ func TestMasksComeBackFromTheirBinaryForm(t *testing.T) {
 	}
 }
 
-// The layout of the binary form is a contract between machines and versions.
-func TestBinaryFormIsTheDocumentedOne(t *testing.T) {
+// Other machines and versions read the binary form.
+func TestBinaryFormIsAsDocumented(t *testing.T) {
 	m, err := mask.New(2, 5, 0.25, mask.Arithmetic{Policy: mask.Multiply})
 	if err != nil {
 		t.Fatal(err)
@@ -132,8 +132,8 @@ func TestBinaryFormIsTheDocumentedOne(t *testing.T) {
 	}
 	var got []byte
 	for at, want := range map[mask.Place][4]uint64{
-		{Step: 12, Offset: 13}:                                 {0, 11, 12, 13 * 5},
-		{Step: 12, Offset: 13, ChannelOffset: 3, Channels: 20}: {20, 11, 12, 13*20 + 3},
+		{Step: 12, Shard: mask.Shard{SampleOffset: 13}}:                                 {0, 11, 12, 13 * 5},
+		{Step: 12, Shard: mask.Shard{SampleOffset: 13, ChannelOffset: 3, Channels: 20}}: {20, 11, 12, 13*20 + 3},
 	} {
 		if err := (mask.Philox{Seed: 11}).Draw(m, at); err != nil {
 			t.Fatal(err)
@@ -152,7 +152,7 @@ func TestBinaryFormIsTheDocumentedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	for channels, whole := range map[uint64]uint64{0: 0, 5: 0, 9: 9} {
-		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{Channels: channels}); err != nil {
+		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{Shard: mask.Shard{Channels: channels}}); err != nil {
 			t.Fatal(err)
 		}
 		data := []byte(encoded(t, m))
@@ -162,8 +162,8 @@ func TestBinaryFormIsTheDocumentedOne(t *testing.T) {
 	}
 }
 
-// checkHostile gives bytes to a mask: they are an error and it is as it was, or they
-// are the binary form of what it becomes, byte for byte.
+// checkHostile decodes bytes into a mask. Either that is an error and the mask is
+// unchanged, or the mask has exactly these bytes as its binary form.
 func checkHostile(t *testing.T, data []byte) (ok bool) {
 	t.Helper()
 	m := drawn(t, 3, 50, 0.3, 1, 2, 3)
@@ -183,7 +183,7 @@ func checkHostile(t *testing.T, data []byte) (ok bool) {
 	return true
 }
 
-func TestEveryDamagedByteIsAnErrorOrAnotherMask(t *testing.T) {
+func TestDamagedBytesAreAnErrorOrAnotherMask(t *testing.T) {
 	right, wrong := 0, 0
 	for i, m := range kinds(t, 3, 7) {
 		data := []byte(encoded(t, m))
@@ -275,7 +275,7 @@ func TestErrorsOfBinaryFormsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A header that promises much must not make anyone reserve memory for it.
+// Memory must not be reserved for what a header promises and the data do not hold.
 func TestHugeBinaryFormsTakeNoMemory(t *testing.T) {
 	header := []byte(encoded(t, drawn(t, 0, 0, 0.25, 1, 2, 3)))
 	sizes := []uint64{0, 1, 2, 63, 1 << 10, 1 << 20, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 40, 1<<62 - 1, 1<<63 - 64, 1<<63 - 1, 1 << 63, 1<<64 - 1}
@@ -305,7 +305,7 @@ func TestHugeBinaryFormsTakeNoMemory(t *testing.T) {
 	}
 }
 
-// As many samples as an int counts, or channels, are a mask where the others are none.
+// The largest number of samples is a valid mask if there are no channels, and vice versa.
 func TestEmptyMasksOfAnySizeComeBack(t *testing.T) {
 	for _, shape := range [][2]int{{math.MaxInt, 0}, {0, math.MaxInt}} {
 		m := drawn(t, shape[0], shape[1], 0.25, 1, 2, 3)
@@ -316,8 +316,8 @@ func TestEmptyMasksOfAnySizeComeBack(t *testing.T) {
 	}
 }
 
-// Where nothing is kept, and where there is nothing, only the shape tells masks apart.
-func TestEqualLooksAtTheShapeAlone(t *testing.T) {
+// Masks that keep nothing, or hold nothing, differ only in their shapes.
+func TestEqualComparesShapes(t *testing.T) {
 	shapes := [][2]int{{2, 3}, {2, 5}, {4, 3}, {3, 2}, {0, 3}, {2, 0}, {0, 5}, {4, 0}}
 	for i, a := range shapes {
 		for j, b := range shapes {
@@ -342,8 +342,8 @@ func TestDecodingReusesMemory(t *testing.T) {
 	}
 }
 
-// Masks are equal if all is, and each thing alone makes a difference.
-func TestEqualLooksAtEverything(t *testing.T) {
+// Every property by itself makes masks unequal.
+func TestEqualComparesEverything(t *testing.T) {
 	base := func() *mask.Mask { return drawn(t, 3, 70, 0.3, 1, 2, 3) }
 	if !base().Equal(base()) {
 		t.Error("a mask is not equal to its like")
@@ -385,10 +385,10 @@ func TestEqualLooksAtEverything(t *testing.T) {
 		"noise":           noise(1, mask.Place{}),
 		"other noise":     noise(2, mask.Place{}),
 		"a later step":    noise(1, mask.Place{Step: 1}),
-		"other samples":   noise(1, mask.Place{Offset: 1}),
-		"other channels":  noise(1, mask.Place{ChannelOffset: 1}),
-		"more channels":   noise(1, mask.Place{Channels: 71}),
-		"a part of more":  func(m *mask.Mask) { _ = mask.Philox{}.DrawCount(m, 71, mask.Place{Channels: 71}) },
+		"other samples":   noise(1, mask.Place{Shard: mask.Shard{SampleOffset: 1}}),
+		"other channels":  noise(1, mask.Place{Shard: mask.Shard{ChannelOffset: 1}}),
+		"more channels":   noise(1, mask.Place{Shard: mask.Shard{Channels: 71}}),
+		"a part of more":  func(m *mask.Mask) { _ = mask.Philox{}.DrawCount(m, 71, mask.Place{Shard: mask.Shard{Channels: 71}}) },
 	} {
 		m := base()
 		change(m)
@@ -439,7 +439,7 @@ func TestKeptOfIsKeptChannelByChannel(t *testing.T) {
 	}
 }
 
-func TestSamplesThatAreNotTherePanic(t *testing.T) {
+func TestSamplesOutOfRangePanic(t *testing.T) {
 	m := drawn(t, 2, 3, 0.5, 0, 0, 0)
 	for _, n := range []int{-1, 2, math.MaxInt, math.MinInt} {
 		if got := panics(t, fmt.Sprint("KeptOf ", n), func() { m.KeptOf(n) }); !strings.Contains(got, fmt.Sprint("sample ", n)) || !strings.Contains(got, "2×3") {
@@ -448,7 +448,7 @@ func TestSamplesThatAreNotTherePanic(t *testing.T) {
 	}
 }
 
-func TestStringShowsTheChannels(t *testing.T) {
+func TestStringShowsChannels(t *testing.T) {
 	m, err := mask.New(2, 5, 0.25, mask.Arithmetic{Policy: mask.Multiply})
 	if err != nil {
 		t.Fatal(err)
@@ -480,7 +480,7 @@ func TestStringShowsTheChannels(t *testing.T) {
 	}
 }
 
-// A mask whose rate is -0 is one whose rate is 0.
+// The rate -0 is the rate 0.
 func TestNegativeZeroIsTheRateZero(t *testing.T) {
 	for _, m := range []*mask.Mask{new(mask.Mask), drawn(t, 2, 3, 0.5, 1, 2, 3)} {
 		if err := m.Reset(2, 3, math.Copysign(0, -1), mask.Arithmetic{}); err != nil {

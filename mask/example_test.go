@@ -1,8 +1,10 @@
 package mask_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"log"
+	"math"
 
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -50,6 +52,56 @@ func ExampleFactorsF16() {
 	}
 	fmt.Printf("%#04x\n", factors) // 1.25 in float16 is 0x3d00
 	// Output: [0x3d00 0x0000 0x3d00]
+}
+
+func ExampleMask_Fill() {
+	// Keras on PyTorch divides, and says so.
+	m, err := mask.New(1, 3, 0.2, mask.KerasTorch{}.Arithmetic())
+	if err != nil {
+		log.Fatal(err)
+	}
+	m.Set(0, 1, false)
+	factors := make([]byte, 3*mask.Float32.Size())
+	action := m.Fill(mask.Float32, factors, nil, 3)
+	for i := 0; i < len(factors); i += 4 {
+		fmt.Println(math.Float32frombits(binary.NativeEndian.Uint32(factors[i:])))
+	}
+	fmt.Printf("%+v\n", action)
+	fmt.Println(mask.Factors(make([]float32, 3), m, 3))
+	// Output:
+	// 0.8
+	// 0
+	// 0.8
+	// {Divide:true Shift:false Drop:true}
+	// mask: factors of a mask whose rule, Quotient, divides float32, want a rule that multiplies only, or Mask.Fill
+}
+
+func ExampleDraw_shard() {
+	// Two machines hold 8 of 16 channels each. Together they draw what one machine draws.
+	for machine := range uint64(2) {
+		m, err := mask.New(1, 8, 0.5, mask.Arithmetic{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := mask.Draw(m, mask.Philox{Seed: 42}, mask.Each, mask.Place{Shard: mask.Shard{ChannelOffset: 8 * machine, Channels: 16}}); err != nil {
+			log.Fatal(err)
+		}
+		for c := range 8 {
+			fmt.Print(map[bool]string{true: "#", false: "."}[m.Kept(0, c)])
+		}
+	}
+	// Output: .###.#.#.......#
+}
+
+func ExampleChild() {
+	const seed = 42 // of the network
+	for layer := range uint64(3) {
+		fmt.Println(mask.Philox{Seed: mask.Child(seed, layer)})
+	}
+	// Output:
+	// philox:4715622552460234781
+	// philox:12044034248161307332
+	// philox:8177460747896818910
 }
 
 func ExampleMask_Set() {

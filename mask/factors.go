@@ -111,9 +111,11 @@ func (m *Mask) misfit(what string, b []byte, size, pitch int) *FactorsError {
 	return nil
 }
 
-// aligned reports whether b begins at a multiple of size, a power of two.
+// aligned reports whether b begins where a number of so many bytes may: on 32-bit platforms
+// those of 8 bytes are aligned to 4.
 func aligned(b []byte, size int) bool {
-	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))&uintptr(size-1) == 0 || len(b) == 0
+	align := min(uintptr(size), unsafe.Alignof(uint64(0)))
+	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))&(align-1) == 0 || len(b) == 0
 }
 
 // bytesOf returns the memory of s.

@@ -12,8 +12,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// Whatever bytes there are, they are an error that changes nothing or the one binary
-// form of a mask, whose parts can all be used.
+// Any bytes are an error that changes nothing, or the only binary form of a mask that can be
+// used.
 func FuzzUnmarshalMask(f *testing.F) {
 	for i, m := range kinds(f, 3, 7) {
 		if i%9 == 0 {
@@ -48,8 +48,8 @@ func FuzzUnmarshalMask(f *testing.F) {
 	})
 }
 
-// Whatever the text, it is an error that quotes it or a stream that is written as a text
-// of the same stream and draws.
+// Any text is an error that quotes it, or a stream that draws and whose own text gives the
+// same stream.
 func FuzzParseStream(f *testing.F) {
 	for text := range streamTexts {
 		f.Add(text)
@@ -75,7 +75,7 @@ func FuzzParseStream(f *testing.F) {
 	})
 }
 
-// Any stream, any place, any shape: the mask is the rule's, trial by trial.
+// Any stream draws masks of any shape, at any place, as the oracle does.
 func FuzzDraw(f *testing.F) {
 	for i, text := range []string{
 		"philox:42", "pytorch:42", "pytorch-mkl:42", "keras-torch:42", "tensorflow:42,1", "tensorflow:42,1/float64", "tensorflow:42,1/float16",
@@ -90,7 +90,7 @@ func FuzzDraw(f *testing.F) {
 		if err != nil || mask.CheckRate(rate) != nil {
 			return
 		}
-		at := bring(s, mask.Place{Step: step, Cursor: cursor, Offset: offset, Batch: batch})
+		at := bring(s, mask.Place{Step: step, Cursor: cursor, Shard: mask.Shard{SampleOffset: offset, Samples: batch}})
 		m, err := mask.New(int(samples), int(channels), rate, mask.Arithmetic{})
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func FuzzDraw(f *testing.F) {
 		}
 		before := encoded(t, m)
 		if err := s.Draw(m, at); err != nil {
-			if at.Batch == 0 || at.Offset+uint64(samples) <= at.Batch {
+			if at.Samples == 0 || at.SampleOffset+uint64(samples) <= at.Samples {
 				t.Fatalf("%v at %+v: %v", s, at, err)
 			}
 			if encoded(t, m) != before {
@@ -117,21 +117,21 @@ func FuzzDraw(f *testing.F) {
 	})
 }
 
-// bring returns a place to which the stream, and its oracle, can go.
+// bring returns a place near at that the stream and its oracle can reach.
 func bring(s mask.Stream, at mask.Place) mask.Place {
 	if near(s) {
-		at.Offset, at.Cursor, at.Step = at.Offset%20, at.Cursor%2000, 2000+at.Step%2000
+		at.SampleOffset, at.Cursor, at.Step = at.SampleOffset%20, at.Cursor%2000, 2000+at.Step%2000
 	}
-	at.Offset %= 1 << 56 // an index of a trial has 64 bits
+	at.SampleOffset %= 1 << 56 // an index of a trial has 64 bits
 	if counts32(s) {
-		at.Offset, at.Batch = at.Offset%(1<<20), at.Batch%(1<<21)
+		at.SampleOffset, at.Samples = at.SampleOffset%(1<<20), at.Samples%(1<<21)
 	}
 	return at
 }
 
-// Wherever a batch is cut, by samples and by channels, its parts are those of the whole,
-// drawn on any tier, and the same place follows; and trials that are shared are those of
-// a smaller batch, or as many in each sample.
+// Wherever a batch is cut, by samples and by channels, and on any tier, a shard draws its
+// part of the whole mask, and the same place follows. Shared trials are those of a smaller
+// batch, or keep a fixed number of channels.
 func FuzzShards(f *testing.F) {
 	texts := []string{
 		"philox:42", "pytorch:42", "pytorch-mkl:42", "keras-torch:42", "tensorflow:42,1", "tensorflow:42,1/float64", "tensorflow:42,1/float16/xla", "keras-tensorflow:42",
@@ -153,13 +153,13 @@ func FuzzShards(f *testing.F) {
 		if _, ok := stream.(mask.Counter); !ok && how == mask.FixedCount {
 			return
 		}
-		at := bring(stream, mask.Place{Step: step, Offset: offset, Cursor: cursor})
-		at.Batch = max(at.Offset+uint64(n)+more%8, 1)
+		at := bring(stream, mask.Place{Step: step, Cursor: cursor, Shard: mask.Shard{SampleOffset: offset}})
+		at.Samples = max(at.SampleOffset+uint64(n)+more%8, 1)
 		whole := sharedBy(t, stream, how, n, int(channels), rate, at)
 		next := mask.After(stream, how, at, n, int(channels), rate)
 
-		// What the trials of the whole must be.
-		row, column := mask.Place{Step: at.Step, Cursor: at.Cursor, Batch: 1}, at
+		// want says which trials of the whole must be kept.
+		row, column := mask.Place{Step: at.Step, Cursor: at.Cursor, Shard: mask.Shard{Samples: 1}}, at
 		var want func(n, c int) bool
 		switch {
 		case n == 0 || channels == 0:
@@ -192,7 +192,7 @@ func FuzzShards(f *testing.F) {
 			setTier(t, tier)
 			for i, from := range cuts[:3] {
 				to, part := cuts[i+1], at
-				part.Offset += uint64(from)
+				part.SampleOffset += uint64(from)
 				columns := []int{int(left) % (int(channels) + 1), int(right) % (int(channels) + 1)}
 				if slices.Sort(columns); i == 1 {
 					columns = []int{0, int(channels)}
@@ -221,8 +221,8 @@ func setTier(t *testing.T, tier string) {
 	}
 }
 
-// Whatever the rate, factors and shifts are those that the documentation of a rule
-// names, computed exactly and rounded where it says so.
+// At any rate, factors and shifts are those of the documentation of the rule, computed
+// exactly and rounded where it says so.
 func FuzzNumbers(f *testing.F) {
 	for i, rate := range ruleRates() {
 		if i < 120 {
@@ -234,7 +234,7 @@ func FuzzNumbers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, rate float64) {
 		if !(rate > 0 && rate < 1) {
-			// 0 and 1 are not computed with.
+			// The rates 0 and 1 are special.
 			if _, err := mask.New(1, 2, rate, mask.Arithmetic{}); (err == nil) != (rate == 0 || rate == 1) {
 				t.Fatalf("rate %v: %v", rate, err)
 			}
@@ -255,7 +255,7 @@ func FuzzNumbers(f *testing.F) {
 	})
 }
 
-// Gaussian noise is at every place a normal number of the documented probability.
+// Gaussian noise at any place consists of the documented normal numbers.
 func FuzzGaussian(f *testing.F) {
 	for i, channels := range []uint8{0, 1, 2, 7, 8, 9, 63, 64, 65, 127} {
 		f.Add(uint8(i%5), channels, uint64(1)<<(6*i), uint64(i), uint64(1)<<(6*i), 0.1*float64(i))
@@ -266,7 +266,7 @@ func FuzzGaussian(f *testing.F) {
 		if mask.CheckRate(rate) != nil {
 			return
 		}
-		m := noisy(t, n, width, rate, seed, mask.Place{Step: step, Offset: offset})
+		m := noisy(t, n, width, rate, seed, mask.Place{Step: step, Shard: mask.Shard{SampleOffset: offset}})
 		back := new(mask.Mask)
 		if err := back.UnmarshalBinary([]byte(encoded(t, m))); err != nil {
 			t.Fatal(err)

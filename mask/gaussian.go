@@ -5,18 +5,18 @@ import "math"
 // noise is where the normal numbers of a mask with the rule Gaussian come from.
 type noise struct{ seed, step, first uint64 }
 
-// drawNoise gives m the noise of a place. The mask holds no noise, only where it comes
-// from; it is computed when factors are written, the same on every CPU.
+// drawNoise gives m the noise of a place. The mask only holds where the noise comes from.
+// The numbers are computed when factors are written, the same on every CPU.
 func (p Philox) drawNoise(m *Mask, at Place, whole uint64) {
 	m.setCount(0, 0)
 	m.fill()
 	if int(whole) != m.channels {
 		m.whole = int(whole)
 	}
-	m.noise = noise{p.Seed, at.Step, at.Offset*whole + at.ChannelOffset}
+	m.noise = noise{p.Seed, at.Step, at.SampleOffset*whole + at.ChannelOffset}
 }
 
-// fillNoise writes the factors of the channels that are kept. At rate 0 they are 1, at
+// fillNoise writes the factors of the channels that are kept. At rate 0 they stay 1, and at
 // rate 1 nothing is kept.
 func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) {
 	if m.rate == 0 || m.rate == 1 {
@@ -35,12 +35,12 @@ func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) 
 	}
 }
 
-// normal returns the number below which a standard normal one lies with probability
-// u, 0 < u < 1, to about 16 digits: Wichura's algorithm AS 241, PPND16 (Applied
-// Statistics 37, 1988, pp. 477–484).
+// normal returns the quantile of the standard normal distribution for a probability u, 0 <
+// u < 1, to about 16 digits, by Wichura's algorithm AS 241, PPND16 (Applied Statistics 37,
+// 1988, pp. 477–484).
 //
-// Every product is converted, so that none is fused with a sum, and the logarithm is
-// our own: package math has another for some CPUs.
+// Every product is converted, so that none is fused with a sum. The logarithm is our own,
+// because that of package math differs between CPUs.
 func normal(u float64) float64 {
 	q := u - 0.5
 	if math.Abs(q) <= 0.425 {
@@ -56,7 +56,8 @@ func normal(u float64) float64 {
 	return math.Copysign(horner(r, &part[0])/horner(r, &part[1]), q)
 }
 
-// horner returns the polynomial of degree 7 at x, its highest coefficient first.
+// horner returns the value at x of the polynomial of degree 7 with these coefficients, the
+// highest first.
 func horner(x float64, coefficients *[8]float64) float64 {
 	y := 0.0
 	for _, c := range coefficients {
@@ -81,9 +82,9 @@ var (
 	}
 )
 
-// logarithm returns the natural logarithm of a normal number x, within an ulp or two:
-// with x = m·2ᵏ and √½ ≤ m < √2, ln x = k·ln 2 + 2·artanh((m−1)/(m+1)), the latter
-// by its series up to the 23rd power, where |(m−1)/(m+1)| < 0.172.
+// logarithm returns the natural logarithm of a normal number x to within two ulps. With x =
+// m·2ᵏ and √½ ≤ m < √2, it is k·ln 2 + 2·artanh((m−1)/(m+1)). artanh is its series up to
+// the 23rd power, at |(m−1)/(m+1)| < 0.172.
 func logarithm(x float64) float64 {
 	m, k := math.Frexp(x)
 	if m < math.Sqrt2/2 {

@@ -11,7 +11,7 @@ const bitsOfBig = 400
 
 func bigOf(x float64) *big.Float { return new(big.Float).SetPrec(bitsOfBig).SetFloat64(x) }
 
-// expOf returns eˣ for x ≤ 0: the series at x/2⁸, squared eight times.
+// expOf returns eˣ for x ≤ 0, by the series at x/2⁸ squared eight times.
 func expOf(x *big.Float) *big.Float {
 	small := new(big.Float).SetMantExp(x, -8)
 	sum, term := bigOf(1), bigOf(1)
@@ -45,9 +45,9 @@ func piOf() *big.Float {
 	return a.Sub(a, b.Mul(b, bigOf(4)))
 }
 
-// normalError returns by how much of itself z is off the number below which a
-// standard normal one lies with probability u: (Φ(z)−u)/(φ(z)·z), one step of Newton's,
-// with Φ(z) = ½ + φ(z)·(z + z³/3 + z⁵/(3·5) + …).
+// normalError returns the relative error of z as the quantile of the standard normal
+// distribution for u: (Φ(z)−u)/(φ(z)·z), one step of Newton's method, with Φ(z) = ½ +
+// φ(z)·(z + z³/3 + z⁵/(3·5) + …).
 func normalError(z, u float64, pi *big.Float) float64 {
 	x := bigOf(z)
 	square := new(big.Float).Mul(x, x)
@@ -69,7 +69,7 @@ func normalError(z, u float64, pi *big.Float) float64 {
 	return e
 }
 
-// uniform returns the k-th of the 2⁵² numbers that normal numbers are made of.
+// uniform returns number k of the 2⁵² that normal numbers are made of.
 func uniform(k uint64) float64 { return float64(k)*0x1p-52 + 0x1p-53 }
 
 func TestNormalIsTheInverseOfTheNormalDistribution(t *testing.T) {
@@ -82,8 +82,8 @@ func TestNormalIsTheInverseOfTheNormalDistribution(t *testing.T) {
 	for e := range 51 {
 		ks = append(ks, 1<<e, last-1<<e, 1<<51+1<<e, 1<<51-1<<e)
 	}
-	for _, border := range []float64{0.075, 0.925, math.Exp(-25), 0.5} { // between the approximations
-		k := uint64(border * (1 << 52))
+	for _, edge := range []float64{0.075, 0.925, math.Exp(-25), 0.5} { // between the approximations
+		k := uint64(edge * (1 << 52))
 		ks = append(ks, k-1, k, k+1)
 	}
 	r := rand.New(rand.NewPCG(1, 1))
@@ -118,23 +118,23 @@ func TestNormalIsSymmetricAndMonotone(t *testing.T) {
 		if a, b := normal(uniform(k)), normal(uniform(last-k)); a != -b {
 			t.Fatalf("normal(%v) is %v, and %v on the other side", uniform(k), a, b)
 		}
-		// Neighbours may be rounded to the same number or, where the numbers are denser
-		// than the approximation is good, exchanged: not those a little further.
+		// Neighbours may be rounded to the same number, or exchanged where they are closer
+		// than the error of the approximation. Numbers a little further apart may not.
 		if further := k + 1 + k>>40; further <= last/2 {
 			if a, b := normal(uniform(k)), normal(uniform(further)); a > b+4*(math.Nextafter(math.Abs(b), 99)-math.Abs(b)) {
 				t.Fatalf("normal(%v) is %v and normal(%v) is %v", uniform(k), a, uniform(further), b)
 			}
 		}
 	}
-	for _, border := range []float64{0.075, 0.925, math.Exp(-25), 1 - math.Exp(-25)} {
-		below, above := normal(border-1e-14), normal(border+1e-14)
-		if at := normal(border); !(below < at && at < above) {
-			t.Errorf("around %v: %v, %v, %v", border, below, at, above)
+	for _, edge := range []float64{0.075, 0.925, math.Exp(-25), 1 - math.Exp(-25)} {
+		below, above := normal(edge-1e-14), normal(edge+1e-14)
+		if at := normal(edge); !(below < at && at < above) {
+			t.Errorf("around %v: %v, %v, %v", edge, below, at, above)
 		}
 	}
 }
 
-// Numbers of a table.
+// Quantiles from published tables.
 func TestNormalGivesKnownQuantiles(t *testing.T) {
 	for u, want := range map[float64]float64{
 		0.5: 0, 0.975: 1.9599639845400542355, 0.025: -1.9599639845400542355, 0.75: 0.67448975019608174320,
@@ -146,7 +146,7 @@ func TestNormalGivesKnownQuantiles(t *testing.T) {
 	}
 }
 
-func TestLogarithmIsThatOfPackageMath(t *testing.T) {
+func TestLogarithmAgreesWithPackageMath(t *testing.T) {
 	check := func(x float64) {
 		got, want := logarithm(x), math.Log(x)
 		if ulp := math.Nextafter(math.Abs(want), 1e9) - math.Abs(want); math.Abs(got-want) > 2*ulp {

@@ -39,19 +39,19 @@ func factors64(m *mask.Mask, pitch int) []float64 {
 // distribution is Φ, the normal distribution function.
 func distribution(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
-// The factors are those of the numbers that the documentation names.
-func TestGaussianFactorsAreTheRule(t *testing.T) {
+// The factors come from the numbers that the documentation of Philox names.
+func TestGaussianFactorsFollowTheRule(t *testing.T) {
 	for i, shape := range [][2]int{{1, 1}, {3, 5}, {2, 64}, {7, 33}, {0, 4}, {4, 0}} {
 		samples, channels := shape[0], shape[1]
 		for _, rate := range []float64{1e-9, 0.1, 0.5, 0.9} {
-			at := mask.Place{Step: 1 << (7 * i), Offset: 1 << (9 * i)}
+			at := mask.Place{Step: 1 << (7 * i), Shard: mask.Shard{SampleOffset: 1 << (9 * i)}}
 			m := noisy(t, samples, channels, rate, 42<<i, at)
 			if m.Arithmetic().Rule != mask.Gaussian || m.CountKept() != samples*channels || m.Factor() != 1 || m.Action(mask.BFloat16) != (mask.Action{}) {
 				t.Errorf("%v is no Gaussian noise", m)
 			}
 			sigma := math.Sqrt(rate / (1 - rate))
 			for k, f := range factors64(m, channels) {
-				r := wide(42<<i, at.Step, at.Offset*uint64(channels)+uint64(k))
+				r := wide(42<<i, at.Step, at.SampleOffset*uint64(channels)+uint64(k))
 				want := float64(r>>12)*0x1p-52 + 0x1p-53
 				z := (f - 1) / sigma
 				got := distribution(z)
@@ -87,11 +87,11 @@ func TestGaussianFactorsOfAllTypesAreRoundedOnce(t *testing.T) {
 	}
 }
 
-// Package math and fused operations differ from CPU to CPU; the bits of these must not.
+// Package math and fused operations differ between CPUs. The bits of factors must not.
 func TestGaussianFactorsAreTheSameOnEveryCPU(t *testing.T) {
 	const name = "testdata/gaussian.txt"
 	var b strings.Builder
-	for _, f := range append(factors64(noisy(t, 4, 8, 0.5, 42, mask.Place{}), 8), factors64(noisy(t, 2, 16, 0.1, 1<<40, mask.Place{Step: 7, Offset: 99}), 16)...) {
+	for _, f := range append(factors64(noisy(t, 4, 8, 0.5, 42, mask.Place{}), 8), factors64(noisy(t, 2, 16, 0.1, 1<<40, mask.Place{Step: 7, Shard: mask.Shard{SampleOffset: 99}}), 16)...) {
 		fmt.Fprintf(&b, "%016x %v\n", math.Float64bits(f), f)
 	}
 	want, err := os.ReadFile(name)
@@ -120,7 +120,8 @@ func TestGaussianNoiseIsNormalAndIndependent(t *testing.T) {
 	for _, rate := range []float64{0.5, 0.1, 0.8} {
 		variance := rate / (1 - rate)
 		f := factors64(noisy(t, samples, width, rate, 9, mask.Place{}), width)
-		// Moments of z about 0: by how many standard deviations they are off.
+		// The moments of z about 0, as distances from the expected ones in standard
+		// deviations.
 		var moments [5]float64
 		for _, x := range f {
 			z, power := (x-1)/math.Sqrt(variance), 1.0
@@ -137,8 +138,8 @@ func TestGaussianNoiseIsNormalAndIndependent(t *testing.T) {
 				t.Errorf("rate %v: moment %d is %v, want %v, z = %.1f", rate, k, moments[k]/n, c.want, z)
 			}
 		}
-		// Neighbours, samples, steps and seeds; of the numbers and of their squares, which
-		// are off together where both halves of a pair come from one radius.
+		// Correlations of neighbours, samples, steps and seeds, of the numbers and of their
+		// squares. Squares are correlated if both numbers of a pair come from one radius.
 		for _, c := range []struct {
 			what string
 			o    []float64
@@ -164,10 +165,10 @@ func TestGaussianNoiseIsNormalAndIndependent(t *testing.T) {
 
 func TestShardsOfGaussianNoiseAreRowsOfTheWholeBatch(t *testing.T) {
 	for _, channels := range []int{1, 2, 3, 7, 64, 65} {
-		at := mask.Place{Step: 3, Offset: 10}
+		at := mask.Place{Step: 3, Shard: mask.Shard{SampleOffset: 10}}
 		whole := factors64(noisy(t, 9, channels, 0.3, 5, at), channels)
 		for from := range 9 {
-			at.Offset = 10 + uint64(from)
+			at.SampleOffset = 10 + uint64(from)
 			part := factors64(noisy(t, 9-from, channels, 0.3, 5, at), channels)
 			if fmt.Sprint(part) != fmt.Sprint(whole[from*channels:]) {
 				t.Errorf("%d channels: samples %d to 9 have the factors %v, want %v", channels, from, part, whole[from*channels:])
@@ -175,13 +176,13 @@ func TestShardsOfGaussianNoiseAreRowsOfTheWholeBatch(t *testing.T) {
 		}
 	}
 	// The index of a trial wraps around at 2⁶⁴.
-	wrapped := factors64(noisy(t, 4, 3, 0.3, 5, mask.Place{Offset: 1<<64 - 2}), 3)
+	wrapped := factors64(noisy(t, 4, 3, 0.3, 5, mask.Place{Shard: mask.Shard{SampleOffset: 1<<64 - 2}}), 3)
 	if begin := factors64(noisy(t, 2, 3, 0.3, 5, mask.Place{}), 3); fmt.Sprint(wrapped[6:]) != fmt.Sprint(begin) {
 		t.Error("sample 2⁶⁴ is not sample 0")
 	}
 }
 
-// A channel that is dropped by hand is zero, and the noise of the others stays.
+// Set drops a channel of noise and leaves the noise of the others as it is.
 func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 	const samples, channels, pitch = 3, 70, 72
 	m := noisy(t, samples, channels, 0.4, 9, mask.Place{Step: 1})
@@ -203,7 +204,7 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 	}
 }
 
-// Gaussian noise forgets what was drawn before, and the next Reset forgets it.
+// Reset forgets noise, and noise forgets a fixed count.
 func TestGaussianNoiseIsForgotten(t *testing.T) {
 	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{})
 	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {
@@ -218,7 +219,7 @@ func TestGaussianNoiseIsForgotten(t *testing.T) {
 	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2, Offset: 3}); err != nil {
+	if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := drawn(t, 3, 7, 0.3, 1, 2, 3); everything(m) != everything(want) || !m.Equal(want) {

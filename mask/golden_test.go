@@ -29,7 +29,7 @@ func streamOf(t *testing.T, f golden.File, c golden.Case) mask.Stream {
 	return s
 }
 
-// Every mask that a framework drew is drawn again, call after call.
+// Streams draw every mask that was recorded from a framework, call after call.
 func TestMasksAreThoseOfTheFrameworks(t *testing.T) {
 	seen := map[string]int{}
 	for _, f := range goldenFiles(t) {
@@ -78,8 +78,8 @@ func drawnBy(t testing.TB, s mask.Stream, samples, channels int, rate float64, a
 	return m
 }
 
-// Layers of different size and rate share a generator, and some calls draw nothing:
-// evaluation and empty tensors, and where a framework says so rates 0 and 1.
+// Layers of different sizes and rates share a generator, and some calls draw nothing:
+// evaluation, empty tensors, and in some frameworks the rates 0 and 1.
 func TestSequencesAreThoseOfTheFrameworks(t *testing.T) {
 	for _, f := range goldenFiles(t) {
 		t.Run(f.Name, func(t *testing.T) {
@@ -106,14 +106,14 @@ func TestSequencesAreThoseOfTheFrameworks(t *testing.T) {
 	}
 }
 
-// The table of streams names each stream, in order, and the versions whose data stand
-// behind its row, no more and no fewer.
-func TestTableOfStreamsIsWhatWasCompared(t *testing.T) {
+// The table of streams names every stream, in order, and exactly the versions of which
+// there are data.
+func TestTableOfStreamsListsWhatWasCompared(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Of the packages that a file names, the one that draws.
+	// The package that draws, among those that a file names.
 	drawing := map[string]string{"PyTorch": "torch", "Keras": "keras", "TensorFlow": "tensorflow", "JAX": "jax", "Flax": "flax", "oneDNN": "onednn"}
 	want := map[string][]string{"philox": {"all"}}
 	for _, f := range goldenFiles(t) {

@@ -1,15 +1,17 @@
-// Package mask draws which channels live and holds the answer, one bit a
+// Package mask draws which channels are kept, and holds the outcome in one bit for each
 // channel.
 //
-// A [Mask] belongs to a batch of samples × channels. Trial i = n·channels + c
-// decides over channel c of sample n, whatever the tensor's layout or type. The
-// trials come from a [Stream], at a [Place] in it: from [Philox], or from one that
-// draws what another framework draws, or from bits of your own. README.md, beside this
-// file, has the table of the streams: which framework, which versions, what is
-// reproduced and what is not. [Draw] lets channels share a trial.
+// A [Mask] belongs to a batch of samples × channels. Trial i = n·channels + c decides
+// channel c of sample n, whatever the layout and the type of the tensor. Trials come from
+// a [Stream] at a [Place]: from [Philox], from a stream that draws what another framework
+// draws, or from a generator of your own. [Draw] lets channels share a trial. README.md
+// has a table of the streams: which framework and versions they reproduce, and what they
+// do not.
 //
-// A stream brings its [Arithmetic]: what becomes of the elements of dropped channels and
-// of kept ones. [Factors] turns a mask into what a kernel multiplies or divides by.
+// A mask also holds its [Arithmetic]: what is computed with the elements of kept and of
+// dropped channels. A stream suggests that of its framework. [Mask.Fill] writes the
+// numbers that a kernel computes with, and says what they mean. [Factors] writes those of
+// masks that only multiply.
 package mask
 
 import (
@@ -153,22 +155,21 @@ func (m *Mask) Samples() int { return m.samples }
 // Channels returns the number of channels of a sample.
 func (m *Mask) Channels() int { return m.channels }
 
-// Rate returns the rate that was asked for. Where a count is fixed, the share of
-// channels that are dropped is the nearest that their number allows.
+// Rate returns the rate that the mask was made for. With a fixed count the share of the
+// channels that are dropped differs from it by rounding.
 func (m *Mask) Rate() float64 { return m.rate }
 
 // Arithmetic returns what is computed with the elements.
 func (m *Mask) Arithmetic() Arithmetic { return m.arithmetic }
 
-// Kept reports whether channel c of sample n lives. It panics if there is no
-// such channel.
+// Kept reports whether channel c of sample n is kept. It panics if there is no such
+// channel.
 func (m *Mask) Kept(n, c int) bool {
 	i := m.trial(n, c)
 	return m.bits[i/64]>>(i%64)&1 == 1
 }
 
-// Set decides over channel c of sample n by hand. It panics if there is no such
-// channel.
+// Set keeps or drops channel c of sample n. It panics if there is no such channel.
 func (m *Mask) Set(n, c int, kept bool) {
 	i := m.trial(n, c)
 	bit := uint64(1) << (i % 64)
@@ -179,6 +180,7 @@ func (m *Mask) Set(n, c int, kept bool) {
 	}
 }
 
+// trial returns the index of a channel's bit.
 func (m *Mask) trial(n, c int) int {
 	if n < 0 || n >= m.samples || c < 0 || c >= m.channels {
 		panic(fmt.Sprintf("mask: channel %d of sample %d in a mask of %d×%d", c, n, m.samples, m.channels))
@@ -186,7 +188,7 @@ func (m *Mask) trial(n, c int) int {
 	return n*m.channels + c
 }
 
-// KeptOf returns an iterator over the living channels of sample n, in order. It
+// KeptOf returns an iterator over the channels of sample n that are kept, in order. It
 // panics if there is no such sample.
 //
 //	for c := range m.KeptOf(n) {
@@ -204,7 +206,7 @@ func (m *Mask) KeptOf(n int) func(yield func(c int) bool) {
 	}
 }
 
-// row returns where the trials of sample n begin and end.
+// row returns the index of the first bit of sample n and that of the bit after its last.
 func (m *Mask) row(n int) (from, to int) {
 	if n < 0 || n >= m.samples {
 		panic(fmt.Sprintf("mask: sample %d in a mask of %d×%d", n, m.samples, m.channels))
@@ -212,7 +214,7 @@ func (m *Mask) row(n int) (from, to int) {
 	return n * m.channels, (n + 1) * m.channels
 }
 
-// CountKept returns the number of living channels in the whole batch.
+// CountKept returns the number of channels that are kept, in all samples together.
 func (m *Mask) CountKept() int {
 	n := 0
 	for _, w := range m.bits {
@@ -221,10 +223,10 @@ func (m *Mask) CountKept() int {
 	return n
 }
 
-// Factor returns what an element of a kept channel is multiplied by, in float64:
-// 1/(1−rate), so that the expected value of every element stays what it was
-// (inverted dropout), unless the mask's [Rule] says otherwise. At rate 1, where
-// nothing is kept, it is 0.
+// Factor returns what the elements of a kept channel are multiplied by, as a float64:
+// 1/(1−rate), so that the expected value of an element does not change (inverted
+// dropout), unless the [Rule] says otherwise. For a quotient it is what the division
+// amounts to. At rate 1 nothing is kept, and Factor returns 0.
 func (m *Mask) Factor() float64 {
 	if m.rate == 0 && m.count == 0 {
 		return 1 // also of the zero Mask
@@ -232,8 +234,8 @@ func (m *Mask) Factor() float64 {
 	return m.factor
 }
 
-// Identity reports whether the mask changes nothing: everything is kept, and with
-// the factor 1.
+// Identity reports whether the mask changes no element: every channel is kept, with the
+// factor 1 and no shift.
 func (m *Mask) Identity() bool {
 	if m.Factor() != 1 || m.rate != 0 && (m.arithmetic.Rule == Gaussian || m.arithmetic.Rule == Alpha) {
 		return false

@@ -7,8 +7,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// Words of bits are counted by rounding trials up to the next 64.
-func TestTrialsGoAsFarAsTheirWordsCanBeCounted(t *testing.T) {
+// The number of words of bits is that of the trials rounded up to a multiple of 64, which must not overflow.
+func TestTrialsAreLimitedByTheNumberOfTheirWords(t *testing.T) {
 	const most = math.MaxInt - 63
 	if got, err := trialsOf(1, most); got != most || err != nil {
 		t.Errorf("%d, %v, want %d", got, err, most)
@@ -20,7 +20,7 @@ func TestTrialsGoAsFarAsTheirWordsCanBeCounted(t *testing.T) {
 	}
 }
 
-// A number of two words is below the next one, not below itself.
+// A number of two words is below the one after it, not below itself.
 func TestNumbersOfTwoWordsAreComparedExactly(t *testing.T) {
 	key := [2]uint32{5, 6}
 	for _, trial := range []uint64{0, 1, 1<<32 - 1, 1<<32 + 7, 1 << 50} {
@@ -37,9 +37,9 @@ func TestNumbersOfTwoWordsAreComparedExactly(t *testing.T) {
 			{"Philox, high word first", words{}, lowFirst<<32 | lowFirst>>32},
 		} {
 			c.w.draw.Key, c.w.double = key, true
-			for below, want := range map[uint64]bool{c.number - 1: false, c.number: false, c.number + 1: true} {
-				if c.w.below = below; c.w.exact(trial) != want {
-					t.Errorf("%s: trial %d, number %d, is below %d: %v, want %v", c.name, trial, c.number, below, !want, want)
+			for threshold, want := range map[uint64]bool{c.number - 1: false, c.number: false, c.number + 1: true} {
+				if c.w.threshold = threshold; c.w.exact(trial) != want {
+					t.Errorf("%s: trial %d, number %d, is below %d: %v, want %v", c.name, trial, c.number, threshold, !want, want)
 				}
 			}
 		}

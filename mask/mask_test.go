@@ -19,7 +19,7 @@ func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset
 	if err != nil {
 		t.Fatal(err)
 	}
-	mask.Philox{Seed: seed}.Draw(m, mask.Place{Step: step, Offset: offset})
+	mask.Philox{Seed: seed}.Draw(m, mask.Place{Step: step, Shard: mask.Shard{SampleOffset: offset}})
 	return m
 }
 
@@ -47,7 +47,7 @@ func checkDraw(t *testing.T, samples, channels int, rate float64, seed, step, of
 
 var rates = []float64{0, 1e-300, 1e-9, 0x1p-32, 0.1, 0.2, 1.0 / 3, 0.5, 0.75, 0.999, 1 - 0x1p-32, 1 - 0x1p-33, 1 - 0x1p-53, 1}
 
-func TestDrawIsTheRuleTrialByTrial(t *testing.T) {
+func TestDrawFollowsTheRuleTrialByTrial(t *testing.T) {
 	for channels := 1; channels <= 70; channels++ {
 		for _, samples := range []int{1, 2, 3, 5} {
 			for _, offset := range []uint64{0, 1, 2, 3, 7} {
@@ -61,9 +61,9 @@ func TestDrawIsTheRuleTrialByTrial(t *testing.T) {
 	}
 }
 
-// A trial is kept if its number is below the border, not if it is the border,
-// and a border between two numbers counts.
-func TestBorderOfTheRateIsExact(t *testing.T) {
+// A trial is kept if its number is below the threshold, and dropped if it equals it. A
+// threshold between two numbers is told from both.
+func TestThresholdOfTheRateIsExact(t *testing.T) {
 	const seed, step = 8, 9
 	for i := range 200 {
 		w := word([4]uint32{uint32(i / 4), 0, step, 0}, [2]uint32{seed, 0}, i%4)
@@ -74,19 +74,19 @@ func TestBorderOfTheRateIsExact(t *testing.T) {
 			}
 			m := drawn(t, 1, 200, rate, seed, step, 0)
 			if m.Kept(0, i) != want {
-				t.Errorf("trial %d, number %#x: kept %v at a border %v above it", i, w, !want, halves/2)
+				t.Errorf("trial %d, number %#x: kept %v at a threshold %v above it", i, w, !want, halves/2)
 			}
 		}
 	}
 }
 
-// Of the words of seed 0 and step 0 that of this trial is the first with all bits set: only
-// a border of 2³²−1 or below drops it.
-func TestLargestWordIsDroppedFromTheSmallestRateOn(t *testing.T) {
+// This trial takes the first word of seed 0 and step 0 that has all bits set: only a
+// threshold of 2³²−1 or less drops it.
+func TestLargestWordIsDroppedAtTheSmallestRates(t *testing.T) {
 	checkTrial(t, mask.Philox{}, 6153212237, map[float64]bool{0x1p-31: false, 0x1p-32: false, 0x1p-33: true})
 }
 
-// The halves of seed, step and block index each have a word of their own.
+// Both halves of the seed, of the step and of the block index matter.
 func TestDrawUsesAllBitsOfSeedStepAndIndex(t *testing.T) {
 	for bit := range 64 {
 		checkDraw(t, 1, 131, 0.5, 1<<bit, 0, 0)
@@ -102,12 +102,12 @@ func TestTrialIndexIsTakenModulo64Bits(t *testing.T) {
 			checkDraw(t, 20, channels, 0.5, 3, 4, -back)
 		}
 	}
-	// The samples before the wrap and those behind it are rows of one batch.
+	// The samples before and after the wrap are rows of one batch.
 	whole := drawn(t, 8, 5, 0.5, 3, 4, 1<<64-4)
-	behind := drawn(t, 4, 5, 0.5, 3, 4, 0)
+	after := drawn(t, 4, 5, 0.5, 3, 4, 0)
 	for n := range 4 {
 		for c := range 5 {
-			if whole.Kept(4+n, c) != behind.Kept(n, c) {
+			if whole.Kept(4+n, c) != after.Kept(n, c) {
 				t.Fatalf("sample 2⁶⁴+%d is not sample %d", n, n)
 			}
 		}
@@ -121,14 +121,14 @@ func TestDrawForgetsWhatWasSet(t *testing.T) {
 		for c := range 50 {
 			m.Set(1, c, c%3 == 0)
 		}
-		mask.Philox{Seed: 1}.Draw(m, mask.Place{Step: 2, Offset: 3})
+		mask.Philox{Seed: 1}.Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}})
 		if m.CountKept() != want {
 			t.Errorf("rate %v: %d kept after Set and Draw, want %d", rate, m.CountKept(), want)
 		}
 	}
 }
 
-func TestNewMaskKeepsAll(t *testing.T) {
+func TestNewMaskKeepsEveryChannel(t *testing.T) {
 	for trials := range 200 {
 		for rate, want := range map[float64]int{0: trials, 0.5: trials, 1: 0} {
 			m, err := mask.New(1, trials, rate, mask.Arithmetic{Policy: mask.Multiply})
@@ -142,7 +142,7 @@ func TestNewMaskKeepsAll(t *testing.T) {
 	}
 }
 
-func TestSetDecidesOneChannel(t *testing.T) {
+func TestSetChangesOneChannel(t *testing.T) {
 	const samples, channels = 3, 67
 	m, err := mask.New(samples, channels, 0.5, mask.Arithmetic{})
 	if err != nil {
@@ -186,7 +186,7 @@ func panics(t *testing.T, what string, f func()) (message string) {
 	return ""
 }
 
-func TestChannelsThatAreNotTherePanic(t *testing.T) {
+func TestChannelsOutOfRangePanic(t *testing.T) {
 	m := drawn(t, 2, 3, 0.5, 0, 0, 0)
 	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 3}, {1, 3}, {math.MaxInt, math.MaxInt}} {
 		before := m.CountKept()
@@ -212,7 +212,7 @@ func TestChannelsThatAreNotTherePanic(t *testing.T) {
 	}
 }
 
-func TestResetRefusesAndStaysAsItWas(t *testing.T) {
+func TestErrorsOfResetLeaveTheMaskAlone(t *testing.T) {
 	m := drawn(t, 5, 30, 0.5, 1, 2, 3)
 	want := fmt.Sprint(*m)
 	for _, c := range []struct {
@@ -257,7 +257,7 @@ func TestResetRefusesAndStaysAsItWas(t *testing.T) {
 	}
 }
 
-func TestResetReusesMemoryAndForgets(t *testing.T) {
+func TestResetReusesMemoryAndForgetsTheMask(t *testing.T) {
 	m := drawn(t, 9, 100, 1, 0, 0, 0) // all dropped
 	for _, trials := range []int{900, 1, 63, 64, 65, 130, 0, 899} {
 		if err := m.Reset(1, trials, 0.5, mask.Arithmetic{}); err != nil {
@@ -267,7 +267,7 @@ func TestResetReusesMemoryAndForgets(t *testing.T) {
 			t.Errorf("%d of %d kept", m.CountKept(), trials)
 		}
 	}
-	// A fixed count leaves its factor behind, which is not the rate's.
+	// The factor of a fixed count must be forgotten, too.
 	if err := (mask.Philox{}).DrawCount(m, 700, mask.Place{}); err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestFactorIsComputedInFloat64(t *testing.T) {
 	}
 }
 
-// The tests take every kind of factors as a type of its own.
+// Factors are tested with named types, too.
 type (
 	named32  float32
 	named64  float64
@@ -324,7 +324,7 @@ type number interface {
 	~float32 | ~float64 | ~uint16
 }
 
-// factors is what Factors is.
+// factors is a function like Factors.
 type factors[T number] func(dst []T, m *mask.Mask, pitch int) error
 
 // bits returns the bits of x.
@@ -405,8 +405,8 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 			twice++
 		}
 	}
-	// Around every number in the middle between two halves, as far as a float64
-	// next to 1 can tell: the factors of a dozen rates.
+	// The factors of a dozen rates around every middle between two halves, as close as a
+	// rate near 1 comes to it.
 	for e := range 53 { // no factor is above 2⁵³
 		for n := range 1 << fraction {
 			middle := math.Ldexp(float64(1<<fraction+n)+0.5, e-fraction)
@@ -438,14 +438,14 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 	}
 }
 
-// A factor in the middle between two halves becomes the even one, and one next to
-// it does not pass through float32, which would move it to the middle.
+// A factor in the middle between two halves becomes the even one. A factor next to the
+// middle must not be rounded to float32 first, which would move it there.
 func TestFactorsOfHalvesAreRoundedOnceToNearestEven(t *testing.T) {
 	t.Run("float16", func(t *testing.T) { testRounding(t, mask.FactorsF16[float16], toF16, 10) })
 	t.Run("bfloat16", func(t *testing.T) { testRounding(t, mask.FactorsBF16[bfloat16], toBF16, 7) })
 }
 
-// Numbers that a reader can check by hand.
+// These numbers can be checked by hand.
 func TestFactorsOfHalvesAtKnownRates(t *testing.T) {
 	for _, c := range []struct {
 		rate float64

@@ -7,16 +7,15 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// blockWords is how many 32-bit words mt19937 makes at once.
+// blockWords is the number of 32-bit words that one step of mt19937 makes.
 const blockWords = 624
 
-// mersenne is mt19937 (Matsumoto and Nishimura 1998) at the end of a block of its
-// words.
+// mersenne is mt19937 (Matsumoto and Nishimura 1998) between two blocks of its words.
 type mersenne struct {
-	state, words [blockWords]uint32 // state, and the block as it is given out
+	state, words [blockWords]uint32 // words is the last block, tempered
 }
 
-// seed is init_genrand of the authors' code.
+// seed is init_genrand in the authors' code.
 func (g *mersenne) seed(s uint32) {
 	g.state[0] = s
 	for i := 1; i < blockWords; i++ {
@@ -28,8 +27,8 @@ func (g *mersenne) seed(s uint32) {
 // next makes the next block.
 func (g *mersenne) next() { draw.MersenneTwister(&g.words, &g.state) }
 
-// sequence is the words of mt19937 with one seed, from any place on. It keeps where it
-// was, so that going on costs nothing.
+// sequence gives the words of mt19937 from any place up. It remembers where it was, so that
+// going on from there costs nothing.
 type sequence struct {
 	mu    sync.Mutex
 	begun bool
@@ -38,12 +37,12 @@ type sequence struct {
 	mersenne
 }
 
-// jumpBlocks is the distance in blocks from which one jumps and does not make all blocks
-// between. A jump takes 4 to 9 ms on every tier, so many blocks 1 ms with AVX-512 and
-// 12 ms in plain Go (Zen 4).
+// jumpBlocks is the distance in blocks above which a jump replaces walking. A jump takes 4
+// to 9 ms on every tier, walking so many blocks 1 ms with AVX-512 and 12 ms in plain Go
+// (Zen 4).
 const jumpBlocks = 10000
 
-// seek makes the block that word at lies in the one in words.
+// seek makes words the block that holds word at.
 func (s *sequence) seek(seed uint32, at uint64) {
 	block := at / blockWords
 	if s.begun && s.seed == seed && block == s.block {
@@ -106,12 +105,12 @@ const (
 	twist = 0x9908b0df
 )
 
-// polynomial is one over GF(2) of a degree that φ has or below; the coefficient of xⁱ
-// is bit i.
+// polynomial is a polynomial over GF(2) of at most φ's degree. The coefficient of xⁱ is bit
+// i.
 type polynomial [(degree + 63) / 64]uint64
 
-// power returns x^(624·blocks) mod φ. The exponent is a multiple of 16: the last steps
-// are squares.
+// power returns x^(624·blocks) mod φ. The exponent is a multiple of 16, so the last steps
+// are squares, which reduce.
 func power(blocks uint64) *polynomial {
 	p, terms := new(polynomial), terms()
 	p[0] = 1
@@ -136,8 +135,8 @@ func (p *polynomial) square(terms []int) {
 	for i, w := range p {
 		wide[2*i], wide[2*i+1] = spread(uint32(w)), spread(uint32(w>>32))
 	}
-	// x^degree is the sum of φ's other terms, the highest of which is more than 64
-	// degrees below: 64 bits can be replaced at once, from the top.
+	// x^degree is the sum of φ's other terms, the highest of which is more than 64 degrees
+	// lower: 64 bits are replaced in one step, from the top.
 	for i := len(wide) - 1; i > degree/64; i-- {
 		reduce(wide[:], i, wide[i], terms)
 	}
@@ -148,7 +147,7 @@ func (p *polynomial) square(terms []int) {
 	copy(p[:], wide[:])
 }
 
-// timesX sets p to x·p, which may have φ's own degree: only square reduces.
+// timesX sets p to x·p, which may have φ's degree: only square reduces.
 func (p *polynomial) timesX() {
 	carry := uint64(0)
 	for i, w := range p {
@@ -156,7 +155,7 @@ func (p *polynomial) timesX() {
 	}
 }
 
-// reduce adds to p what word·x^(64·i) is without the powers of x from degree on.
+// reduce adds to p what word·x^(64·i) is modulo φ.
 func reduce(p []uint64, i int, word uint64, terms []int) {
 	if word == 0 {
 		return
@@ -164,7 +163,7 @@ func reduce(p []uint64, i int, word uint64, terms []int) {
 	for _, t := range terms {
 		at := 64*i - degree + t
 		if at < 0 {
-			// The lowest bits of word are 0 then.
+			// Here the lowest bits of word are 0.
 			p[0] ^= word >> -at
 			continue
 		}
@@ -174,7 +173,7 @@ func reduce(p []uint64, i int, word uint64, terms []int) {
 	}
 }
 
-// terms returns the powers of x in φ but the highest. By appendix A of Matsumoto and
+// terms returns the powers of x in φ except the highest. By appendix A of Matsumoto and
 // Nishimura, with n = 624, m = 397, w = 32 and r = 31, A = xⁿ+xᵐ, B = xⁿ⁻¹+xᵐ⁻¹ and aᵢ
 // bit i of the twist,
 //
@@ -185,7 +184,7 @@ func terms() []int {
 		if i < 31 && uint32(twist)>>(30-i)&1 == 0 {
 			continue
 		}
-		// A·Bⁱ = (x+1·…): Bⁱ has the terms of the binomial coefficients that are odd.
+		// Bⁱ has the terms whose binomial coefficients are odd.
 		for k := 0; k <= i; k++ {
 			if k&^i != 0 {
 				continue // C(i,k) is even (Lucas)

@@ -2,8 +2,8 @@ package mask
 
 import "testing"
 
-// The authors' mt19937ar.out begins so for init_genrand(5489), and the standard of C++
-// gives the 10000th number.
+// The first number is that of the authors' code for init_genrand(5489), and the C++ standard
+// gives the 10000th.
 func TestMersenneTwisterGivesThePublishedNumbers(t *testing.T) {
 	var g mersenne
 	g.seed(5489)
@@ -19,8 +19,8 @@ func TestMersenneTwisterGivesThePublishedNumbers(t *testing.T) {
 	}
 }
 
-// A jump arrives where one gets step by step.
-func TestJumpIsTheSameAsGoingOn(t *testing.T) {
+// A jump over some blocks arrives where stepping through them does.
+func TestJumpEqualsWalking(t *testing.T) {
 	for _, blocks := range []uint64{1, 2, 3, 31, 32, 33, 100, 1023, 5000} {
 		var walked, jumped mersenne
 		walked.seed(42)
@@ -37,7 +37,7 @@ func TestJumpIsTheSameAsGoingOn(t *testing.T) {
 	}
 }
 
-// Jumps add up, however far.
+// Two jumps arrive where one over the sum of their blocks does.
 func TestJumpsAddUp(t *testing.T) {
 	for _, far := range []uint64{1 << 30, 1<<62 + 12345, 1<<64 - 7} {
 		var once, twice mersenne
@@ -49,7 +49,7 @@ func TestJumpsAddUp(t *testing.T) {
 		once.next()
 		twice.next()
 		if once.words != twice.words {
-			t.Errorf("%d blocks at once are not %d and %d", far, far/3, far-far/3)
+			t.Errorf("a jump of %d blocks is not one of %d and one of %d", far, far/3, far-far/3)
 		}
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// OneDNN is the rule by which oneDNN before v3.11 draws for its dropout attribute, with
-// the seed Seed+step; oneDNN drops single elements, this stream channels. Trial i is
-// word i mod 4 of the Philox4x32-10 block with the counter (x, x+1, x+2, x+3) and the key
-// (seed, seed), x = i with its lowest two bits cleared, modulo 2³². The channel is kept if
-// and only if word > ⌊4294967295·rate⌋, the rate rounded to float32.
+// OneDNN draws by the rule of oneDNN's dropout attribute before v3.11, with the seed
+// Seed+step. oneDNN drops single elements, this stream channels. Trial i takes word i mod
+// 4 of the Philox4x32-10 block with the counter (x, x+1, x+2, x+3) and the key (seed,
+// seed), where x is i with its lowest two bits cleared, modulo 2³². The channel is kept if
+// and only if word > ⌊4294967295·rate⌋, with the rate rounded to float32.
 type OneDNN struct {
 	Seed uint32
 }
@@ -18,10 +18,11 @@ type OneDNN struct {
 // String names the stream and its seed, see [ParseStream].
 func (o OneDNN) String() string { return fmt.Sprintf("onednn:%d", o.Seed) }
 
-// Arithmetic is oneDNN's, which is this package's own.
+// Arithmetic returns that of oneDNN, the zero Arithmetic.
 func (o OneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// Draw decides every channel of m anew.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
+// place does not hold the mask's channels.
 func (o OneDNN) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, o, at)
@@ -31,13 +32,13 @@ func (o OneDNN) Draw(m *Mask, at Place) error {
 	}
 	seed := o.Seed + uint32(at.Step)
 	m.drawWords(words{
-		draw:     draw.Spec{Key: [2]uint32{seed, seed}},
-		quads:    true,
-		below:    uint64(4294967295.0*float64(float32(m.rate))) + 1,
-		inverted: true,
+		draw:      draw.Spec{Key: [2]uint32{seed, seed}},
+		quads:     true,
+		threshold: uint64(4294967295.0*float64(float32(m.rate))) + 1,
+		inverted:  true,
 	}, at.first(m))
 	return nil
 }
 
-// After returns the next step.
+// After returns the place of the next step.
 func (o OneDNN) After(at Place, samples, channels int, rate float64) Place { return at.next() }

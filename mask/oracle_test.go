@@ -12,16 +12,16 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// The rules of the streams once more, trial by trial, as their documentation and
-// their authors spell them: slow and obvious.
+// The oracle implements the rules of the streams a second time, one trial at a time, as
+// their documentation and their authors write them: slow and obvious.
 
-// maker is a stream but for its seed.
+// maker makes a stream from a seed.
 type maker struct {
 	name string
 	of   func(seed uint64) mask.Stream
 }
 
-// makers returns every stream that there is.
+// makers returns all streams, with all kinds of options.
 func makers(t testing.TB) []maker {
 	t.Helper()
 	parsed := func(name, args string) maker {
@@ -55,10 +55,10 @@ func makers(t testing.TB) []maker {
 	return append(all, maker{"source", func(seed uint64) mask.Stream { return mask.NewSource(rand.NewPCG(seed, sourceSeed)) }})
 }
 
-// sourceSeed is the other half of the seed of makers' source.
+// sourceSeed is the second half of the seed of the source among makers.
 const sourceSeed = 77
 
-// oracle says whether trial i of a batch of so many trials is kept.
+// oracle says whether trial i of a batch of total trials is kept.
 type oracle func(at mask.Place, i, total uint64, rate float64) bool
 
 // oracle returns the oracle of the stream with this seed.
@@ -208,8 +208,8 @@ func ruleOf(t testing.TB, stream mask.Stream) oracle {
 	return nil
 }
 
-// probability returns the probability with which a stream keeps a channel, exactly:
-// rates have as many bits as the stream's numbers.
+// probability returns the exact probability that a stream keeps a channel, with the rate
+// rounded as the stream rounds it.
 func probability(t testing.TB, stream mask.Stream, rate float64) float64 {
 	t.Helper()
 	// The share of the numbers k·2^−bits that are below p.
@@ -254,8 +254,8 @@ func probability(t testing.TB, stream mask.Stream, rate float64) float64 {
 	return 0
 }
 
-// word returns one number of Philox4x32-10 as its authors spell it: the counter
-// and the key in 32-bit words, the key bumped between rounds.
+// word returns a word of Philox4x32-10 as its authors write it: counter and key in 32-bit
+// words, the key bumped between rounds.
 func word(counter [4]uint32, key [2]uint32, which int) uint32 {
 	for round := range 10 {
 		if round > 0 {
@@ -272,7 +272,7 @@ func word(counter [4]uint32, key [2]uint32, which int) uint32 {
 	return counter[which]
 }
 
-// trial says whether trial i is kept, in the words of [mask.Philox].
+// trial says whether trial i is kept by the rule of [mask.Philox].
 func trial(seed, step, i uint64, rate float64) bool {
 	if rate == 0 || rate == 1 {
 		return rate == 0
@@ -282,8 +282,7 @@ func trial(seed, step, i uint64, rate float64) bool {
 	return float64(w)*0x1p-32 < 1-rate
 }
 
-// wide returns the i-th 64-bit number of a step, in the words of
-// [mask.Philox].
+// wide returns 64-bit number i of a step by the rule of [mask.Philox].
 func wide(seed, step, i uint64) uint64 {
 	block := [4]uint32{uint32(i / 2), uint32(i / 2 >> 32), uint32(step), uint32(step >> 32)}
 	key := [2]uint32{uint32(seed), uint32(seed >> 32)}
@@ -293,11 +292,11 @@ func wide(seed, step, i uint64) uint64 {
 // mcg31 is the modulus of MCG31m1.
 const mcg31 = 1<<31 - 1
 
-// twister is mt19937 as its authors spell it, one word after the other.
+// twister is mt19937 as its authors write it, one word at a time.
 type twister struct {
 	state [624]uint32
 	at    int
-	words []uint32 // all that it gave so far
+	words []uint32 // all words so far
 }
 
 func newTwister(seed uint32) *twister {
@@ -309,7 +308,7 @@ func newTwister(seed uint32) *twister {
 	return g
 }
 
-// word returns the i-th word.
+// word returns word i.
 func (g *twister) word(i uint64) uint32 {
 	for uint64(len(g.words)) <= i {
 		if g.at == 624 {
@@ -334,7 +333,7 @@ func (g *twister) word(i uint64) uint32 {
 	return g.words[i]
 }
 
-// threefry is Threefry2x32-20 as its authors spell it.
+// threefry is Threefry2x32-20 as its authors write it.
 func threefry(key, x [2]uint32) [2]uint32 {
 	k := [3]uint32{key[0], key[1], 0x1BD11BDA ^ key[0] ^ key[1]}
 	x[0] += k[0]
@@ -359,9 +358,10 @@ func both(key [2]uint32, i uint64) uint32 {
 	return x[0] ^ x[1]
 }
 
-// pair returns number i of so many of JAX's original generator: the counts from 0 on,
-// with a 0 behind an odd number of them, are cut into halves, whose elements are the
-// words of a counter; the halves of what comes of it are put together again.
+// pair returns number i of total numbers of JAX's original generator. The counts from 0,
+// with a 0 appended if their number is odd, are cut into halves. Element k of both halves
+// are the words of counter k, and the words of its block are elements k of both halves of
+// the result.
 func pair(key [2]uint32, i, total uint64) uint32 {
 	half := (total + 1) / 2
 	count := func(k uint64) uint32 {
@@ -384,12 +384,12 @@ func belowJAX(key [2]uint32, i uint64, x64 bool, rate float64) bool {
 	return below23(both(key, i), rate)
 }
 
-// below52 makes a uniform float64 of two words as JAX does.
+// below52 compares a uniform float64 that JAX makes of two words.
 func below52(words [2]uint32, rate float64) bool {
 	return math.Float64frombits((uint64(words[0])<<32|uint64(words[1]))>>12|0x3ff<<52)-1 < 1-rate
 }
 
-// below23 makes a uniform float32 of a word as JAX does.
+// below23 compares a uniform float32 that JAX makes of a word.
 func below23(word uint32, rate float64) bool {
 	return math.Float32frombits(word>>9|0x3f800000)-1 < float32(1-rate)
 }
@@ -408,8 +408,8 @@ func sourceOracle(src rand.Source) oracle {
 	}
 }
 
-// rounded returns the half nearest to x, the even one of two, in numbers of so many
-// bits of fraction and exponent.
+// rounded returns the half nearest to x, ties to even, in a format with so many bits of
+// fraction and exponent.
 func rounded(x float64, fraction, exponent int) uint16 {
 	bias := 1<<(exponent-1) - 1
 	_, e := math.Frexp(x)
@@ -429,7 +429,7 @@ func rounded(x float64, fraction, exponent int) uint16 {
 	return bits
 }
 
-// unrounded returns the number that a half is.
+// unrounded returns the value of a half.
 func unrounded(bits uint16, fraction, exponent int) float64 {
 	bias := 1<<(exponent-1) - 1
 	e, digits := int(bits)>>fraction&(1<<exponent-1), float64(bits&(1<<fraction-1))
@@ -451,9 +451,9 @@ func unrounded(bits uint16, fraction, exponent int) float64 {
 	return x
 }
 
-// What is compared with the code under test must be right itself: every half, what
-// lies between two of them, and what is just above and below that.
-func TestRoundingOfTheOracle(t *testing.T) {
+// The oracle rounds every half to itself, and the middles between halves and their
+// neighbours correctly.
+func TestOracleRoundsToNearestEven(t *testing.T) {
 	for _, format := range []struct{ fraction, exponent int }{{10, 5}, {7, 8}} {
 		round := func(x float64) uint16 { return rounded(x, format.fraction, format.exponent) }
 		infinity := uint16(1<<format.exponent-1) << format.fraction

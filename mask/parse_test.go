@@ -11,7 +11,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// streamTexts are texts of all kinds of streams and what they describe.
+// streamTexts are texts of all kinds and the streams that they describe.
 var streamTexts = map[string]mask.Stream{
 	"philox":                       mask.Philox{},
 	"philox:0":                     mask.Philox{},
@@ -94,8 +94,8 @@ func TestStreamsAreParsed(t *testing.T) {
 	}
 }
 
-// The texts of streams are written down in scripts and file names.
-func TestStreamsAreWrittenAsTheyAreParsed(t *testing.T) {
+// Scripts and file names contain the texts of streams.
+func TestStreamsAreWrittenAsText(t *testing.T) {
 	for s, want := range map[mask.Stream]string{
 		mask.Philox{Seed: 1<<64 - 1}:                               "philox:18446744073709551615",
 		&mask.PyTorch{Seed: 42}:                                    "pytorch:42",
@@ -122,7 +122,7 @@ func TestStreamsAreWrittenAsTheyAreParsed(t *testing.T) {
 	}
 }
 
-func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
+func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 	names := mask.StreamNames()
 	for text, words := range map[string][]string{
 		"":                                     names,
@@ -200,7 +200,7 @@ func TestErrorsOfStreamTextsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Only frameworks that have keys, or seeds, of two numbers take two, and none takes three.
+// Only streams whose keys or seeds consist of two numbers take two. None takes three.
 func TestSeedsOfTooManyNumbersAreRefused(t *testing.T) {
 	two := map[string]bool{"tensorflow": true, "jax": true, "flax-linen": true, "flax-nnx": true}
 	for _, name := range mask.StreamNames() {
@@ -221,7 +221,7 @@ func TestSeedsOfTooManyNumbersAreRefused(t *testing.T) {
 	}
 }
 
-// Names are what users see in a list; nobody changes it for all.
+// A caller may change the slice that StreamNames returns.
 func TestStreamNamesAreACopy(t *testing.T) {
 	names := mask.StreamNames()
 	names[0] = "changed"
@@ -242,7 +242,7 @@ func TestTypeAndRuleNames(t *testing.T) {
 	}
 }
 
-// The arithmetic of a framework comes with its stream.
+// A stream brings the arithmetic of its framework.
 func TestArithmeticOfStreams(t *testing.T) {
 	pytorch, jax := mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, mask.Arithmetic{Rule: mask.CompiledQuotient}
 	want := map[string]mask.Arithmetic{"pytorch": pytorch, "pytorch-mkl": pytorch, "keras-torch": {Rule: mask.Quotient}, "jax": jax, "keras-jax": jax, "flax-linen": jax, "flax-nnx": jax}
@@ -254,7 +254,7 @@ func TestArithmeticOfStreams(t *testing.T) {
 	}
 }
 
-// Keys are what jax.random makes of them: its documentation's and Random123's vectors.
+// Keys are folded as in the documentation of jax.random and the vectors of Random123.
 func TestKeysOfJAX(t *testing.T) {
 	if k := (mask.Key{0, 0}).FoldIn(0); k != (mask.Key{0x6b200159, 0x99ba4efe}) {
 		t.Errorf("Threefry2x32-20 of zeros is %#x", k)

@@ -27,7 +27,7 @@ type Philox struct {
 // String names the stream and its seed, see [ParseStream].
 func (p Philox) String() string { return fmt.Sprintf("philox:%d", p.Seed) }
 
-// Draw decides every channel of m anew. Sample n of m is sample at.Offset+n of the batch.
+// Draw decides every channel of m anew. Sample n of m is sample at.SampleOffset+n of the batch.
 // The index of a trial, (offset+n)·channels+c, is taken modulo 2⁶⁴. Draw returns a
 // [*PlaceError] if the place does not hold the mask's channels.
 func (p Philox) Draw(m *Mask, at Place) error {
@@ -42,15 +42,15 @@ func (p Philox) Draw(m *Mask, at Place) error {
 			Key:     halves(p.Seed),
 			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},
 		},
-		below: ceil(1-m.rate, 32),
+		threshold: ceil(1-m.rate, 32),
 	}, at.first(m))
 	return nil
 }
 
-// After returns the next step.
+// After returns the place of the next step.
 func (p Philox) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// Arithmetic is the zero Arithmetic.
+// Arithmetic returns the zero Arithmetic.
 func (p Philox) Arithmetic() Arithmetic { return Arithmetic{} }
 
 // DrawCount keeps exactly count channels of every sample. From the first channel of a
@@ -90,22 +90,21 @@ func (m *Mask) settled() bool {
 // draws reports whether a draw takes numbers.
 func (m *Mask) draws() bool { return m.rate > 0 && m.rate < 1 && len(m.bits) > 0 }
 
-// ceil returns ⌈p·2^bits⌉ for a probability: as many numbers k of so many bits have
-// k·2^−bits < p. p·2^bits is exact.
+// ceil returns ⌈p·2^bits⌉ for a probability p, the number of integers k ≥ 0 with
+// k·2^−bits < p. The product is exact.
 func ceil(p float64, bits int) uint64 { return uint64(math.Ceil(p * float64(uint64(1)<<bits))) }
 
-// halves returns a 64-bit number, low half first.
+// halves returns the halves of a 64-bit number, the low one first.
 func halves(x uint64) [2]uint32 { return [2]uint32{uint32(x), uint32(x >> 32)} }
 
-// wideNumbers are the 64-bit numbers of a step: two words of a block each, low half
-// first.
+// wideNumbers are the 64-bit numbers of a step, two to a block, low half first.
 type wideNumbers struct {
 	seed, step uint64
-	index      uint64 // of the pair below, from 1 on
+	index      uint64 // of pair, from 1; 0 if there is none
 	pair       [2]uint64
 }
 
-// at returns the i-th number.
+// at returns number i.
 func (w *wideNumbers) at(i uint64) uint64 {
 	if w.index != i/2+1 {
 		w0, w1, w2, w3 := philox4x32(w.seed, i/2, w.step)

@@ -11,7 +11,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// encoded returns the binary form of m: all that there is to know of it.
+// encoded returns the binary form of m, which holds all of it.
 func encoded(t testing.TB, m *mask.Mask) string {
 	t.Helper()
 	data, err := m.MarshalBinary()
@@ -21,7 +21,7 @@ func encoded(t testing.TB, m *mask.Mask) string {
 	return string(data)
 }
 
-// rows returns samples from..to of m, as a mask of their own.
+// rows returns samples from..to of m as a mask.
 func rows(t testing.TB, m *mask.Mask, from, to int) *mask.Mask {
 	t.Helper()
 	part, err := mask.New(to-from, m.Channels(), m.Rate(), mask.Arithmetic{Policy: m.Arithmetic().Policy})
@@ -36,16 +36,15 @@ func rows(t testing.TB, m *mask.Mask, from, to int) *mask.Mask {
 	return part
 }
 
-// checkOracle compares every trial of a mask that was drawn at this place with what the
-// oracle says.
+// checkOracle compares every trial of a mask that was drawn at a place with the oracle.
 func checkOracle(t testing.TB, what any, m *mask.Mask, o oracle, at mask.Place) {
 	t.Helper()
 	channels := uint64(m.Channels())
-	total := max(at.Batch, at.Offset+uint64(m.Samples())) * channels
+	total := max(at.Samples, at.SampleOffset+uint64(m.Samples())) * channels
 	kept := 0
 	for n := range m.Samples() {
 		for c := range m.Channels() {
-			want := o(at, (at.Offset+uint64(n))*channels+uint64(c), total, m.Rate())
+			want := o(at, (at.SampleOffset+uint64(n))*channels+uint64(c), total, m.Rate())
 			if want {
 				kept++
 			}
@@ -59,7 +58,8 @@ func checkOracle(t testing.TB, what any, m *mask.Mask, o oracle, at mask.Place) 
 	}
 }
 
-// near reports whether a stream walks to its trials, so that tests cannot send it far.
+// near reports whether a stream, or its oracle, walks to its trials: tests use places that
+// are near.
 func near(s mask.Stream) bool {
 	switch s.(type) {
 	case *mask.PyTorch, *mask.PyTorchMKL, mask.KerasTorch, *mask.Source:
@@ -68,30 +68,30 @@ func near(s mask.Stream) bool {
 	return false
 }
 
-// counts32 reports whether a stream counts trials in 32 bits, so that the oracle can.
+// counts32 reports whether a stream counts trials in 32 bits.
 func counts32(s mask.Stream) bool {
 	j, ok := s.(mask.JAX)
 	return ok && j.Original
 }
 
-// placeOf returns some place: the oracles walk, too.
+// placeOf returns a random place that the stream and its oracle can reach.
 func placeOf(r *rand.Rand, s mask.Stream) mask.Place {
-	at := mask.Place{Step: r.Uint64() >> r.IntN(64), Offset: r.Uint64() >> (8 + r.IntN(56))}
+	at := mask.Place{Step: r.Uint64() >> r.IntN(64), Shard: mask.Shard{SampleOffset: r.Uint64() >> (8 + r.IntN(56))}}
 	if counts32(s) {
-		at.Offset %= 1 << 20
+		at.SampleOffset %= 1 << 20
 	}
 	if near(s) {
-		at.Offset %= 40
+		at.SampleOffset %= 40
 		at.Step = 2000 + r.Uint64N(2000)
 		at.Cursor = r.Uint64N(2000)
 	}
 	if r.IntN(2) == 0 {
-		at.Batch = at.Offset + 30 + r.Uint64N(20)
+		at.Samples = at.SampleOffset + 30 + r.Uint64N(20)
 	}
 	return at
 }
 
-func TestDrawsOfAllStreamsAreTheRuleTrialByTrial(t *testing.T) {
+func TestAllStreamsFollowTheirRulesTrialByTrial(t *testing.T) {
 	draws := 150
 	if testing.Short() {
 		draws = 40
@@ -110,9 +110,9 @@ func TestDrawsOfAllStreamsAreTheRuleTrialByTrial(t *testing.T) {
 	}
 }
 
-// At the ends a rate is rounded to the resolution of a stream: to 0, to 1 or to the
-// last that is neither.
-func TestExtremeRatesAreTheRuleTrialByTrial(t *testing.T) {
+// An extreme rate is rounded to the resolution of a stream: to 0, to 1 or to the nearest
+// that is neither.
+func TestAllStreamsFollowTheirRulesAtExtremeRates(t *testing.T) {
 	extremes := append([]float64{1e-5, 1e-7, 6e-8, 1 - 1e-5, 1 - 1e-7, 1 - 6e-8, 1 - 1e-8, 0.996, 0.9999}, rates...)
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
@@ -124,21 +124,21 @@ func TestExtremeRatesAreTheRuleTrialByTrial(t *testing.T) {
 	}
 }
 
-// Each trial has two neighbouring rates between which its outcome changes: where a
-// number is compared with the border, and where the border is rounded, becomes visible.
-func TestBorderOfEveryStreamIsExact(t *testing.T) {
+// The outcome of a trial changes between two neighbouring rates, which shows how numbers
+// are compared with the threshold and how the threshold is rounded.
+func TestThresholdOfEveryStreamIsExact(t *testing.T) {
 	const trials = 70 // more than lie in one word of bits
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
-			// Most of those that count trials do so in 64 bits. PyTorch's words come in blocks
-			// of 624: trial 11 has the last one of a block and the first one of the next.
+			// Most streams count trials in 64 bits. PyTorch's words come in blocks of 624:
+			// trial 11 takes the last word of a block and the first one of the next.
 			at := mask.Place{}
 			if s := m.of(6); !near(s) && !counts32(s) {
-				at.Offset = 1 << 40
+				at.SampleOffset = 1 << 40
 			} else if _, ok := s.(*mask.PyTorch); ok {
 				at.Cursor = 601
 			}
-			first, total := at.Offset*trials, (at.Offset+1)*trials
+			first, total := at.SampleOffset*trials, (at.SampleOffset+1)*trials
 			o, found := m.oracle(t, 6), 0
 			for i := range uint64(trials) {
 				kept := func(rate uint64) bool {
@@ -164,19 +164,19 @@ func TestBorderOfEveryStreamIsExact(t *testing.T) {
 				}
 			}
 			if found < trials/2 {
-				t.Errorf("%d borders: too few", found)
+				t.Errorf("%d thresholds found: too few", found)
 			}
 		})
 	}
 }
 
-// checkTrial compares whether a trial is kept at these rates with what is wanted. They are
-// too small for its neighbours to be dropped.
+// checkTrial checks whether a trial is kept at rates that are too small for its neighbours
+// to be dropped.
 func checkTrial(t *testing.T, s mask.Stream, trial uint64, rates map[float64]bool) {
 	t.Helper()
 	const before = 5
 	for rate, want := range rates {
-		m := drawnBy(t, s, 2*before, 1, rate, mask.Place{Offset: trial - before})
+		m := drawnBy(t, s, 2*before, 1, rate, mask.Place{Shard: mask.Shard{SampleOffset: trial - before}})
 		for n := range 2 * before {
 			if kept := n != before || want; m.Kept(n, 0) != kept {
 				t.Errorf("%v at rate %v: trial %d is kept: %v, want %v", s, rate, trial-before+uint64(n), !kept, kept)
@@ -185,19 +185,22 @@ func checkTrial(t *testing.T, s mask.Stream, trial uint64, rates map[float64]boo
 	}
 }
 
-// With key 0 this is the first trial whose high word has all bits set; the low one makes its
-// number 1−8.714·10⁻¹¹. There a threshold is as large as it can be, and the low words decide.
-func TestLargestHighWordIsComparedToItsEnd(t *testing.T) {
+// With key 0 this is the first trial whose high word has all bits set. Its low word makes
+// the number 1−8.714·10⁻¹¹. The high word of the threshold is as large as it can be, and
+// the low words decide.
+func TestLargestHighWordIsComparedExactly(t *testing.T) {
 	checkTrial(t, mask.JAX{X64: true}, 1929459187, map[float64]bool{0x1p-32: false, 1e-10: false, 8.72e-11: false, 8.71e-11: true, 1e-12: true, 1e-16: true})
 }
 
-// XLA compares 23 bits of bfloat16 rates, which have 8: that there is a 23rd shows at the
-// smallest rates. This is the first trial of seed 0 whose number is 3·2⁻²³.
-func TestXLAComparesBitsThatBFloat16HasNot(t *testing.T) {
+// XLA compares bfloat16 rates, which have 8 bits, with numbers of 23 bits. The last bits
+// matter at the smallest rates only. This is the first trial of seed 0 whose number is
+// 3·2⁻²³.
+func TestXLAComparesBitsThatBFloat16Lacks(t *testing.T) {
 	checkTrial(t, mask.TensorFlow{Type: mask.BFloat16, XLA: true}, 1128360, map[float64]bool{0x1p-20: false, 0x1p-21: false, 0x1.8p-22: true, 0x1p-22: true})
 }
 
-// JAX pads an odd batch with a count of 0, which decides the last trial of the first half.
+// JAX pads an odd batch with a counter of 0, which takes part in the last trial of the
+// first half.
 func TestOddBatchesOfOriginalJAXArePadded(t *testing.T) {
 	s := mask.JAX{Key: mask.Key{1, 2}, Original: true}
 	o := oracleOf(t, s)
@@ -209,13 +212,23 @@ func TestOddBatchesOfOriginalJAXArePadded(t *testing.T) {
 	}
 }
 
+// A shard around the middle of a batch takes trials from both ends of the pairs, and does not
+// draw the pairs between: there are so many that this test would not end.
+func TestShardsOfHugeBatchesOfOriginalJAXDrawTheirPairsAlone(t *testing.T) {
+	s := mask.JAX{Key: mask.Key{1, 2}, Original: true}
+	for _, batch := range []uint64{1 << 44, 1<<44 + 1, 1 << 62} {
+		at := mask.Place{Shard: mask.Shard{SampleOffset: batch/2 - 100, Samples: batch}}
+		checkOracle(t, s, drawnBy(t, s, 200, 1, 0.5, at), oracleOf(t, s), at)
+	}
+}
+
 func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 	shapes := []int{1, 2, 3, 5, 37, 63, 64, 65, 100, 127, 129, 321}
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
 			for i, channels := range shapes {
 				samples := []int{7, 13, 16}[i%3]
-				start := mask.Place{Step: 3, Batch: uint64(samples)}
+				start := mask.Place{Step: 3, Shard: mask.Shard{Samples: uint64(samples)}}
 				if near(m.of(0)) {
 					start.Cursor = 601 // an odd number: halves of numbers lie in different blocks
 				}
@@ -228,7 +241,7 @@ func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 							continue
 						}
 						at := start
-						at.Offset = uint64(from)
+						at.SampleOffset = uint64(from)
 						if _, ok := s.(*mask.Source); ok {
 							s = m.of(2) // it cannot go back
 						}
@@ -237,10 +250,10 @@ func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 							t.Fatalf("%v: samples %d to %d of %d×%d draw\n%v, want\n%v", s, from, to, samples, channels, part, want)
 						}
 						if to == samples {
-							at.Batch = 0 // then the last of the mask is the last of the batch
+							at.Samples = 0 // then the last of the mask is the last of the batch
 						}
 						if got := s.After(at, to-from, channels, 0.3); got.Step != after.Step || got.Cursor != after.Cursor {
-							t.Fatalf("%v: behind samples %d to %d of %d×%d follows step %d, cursor %d, want %d, %d", s, from, to, samples, channels, got.Step, got.Cursor, after.Step, after.Cursor)
+							t.Fatalf("%v: after samples %d to %d of %d×%d follows step %d, cursor %d, want %d, %d", s, from, to, samples, channels, got.Step, got.Cursor, after.Step, after.Cursor)
 						}
 					}
 				}
@@ -249,8 +262,8 @@ func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 	}
 }
 
-// A training loop that a crash interrupts goes on with a place; and a look at an
-// earlier step must not change what is drawn.
+// A training loop is resumed at a place, and drawing an earlier step again must not change
+// what comes next.
 func TestPlacesAreDrawnInAnyOrder(t *testing.T) {
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
@@ -297,7 +310,7 @@ func TestPlacesAreDrawnInAnyOrder(t *testing.T) {
 	}
 }
 
-func TestSourceGoesOnAndNotBack(t *testing.T) {
+func TestSourceSkipsNumbersAndCannotGoBack(t *testing.T) {
 	s := mask.NewSource(rand.NewPCG(1, sourceSeed))
 	o := sourceOracle(rand.NewPCG(1, sourceSeed))
 	for _, cursor := range []uint64{0, 100, 150, 1000} { // gaps are skipped
@@ -340,8 +353,8 @@ func TestGoroutinesShareAStream(t *testing.T) {
 							continue
 						}
 						for i := range uint64(3 * 41) {
-							total := max(at.Batch, at.Offset+3) * 41
-							if want := o(at, at.Offset*41+i, total, 0.5); got.Kept(int(i/41), int(i%41)) != want {
+							total := max(at.Samples, at.SampleOffset+3) * 41
+							if want := o(at, at.SampleOffset*41+i, total, 0.5); got.Kept(int(i/41), int(i%41)) != want {
 								t.Errorf("%+v: trial %d kept %v", at, i, !want)
 								return
 							}
@@ -354,8 +367,8 @@ func TestGoroutinesShareAStream(t *testing.T) {
 	}
 }
 
-// Far words of mt19937 are computed by a jump. It arrives where one gets by walking.
-func TestFarCursorsAreReachedByJumps(t *testing.T) {
+// A jump to a distant word of mt19937 arrives at the same place as walking.
+func TestDistantCursorsAreReachedByJumps(t *testing.T) {
 	const block = 624
 	draw := func(s mask.Stream, cursor uint64) *mask.Mask {
 		return drawnBy(t, s, 3, 500, 0.5, mask.Place{Cursor: cursor})
@@ -377,7 +390,7 @@ func TestFarCursorsAreReachedByJumps(t *testing.T) {
 		begin := draw(p, 0)
 		long := drawnBy(t, p, 1, 3000, 0.5, mask.Place{Cursor: cursor})
 		draw(p, cursor/2)
-		// What lies next to each other there is one sequence.
+		// Draws at neighbouring words overlap in one sequence.
 		for _, from := range []int{1, 311, 312, 313, 1499} {
 			part := draw(p, cursor+2*uint64(from))
 			for i := range 1500 {
@@ -396,8 +409,8 @@ func TestFarCursorsAreReachedByJumps(t *testing.T) {
 	}
 }
 
-// A stream remembers where it was; that must not outlast a change of its seed.
-func TestStreamsRememberNothingAcrossSeeds(t *testing.T) {
+// A stream remembers where it was, unless its seed changes.
+func TestChangingTheSeedForgetsThePosition(t *testing.T) {
 	p, mkl := &mask.PyTorch{Seed: 1}, &mask.PyTorchMKL{Seed: 1}
 	for _, seed := range []uint64{1, 2, 1<<32 + 2, 1, 3} {
 		for _, cursor := range []uint64{0, 700, 10} {
@@ -412,7 +425,7 @@ func TestStreamsRememberNothingAcrossSeeds(t *testing.T) {
 	}
 }
 
-// Where nothing is decided by chance no number is taken.
+// A draw that leaves nothing to chance takes no number.
 func TestRatesWithoutChanceTakeNoNumbers(t *testing.T) {
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
@@ -433,8 +446,8 @@ func TestRatesWithoutChanceTakeNoNumbers(t *testing.T) {
 					t.Errorf("%d×%d at rate %v: %d kept", c.samples, c.channels, c.rate, all.CountKept())
 				}
 				next := s.After(at, c.samples, c.channels, c.rate)
-				// A stream whose steps are calls takes this one for none, in its cursor: at
-				// rate 0 or 1, and where words are taken trial by trial without any, too.
+				// A stream whose steps are calls does not count this one, at the rates 0 and 1.
+				// One that takes a word a call does not count an empty tensor either.
 				skips := (mask.Place{Step: 1, Cursor: 1})
 				want := s.After(at, 4, 33, 0)
 				if _, words := s.(*mask.PyTorchMKL); !words && c.rate == 0.5 {
@@ -447,11 +460,11 @@ func TestRatesWithoutChanceTakeNoNumbers(t *testing.T) {
 			if !drawnBy(t, s, 4, 33, 0.5, at).Equal(first) {
 				t.Error("draws without chance have taken numbers")
 			}
-			// The smallest draw of all has a chance, and counts.
+			// The smallest draw that is left to chance counts.
 			if next := s.After(at, 1, 1, 0.5); next == s.After(at, 4, 33, 0) && next.Cursor > 0 {
 				t.Errorf("1×1 at rate 0.5 at %+v is followed by %+v: it counts for none", at, next)
 			}
-			// Where such a call does not count, the next one draws what it would have drawn.
+			// If a call does not count, the next one draws what it would have drawn.
 			if next := s.After(at, 4, 33, 0); next.Cursor > 0 && !drawnBy(t, s, 4, 33, 0.5, next).Equal(first) {
 				t.Error("a draw at rate 0 counts")
 			}
@@ -459,12 +472,12 @@ func TestRatesWithoutChanceTakeNoNumbers(t *testing.T) {
 	}
 }
 
-// On an error a mask is what it was.
+// An error leaves the mask unchanged.
 func TestErrorsOfDrawsLeaveTheMaskAlone(t *testing.T) {
 	backwards := mask.NewSource(rand.NewPCG(1, 1))
 	drawnBy(t, backwards, 1, 100, 0.5, mask.Place{})
-	small := mask.Place{Offset: 3, Batch: 5}  // a batch with 2 samples left
-	overflow := mask.Place{Offset: 1<<64 - 2} // samples 2⁶⁴−2 to 2⁶⁴+1
+	small := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}} // a batch with 2 samples left
+	overflow := mask.Place{Shard: mask.Shard{SampleOffset: 1<<64 - 2}}  // samples 2⁶⁴−2 to 2⁶⁴+1
 	batch := []string{"samples 3 to 6", "batch of 5"}
 	cases := map[string]struct {
 		draw  func(m *mask.Mask) error
@@ -523,7 +536,7 @@ func TestErrorsOfDrawsLeaveTheMaskAlone(t *testing.T) {
 	}
 }
 
-// A mask can be drawn into again, after whatever: nothing of that is left.
+// A draw into a used mask gives what a draw into a new one does.
 func TestDrawForgetsEarlierDraws(t *testing.T) {
 	for _, m := range makers(t) {
 		want := drawnBy(t, m.of(1), 9, 47, 0.3, mask.Place{})
@@ -547,7 +560,8 @@ func TestDrawForgetsEarlierDraws(t *testing.T) {
 	}
 }
 
-// At a rate too small for a stream to drop anything, what was dropped by hand comes back.
+// A draw at a rate that is too small for a stream to drop anything keeps every channel,
+// including those that were dropped by Set.
 func TestDrawForgetsWhatWasSetAtTinyRates(t *testing.T) {
 	for _, m := range makers(t) {
 		for _, rate := range []float64{1e-17, 1e-300} {
@@ -568,8 +582,8 @@ func TestDrawForgetsWhatWasSetAtTinyRates(t *testing.T) {
 	}
 }
 
-// A count of none is no count: that of the draw before must not remain.
-func TestCountOfNoneForgetsTheCountBefore(t *testing.T) {
+// A count of 0 is not stored as a count, and must replace that of the draw before.
+func TestCountOfZeroForgetsTheCountBefore(t *testing.T) {
 	counted := func(counts ...int) *mask.Mask {
 		m := drawnBy(t, mask.Philox{}, 9, 47, 0.3, mask.Place{})
 		for _, count := range counts {

@@ -6,18 +6,18 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// PyTorch is what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
-// after torch.manual_seed(Seed), from version 2.7 on, and before where [PyTorchMKL] does
-// not hold: mt19937, two words a trial. Its low 32 bits are all that counts of a seed.
-// Trial i of a call is kept if and only if r·2⁻⁵³ < 1−rate, where r is the lower 53
-// bits of a first word, the upper half, and a second one.
+// PyTorch draws what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
+// after torch.manual_seed(Seed), in versions from 2.7, and in earlier ones where
+// [PyTorchMKL] does not apply: mt19937, two words a trial. Only the low 32 bits of the
+// seed count. A trial is kept if and only if r·2⁻⁵³ < 1−rate, where r is the lower 53 bits
+// of a 64-bit number of which the first word is the upper half.
 //
-// The words go on from call to call: [Place.Cursor] counts those that were taken.
-// Rates 0 and 1 and empty tensors take none. Seeking is free where a draw begins at
-// the end of the last, and takes some ten milliseconds at most elsewhere.
+// The words go on from call to call: [Place.Cursor] counts those that were taken. Rates 0
+// and 1 and empty tensors take none. Seeking is free where a draw begins at the end of
+// the last one, and otherwise takes some ten milliseconds at most.
 //
-// Use it by its address: it remembers where it was. Only that is changed by drawing, so
-// that many goroutines may use it, one after the other.
+// Use a pointer to it: it remembers where it was. That is all that a draw changes, under a
+// lock, so that many goroutines may share it.
 type PyTorch struct {
 	Seed uint64
 
@@ -27,12 +27,12 @@ type PyTorch struct {
 // String names the stream and its seed, see [ParseStream].
 func (p *PyTorch) String() string { return fmt.Sprintf("pytorch:%d", p.Seed) }
 
-// Arithmetic is that of PyTorch from version 2 on: the product with a factor that was
-// rounded twice, also with 0.
+// Arithmetic returns that of PyTorch from version 2: the product with a factor that is
+// rounded twice, and with 0 for a dropped element.
 func (p *PyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReciprocal} }
 
-// Draw decides every channel of m anew. It is an error if the batch has too few
-// samples for the mask.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
+// tensor of the place does not hold the mask.
 func (p *PyTorch) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, p, at)
@@ -51,8 +51,8 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 	b := bitWriter{m: m}
 	var bits [(blockWords/2 + 63) / 64]uint64
 	for trials := m.samples * m.channels; trials > 0; {
-		// A block has an even number of words, so that a trial lies in one block or, where
-		// the draw begins at an odd one, in two.
+		// A block has an even number of words: a trial lies in one block, or in two if the
+		// draw begins at an odd word.
 		s.seek(uint32(p.Seed), cursor)
 		words := s.words[cursor%blockWords:]
 		var split [2]uint32
@@ -70,7 +70,7 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place two words further for each trial.
+// After returns the place of the next step, two words later for each trial.
 func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
 	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {
@@ -79,14 +79,14 @@ func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
 	return at
 }
 
-// PyTorchMKL is what they draw where MKL does it: in builds with MKL, the usual ones
-// for x86-64, of versions 2.0 to 2.6, and of version 1 on processors of Intel's. A call
-// takes one word of mt19937 as the seed of MCG31m1, x₀ = word mod (2³¹−1), or 1 where that
-// is 0; trial i is decided by xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1) and kept if and only if
-// xᵢ·2⁻³¹ < 1−rate, both rounded to float32. (On processors of others MKL takes a tie for the larger number, which one
-// xᵢ of 2³¹ can show.)
+// PyTorchMKL draws what [PyTorch] draws where MKL does the drawing: in builds with MKL,
+// the usual ones for x86-64, of versions 2.0 to 2.6, and of version 1 on Intel's
+// processors. A call takes one word of mt19937 as the seed of MCG31m1: x₀ = word mod
+// (2³¹−1), or 1 where that is 0. Trial i is kept if and only if xᵢ·2⁻³¹ < 1−rate, both
+// rounded to float32, where xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1). (On processors of other
+// makers MKL takes a tie for the larger number, which one xᵢ in 2³¹ can show.)
 //
-// Rates 0 and 1 and empty tensors take no word. See [PyTorch] for the rest.
+// Rates 0 and 1 and empty tensors take no word. Use a pointer to it, as to a PyTorch.
 type PyTorchMKL struct {
 	Seed uint64
 
@@ -96,10 +96,11 @@ type PyTorchMKL struct {
 // String names the stream and its seed, see [ParseStream].
 func (p *PyTorchMKL) String() string { return fmt.Sprintf("pytorch-mkl:%d", p.Seed) }
 
-// Arithmetic is PyTorch's, see [PyTorch.Arithmetic].
+// Arithmetic returns that of PyTorch, see [PyTorch.Arithmetic].
 func (p *PyTorchMKL) Arithmetic() Arithmetic { return (*PyTorch)(nil).Arithmetic() }
 
-// Draw decides every channel of m anew.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
+// place does not hold the mask's channels.
 func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, p, at)
@@ -118,17 +119,17 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the next step, which is one word further unless this one took none.
+// After returns the place of the next step, one word later unless this one took none.
 func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
-	// A shard without samples is part of a batch that has some.
-	some := samples > 0 || at.Offset > 0 || at.Batch > 0
+	// A shard without samples belongs to a batch that may have some.
+	some := samples > 0 || at.SampleOffset > 0 || at.Samples > 0
 	return at.nextCall(some && at.wide(channels) > 0 && rate > 0 && rate < 1)
 }
 
 // ceilMCG31 returns how many numbers x have x·2⁻³¹ < q, as float32 numbers.
 func ceilMCG31(q float64) uint32 {
-	// A product with a power of two is exact. Of the numbers below it, those within
-	// half a place, at most 64, are rounded to it.
+	// A product with a power of two is exact. The integers just below it, at most 64, are
+	// rounded to it.
 	bound := float32(q) * (1 << 31)
 	x := uint32(bound)
 	for x > 0 && float32(x-1) >= bound {
@@ -140,13 +141,12 @@ func ceilMCG31(q float64) uint32 {
 	return x
 }
 
-// KerasTorch is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the
-// PyTorch backend and a CPU, made with seed=Seed: every call seeds mt19937 with
-// Seed + calls, of which the lower 32 bits count, and takes a word a trial. A trial is
-// kept if and only if the lowest 24 bits of its word, times 2⁻²⁴, are below 1−rate as a
-// float32.
+// KerasTorch draws what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the
+// PyTorch backend and a CPU, made with seed=Seed. Every call seeds mt19937 with the lower
+// 32 bits of Seed + calls, and takes a word a trial. A trial is kept if and only if the
+// lowest 24 bits of its word, times 2⁻²⁴, are below 1−rate as a float32.
 //
-// Calls at the rates 0 and 1 do not count: [Place.Cursor] is how many there were.
+// Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 type KerasTorch struct {
 	Seed int32
 }
@@ -154,11 +154,12 @@ type KerasTorch struct {
 // String names the stream and its seed, see [ParseStream].
 func (k KerasTorch) String() string { return fmt.Sprintf("keras-torch:%d", k.Seed) }
 
-// Arithmetic is that of Keras on PyTorch: a true division. Of halves it is not Keras's,
-// which divides by a float32.
+// Arithmetic returns that of Keras on PyTorch: a true division. For halves it differs from
+// Keras, which divides them by a float32.
 func (k KerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
 
-// Draw decides every channel of m anew.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
+// place does not hold the mask's channels.
 func (k KerasTorch) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, k, at)
@@ -187,7 +188,7 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the next step.
+// After returns the place of the next step.
 func (k KerasTorch) After(at Place, samples, channels int, rate float64) Place {
 	return at.nextCall(rate > 0 && rate < 1)
 }

@@ -63,7 +63,7 @@ func (k dataType) filled(m *mask.Mask, pitch int) (factors, shifts []float64, a 
 	return factors, shifts, a
 }
 
-// round rounds once to the type.
+// round rounds to the type.
 func (k dataType) round(x float64) float64 {
 	switch {
 	case k.Type == mask.Float64 || math.IsNaN(x):
@@ -74,7 +74,7 @@ func (k dataType) round(x float64) float64 {
 	return float64(float32(x))
 }
 
-// scalar rounds to what the type's arithmetic is done in: float32 but for float64.
+// scalar rounds to the type in which frameworks compute: float32, or float64 for float64.
 func (k dataType) scalar(x float64) float64 {
 	if k.Type == mask.Float64 {
 		return x
@@ -82,17 +82,17 @@ func (k dataType) scalar(x float64) float64 {
 	return float64(float32(x))
 }
 
-// exact returns a number that products and sums do not round.
+// exact returns x with so many bits that products and sums of float64 are exact.
 func exact(x float64) *big.Float { return new(big.Float).SetPrec(1200).SetFloat64(x) }
 
-// quotient returns a/b, rounded once to float64: a quotient of two of them, or a root,
-// is never so near the middle between two that 200 bits are too few.
+// quotient returns a/b rounded to float64. 200 bits decide: no quotient of two float64, and
+// no root, is nearer to the middle between two float64 than that.
 func quotient(a, b float64) float64 {
 	f, _ := new(big.Float).SetPrec(200).Quo(exact(a), exact(b)).Float64()
 	return f
 }
 
-// product and sum are rounded once to float64, and so never fused.
+// product returns a·b rounded to float64, never fused with a sum.
 func product(a, b float64) float64 {
 	f, _ := new(big.Float).SetPrec(1200).Mul(exact(a), exact(b)).Float64()
 	return f
@@ -111,9 +111,8 @@ func root(a float64) float64 {
 	return f
 }
 
-// numbersOf returns what the documentation of a rule says of the rate and the type:
-// what a kept element is multiplied or divided by, and what is added to a kept and to a
-// dropped one.
+// numbersOf computes, from the documentation of a rule, what a kept element is multiplied or
+// divided by, and what is added to a kept and to a dropped one.
 func numbersOf(rule mask.Rule, rate float64, k dataType) (factor, kept, dropped float64) {
 	q := sum(1, -rate)
 	const α = 1.7580993408473766
@@ -135,8 +134,8 @@ func numbersOf(rule mask.Rule, rate float64, k dataType) (factor, kept, dropped 
 	case mask.Expectation:
 		return k.round(q), 0, 0
 	case mask.Alpha:
-		// PyTorch's noise is 1 or 0; b = (noise−1)·(αa) + αa·rate, noise·a. A scalar
-		// joins a product rounded to float32, the sum of a half rounded to the half.
+		// PyTorch's noise is 1 or 0: it computes b = (noise−1)·(αa) + αa·rate and noise·a.
+		// With halves, a scalar is rounded to float32 in a product and to the half in a sum.
 		s, b := k.scalar(product(α, a)), k.round(k.scalar(product(product(α, a), rate)))
 		return k.round(k.scalar(a)), b, k.round(k.scalar(sum(k.round(-s), b)))
 	case mask.AlphaGradient:
@@ -145,7 +144,7 @@ func numbersOf(rule mask.Rule, rate float64, k dataType) (factor, kept, dropped 
 	return 1, 0, 0
 }
 
-// identical reports whether two numbers are the same, of zeros also the sign.
+// identical reports whether two numbers have the same bits, or both are NaN.
 func identical(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || math.IsNaN(a) && math.IsNaN(b)
 }
@@ -162,7 +161,7 @@ func ruledMask(t *testing.T, rule mask.Rule, rate float64) *mask.Mask {
 	return m
 }
 
-// ruleRates are rates of all sizes: everyday ones, next to 0 and next to 1.
+// ruleRates returns rates of all sizes: ordinary ones, close to 0 and close to 1.
 func ruleRates() []float64 {
 	r := rand.New(rand.NewPCG(4, 4))
 	all := []float64{5e-324, 1e-300, 1e-9, 0.05, 0.1, 0.2, 0.25, 1.0 / 3, 0.5, 0.7, 0.75, 0.9, 0.99, 0.999, 0.99998, 0.99999}
@@ -211,8 +210,8 @@ func TestNumbersOfEveryRuleAndType(t *testing.T) {
 	}
 }
 
-// What a mask says of itself follows from its rule.
-func TestMasksSayWhatTheirRulesDo(t *testing.T) {
+// Factor and Identity follow from the rule and the rate.
+func TestFactorAndIdentityFollowTheRule(t *testing.T) {
 	for _, rule := range everyRule {
 		for _, rate := range []float64{0, 0.2, 0.5, 1} {
 			m := ruledMask(t, rule, rate)
@@ -237,7 +236,7 @@ func TestMasksSayWhatTheirRulesDo(t *testing.T) {
 					}
 				}
 			}
-			// Nothing changes if all is kept and the factor is 1.
+			// A mask that keeps everything with the factor 1 is the identity.
 			if m.Identity() {
 				t.Errorf("%v changes nothing although a channel is dropped", m)
 			}
@@ -252,8 +251,8 @@ func TestMasksSayWhatTheirRulesDo(t *testing.T) {
 	}
 }
 
-// Only alpha dropout has another mask for its gradient: of the same channels, and
-// without shifts.
+// Only alpha dropout has another mask for its gradient: with the same channels and no
+// shifts.
 func TestGradientKeepsTheChannels(t *testing.T) {
 	for _, rule := range everyRule {
 		m := ruledMask(t, rule, 0.3)
@@ -277,7 +276,7 @@ func TestGradientKeepsTheChannels(t *testing.T) {
 	}
 }
 
-// A fixed count has the factor of the share that is kept, in each rule.
+// The factor of a fixed count comes from the share that is kept, in every rule.
 func TestNumbersOfFixedCounts(t *testing.T) {
 	for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.Expectation} {
 		for channels := 1; channels < 40; channels++ {
@@ -305,7 +304,7 @@ func TestNumbersOfFixedCounts(t *testing.T) {
 	}
 }
 
-// What a mask says of its numbers, for each rule, policy, rate and type.
+// Action follows from rule, policy, rate and type.
 func TestActionSaysWhatTheNumbersMean(t *testing.T) {
 	for _, rule := range everyRule {
 		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
@@ -353,7 +352,7 @@ func TestPaddingHasNeitherFactorNorShift(t *testing.T) {
 	}
 }
 
-// memory is what a call of Fill is given.
+// memory is the arguments of a call of Fill.
 type memory struct {
 	name            string
 	factors, shifts []byte
@@ -361,7 +360,7 @@ type memory struct {
 	want            string
 }
 
-// A call of Fill that does not fit writes nothing, wherever its memory ends.
+// Fill writes nothing if its memory does not fit.
 func TestMemoryThatDoesNotFitPanicsAndIsUntouched(t *testing.T) {
 	for _, k := range dataTypes {
 		size := k.Size()
@@ -393,11 +392,11 @@ func TestMemoryThatDoesNotFitPanicsAndIsUntouched(t *testing.T) {
 		}
 	}
 	// A product that overflows must not look like a length that fits.
-	many, err := mask.New(1<<62+1, 0, 0.5, mask.Arithmetic{})
+	many, err := mask.New(math.MaxInt/2+2, 0, 0.5, mask.Arithmetic{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	panics(t, "1<<62+1 samples with a pitch of 4", func() { many.Fill(mask.Float32, aligned(4, 4), nil, 4) })
+	panics(t, "a product that overflows", func() { many.Fill(mask.Float32, aligned(4, 4), nil, 4) })
 }
 
 // Fill does not write to shifts where there are none.
@@ -412,7 +411,7 @@ func TestShiftsStayWhereThereAreNone(t *testing.T) {
 	}
 }
 
-// Graphs that multiply by factors are right or get an error.
+// A graph that multiplies by Factors is right or gets an error.
 func TestFactorsAreMultipliersOrAnError(t *testing.T) {
 	for _, rule := range everyRule {
 		for _, rate := range []float64{0, 0.3, 1} {
@@ -465,7 +464,7 @@ func TestGradientAndFillDoNotAllocate(t *testing.T) {
 	}
 }
 
-func TestArithmeticThatIsNotThereIsRefused(t *testing.T) {
+func TestUnknownArithmeticIsAnError(t *testing.T) {
 	m := drawn(t, 3, 70, 0.3, 1, 2, 3)
 	before := encoded(t, m)
 	for a, want := range map[mask.Arithmetic]string{

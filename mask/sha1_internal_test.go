@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// The padding takes one block or two, and the length is written behind it: every length
-// around both is tried.
+// Padding and length take one block more or two: all lengths around that are tested.
 func TestSHA1IsThatOfTheStandardLibrary(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	data := make([]byte, 100_000)

@@ -12,16 +12,16 @@ type Sharing uint8
 const (
 	// Each channel of each sample has a trial of its own: spatial dropout.
 	Each Sharing = iota
-	// PerChannel lets all samples of the batch share the trial of a channel: a noise
-	// shape of 1×C.
+	// PerChannel lets all samples of the batch share the trial of a channel: a noise shape
+	// of 1×C.
 	PerChannel
-	// PerSample lets all channels of a sample share a trial: DropPath, or
-	// stochastic depth (Huang et al. 2016).
+	// PerSample lets all channels of a sample share a trial: DropPath, or stochastic depth
+	// (Huang et al. 2016).
 	PerSample
-	// FixedCount keeps the same number of channels in every sample, (1−rate)·C
-	// rounded to the nearest whole number, halves up, and at least one below rate 1. Every
-	// choice of them is equally likely. They are scaled by C over that number. It needs a
-	// [Counter].
+	// FixedCount keeps the same number of channels in every sample: (1−rate)·C rounded to
+	// the nearest integer, halves up, and at least one unless the rate is 1. Every choice
+	// of them is equally likely. They are scaled by C over that number. The stream must be
+	// a [Counter].
 	FixedCount
 )
 
@@ -60,9 +60,9 @@ func (s Sharing) check() error {
 // Counter is a stream that can keep a fixed count of channels.
 type Counter interface {
 	Stream
-	// DrawCount keeps exactly count channels of every sample of m, every choice of
-	// them equally likely, and makes count/C the probability that m's factor comes
-	// from. It is an error if there are not so many channels.
+	// DrawCount keeps exactly count channels of every sample of m, every choice of them
+	// equally likely, and makes count/C the probability that m's factor comes from. It
+	// returns a [*CountError] if a sample does not have so many channels.
 	DrawCount(m *Mask, count int, at Place) error
 }
 
@@ -72,6 +72,9 @@ type Counter interface {
 func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	if err := s.check(); err != nil {
 		return err
+	}
+	if s == Each && !m.special(at) {
+		return stream.Draw(m, at)
 	}
 	if rule := m.arithmetic.Rule; rule == Gaussian && s != Each {
 		return Check(stream, m.arithmetic, s)
@@ -91,7 +94,7 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	case PerChannel:
 		// Fewer trials than bits: the mask shrinks while it is drawn.
 		m.resize(1, channels)
-		at.Offset, at.Batch = 0, 1
+		at.SampleOffset, at.Samples = 0, 1
 		err := share(m, stream, at)
 		m.resize(samples, channels)
 		if err == nil {
@@ -122,10 +125,10 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	return counter.DrawCount(m, count, at)
 }
 
-// share is the Draw of a stream that need not know of places with some of the channels.
+// share calls a stream that need not know of shards of the channels and of noise.
 func share(m *Mask, stream Stream, at Place) error {
-	if at.partial(m.channels) && m.arithmetic.Rule != Gaussian {
-		return drawPart(m, stream, at, -1)
+	if m.special(at) {
+		return drawSpecial(m, stream, at)
 	}
 	return stream.Draw(m, at)
 }
@@ -133,13 +136,16 @@ func share(m *Mask, stream Stream, at Place) error {
 // After returns the place of the draw that follows one for samples×channels at a place,
 // with trials shared as s says. It is the same for all shards of a batch.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
+	if s == Each && at.ChannelOffset|at.Channels == 0 {
+		return stream.After(at, samples, channels, rate)
+	}
 	part := at.rows()
 	channels = at.wide(channels)
 	switch s {
 	case PerChannel:
 		batch, _ := at.batch(samples)
 		samples = int(min(batch, 1))
-		part.Offset, part.Batch = 0, uint64(samples)
+		part.SampleOffset, part.Samples = 0, uint64(samples)
 	case PerSample:
 		channels = min(channels, 1)
 	}
@@ -148,7 +154,7 @@ func After(stream Stream, s Sharing, at Place, samples, channels int, rate float
 	return at
 }
 
-// countOf returns how many of so many channels FixedCount keeps.
+// countOf returns the number of channels that FixedCount keeps.
 func countOf(rate float64, channels int) int {
 	count := int(math.Floor((1-rate)*float64(channels) + 0.5))
 	if rate < 1 {
@@ -168,7 +174,7 @@ func (m *Mask) checkCount(count int) error {
 	return nil
 }
 
-// drawCount keeps count channels of every sample; wide gives the numbers.
+// drawCount keeps count channels of every sample, by the 64-bit numbers that wide returns.
 func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error {
 	if err := m.checkCount(count); err != nil {
 		return err
@@ -189,24 +195,24 @@ func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error 
 	return nil
 }
 
-// resize changes the shape within the bits that there are.
+// resize changes the shape to one that takes no more bits.
 func (m *Mask) resize(samples, channels int) {
 	m.samples, m.channels = samples, channels
 	m.bits = m.bits[:(samples*channels+63)/64]
 }
 
-// repeatRow gives every sample the bits of the first.
+// repeatRow copies the bits of the first sample to the others.
 func (m *Mask) repeatRow() {
-	// Longer and longer copies: twice what there is, until all is there.
+	// Every copy doubles what there is.
 	total := m.samples * m.channels
 	for have := m.channels; have < total; have *= 2 {
 		m.copyBits(have, 0, min(have, total-have))
 	}
 }
 
-// widenSamples gives all channels of sample n what is bit n now.
+// widenSamples copies bit n to all channels of sample n.
 func (m *Mask) widenSamples() {
-	// From the last sample on: a bit is read before a row that it lies in is written.
+	// From the last sample to the first: every bit is read before its place is overwritten.
 	for n := m.samples - 1; n >= 0; n-- {
 		word := -(m.bits[n/64] >> (n % 64) & 1)
 		for c := 0; c < m.channels; c += 64 {

@@ -23,7 +23,7 @@ func sharedBy(t testing.TB, s mask.Stream, sharing mask.Sharing, samples, channe
 	return m
 }
 
-// checkShared compares a mask with what kept says, also the bits past the last trial.
+// checkShared compares a mask with kept, including the bits past the last trial.
 func checkShared(t *testing.T, what string, m *mask.Mask, kept func(n, c int) bool) {
 	t.Helper()
 	byHand := new(mask.Mask)
@@ -50,8 +50,8 @@ func checkShared(t *testing.T, what string, m *mask.Mask, kept func(n, c int) bo
 	}
 }
 
-// everyShape calls f with shapes of which rows begin at each bit of a word, and which
-// are shorter and longer than one.
+// everyShape calls f with shapes whose rows begin at every bit of a word, and are shorter
+// and longer than a word.
 func everyShape(f func(samples, channels int)) {
 	step := 1
 	if testing.Short() {
@@ -64,10 +64,10 @@ func everyShape(f func(samples, channels int)) {
 	}
 }
 
-func TestPerChannelIsOneRowForAllSamples(t *testing.T) {
+func TestPerChannelRepeatsOneRow(t *testing.T) {
 	const rate = 0.4
 	everyShape(func(samples, channels int) {
-		at := mask.Place{Step: uint64(samples), Offset: 5, Batch: 100}
+		at := mask.Place{Step: uint64(samples), Shard: mask.Shard{SampleOffset: 5, Samples: 100}}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerChannel, samples, channels, rate, at)
 		row := make([]bool, channels)
 		for c := range row {
@@ -77,10 +77,10 @@ func TestPerChannelIsOneRowForAllSamples(t *testing.T) {
 	})
 }
 
-func TestPerSampleIsOneTrialForAllChannels(t *testing.T) {
+func TestPerSampleRepeatsOneTrial(t *testing.T) {
 	const rate = 0.4
 	everyShape(func(samples, channels int) {
-		at := mask.Place{Step: uint64(channels), Offset: 5}
+		at := mask.Place{Step: uint64(channels), Shard: mask.Shard{SampleOffset: 5}}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerSample, samples, channels, rate, at)
 		column := make([]bool, samples)
 		for n := range column {
@@ -90,8 +90,8 @@ func TestPerSampleIsOneTrialForAllChannels(t *testing.T) {
 	})
 }
 
-// countOf returns how many channels a fixed count keeps: the nearest number, and one at
-// least where the rate is below 1.
+// countOf returns the number of channels that a fixed count keeps: the nearest integer, and
+// at least one if the rate is below 1.
 func countOf(rate float64, channels int) int {
 	count := int(math.Floor((1-rate)*float64(channels) + 0.5))
 	if count == 0 && channels > 0 && rate < 1 {
@@ -100,7 +100,7 @@ func countOf(rate float64, channels int) int {
 	return count
 }
 
-// countedRow returns which channels of a sample are kept: algorithm S.
+// countedRow returns which channels of a sample are kept, by algorithm S.
 func countedRow(channels, count int, number func(c int) uint64) []bool {
 	row := make([]bool, channels)
 	needed := uint64(count)
@@ -113,18 +113,18 @@ func countedRow(channels, count int, number func(c int) uint64) []bool {
 	return row
 }
 
-func TestFixedCountIsTheRule(t *testing.T) {
+func TestFixedCountFollowsTheRule(t *testing.T) {
 	rates := []float64{0.5, 0.3, 0.01, 0.99}
 	i := 0
 	everyShape(func(samples, channels int) {
 		i++
-		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Offset: uint64(i % 9)}
+		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Shard: mask.Shard{SampleOffset: uint64(i % 9)}}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.FixedCount, samples, channels, rate, at)
 		count := countOf(rate, channels)
 		all := make([][]bool, samples)
 		for n := range all {
 			all[n] = countedRow(channels, count, func(c int) uint64 {
-				return wide(3, at.Step, (at.Offset+uint64(n))*uint64(channels)+uint64(c))
+				return wide(3, at.Step, (at.SampleOffset+uint64(n))*uint64(channels)+uint64(c))
 			})
 			if keptIn(m, n) != count {
 				t.Fatalf("%d×%d, rate %v: %d channels of sample %d kept, want %d", samples, channels, rate, keptIn(m, n), n, count)
@@ -140,7 +140,7 @@ func TestFixedCountIsTheRule(t *testing.T) {
 	})
 }
 
-func TestFixedCountOfASourceIsTheRule(t *testing.T) {
+func TestFixedCountOfASourceFollowsTheRule(t *testing.T) {
 	src := rand.NewPCG(5, 5)
 	s := mask.NewSource(rand.NewPCG(5, 5))
 	at := mask.Place{}
@@ -155,8 +155,7 @@ func TestFixedCountOfASourceIsTheRule(t *testing.T) {
 	}
 }
 
-// The count is rounded to the nearest, halves up; at rates 0 and 1 nothing is left to
-// chance.
+// The count is rounded to the nearest integer, halves up, and at least one below rate 1.
 func TestFixedCountOfKnownRates(t *testing.T) {
 	for _, c := range []struct {
 		channels int
@@ -182,7 +181,7 @@ func TestFixedCountOfKnownRates(t *testing.T) {
 	}
 }
 
-// Where the rate leaves nothing to chance, what was set by hand is forgotten all the same.
+// A draw at a rate that leaves nothing to chance forgets what Set has changed, too.
 func TestFixedCountForgetsWhatWasSet(t *testing.T) {
 	for rate, want := range map[float64]int{0: 21, 0.5: 12, 1: 0} {
 		m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, rate, mask.Place{})
@@ -198,8 +197,8 @@ func TestFixedCountForgetsWhatWasSet(t *testing.T) {
 	}
 }
 
-// A count says itself how many are kept: the rate does not matter, not even 0 or 1.
-func TestCountHasTheFactorOfItsShareAtAnyRate(t *testing.T) {
+// The count alone says how many channels are kept, even at the rates 0 and 1.
+func TestFactorOfACountDoesNotDependOnTheRate(t *testing.T) {
 	for _, rate := range []float64{0, 0.5, 1} {
 		m := drawnBy(t, mask.Philox{}, 2, 7, rate, mask.Place{})
 		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{}); err != nil {
@@ -214,8 +213,7 @@ func TestCountHasTheFactorOfItsShareAtAnyRate(t *testing.T) {
 func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 	const samples = 200_000
 	for name, s := range map[string]mask.Stream{"philox": mask.Philox{Seed: 8}, "source": mask.NewSource(rand.NewPCG(8, 8))} {
-		// χ² of a good stream is above 70 with a probability of 8·10⁻⁸, for 19 degrees
-		// of freedom.
+		// With 19 degrees of freedom χ² exceeds 70 with a probability of 8·10⁻⁸.
 		m := sharedBy(t, s, mask.FixedCount, samples, 6, 0.5, mask.Place{})
 		chosen := map[string]int{}
 		for n := range samples {
@@ -239,8 +237,8 @@ func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 		}
 	}
 
-	// More channels have too many choices to count: each channel, and each pair, which
-	// are correlated by −1/(C−1).
+	// More channels have too many choices to count. Instead count channels, and pairs of
+	// them, which are correlated by −1/(C−1).
 	const channels, count = 9, 7
 	m := sharedBy(t, mask.Philox{Seed: 9}, mask.FixedCount, samples, channels, 0.2, mask.Place{})
 	var pairs [channels][channels]int
@@ -267,7 +265,7 @@ func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 	}
 }
 
-// All streams can be shared; what remains of a batch on each machine are its rows.
+// Shards of a batch draw its rows with every stream and sharing.
 func TestShardsOfSharedTrialsAreRowsOfTheWholeBatch(t *testing.T) {
 	const samples, rate = 9, 0.3
 	for _, m := range makers(t) {
@@ -277,19 +275,19 @@ func TestShardsOfSharedTrialsAreRowsOfTheWholeBatch(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(m.name, " ", sharing), func(t *testing.T) {
 				for _, channels := range []int{1, 3, 63, 64, 65, 130} {
-					start := mask.Place{Step: 2, Batch: samples}
+					start := mask.Place{Step: 2, Shard: mask.Shard{Samples: samples}}
 					whole := sharedBy(t, m.of(4), sharing, samples, channels, rate, start)
 					after := mask.After(m.of(4), sharing, start, samples, channels, rate)
 					for from := range samples {
 						for _, to := range []int{from + 1, samples} {
 							at := start
-							at.Offset = uint64(from)
+							at.SampleOffset = uint64(from)
 							s := m.of(4)
 							part := sharedBy(t, s, sharing, to-from, channels, rate, at)
 							want := rows(t, whole, from, to)
 							checkShared(t, "shard", part, want.Kept)
 							if next := mask.After(s, sharing, at, to-from, channels, rate); next.Step != after.Step || next.Cursor != after.Cursor {
-								t.Fatalf("behind samples %d to %d of %d×%d follows %+v, behind all %+v", from, to, samples, channels, next, after)
+								t.Fatalf("after samples %d to %d of %d×%d follows %+v, after all %+v", from, to, samples, channels, next, after)
 							}
 						}
 					}
@@ -299,9 +297,9 @@ func TestShardsOfSharedTrialsAreRowsOfTheWholeBatch(t *testing.T) {
 	}
 }
 
-// What is drawn after a shared draw goes on where that has ended: a source is asked, of
-// which every number is taken once.
-func TestSharedTrialsTakeAsManyNumbersAsTheyAre(t *testing.T) {
+// The draw after a shared one goes on where that has ended. A source shows it, since every
+// number is taken once.
+func TestSharedTrialsTakeOneNumberEach(t *testing.T) {
 	for _, c := range []struct {
 		sharing           mask.Sharing
 		samples, channels int

@@ -6,29 +6,31 @@ import (
 	"sync"
 )
 
-// Source is a stream of a [rand.Source] of your own: a number a trial, kept if and only
-// if its upper 53 bits, times 2⁻⁵³, are below 1−rate. [NewSource] makes one.
+// Source is the stream of a [rand.Source] of your own, made by [NewSource]. A trial takes a
+// number, and is kept if and only if its upper 53 bits, times 2⁻⁵³, are below 1−rate.
 //
-// The numbers go on from draw to draw: [Place.Cursor] counts those that were taken.
-// Numbers between are skipped, so that shards of a batch agree and a run can go on
-// with a source that begins anew; but no source can go back: that is an error.
+// The numbers go on from draw to draw: [Place.Cursor] counts those that were taken. A draw
+// skips the numbers before its place, so that shards of a batch agree and a run can be
+// resumed with a fresh source. A source cannot go back: a draw at an earlier place returns
+// an error.
 type Source struct {
 	mu    sync.Mutex
 	src   rand.Source
 	drawn uint64
 }
 
-// NewSource returns the stream of src, which nobody else should draw from.
+// NewSource returns the stream of src. Nothing else should draw from src.
 func NewSource(src rand.Source) *Source { return &Source{src: src} }
 
-// String names the type of the source. [ParseStream] cannot make one of it.
+// String returns "source:" and the type of the source, which [ParseStream] does not read.
 func (s *Source) String() string { return fmt.Sprintf("source:%T", s.src) }
 
-// Arithmetic is the zero Arithmetic.
+// Arithmetic returns the zero Arithmetic.
 func (s *Source) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// Draw decides every channel of m anew. It is an error if the source is beyond the
-// place, or if the batch has too few samples for the mask.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the source is past
+// the place or more than 2³⁶ numbers before it, or if the batch or the tensor of the place
+// does not hold the mask.
 func (s *Source) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, s, at)
@@ -60,7 +62,7 @@ func (s *Source) Draw(m *Mask, at Place) error {
 }
 
 // DrawCount keeps exactly count channels of every sample, by the rule of
-// [Philox.DrawCount] with the source's numbers.
+// [Philox.DrawCount] with the numbers of the source.
 func (s *Source) DrawCount(m *Mask, count int, at Place) error {
 	if at.partial(m.channels) {
 		return drawPart(m, s, at, count)
@@ -82,7 +84,7 @@ func (s *Source) DrawCount(m *Mask, count int, at Place) error {
 	})
 }
 
-// skip draws numbers until so many are.
+// skip draws numbers up to the cursor of a draw at a place.
 func (s *Source) skip(at Place, cursor uint64) error {
 	if cursor < s.drawn {
 		return &PlaceError{at, fmt.Sprintf("number %d of %v, of which %d are drawn", cursor, s, s.drawn), "a later one: a source cannot go back"}
@@ -97,7 +99,7 @@ func (s *Source) skip(at Place, cursor uint64) error {
 	return nil
 }
 
-// After returns the place one number further for each trial.
+// After returns the place of the next step, one number later for each trial.
 func (s *Source) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
 	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {

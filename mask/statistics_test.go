@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// tested is how many trials of a draw are looked at, testedShort how many are in
-	// -short mode and at all rates but one.
+	// tested is the number of trials of a draw that are tested, testedShort that in -short
+	// mode and at all rates but one.
 	tested      = 10_000_000
 	testedShort = 500_000
-	// width is how many channels a sample has.
+	// width is the number of channels of a sample.
 	width = 100
-	// farthest is how many standard deviations a statistic may lie from what it
-	// should be. About 20,000 of them are looked at; with good streams one of them
-	// goes beyond with a probability of 0.0003. Seeds are fixed.
+	// farthest is the largest distance, in standard deviations, of a statistic from what is
+	// expected. Of the about 20,000 statistics of good streams, one exceeds it with a
+	// probability of 0.0003. Seeds are fixed.
 	farthest = 5.7
 )
 
-// trials are the outcomes of n trials, 64 to a word, 1 for a kept channel. The bits
-// past the last are 0.
+// trials are the outcomes of n trials, 64 to a word, 1 for a kept channel. The bits past
+// the last trial are 0.
 type trials struct {
 	words []uint64
 	n     int
@@ -42,7 +42,7 @@ func trialsIn(m *mask.Mask) trials {
 	return s
 }
 
-// newTrials returns so many trials, kept where f says so.
+// newTrials returns n trials that are kept where f says so.
 func newTrials(n int, f func(i int) bool) trials {
 	s := trials{make([]uint64, (n+63)/64), n}
 	for i := range n {
@@ -55,7 +55,7 @@ func newTrials(n int, f func(i int) bool) trials {
 
 func (s trials) kept(i int) bool { return s.words[i/64]>>(i%64)&1 == 1 }
 
-// from returns the trials from one on.
+// from returns the trials from first to the last.
 func (s trials) from(first int) trials {
 	out := trials{make([]uint64, (s.n-first+63)/64), s.n - first}
 	for i := range out.words {
@@ -78,7 +78,7 @@ func (s *trials) append(more trials) {
 	s.words = s.words[:(s.n+63)/64]
 }
 
-// word returns 64 trials from one on, zeros past the last.
+// word returns 64 trials from at up, zeros past the last.
 func (s trials) word(at int) uint64 {
 	i, shift := at/64, at%64
 	if i >= len(s.words) {
@@ -91,7 +91,7 @@ func (s trials) word(at int) uint64 {
 	return w
 }
 
-// ones returns how many of the trials before the n-th are kept.
+// ones returns the number of kept trials among the first n.
 func (s trials) ones(n int) int {
 	count := 0
 	for _, w := range s.words[:n/64] {
@@ -103,14 +103,14 @@ func (s trials) ones(n int) int {
 	return count
 }
 
-// period is a multiple of all that places are taken modulo: 4, 64 and width.
+// period is a multiple of all periods by which trials are counted: 4, 64 and width.
 const period = 1600
 
-// places returns how many trials are kept by their places modulo period.
+// places returns the numbers of kept trials by their index modulo period.
 func (s trials) places() *[period]int {
 	var all [period]int
-	// Eight counters in the bytes of a word: bit k of every byte of a word of trials
-	// is counted in lanes[…][k].
+	// A word holds eight counters in its bytes: bit k of every byte of a word of trials is
+	// counted in lanes[…][k].
 	const perPeriod = period / 64
 	for from := 0; from < len(s.words); from += 255 * perPeriod {
 		var lanes [perPeriod][8]uint64
@@ -135,8 +135,8 @@ func (s trials) places() *[period]int {
 	return &all
 }
 
-// covariance returns how many standard deviations the covariance of s's trials with
-// those of o, lag further on, lies from 0. Trials are kept with probability q.
+// covariance returns the covariance of the trials of s with those of o that come lag later,
+// in standard deviations. Trials are kept with probability q.
 func (s trials) covariance(o trials, lag int, q float64) float64 {
 	n := s.n - lag
 	whole, both := n/64, 0
@@ -158,8 +158,8 @@ func (s trials) covariance(o trials, lag int, q float64) float64 {
 	return c / (q * (1 - q) * math.Sqrt(float64(n)))
 }
 
-// unevenness returns an error if trials are not kept with probability q: all of them,
-// and by their places in a block of four, in a word and in a sample.
+// unevenness returns an error if trials are not kept with probability q: all together, and
+// by their index in a block of four, in a word and in a sample.
 func (s trials) unevenness(q float64) error {
 	places := s.places()
 	for _, modulus := range []int{1, 4, 64, width} {
@@ -177,8 +177,8 @@ func (s trials) unevenness(q float64) error {
 	return nil
 }
 
-// lags are the distances of trials that are looked at within a draw: neighbours, also
-// across the bits of words, and neighbouring samples.
+// lags are the distances between trials of a draw that are tested for correlation:
+// neighbours, the bits of neighbouring words, and neighbouring samples.
 var lags = []int{1, 2, 3, 4, 5, 6, 7, 8, 31, 32, 33, 63, 64, 65, width - 1, width, width + 1}
 
 // dependence returns an error if trials are correlated with each other.
@@ -191,8 +191,8 @@ func (s trials) dependence(q float64) error {
 	return nil
 }
 
-// dependenceOn returns an error if trials are correlated with those of another draw,
-// also where one is a shifted copy of the other.
+// dependenceOn returns an error if trials are correlated with those of another draw, or one
+// is a shifted copy of the other.
 func (s trials) dependenceOn(o trials, q float64) error {
 	for lag := range 9 {
 		forth, back := s.covariance(o, lag, q), o.covariance(s, lag, q)
@@ -206,9 +206,9 @@ func (s trials) dependenceOn(o trials, q float64) error {
 // drawer returns n trials of one draw.
 type drawer func(seed, step uint64, n int, rate float64) trials
 
-// suspicion returns an error if trials of a draw do not look independent and kept with
-// probability q: each for itself, near ones, neighbouring samples, and two
-// neighbouring steps and seeds.
+// suspicion returns an error if the trials of a draw do not look independent and kept with
+// probability q: single ones, near ones, neighbouring samples, and those of neighbouring
+// steps and seeds.
 func suspicion(draw drawer, n int, rate, q float64) error {
 	const seed, step = 20, 1
 	first := draw(seed, step, n, rate)
@@ -227,8 +227,8 @@ func suspicion(draw drawer, n int, rate, q float64) error {
 	return nil
 }
 
-// suspicionOfMany returns an error if draws of one small sample, one after the other,
-// do not look like one sequence of independent trials.
+// suspicionOfMany returns an error if many draws of one small sample do not look like one
+// sequence of independent trials.
 func suspicionOfMany(draw drawer, n int, q float64, at func(i int) (seed, step uint64), rate float64) error {
 	var all trials
 	for i := range n / width {
@@ -241,7 +241,7 @@ func suspicionOfMany(draw drawer, n int, q float64, at func(i int) (seed, step u
 	return all.dependence(q)
 }
 
-// draw returns the stream's draw of whole samples; its steps follow each other.
+// draw returns draws of whole samples by the stream, at consecutive steps.
 func (m maker) draw(t testing.TB) drawer {
 	return func(seed, step uint64, n int, rate float64) trials {
 		s, at := m.of(seed), mask.Place{}
@@ -252,7 +252,7 @@ func (m maker) draw(t testing.TB) drawer {
 	}
 }
 
-// howMany returns how many trials are looked at.
+// howMany returns the number of trials that are tested.
 func howMany(t *testing.T) int {
 	if testing.Short() {
 		t.Logf("-short: %d trials of each draw, not %d", testedShort, tested)
@@ -261,7 +261,7 @@ func howMany(t *testing.T) int {
 	return tested
 }
 
-// different returns every stream once, also where it has two names.
+// different returns all streams that draw differently, some of which have two names.
 func different(t testing.TB) []maker {
 	seen := map[string]bool{}
 	var all []maker
@@ -274,8 +274,8 @@ func different(t testing.TB) []maker {
 	return all
 }
 
-// Streams of frameworks are what they are; but one that is less random than this is
-// not drawn right.
+// The streams of frameworks cannot be improved, but one that is less random than this is
+// not reproduced correctly.
 func TestTrialsAreIndependentAndKeptAsOftenAsAsked(t *testing.T) {
 	many := howMany(t)
 	for _, m := range different(t) {
@@ -290,8 +290,8 @@ func TestTrialsAreIndependentAndKeptAsOftenAsAsked(t *testing.T) {
 	}
 }
 
-// Many short draws are what training does: the first trials of step after step, and of
-// seed after seed, which a generator that is badly seeded begins alike.
+// Training makes many short draws. A badly seeded generator begins the draws of neighbouring
+// steps, or seeds, alike.
 func TestFirstTrialsOfStepsAndSeedsAreIndependent(t *testing.T) {
 	n := howMany(t)
 	const rate = 0.2
@@ -316,11 +316,11 @@ func TestFirstTrialsOfStepsAndSeedsAreIndependent(t *testing.T) {
 	}
 }
 
-// Each fault has happened somewhere or nearly did: a check that does not see it
-// is worth nothing.
-func TestPlantedFaultsAreSeen(t *testing.T) {
+// The tests above must find each of these faults, which have happened somewhere or nearly
+// did.
+func TestPlantedFaultsAreFound(t *testing.T) {
 	good := maker{"philox", func(seed uint64) mask.Stream { return mask.Philox{Seed: seed} }}.draw(t)
-	// any draws n trials, not only whole samples.
+	// any draws n trials that need not be whole samples.
 	any := func(seed, step uint64, n int, rate float64) trials {
 		all := good(seed, step, (n/width+1)*width, rate)
 		return newTrials(n, all.kept)
@@ -417,7 +417,7 @@ func TestPlantedFaultsAreSeen(t *testing.T) {
 		t.Errorf("seen where no fault is planted: %v", err)
 	}
 
-	// What only many short draws show.
+	// Faults that only many short draws show.
 	bySeed := func(i int) (uint64, uint64) { return uint64(i), 0 }
 	for fault, draw := range map[string]drawer{
 		"seeds begin alike in one channel of a hundred": func(seed, step uint64, n int, rate float64) trials {
@@ -437,7 +437,7 @@ func TestPlantedFaultsAreSeen(t *testing.T) {
 	}
 }
 
-// What counts in parallel is compared with counting one by one.
+// Counting eight trials in a word gives the same as counting one at a time.
 func TestCountingInParallelIsCounting(t *testing.T) {
 	a := newTrials(70_003, func(i int) bool { return trial(1, 0, uint64(i), 0.3) })
 	b := newTrials(70_003, func(i int) bool { return trial(2, 0, uint64(i), 0.6) })
@@ -478,11 +478,11 @@ func TestCountingInParallelIsCounting(t *testing.T) {
 	}
 }
 
-// What follows are weaknesses of frameworks, which a stream that draws what they draw
-// has as well.
+// The following are weaknesses of frameworks, which the streams that reproduce them have,
+// too.
 
-// All draws of MCG31m1 lie on one cycle of 2³¹−2 numbers: one draw, further on, is
-// another one. Of some thousand draws with so many trials two share a part.
+// All draws of MCG31m1 are parts of one cycle of 2³¹−2 numbers. Of some thousand draws of
+// this size, two overlap.
 func TestPyTorchMKLDrawsShareOneCycle(t *testing.T) {
 	const seed, draws = 1, 1 << 16
 	words := newTwister(seed)
@@ -503,16 +503,16 @@ func TestPyTorchMKLDrawsShareOneCycle(t *testing.T) {
 	}
 }
 
-// oneDNN counts trials in 32 bits.
+// oneDNN's counter has 32 bits.
 func TestOneDNNRepeatsItselfAfter2To32Trials(t *testing.T) {
 	s := mask.OneDNN{Seed: 9}
-	if m := drawnBy(t, s, 3, 1000, 0.5, mask.Place{Offset: 1 << 29}); !m.Equal(drawnBy(t, s, 3, 1000, 0.5, mask.Place{})) {
+	if m := drawnBy(t, s, 3, 1000, 0.5, mask.Place{Shard: mask.Shard{SampleOffset: 1 << 29}}); !m.Equal(drawnBy(t, s, 3, 1000, 0.5, mask.Place{})) {
 		t.Error("trial 2³²·125 is not trial 0")
 	}
 }
 
-// Some frameworks add the step to the seed: the next seed's draws are this one's, a step
-// later. Two runs with seeds that are close to each other are not independent.
+// Some frameworks add the step to the seed: the draws of the next seed are those of this
+// one, a step later. Runs with close seeds are not independent.
 func TestNextSeedOfSomeFrameworksIsTheNextStep(t *testing.T) {
 	adds := map[string]bool{"keras-torch": true, "onednn": true}
 	for _, m := range makers(t) {
@@ -523,14 +523,14 @@ func TestNextSeedOfSomeFrameworksIsTheNextStep(t *testing.T) {
 			t.Errorf("%s: the next seed is the next step: %v, want %v", m.name, same, adds[m.name])
 		}
 	}
-	// So does TensorFlow with the second number of its seed.
+	// TensorFlow adds the step to the second number of its seed.
 	if !drawnBy(t, mask.TensorFlow{Seed: [2]int64{6, 1}}, 10, 100, 0.5, mask.Place{}).Equal(drawnBy(t, mask.TensorFlow{Seed: [2]int64{6, 0}}, 10, 100, 0.5, mask.Place{Step: 1})) {
 		t.Error("tensorflow: the second number of the seed is not the step")
 	}
 }
 
-// Uniform numbers of few bits make rates of few bits: bfloat16's drop a channel with a
-// probability of 1/128 where a thousandth was asked for.
+// Uniform numbers of few bits resolve rates to few bits: with bfloat16 a rate of 0.001 drops
+// a channel with a probability of 1/128.
 func TestTensorFlowHalvesDropMoreOftenThanAsked(t *testing.T) {
 	const rate, n = 0.001, 1_000_000
 	for typ, want := range map[mask.Type]float64{mask.BFloat16: 1.0 / 128, mask.Float16: 2.0 / 1024, mask.Float32: rate, mask.Float64: rate} {
@@ -541,7 +541,7 @@ func TestTensorFlowHalvesDropMoreOftenThanAsked(t *testing.T) {
 	}
 }
 
-// Of a seed of PyTorch and JAX the lower 32 bits count.
+// PyTorch and JAX use the lower 32 bits of a seed.
 func TestSeedsOfSomeFrameworksHave32Bits(t *testing.T) {
 	short := map[string]bool{"pytorch": true, "pytorch-mkl": true, "jax": true}
 	for _, name := range []string{"philox", "pytorch", "pytorch-mkl", "tensorflow", "jax"} {

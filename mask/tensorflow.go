@@ -7,18 +7,18 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// TensorFlow is what tf.nn.experimental.stateless_dropout draws on a CPU with
+// TensorFlow draws what tf.nn.experimental.stateless_dropout draws on a CPU with
 // seed=[Seed[0], Seed[1]+step].
 //
 // The mask depends on the type of the data: a channel is kept if and only if a uniform
-// number with as many bits as the type has after the point, 23, 52, 10 or 7, is at
-// least the rate rounded to the type.
+// number is at least the rate rounded to the type. The number has as many bits as the
+// type has in its fraction: 23, 52, 10 or 7.
 type TensorFlow struct {
 	Seed [2]int64
 	Type Type
-	// XLA draws what comes of a function that XLA compiles (jit_compile=True): 23 other
-	// bits for float32, and as many for bfloat16, and 52 other bits for float64. Of the
-	// numbers of a seed only the lower 32 bits count then.
+	// XLA draws what a function draws that XLA compiles (jit_compile=True): 23 other bits
+	// for float32, the same 23 for bfloat16, and 52 other bits for float64. Only the lower
+	// 32 bits of each number of the seed count.
 	XLA bool
 }
 
@@ -27,7 +27,7 @@ func (t TensorFlow) String() string {
 	return withType(fmt.Sprintf("tensorflow:%d,%d", t.Seed[0], t.Seed[1]), t.Type) + flags(t.XLA, "/xla")
 }
 
-// withType adds a type to the text of a stream.
+// withType appends a type to the text of a stream, unless it is the default.
 func withType(s string, t Type) string {
 	if t != Float32 {
 		s += "/" + t.String()
@@ -35,10 +35,11 @@ func withType(s string, t Type) string {
 	return s
 }
 
-// Arithmetic is TensorFlow's, which is this package's own.
+// Arithmetic returns that of TensorFlow, the zero Arithmetic.
 func (t TensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// Draw decides every channel of m anew.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
+// place does not hold the mask's channels.
 func (t TensorFlow) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, t, at)
@@ -57,7 +58,7 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 	if xla {
 		seed0, seed1 = uint64(uint32(seed0)), uint64(uint32(seed1))
 	}
-	// The seed is scrambled: half of what comes of it is the key, half the counter.
+	// The seed is scrambled: half of the result is the key, half goes into the counter.
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
 	spec := draw.Spec{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
 	w := words{draw: spec, inverted: true}
@@ -71,10 +72,10 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 		}
 		w.double = true
 		if w.lowFirst = xla; xla {
-			w.below = threshold << 12 // the upper 52 bits
+			w.threshold = threshold << 12 // the upper 52 bits
 		} else {
 			w.draw.Shift = 12
-			w.below = threshold>>32<<44 | threshold<<32>>32 // the upper 20 from the first word
+			w.threshold = threshold>>32<<44 | threshold<<32>>32 // the upper 20 from the first word
 		}
 	case Float32:
 		w.bits(rate, 23, xla)
@@ -91,22 +92,22 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 	return nil
 }
 
-// bits compares so many bits of a word, the highest or the lowest, with a number.
+// bits compares the highest or the lowest n bits of a word, as a fraction, with x.
 func (w *words) bits(x float64, n int, highest bool) {
-	w.below = ceil(x, n) << (32 - n)
+	w.threshold = ceil(x, n) << (32 - n)
 	if !highest {
 		w.draw.Shift = uint32(32 - n)
 	}
 }
 
-// After returns the next step.
+// After returns the place of the next step.
 func (t TensorFlow) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// KerasTensorFlow is what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the
-// TensorFlow backend and a CPU, made with seed=Seed: the stream of [TensorFlow] with
+// KerasTensorFlow draws what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on
+// the TensorFlow backend and a CPU, made with seed=Seed: the stream of [TensorFlow] with
 // the seed [Seed, calls], both modulo 2³¹−2.
 //
-// Calls at the rates 0 and 1 do not count: [Place.Cursor] is how many there were.
+// Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 type KerasTensorFlow struct {
 	Seed int64
 	Type Type
@@ -117,10 +118,11 @@ func (k KerasTensorFlow) String() string {
 	return withType(fmt.Sprintf("keras-tensorflow:%d", k.Seed), k.Type)
 }
 
-// Arithmetic is TensorFlow's, see [TensorFlow.Arithmetic].
+// Arithmetic returns that of TensorFlow, see [TensorFlow.Arithmetic].
 func (k KerasTensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// Draw decides every channel of m anew.
+// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
+// place does not hold the mask's channels.
 func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
 	if m.special(at) {
 		return drawSpecial(m, k, at)
@@ -133,7 +135,7 @@ func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
 	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.Type, false, at)
 }
 
-// After returns the next step.
+// After returns the place of the next step.
 func (k KerasTensorFlow) After(at Place, samples, channels int, rate float64) Place {
 	return at.nextCall(rate > 0 && rate < 1)
 }

@@ -7,30 +7,29 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// words says which words of a counter-based generator decide, and how.
+// words says which words of a counter-based generator decide trials, and how.
 type words struct {
-	draw     draw.Spec // Counter, Stride and Threshold are of the whole draw: see drawWords
-	threefry bool      // not Philox
-	quads    bool      // Philox's counter is the trial and the three that follow, oneDNN's
-	pairs    uint64    // not 0: Threefry's is the trial and the one so much further on
-	inverted bool      // a channel is kept if the word is not below
-	below    uint64    // up to 2³², where all are below
+	draw      draw.Spec // single sets the counter, the stride and the threshold
+	threefry  bool      // the generator is Threefry, otherwise Philox
+	quads     bool      // Philox's counter is the trial and the three that follow, as in oneDNN
+	pairs     uint64    // if not 0, Threefry's counter is the trial and the one so much later
+	inverted  bool      // a channel is kept if the number is not below the threshold
+	threshold uint64    // 2³² at most, which all words are below
 
-	// A trial takes two words, the high one first or last, and below is what these 64
-	// bits, those that Shift shifts out left out, are compared with: up to 2⁶⁴−1.
+	// A trial takes two words, and the threshold is 2⁶⁴−1 at most. The high word comes
+	// first unless lowFirst is set; the bits that draw.Shift shifts out of it do not count.
 	double, lowFirst bool
 }
 
-// drawWords decides trial t of m by word first+t of a generator, or by two words. Its
-// 64-bit counter is the low two words of the counter that Philox takes, and counts blocks
-// of four, or both words of that which Threefry takes, the high one first, and counts
-// trials.
+// drawWords decides trial t of m by word first+t of a generator, or by two words. The
+// 64-bit counter is the low two words of Philox's counter, and counts blocks of four
+// words, or both words of Threefry's, the high one first, and counts trials.
 func (m *Mask) drawWords(w words, first uint64) {
-	if !w.double && w.below > math.MaxUint32 {
+	if !w.double && w.threshold > math.MaxUint32 {
 		m.set(!w.inverted)
 		return
 	}
-	// Whole words of bits are drawn, from the one that the first trial lies in.
+	// Whole words of bits are drawn, beginning with the one that holds the first trial.
 	skip := first % 64
 	index := first - skip
 	w.run(m.bits, index)
@@ -55,17 +54,17 @@ func (m *Mask) drawWords(w words, first uint64) {
 	m.trim()
 }
 
-// run draws words of bits for the trials from index on, a multiple of 64.
+// run draws words of bits for the trials from index up, a multiple of 64.
 func (w *words) run(out []uint64, index uint64) {
 	if !w.double {
-		w.single(out, nil, index, w.below)
+		w.single(out, nil, index, w.threshold)
 		return
 	}
-	// The high word alone decides, unless it is that of the threshold: then it is below
-	// the next number, but not below it.
+	// The high word alone decides, unless it equals that of the threshold: then it is not
+	// below the threshold's, but below the number after that.
 	const most = 16
 	var less, notMore, low [2 * most]uint64
-	high := w.below >> 32
+	high := w.threshold >> 32
 	for len(out) > 0 {
 		some := out[:min(most, len(out))]
 		if w.threefry {
@@ -95,7 +94,7 @@ func (w *words) run(out []uint64, index uint64) {
 	}
 }
 
-// exact reports whether both words of a trial are below.
+// exact reports whether the number that both words of a trial make is below the threshold.
 func (w *words) exact(i uint64) bool {
 	if w.threefry {
 		x0, x1 := uint32(i>>32), uint32(i)
@@ -103,7 +102,7 @@ func (w *words) exact(i uint64) bool {
 			x0, x1 = uint32(i), uint32(i+w.pairs)
 		}
 		x0, x1 = draw.ThreefryBlock(x0, x1, w.draw.Key[0], w.draw.Key[1])
-		return uint64(x0)<<32|uint64(x1) < w.below
+		return uint64(x0)<<32|uint64(x1) < w.threshold
 	}
 	key, step := uint64(w.draw.Key[1])<<32|uint64(w.draw.Key[0]), uint64(w.draw.Counter[3])<<32|uint64(w.draw.Counter[2])
 	wide := wideNumbers{seed: key, step: step}
@@ -112,10 +111,10 @@ func (w *words) exact(i uint64) bool {
 		number = bits.RotateLeft64(number, 32)
 	}
 	high, low := uint32(number>>32)<<w.draw.Shift, uint32(number)
-	return uint64(high)<<32|uint64(low) < w.below
+	return uint64(high)<<32|uint64(low) < w.threshold
 }
 
-// everySecond returns bits 0, 2, 4 and so on of a word side by side.
+// everySecond returns bits 0, 2, 4, … of a word next to each other.
 func everySecond(x uint64) uint64 {
 	x &= 0x5555555555555555
 	x = (x | x>>1) & 0x3333333333333333
@@ -125,17 +124,17 @@ func everySecond(x uint64) uint64 {
 	return (x | x>>16) & 0x00000000ffffffff
 }
 
-// single draws bits from the words from index on, a multiple of 64; with low, from the
-// two words of Threefry apart.
-func (w *words) single(bits, low []uint64, index, below uint64) {
-	if below > math.MaxUint32 {
+// single draws bits from the words from index up, a multiple of 64. With low, bits come
+// from the first word of each block of Threefry and low from the second.
+func (w *words) single(bits, low []uint64, index, threshold uint64) {
+	if threshold > math.MaxUint32 {
 		for i := range bits {
 			bits[i] = math.MaxUint64
 		}
 		return
 	}
 	d := w.draw
-	d.Threshold = uint32(below)
+	d.Threshold = uint32(threshold)
 	if w.quads {
 		x := uint32(index)
 		d.Counter, d.Stride = [4]uint32{x, x + 1, x + 2, x + 3}, [4]uint32{4, 4, 4, 4}
@@ -147,8 +146,8 @@ func (w *words) single(bits, low []uint64, index, below uint64) {
 		draw.ThreefryPairs(bits, low, &d)
 		return
 	}
-	// The kernels carry nothing into the counter's upper half: it changes between two
-	// words of bits, where the lower one is 0.
+	// The kernels do not carry into the upper half of the counter, so a call ends where the
+	// lower half wraps around. That is always between two words of bits.
 	for len(bits) > 0 {
 		per := uint64(4)
 		if w.threefry {

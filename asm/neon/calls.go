@@ -1,7 +1,7 @@
 package main
 
-// call is one call of a kernel in the program that is traced, of which this file
-// is a part as well.
+// call is one call of a kernel in the traced program. This file is part of that program
+// and of the command.
 type call struct {
 	inPlace, dropped bool
 	count, length    int
@@ -13,8 +13,8 @@ const (
 	short = 7 * 7
 )
 
-// calls come in pairs, the second twice as much work as the first: their
-// difference is free of what a kernel does once a call.
+// calls returns pairs of calls, the second with twice as much work as the first. The
+// difference of a pair excludes what a kernel does once per call.
 func calls() []call {
 	var all []call
 	for _, inPlace := range []bool{false, true} {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// function is a kernel as it was assembled, and how it ran.
+// function is an assembled kernel, with a record of how it ran.
 type function struct {
 	name string
 	code []instruction
@@ -94,8 +94,8 @@ func (f *function) innermost() []*loop {
 			continue
 		}
 		first := i - int(in.address-target)/4
-		// Branches are met in the order of their addresses: what is inside this loop
-		// has been found.
+		// Branches come in the order of their addresses: loops inside this one have been
+		// found.
 		if n := len(loops); n == 0 || loops[n-1].body[0].address < target {
 			loops = append(loops, &loop{function: f, body: f.code[first : i+1]})
 		}
@@ -105,8 +105,8 @@ func (f *function) innermost() []*loop {
 
 func (l *loop) last() instruction { return l.body[len(l.body)-1] }
 
-// mainLoops returns the innermost loops that write, without those that begin
-// where a longer one ends: they take what that one has left.
+// mainLoops returns the innermost loops that write. It leaves out those that begin
+// where a longer one ends: they take what the longer one leaves.
 func mainLoops(functions []*function, labels map[place]string) ([]*loop, error) {
 	var all []*loop
 	for _, f := range functions {

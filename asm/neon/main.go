@@ -1,8 +1,8 @@
-// Command neon rewrites the table of its README: what can be said about the
-// loops of the NEON kernels without an arm64 machine. It disassembles them, asks
-// llvm-mca for their throughput and counts their instructions under qemu-user.
+// Command neon rewrites the table of its README: what is known about the loops of the
+// NEON kernels without an arm64 machine. It disassembles the kernels, asks llvm-mca for
+// the throughput of their loops, and counts instructions under qemu-user.
 //
-// It is run from the root of the repository, after go generate:
+// Run it from the root of the repository, after go generate:
 //
 //	go -C asm run ./neon
 package main
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// run measures the kernels in directory kernel and writes what it finds into a page.
+// run measures the kernels in directory kernel and writes the table into a page.
 func run(kernel, page string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -98,7 +98,7 @@ func output(tool string, args ...string) (string, error) {
 	return string(text), nil
 }
 
-// versions says in a sentence which tools are in use.
+// versions returns a sentence that names the versions of the tools.
 func versions() (string, error) {
 	if _, err := output(objdump, "--version"); err != nil {
 		return "", err
@@ -107,14 +107,14 @@ func versions() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Before, both cores had the model of a Cortex-A57.
+	// In older versions both cores have the model of a Cortex-A57.
 	const oldest = 17
 	llvm := regexp.MustCompile(`LLVM version ((\d+)\S*)`).FindStringSubmatch(text)
 	if llvm == nil {
 		return "", fmt.Errorf("%s does not say its version: %s", mca, text)
 	}
 	if major, err := strconv.Atoi(llvm[2]); err != nil || major < oldest {
-		return "", fmt.Errorf("%s is of LLVM %s and does not know these cores, want %d or newer: %s", mca, llvm[1], oldest, install[mca])
+		return "", fmt.Errorf("%s comes with LLVM %s, which has no model of these cores: want %d or newer: %s", mca, llvm[1], oldest, install[mca])
 	}
 	text, err = output(qemu, "--version")
 	if err != nil {
@@ -133,7 +133,7 @@ const (
 	end   = "<!-- end -->\n"
 )
 
-// replace puts a new generated part into a page.
+// replace replaces the generated part of a page.
 func replace(page []byte, part string) ([]byte, error) {
 	before, rest, ok := strings.Cut(string(page), begin)
 	_, after, closed := strings.Cut(rest, end)
@@ -163,7 +163,7 @@ func table(loops []*loop) string {
 	return b.String()
 }
 
-// ratio leaves a cell empty where nothing was counted.
+// ratio returns the text of a cell, empty if nothing was counted.
 func ratio(x float64) string {
 	if x == 0 {
 		return ""

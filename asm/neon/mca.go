@@ -10,13 +10,12 @@ import (
 	"strings"
 )
 
-// core is a model of llvm-mca and what the core can do, which the README gives
-// the sources of.
+// core is a model of llvm-mca, with what the core can do. README.md gives the sources.
 type core struct {
 	short, name string
 	dispatch    int // micro-operations a cycle
-	pipes       int // that load or store 16 bytes a cycle
-	storePipes  int // of them that store
+	pipes       int // each loads or stores 16 bytes a cycle
+	storePipes  int // the pipes that can store
 }
 
 var cores = []core{
@@ -24,24 +23,23 @@ var cores = []core{
 	{short: "V2", name: "neoverse-v2", dispatch: 16, pipes: 3, storePipes: 2},
 }
 
-// limit returns the cycles that the core needs to load and store what a turn does.
+// limit returns the cycles that the core needs for the loads and stores of a turn.
 func (c core) limit(l *loop) float64 {
 	const width = 16
 	return max(float64(l.stored)/float64(width*c.storePipes), float64(l.loaded+l.stored)/float64(width*c.pipes))
 }
 
-// timing is what llvm-mca says of a turn.
+// timing is what llvm-mca reports about a turn.
 type timing struct {
 	cycles float64
 	bound  string
 }
 
-// moving is a store that moves its pointer. llvm-mca lets the pointer wait for
-// the data; a core adds in a micro-operation of its own, so that it is written
-// as an addition.
+// moving is a store that moves its pointer. In llvm-mca the pointer waits for the data.
+// A core adds in a separate micro-operation, so that llvm-mca gets an addition.
 var moving = regexp.MustCompile(`^(st.* \[(x\d+)\]), (#\w+)$`)
 
-// regions returns the loops as llvm-mca reads them.
+// regions returns the loops in the form that llvm-mca reads.
 func regions(loops []*loop) string {
 	var b strings.Builder
 	for n, l := range loops {
@@ -82,11 +80,11 @@ func simulate(i int, loops []*loop, dir string) error {
 	return nil
 }
 
-// unit is a unit's kind within its name, such as the V of N1UnitV0.
+// unit matches the kind of a unit in its name, such as the V of N1UnitV0.
 var unit = regexp.MustCompile(`Unit([A-Z]+)`)
 
-// readTimings reads what llvm-mca says of each region. A region is bound by the
-// units that are busy in nearly every cycle.
+// readTimings reads the report of llvm-mca. A region is bound by the units that are
+// busy in nearly every cycle.
 func readTimings(text []byte) ([]timing, error) {
 	var report struct {
 		CodeRegions []struct {
@@ -111,7 +109,7 @@ func readTimings(text []byte) ([]timing, error) {
 		cycles := s.TotalCycles / s.Iterations
 		var bounds []string
 		for _, p := range r.ResourcePressureView.ResourcePressureInfo {
-			// Behind the instructions' stands the sum.
+			// The sum follows the instructions.
 			if p.InstructionIndex == len(r.Instructions) && p.ResourceUsage > nearly*cycles {
 				bounds = append(bounds, unit.FindStringSubmatch(report.TargetInfo.Resources[p.ResourceIndex])[1])
 			}

@@ -14,27 +14,26 @@ import (
 	"strings"
 )
 
-// stems are the names of the files with kernels, up to what tells assembly from
-// declarations.
-var stems = []string{"neon_arm64", "neonfp16_arm64"}
+// stems are the names of the files with kernels, without the extension.
+var stems = []string{"f32_neon_arm64", "f64_neon_arm64", "f16_neon_arm64", "bf16_neon_arm64", "f16_neonfp16_arm64"}
 
 //go:embed calls.go
 var callsFile []byte
 
-// mainFile calls every kernel in every way: what is missing are the operands and
-// the calls.
+// mainFile is the program that calls every kernel in every way, without the operands
+// and the calls.
 const mainFile = `package main
 
 import "unsafe"
 
-// memory is an operand of the largest call, of whatever type.
+// memory is an operand of the largest call, of any type.
 type memory [2 * long * 8]byte
 
 var %s memory
 
 func pointer[T any](m *memory) *T { return (*T)(unsafe.Pointer(m)) }
 
-// fill makes every factor 0, or 2, which has but one byte in every type.
+// fill makes every factor 0 or 2, of which one byte is not 0 in every type.
 func fill[T any](c call) {
 	size := int(unsafe.Sizeof(*new(T)))
 	for i := range factors {
@@ -59,7 +58,7 @@ func main() {
 type program struct {
 	file    string
 	kernels []string
-	labels  map[place]string // by what they stand before
+	labels  map[place]string // by the instruction that follows
 }
 
 // place is a line of a source.
@@ -164,8 +163,8 @@ func arguments(fn *ast.FuncDecl, operands map[string]bool) (typ string, args []s
 	return typ, args, nil
 }
 
-// labels returns the labels of a source file by the place of the instruction
-// behind them, the first of several.
+// labels returns the labels of a source file by the place of the instruction that
+// follows, the first of several.
 func labels(file, source string) map[place]string {
 	all := map[place]string{}
 	pending := ""
@@ -174,7 +173,7 @@ func labels(file, source string) map[place]string {
 		switch {
 		case isLabel && pending == "":
 			pending = name
-		case strings.HasPrefix(line, "\t") && pending != "":
+		case strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "\t//") && pending != "":
 			all[place{file, i + 1}] = pending
 			pending = ""
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// counts says how often the instructions at these addresses ran.
+// counts holds how often the instruction at each address ran.
 type counts map[uint64]int
 
 func (c counts) total() int {
@@ -56,7 +56,7 @@ func (p *program) count(functions []*function) error {
 	return nil
 }
 
-// executed is a line of QEMU's log: the address stands between flags.
+// executed matches a line of QEMU's log: the address is between flags.
 var executed = regexp.MustCompile(`^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/`)
 
 // readTrace counts the executed instructions of each run of each function.

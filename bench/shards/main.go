@@ -92,7 +92,7 @@ func work(w io.Writer, stream string, worker int, path string) error {
 		}
 		drop, err = spatialdropout.Restore(state)
 	case os.IsNotExist(err):
-		drop, err = dropout(stream, spatialdropout.WithShard(spatialdropout.Shard{SampleOffset: uint64(worker * share), Samples: samples}))
+		drop, err = dropout(stream, spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(worker * share), Samples: samples}))
 	}
 	if err != nil {
 		return err

@@ -20,17 +20,18 @@ TEXT ·scalePlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
+	// y = x * f; where f = 0: y = 0
 apartTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -41,38 +42,38 @@ apartTurn:
 
 apartRest:
 	TBZ    $4, R6, apartBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
 apartBelow32:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	VAND V20.B16, V0.B16, V0.B16
 	WORD $0x7c002400 // str h0, [x0], #2
 
@@ -87,12 +88,13 @@ inPlace:
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
 	VCMEQ   V22.H8, V24.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
@@ -178,6 +180,7 @@ changed:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -226,16 +229,17 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
@@ -281,12 +285,13 @@ TEXT ·scalePixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -356,7 +361,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func multiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -377,45 +382,46 @@ apart:
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
+	// y = x * f
 apartTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
 	BGE    apartTurn
 
 apartRest:
 	TBZ    $4, R6, apartBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
 apartBelow32:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7c002400 // str h0, [x0], #2
 
 apartBelow2:
@@ -429,11 +435,12 @@ inPlace:
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMEQ   V22.H8, V24.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x * f; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
@@ -507,6 +514,7 @@ changed:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -569,12 +577,13 @@ TEXT ·multiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -624,7 +633,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func dividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -643,17 +652,18 @@ TEXT ·dividePlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 apart:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     apartRest
 
+	// y = x / f; where f = 0: y = 0
 apartTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
-	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
-	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	WORD   $0x6e583c42 // fdiv v2.8h, v2.8h, v24.8h
+	WORD   $0x6e583c63 // fdiv v3.8h, v3.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VAND   V20.B16, V2.B16, V2.B16
@@ -664,38 +674,38 @@ apartTurn:
 
 apartRest:
 	TBZ    $4, R6, apartBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
 	VAND   V20.B16, V0.B16, V0.B16
 	VAND   V20.B16, V1.B16, V1.B16
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
 apartBelow32:
 	TBZ     $3, R6, apartBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 apartBelow16:
 	TBZ     $2, R6, apartBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 apartBelow8:
 	TBZ     $1, R6, apartBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND    V20.B16, V0.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 apartBelow4:
 	TBZ  $0, R6, apartBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	VAND V20.B16, V0.B16, V0.B16
 	WORD $0x7c002400 // str h0, [x0], #2
 
@@ -710,12 +720,13 @@ inPlace:
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
 	VCMEQ   V22.H8, V24.H8, V21.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
@@ -801,6 +812,7 @@ changed:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
@@ -849,16 +861,17 @@ next:
 	RET
 
 dropped:
-	ADD  R9, R1, R1
 	ADD  $2, R2, R2
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
+	ADD  R9, R1, R1
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  fillRest
 
+	// y = 0
 fillTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
@@ -904,12 +917,13 @@ TEXT ·dividePixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x / f; where f = 0: y = 0
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -979,7 +993,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -996,17 +1010,18 @@ TEXT ·addPlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = y + x * f; where f = 0: y = y
 shortTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1022,9 +1037,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $4, R6, shortBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1034,8 +1049,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1043,8 +1058,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1052,8 +1067,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1061,8 +1076,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7d400010 // ldr h16, [x0]
 	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF V20.B16, V16.B16, V0.B16
@@ -1085,6 +1100,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1165,12 +1181,13 @@ TEXT ·addPixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1256,7 +1273,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1274,6 +1291,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = y + x * f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1332,10 +1350,8 @@ keptBelow4:
 	WORD $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func addMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1346,12 +1362,13 @@ TEXT ·addMultiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD count+24(FP), R3
 	MOVD length+32(FP), R4
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = y + x * f
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1417,7 +1434,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func addDividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1434,17 +1451,18 @@ TEXT ·addDividePlanesF16NEONFP16(SB), NOSPLIT, $0-40
 
 short:
 	VLD1R.P 2(R2), [V24.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = y + x / f; where f = 0: y = y
 shortTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
-	WORD   $0x6e583e42 // fdiv v2.8h, v18.8h, v24.8h
-	WORD   $0x6e583e63 // fdiv v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
+	WORD   $0x6e583c42 // fdiv v2.8h, v2.8h, v24.8h
+	WORD   $0x6e583c63 // fdiv v3.8h, v3.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8, V18.H8, V19.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1460,9 +1478,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $4, R6, shortBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
-	WORD   $0x6e583e21 // fdiv v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
+	WORD   $0x6e583c21 // fdiv v1.8h, v1.8h, v24.8h
 	VLD1   (R0), [V16.H8, V17.H8]
 	WORD   $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
@@ -1472,8 +1490,8 @@ shortRest:
 
 shortBelow32:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	FMOVQ   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1481,8 +1499,8 @@ shortBelow32:
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	FMOVD   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1490,8 +1508,8 @@ shortBelow16:
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	FMOVS   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF    V20.B16, V16.B16, V0.B16
@@ -1499,8 +1517,8 @@ shortBelow8:
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e583e00 // fdiv v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
 	WORD $0x7d400010 // ldr h16, [x0]
 	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	VBIF V20.B16, V16.B16, V0.B16
@@ -1523,6 +1541,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = y + x / f
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e583c00 // fdiv v0.8h, v0.8h, v24.8h
@@ -1603,12 +1622,13 @@ TEXT ·addDividePixelsF16NEONFP16(SB), NOSPLIT, $0-40
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1694,7 +1714,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affinePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -1713,17 +1733,18 @@ TEXT ·affinePlanesF16NEONFP16(SB), NOSPLIT, $0-48
 short:
 	VLD1R.P 2(R2), [V24.H8]
 	VLD1R.P 2(R5), [V26.H8]
-	MOVD    R4, R6
 	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     shortRest
 
+	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	VLD1.P 64(R1), [V16.H8, V17.H8, V18.H8, V19.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
-	WORD   $0x6e581e42 // fmul v2.8h, v18.8h, v24.8h
-	WORD   $0x6e581e63 // fmul v3.8h, v19.8h, v24.8h
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
 	WORD   $0x4e5a1442 // fadd v2.8h, v2.8h, v26.8h
@@ -1738,9 +1759,9 @@ shortTurn:
 
 shortRest:
 	TBZ    $4, R6, shortBelow32
-	VLD1.P 32(R1), [V16.H8, V17.H8]
-	WORD   $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
-	WORD   $0x6e581e21 // fmul v1.8h, v17.8h, v24.8h
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
 	VBIF   V20.B16, V26.B16, V0.B16
@@ -1749,32 +1770,32 @@ shortRest:
 
 shortBelow32:
 	TBZ     $3, R6, shortBelow16
-	FMOVQ.P 16(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVQ.P F0, 16(R0)
 
 shortBelow16:
 	TBZ     $2, R6, shortBelow8
-	FMOVD.P 8(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVD.P F0, 8(R0)
 
 shortBelow8:
 	TBZ     $1, R6, shortBelow4
-	FMOVS.P 4(R1), F16
-	WORD    $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF    V20.B16, V26.B16, V0.B16
 	FMOVS.P F0, 4(R0)
 
 shortBelow4:
 	TBZ  $0, R6, shortBelow2
-	WORD $0x7c402430 // ldr h16, [x1], #2
-	WORD $0x6e581e00 // fmul v0.8h, v16.8h, v24.8h
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
 	VBIF V20.B16, V26.B16, V0.B16
 	WORD $0x7c002400 // str h0, [x0], #2
@@ -1797,6 +1818,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -1855,16 +1877,17 @@ next:
 	RET
 
 dropped:
-	ADD     R9, R1, R1
 	ADD     $2, R2, R2
 	VLD1R   (R5), [V0.H8]
 	VLD1R   (R5), [V1.H8]
 	VLD1R   (R5), [V2.H8]
 	VLD1R.P 2(R5), [V3.H8]
+	ADD     R9, R1, R1
 	MOVD    R4, R6
 	SUBS    $32, R6, R6
 	BLT     fillRest
 
+	// y = s
 fillTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
@@ -1905,13 +1928,14 @@ TEXT ·affinePixelsF16NEONFP16(SB), NOSPLIT, $0-48
 	MOVD $0x7fff, R12
 	VDUP R12, V31.H8
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s; where f = 0: y = s
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -1997,7 +2021,7 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET
 
 // func affineMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -2017,6 +2041,7 @@ plane:
 	SUBS    $32, R6, R6
 	BLT     keptRest
 
+	// y = x * f + s
 keptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
@@ -2069,10 +2094,8 @@ keptBelow4:
 	WORD $0x7c002400 // str h0, [x0], #2
 
 keptBelow2:
-next:
 	SUBS $1, R3, R3
 	BNE  plane
-	RET
 	RET
 
 // func affineMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
@@ -2084,13 +2107,14 @@ TEXT ·affineMultiplyPixelsF16NEONFP16(SB), NOSPLIT, $0-48
 	MOVD length+40(FP), R4
 	MOVD shifts+24(FP), R5
 
-row:
+next:
 	MOVD R2, R7
 	MOVD R5, R8
 	MOVD R4, R6
 	SUBS $32, R6, R6
 	BLT  rowRest
 
+	// y = x * f + s
 rowTurn:
 	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
@@ -2156,5 +2180,5 @@ rowBelow4:
 
 rowBelow2:
 	SUBS $1, R3, R3
-	BNE  row
+	BNE  next
 	RET

@@ -1,4 +1,4 @@
-package nest_test
+package loop_test
 
 import (
 	"math"
@@ -8,14 +8,14 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/spatialdropout/spatialdropout/internal/nest"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// loop is a [layout.Loop] whose fields need no names.
-type loop struct{ Size, Dst, Src, Factor int }
+// level is a [layout.Loop] whose fields need no names.
+type level struct{ Size, Dst, Src, Factor int }
 
-func of(loops []loop) (all []layout.Loop) {
+func of(loops []level) (all []layout.Loop) {
 	for _, l := range loops {
 		all = append(all, layout.Loop(l))
 	}
@@ -61,72 +61,72 @@ func random(r *rand.Rand, elements int, same bool) (loops []layout.Loop) {
 }
 
 // reach returns by brute force what Measure returns.
-func reach(loops []layout.Loop) (r nest.Reach) {
+func reach(loops []layout.Loop) (r loop.Reach) {
 	each(loops, func(dst, src, factor int) {
-		r = nest.Reach{Dst: max(r.Dst, dst+1), Src: max(r.Src, src+1), Factors: max(r.Factors, factor+1)}
+		r = loop.Reach{Dst: max(r.Dst, dst+1), Src: max(r.Src, src+1), Factors: max(r.Factors, factor+1)}
 	})
 	return r
 }
 
-func TestMeasureIsBruteForce(t *testing.T) {
+func TestMeasureMatchesBruteForce(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(12, seed))
 		loops := random(r, 1000, seed%2 == 0)
 		if len(loops) > 0 && r.IntN(8) == 0 {
 			loops[r.IntN(len(loops))].Size = 0
 		}
-		got, reason := nest.Measure(loops)
+		got, reason := loop.Measure(loops)
 		if want := reach(loops); got != want || reason != "" {
 			t.Fatalf("seed %d: %v measure %+v, %q, want %+v", seed, loops, got, reason, want)
 		}
 	}
 }
 
-func TestMeasureGoesAsFarAsAnIntCounts(t *testing.T) {
+func TestMeasureUpToMaxInt(t *testing.T) {
 	const half, root = math.MaxInt/2 + 1, 1 << (bits.UintSize - 2)
 	for _, c := range []struct {
-		loops []loop
-		reach nest.Reach
+		loops []level
+		reach loop.Reach
 	}{
-		{[]loop{{2, math.MaxInt - 1, 1, 0}}, nest.Reach{Dst: math.MaxInt, Src: 2, Factors: 1}},
-		{[]loop{{2, 1, math.MaxInt - 1, 0}}, nest.Reach{Dst: 2, Src: math.MaxInt, Factors: 1}},
-		{[]loop{{2, 1, 0, math.MaxInt - 1}}, nest.Reach{Dst: 2, Src: 1, Factors: math.MaxInt}},
-		{[]loop{{2, math.MaxInt - 4, 4, 1}, {4, 1, 1, 0}}, nest.Reach{Dst: math.MaxInt, Src: 8, Factors: 2}},
+		{[]level{{2, math.MaxInt - 1, 1, 0}}, loop.Reach{Dst: math.MaxInt, Src: 2, Factors: 1}},
+		{[]level{{2, 1, math.MaxInt - 1, 0}}, loop.Reach{Dst: 2, Src: math.MaxInt, Factors: 1}},
+		{[]level{{2, 1, 0, math.MaxInt - 1}}, loop.Reach{Dst: 2, Src: 1, Factors: math.MaxInt}},
+		{[]level{{2, math.MaxInt - 4, 4, 1}, {4, 1, 1, 0}}, loop.Reach{Dst: math.MaxInt, Src: 8, Factors: 2}},
 		// A single step may be as long as it likes, or as short.
-		{[]loop{{1, math.MaxInt, math.MaxInt, math.MaxInt}, {4, 1, 1, 1}}, nest.Reach{Dst: 4, Src: 4, Factors: 4}},
-		{[]loop{{1, 0, 0, 0}, {3, 4, 4, 0}, {1, 2, 2, 9}, {4, 1, 1, 1}}, nest.Reach{Dst: 12, Src: 12, Factors: 4}},
-		{nil, nest.Reach{Dst: 1, Src: 1, Factors: 1}},
-		{[]loop{{0, math.MaxInt, math.MaxInt, 0}}, nest.Reach{}},
+		{[]level{{1, math.MaxInt, math.MaxInt, math.MaxInt}, {4, 1, 1, 1}}, loop.Reach{Dst: 4, Src: 4, Factors: 4}},
+		{[]level{{1, 0, 0, 0}, {3, 4, 4, 0}, {1, 2, 2, 9}, {4, 1, 1, 1}}, loop.Reach{Dst: 12, Src: 12, Factors: 4}},
+		{nil, loop.Reach{Dst: 1, Src: 1, Factors: 1}},
+		{[]level{{0, math.MaxInt, math.MaxInt, 0}}, loop.Reach{}},
 	} {
-		if got, reason := nest.Measure(of(c.loops)); got != c.reach || reason != "" {
+		if got, reason := loop.Measure(of(c.loops)); got != c.reach || reason != "" {
 			t.Errorf("%v measure %+v, %q, want %+v", c.loops, got, reason, c.reach)
 		}
 	}
 	for _, c := range []struct {
-		loops []loop
+		loops []level
 		words string
 	}{
-		{[]loop{{2, math.MaxInt, 1, 0}}, "loop 0 reaches further than an int counts"},
-		{[]loop{{2, 1, math.MaxInt, 0}}, "loop 0 reaches further"},
-		{[]loop{{2, 1, 1, math.MaxInt}}, "loop 0 reaches further"},
-		{[]loop{{2, math.MaxInt - 3, 1, 1}, {4, 1, 1, 0}}, "loop 0 reaches further"},
-		{[]loop{{3, half, 1, 0}}, "loop 0 reaches further"},
-		{[]loop{{4, root, root, 1}, {root, 1, 1, 0}}, "loop 0 reaches further"}, // the product wraps to 0
-		{[]loop{{3, 4, 4, 0}, {-1, 1, 1, 1}}, "loop 1 has a negative number"},
-		{[]loop{{3, -4, 4, 0}, {4, 1, 1, 1}}, "loop 0 has a negative number"},
-		{[]loop{{3, 4, -4, 0}, {4, 1, 1, 1}}, "loop 0 has a negative number"},
-		{[]loop{{3, 4, 4, -1}, {4, 1, 1, 1}}, "loop 0 has a negative number"},
-		{[]loop{{3, 3, 9, 0}, {4, 1, 1, 1}}, "loop 0 has stride 3, want at least the 4 elements inside it"},
-		{[]loop{{2, 0, 1, 0}}, "loop 0 has stride 0, want at least the 1 elements"},
-		{make([]loop, 7), "7 loops, want at most 6"},
+		{[]level{{2, math.MaxInt, 1, 0}}, "loop 0 reaches further than an int counts"},
+		{[]level{{2, 1, math.MaxInt, 0}}, "loop 0 reaches further"},
+		{[]level{{2, 1, 1, math.MaxInt}}, "loop 0 reaches further"},
+		{[]level{{2, math.MaxInt - 3, 1, 1}, {4, 1, 1, 0}}, "loop 0 reaches further"},
+		{[]level{{3, half, 1, 0}}, "loop 0 reaches further"},
+		{[]level{{4, root, root, 1}, {root, 1, 1, 0}}, "loop 0 reaches further"}, // the product wraps to 0
+		{[]level{{3, 4, 4, 0}, {-1, 1, 1, 1}}, "loop 1 has a negative number"},
+		{[]level{{3, -4, 4, 0}, {4, 1, 1, 1}}, "loop 0 has a negative number"},
+		{[]level{{3, 4, -4, 0}, {4, 1, 1, 1}}, "loop 0 has a negative number"},
+		{[]level{{3, 4, 4, -1}, {4, 1, 1, 1}}, "loop 0 has a negative number"},
+		{[]level{{3, 3, 9, 0}, {4, 1, 1, 1}}, "loop 0 has stride 3, want at least the 4 elements inside it"},
+		{[]level{{2, 0, 1, 0}}, "loop 0 has stride 0, want at least the 1 elements"},
+		{make([]level, 7), "7 loops, want at most 6"},
 	} {
-		if got, reason := nest.Measure(of(c.loops)); got != (nest.Reach{}) || !strings.Contains(reason, c.words) {
+		if got, reason := loop.Measure(of(c.loops)); got != (loop.Reach{}) || !strings.Contains(reason, c.words) {
 			t.Errorf("%v measure %+v, %q, want %q", c.loops, got, reason, c.words)
 		}
 	}
 }
 
-func TestCollideIsBruteForce(t *testing.T) {
+func TestCollideMatchesBruteForce(t *testing.T) {
 	both := [2]int{}
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(13, seed))
@@ -140,7 +140,7 @@ func TestCollideIsBruteForce(t *testing.T) {
 			for at := range visited {
 				want = want || visited[at+distance]
 			}
-			if got := nest.Collide(loops, distance); got != want {
+			if got := loop.Collide(loops, distance); got != want {
 				t.Fatalf("seed %d: %v at a distance of %d collide: %v, want %v", seed, loops, distance, got, want)
 			}
 			if want {
@@ -151,19 +151,19 @@ func TestCollideIsBruteForce(t *testing.T) {
 		}
 	}
 	if min(both[0], both[1]) < 5000 {
-		t.Errorf("%d apart and %d colliding tell little", both[0], both[1])
+		t.Errorf("%d apart and %d colliding, want 5000 of each", both[0], both[1])
 	}
 	// Single steps lead nowhere, however long.
-	for _, loops := range [][]loop{{{1, 0, 0, 0}, {4, 1, 1, 1}}, {{4, 1, 1, 1}, {1, 0, 0, 0}}, {{1, math.MaxInt, 0, 0}, {4, 1, 1, 1}}} {
+	for _, loops := range [][]level{{{1, 0, 0, 0}, {4, 1, 1, 1}}, {{4, 1, 1, 1}, {1, 0, 0, 0}}, {{1, math.MaxInt, 0, 0}, {4, 1, 1, 1}}} {
 		for distance := -5; distance <= 5; distance++ {
-			if got, want := nest.Collide(of(loops), distance), -4 < distance && distance < 4; got != want {
+			if got, want := loop.Collide(of(loops), distance), -4 < distance && distance < 4; got != want {
 				t.Errorf("%v at a distance of %d collide: %v, want %v", loops, distance, got, want)
 			}
 		}
 	}
 }
 
-func TestOverlapIsBruteForce(t *testing.T) {
+func TestOverlapMatchesBruteForce(t *testing.T) {
 	memory := make([]byte, 1<<16)
 	middle := unsafe.Pointer(&memory[len(memory)/2])
 	count := make(map[[2]bool]int)
@@ -198,7 +198,7 @@ func TestOverlapIsBruteForce(t *testing.T) {
 					want = want || visited[at+distance]
 				}
 			}
-			d, got := nest.Overlap(unsafe.Add(middle, distance), middle, size, loops, span)
+			d, got := loop.Overlap(unsafe.Add(middle, distance), middle, size, loops, span)
 			if d != distance || got != want {
 				t.Fatalf("seed %d: %v of %d bytes with dst %d after src overlap: %v, want %v (at %d)", seed, loops, size, distance, got, want, d)
 			}
@@ -206,6 +206,6 @@ func TestOverlapIsBruteForce(t *testing.T) {
 		}
 	}
 	if len(count) != 4 || min(count[[2]bool{}], count[[2]bool{true}], count[[2]bool{true, true}], count[[2]bool{false, true}]) < 2000 {
-		t.Errorf("%v tell little", count)
+		t.Errorf("cases by whether the loops differ and overlap: %v, want 2000 of each", count)
 	}
 }

@@ -8,13 +8,12 @@ package kernel
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -24,12 +23,11 @@ func scalePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -43,9 +41,8 @@ func scalePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -59,8 +56,7 @@ func multiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count 
 //		}
 //	}
 //
-// with the IEEE product also where a factor is 0.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -70,13 +66,12 @@ func multiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[p]
+//			dst[p*length+i] = src[p*length+i] / factors[p] // 0 if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
-// Where dst is src, a plane with factor 1 is not changed.
+// Each rounding is one to float32 and then one to float16.
+// Where dst is src, a plane with factor 1 is not touched.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -86,12 +81,11 @@ func dividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count in
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] / factors[i]
+//			dst[p*length+i] = src[p*length+i] / factors[i] // 0 if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives +0 whatever src holds.
-// Each rounding is one of float32 and then one to float16.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -101,12 +95,12 @@ func dividePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count in
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -116,12 +110,12 @@ func addPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, 
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] * factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -135,8 +129,8 @@ func addPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, 
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -150,8 +144,8 @@ func addMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, cou
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -161,12 +155,12 @@ func addMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, cou
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[p] // dst[p*length+i] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -176,12 +170,12 @@ func addDividePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i]
+//			dst[p*length+i] = dst[p*length+i] + src[p*length+i] / factors[i] // dst[p*length+i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 leaves dst as it is, and quotient and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -191,12 +185,12 @@ func addDividePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p]
+//			dst[p*length+i] = src[p*length+i] * factors[p] + shifts[p] // shifts[p] if factors[p] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -206,12 +200,12 @@ func affinePlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *
 //
 //	for p := range count {
 //		for i := range length {
-//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i]
+//			dst[p*length+i] = src[p*length+i] * factors[i] + shifts[i] // shifts[i] if factors[i] is 0, whatever src holds
 //		}
 //	}
 //
-// where a factor 0 gives the shift whatever src holds, and product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -225,8 +219,8 @@ func affinePixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape
@@ -240,8 +234,8 @@ func affineMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, 
 //		}
 //	}
 //
-// where product and sum are rounded separately.
-// Each rounding is one of float32 and then one to float16.
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
 //go:noescape

@@ -1,6 +1,6 @@
-// Package nest measures loops over two buffers and finds out whether the buffers
+// Package loop measures loops over two buffers and finds out whether the buffers
 // share an element that the loops visit.
-package nest
+package loop
 
 import (
 	"fmt"

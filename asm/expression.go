@@ -1,0 +1,125 @@
+package main
+
+import "fmt"
+
+// An expr is a value that a kernel computes for each element. It is a leaf or an
+// operator on two expressions. Every operator rounds its result to the type of the
+// elements.
+type expr struct {
+	leaf string // the operand, for a leaf
+	op   operator
+	a, b *expr
+}
+
+// An operator combines two expressions.
+type operator string
+
+const (
+	product  operator = "*"
+	quotient operator = "/"
+	sum      operator = "+"
+	maximum  operator = "max" // a NaN stays a NaN, and −0 gives +0
+)
+
+// Leaves.
+var (
+	X    = &expr{leaf: "x"} // the element of src
+	Y    = &expr{leaf: "y"} // the element of dst before the kernel
+	F    = &expr{leaf: "f"} // the factor
+	S    = &expr{leaf: "s"} // the shift
+	Zero = &expr{leaf: "0"} // +0
+)
+
+func mul(a, b *expr) *expr   { return &expr{op: product, a: a, b: b} }
+func div(a, b *expr) *expr   { return &expr{op: quotient, a: a, b: b} }
+func add(a, b *expr) *expr   { return &expr{op: sum, a: a, b: b} }
+func (e *expr) isLeaf() bool { return e.op == "" }
+
+// has reports whether e contains a leaf.
+func (e *expr) has(leaf *expr) bool {
+	return e == leaf || !e.isLeaf() && (e.a.has(leaf) || e.b.has(leaf))
+}
+
+// applies reports whether e contains an operator.
+func (e *expr) applies(op operator) bool {
+	return !e.isLeaf() && (e.op == op || e.a.applies(op) || e.b.applies(op))
+}
+
+// text prints e in Go with these names for its leaves.
+func (e *expr) text(names map[*expr]string) string {
+	switch {
+	case e.isLeaf() && names[e] != "":
+		return names[e]
+	case e.isLeaf():
+		return e.leaf
+	case e.op == maximum:
+		return fmt.Sprintf("max(%s, %s)", e.a.text(names), e.b.text(names))
+	}
+	return e.a.text(names) + " " + string(e.op) + " " + e.b.text(names)
+}
+
+// A stage of a chain applies an operator to what the chain has computed so
+// far and a leaf.
+type stage struct {
+	operator
+	leaf *expr
+}
+
+// chain returns the operators of e in the order in which they apply, starting from
+// X. Every operator must have a leaf on one side.
+func (e *expr) chain() []stage {
+	switch {
+	case e == X:
+		return nil
+	case e.isLeaf():
+		panic("an expression does not start from x: " + e.text(nil))
+	case e.b.isLeaf():
+		return append(e.a.chain(), stage{e.op, e.b})
+	case e.a.isLeaf() && e.op != quotient:
+		return append(e.b.chain(), stage{e.op, e.a})
+	}
+	panic("an expression is no chain: " + e.text(nil))
+}
+
+// An operation says what a kernel makes of an element.
+type operation struct {
+	name    string // as kernels are called
+	value   *expr
+	dropped *expr // what a factor of 0 gives instead, nil if it gives value like any other
+}
+
+// What the loops need to know of an operation follows from its expressions.
+
+// formula states what a step makes of an element.
+func (o operation) formula(c choice) string {
+	text := "y = " + o.value.text(nil)
+	if c.drop {
+		text += "; where f = 0: y = " + o.dropped.text(nil)
+	}
+	if c.keep {
+		text += "; where f = 1: y stays"
+	}
+	return text
+}
+
+// drops reports whether a factor of 0 drops the element.
+func (o operation) drops() bool { return o.dropped != nil }
+
+// readsDst reports whether the result depends on dst.
+func (o operation) readsDst() bool { return o.value.has(Y) }
+
+// shifts reports whether the operation takes shifts.
+func (o operation) shifts() bool { return o.value.has(S) }
+
+// divides reports whether the factor is a divisor.
+func (o operation) divides() bool { return o.value.applies(quotient) }
+
+// sums reports whether anything follows the product or the quotient. If nothing
+// does, a factor of 1 leaves an element as it is.
+func (o operation) sums() bool { return len(o.value.chain()) > 1 }
+
+// undropped returns the operation that treats a factor of 0 like any other.
+func (o operation) undropped() operation {
+	o.dropped = nil
+	return o
+}

@@ -6,8 +6,8 @@ type Calls[T any] struct {
 	Suffix       string // of the functions' names
 	Planes       [6]func(dst, src, factors []T, plane int)
 	Pixels       [6]func(dst, src, factors []T)
-	AffinePlanes [2]func(dst, src, factors, shifts []T, plane int) // Affine and AffineMultiply
-	AffinePixels [2]func(dst, src, factors, shifts []T)
+	AffinePlanes [3]func(dst, src, factors, shifts []T, plane int) // Affine, AffineMultiply and AffineMax
+	AffinePixels [3]func(dst, src, factors, shifts []T)
 	Run          func(op Op, dst, src, factors []T, loops []Loop, workers int) error
 	RunAlone     func(op Op, dst, src, factors []T, loops []Loop) error
 }
@@ -17,8 +17,8 @@ func CallsOfFloats[T Float]() Calls[T] {
 	return Calls[T]{
 		Planes:       [6]func(dst, src, factors []T, plane int){Planes[T], MultiplyPlanes[T], DividePlanes[T], AddPlanes[T], AddMultiplyPlanes[T], AddDividePlanes[T]},
 		Pixels:       [6]func(dst, src, factors []T){Pixels[T], MultiplyPixels[T], DividePixels[T], AddPixels[T], AddMultiplyPixels[T], AddDividePixels[T]},
-		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanes[T], AffineMultiplyPlanes[T]},
-		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixels[T], AffineMultiplyPixels[T]},
+		AffinePlanes: [3]func(dst, src, factors, shifts []T, plane int){AffinePlanes[T], AffineMultiplyPlanes[T], AffineMaxPlanes[T]},
+		AffinePixels: [3]func(dst, src, factors, shifts []T){AffinePixels[T], AffineMultiplyPixels[T], AffineMaxPixels[T]},
 		Run:          Run[T],
 		RunAlone:     RunAlone[T],
 	}
@@ -30,8 +30,8 @@ func CallsOfF16[T Half]() Calls[T] {
 		Suffix:       "F16",
 		Planes:       [6]func(dst, src, factors []T, plane int){PlanesF16[T], MultiplyPlanesF16[T], DividePlanesF16[T], AddPlanesF16[T], AddMultiplyPlanesF16[T], AddDividePlanesF16[T]},
 		Pixels:       [6]func(dst, src, factors []T){PixelsF16[T], MultiplyPixelsF16[T], DividePixelsF16[T], AddPixelsF16[T], AddMultiplyPixelsF16[T], AddDividePixelsF16[T]},
-		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanesF16[T], AffineMultiplyPlanesF16[T]},
-		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixelsF16[T], AffineMultiplyPixelsF16[T]},
+		AffinePlanes: [3]func(dst, src, factors, shifts []T, plane int){AffinePlanesF16[T], AffineMultiplyPlanesF16[T], AffineMaxPlanesF16[T]},
+		AffinePixels: [3]func(dst, src, factors, shifts []T){AffinePixelsF16[T], AffineMultiplyPixelsF16[T], AffineMaxPixelsF16[T]},
 		Run:          RunF16[T],
 		RunAlone:     RunAloneF16[T],
 	}
@@ -43,8 +43,8 @@ func CallsOfBF16[T Half]() Calls[T] {
 		Suffix:       "BF16",
 		Planes:       [6]func(dst, src, factors []T, plane int){PlanesBF16[T], MultiplyPlanesBF16[T], DividePlanesBF16[T], AddPlanesBF16[T], AddMultiplyPlanesBF16[T], AddDividePlanesBF16[T]},
 		Pixels:       [6]func(dst, src, factors []T){PixelsBF16[T], MultiplyPixelsBF16[T], DividePixelsBF16[T], AddPixelsBF16[T], AddMultiplyPixelsBF16[T], AddDividePixelsBF16[T]},
-		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanesBF16[T], AffineMultiplyPlanesBF16[T]},
-		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixelsBF16[T], AffineMultiplyPixelsBF16[T]},
+		AffinePlanes: [3]func(dst, src, factors, shifts []T, plane int){AffinePlanesBF16[T], AffineMultiplyPlanesBF16[T], AffineMaxPlanesBF16[T]},
+		AffinePixels: [3]func(dst, src, factors, shifts []T){AffinePixelsBF16[T], AffineMultiplyPixelsBF16[T], AffineMaxPixelsBF16[T]},
 		Run:          RunBF16[T],
 		RunAlone:     RunAloneBF16[T],
 	}

@@ -70,6 +70,14 @@ const (
 	affineMultiplyPixelsF64
 	affineMultiplyPixelsF16
 	affineMultiplyPixelsBF16
+	affineMaxPlanesF32
+	affineMaxPlanesF64
+	affineMaxPlanesF16
+	affineMaxPlanesBF16
+	affineMaxPixelsF32
+	affineMaxPixelsF64
+	affineMaxPixelsF16
+	affineMaxPixelsBF16
 	streamScalePlanesF32
 	streamScalePlanesF64
 	streamScalePlanesF16
@@ -191,6 +199,14 @@ var catalogue = [...]struct {
 	affineMultiplyPixelsF64:      {"affineMultiplyPixelsF64", AffineMultiply, false, true, false, f64},
 	affineMultiplyPixelsF16:      {"affineMultiplyPixelsF16", AffineMultiply, false, true, false, f16},
 	affineMultiplyPixelsBF16:     {"affineMultiplyPixelsBF16", AffineMultiply, false, true, false, bf16},
+	affineMaxPlanesF32:           {"affineMaxPlanesF32", AffineMax, false, false, false, f32},
+	affineMaxPlanesF64:           {"affineMaxPlanesF64", AffineMax, false, false, false, f64},
+	affineMaxPlanesF16:           {"affineMaxPlanesF16", AffineMax, false, false, false, f16},
+	affineMaxPlanesBF16:          {"affineMaxPlanesBF16", AffineMax, false, false, false, bf16},
+	affineMaxPixelsF32:           {"affineMaxPixelsF32", AffineMax, false, true, false, f32},
+	affineMaxPixelsF64:           {"affineMaxPixelsF64", AffineMax, false, true, false, f64},
+	affineMaxPixelsF16:           {"affineMaxPixelsF16", AffineMax, false, true, false, f16},
+	affineMaxPixelsBF16:          {"affineMaxPixelsBF16", AffineMax, false, true, false, bf16},
 	streamScalePlanesF32:         {"streamScalePlanesF32", Scale, true, false, false, f32},
 	streamScalePlanesF64:         {"streamScalePlanesF64", Scale, true, false, false, f64},
 	streamScalePlanesF16:         {"streamScalePlanesF16", Scale, true, false, false, f16},

@@ -588,6 +588,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
+	case affineMaxPlanesF32:
+		switch {
+		case useAVX512:
+			affineMaxPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesF64:
+		switch {
+		case useAVX512:
+			affineMaxPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesF16:
+		switch {
+		case useAVX512:
+			affineMaxPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesBF16:
+		switch {
+		case useAVX512:
+			affineMaxPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF32:
+		switch {
+		case useAVX512:
+			affineMaxPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF64:
+		switch {
+		case useAVX512:
+			affineMaxPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF16:
+		switch {
+		case useAVX512:
+			affineMaxPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsBF16:
+		switch {
+		case useAVX512:
+			affineMaxPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useAVX2:
+			affineMaxPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF32:
 		switch {
 		case useAVX512:

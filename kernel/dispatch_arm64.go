@@ -588,6 +588,78 @@ func dispatch(k id, dst, src, factors, extra unsafe.Pointer, count, length int) 
 			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
+	case affineMaxPlanesF32:
+		switch {
+		case useNEONFP16:
+			affineMaxPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesF64:
+		switch {
+		case useNEONFP16:
+			affineMaxPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesF16:
+		switch {
+		case useNEONFP16:
+			affineMaxPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesBF16:
+		switch {
+		case useNEONFP16:
+			affineMaxPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF32:
+		switch {
+		case useNEONFP16:
+			affineMaxPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF64:
+		switch {
+		case useNEONFP16:
+			affineMaxPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF16:
+		switch {
+		case useNEONFP16:
+			affineMaxPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsBF16:
+		switch {
+		case useNEONFP16:
+			affineMaxPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case useNEON:
+			affineMaxPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF32:
 		switch {
 		case useNEONFP16:

@@ -370,7 +370,7 @@ func FuzzCalls(f *testing.F) {
 	k := 0
 	for e := range elem(elems) {
 		lengths := interesting(e)
-		for op := Scale; op <= AffineMultiply; op++ {
+		for op := Scale; op <= AffineMax; op++ {
 			for _, pixels := range []bool{false, true} {
 				// Long rows, and many short ones, which become tiles.
 				for i, length := range []int{lengths[k*5%len(lengths)], 1 + k%7} {
@@ -381,7 +381,7 @@ func FuzzCalls(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, what uint8, pixels bool, count, length, place uint16, misfit uint8, distance int16, seed uint64, raw []byte) {
-		op := Op(what/uint8(elems)) % (AffineMultiply + 1)
+		op := Op(what/uint8(elems)) % (AffineMax + 1)
 		switch elem(what % elems) {
 		case f32:
 			fuzzCall[float32](t, op, pixels, int(count), int(length), where(place), misfit, int(distance), seed, raw)

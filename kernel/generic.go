@@ -103,8 +103,25 @@ func addDividedPlane[T float32 | float64](dst, src []T, f T) {
 	}
 }
 
-// affinePlane sets dst to src·f + shift.
+// rectified returns max(x, 0): a NaN stays a NaN, and −0 gives +0.
+func rectified[T float32 | float64](x T) T {
+	if x <= 0 {
+		return 0
+	}
+	return x
+}
+
+// affinePlane sets dst to src·f + shift, rectified for AffineMax.
 func affinePlane[T float32 | float64](op Op, dst, src []T, f, shift T) {
+	if op == AffineMax {
+		for i, x := range src {
+			if f == 0 {
+				x = 0
+			}
+			dst[i] = rectified(T(x*f) + shift)
+		}
+		return
+	}
 	if f == 0 && op == Affine {
 		for i := range dst {
 			dst[i] = shift
@@ -127,7 +144,7 @@ func pixelsGeneric[T float32 | float64](op Op, dst, src, factors, shifts []T) {
 		listed := 0
 		for c := range f {
 			list[listed] = uint16(c)
-			if dropped := f[c] == 0; dropped && (op == Scale || op == Divide || op == Affine) || !dropped && (op == Add || op == AddDivide) {
+			if dropped := f[c] == 0; dropped && (op == Scale || op == Divide || op == Affine || op == AffineMax) || !dropped && (op == Add || op == AddDivide) {
 				listed++
 			}
 		}
@@ -163,6 +180,14 @@ func pixelsGeneric[T float32 | float64](op Op, dst, src, factors, shifts []T) {
 				}
 				for _, c := range list[:listed] {
 					d[c] = b[c]
+				}
+			case AffineMax:
+				b := shifts[first:][:len(f)]
+				for c := range f {
+					d[c] = rectified(T(s[c]*f[c]) + b[c])
+				}
+				for _, c := range list[:listed] {
+					d[c] = rectified(T(0*f[c]) + b[c])
 				}
 			}
 		}
@@ -304,6 +329,13 @@ func halves(e elem, op Op, dst, src []uint16, factor, shift uint16) {
 	case dropped && op == Affine:
 		for i := range dst {
 			dst[i] = shift
+		}
+	case op == AffineMax:
+		for i, x := range src {
+			if dropped {
+				x = 0
+			}
+			dst[i] = e.narrow(rectified(e.widen(e.narrow(e.widen(x)*f)) + b))
 		}
 	case op == Divide:
 		for i, x := range src {

@@ -173,6 +173,26 @@ func AffineMultiplyPixelsBF16[T Half](dst, src, factors, shifts []T) {
 	affinePixels(bf16, AffineMultiply, of(dst), of(src), of(factors), of(shifts))
 }
 
+// AffineMaxPlanesF16 is [AffineMaxPlanes] of float16.
+func AffineMaxPlanesF16[T Half](dst, src, factors, shifts []T, plane int) {
+	affinePlanes(f16, AffineMax, of(dst), of(src), of(factors), of(shifts), plane)
+}
+
+// AffineMaxPixelsF16 is [AffineMaxPixels] of float16.
+func AffineMaxPixelsF16[T Half](dst, src, factors, shifts []T) {
+	affinePixels(f16, AffineMax, of(dst), of(src), of(factors), of(shifts))
+}
+
+// AffineMaxPlanesBF16 is [AffineMaxPlanes] of bfloat16.
+func AffineMaxPlanesBF16[T Half](dst, src, factors, shifts []T, plane int) {
+	affinePlanes(bf16, AffineMax, of(dst), of(src), of(factors), of(shifts), plane)
+}
+
+// AffineMaxPixelsBF16 is [AffineMaxPixels] of bfloat16.
+func AffineMaxPixelsBF16[T Half](dst, src, factors, shifts []T) {
+	affinePixels(bf16, AffineMax, of(dst), of(src), of(factors), of(shifts))
+}
+
 // widen returns the number that a half of type e stands for.
 func (e elem) widen(h uint16) float32 {
 	if e == bf16 {

@@ -14,7 +14,7 @@ func kernelOf(op Op, stream, pixels bool, e elem) id {
 }
 
 // streamed is how far behind its plain twin a streaming operation lies.
-const streamed = int(AffineMultiply) + 1
+const streamed = int(AffineMax) + 1
 
 // braidOf returns the kernel that does op on four planes at once.
 func braidOf(op Op, stream bool, e elem) id {

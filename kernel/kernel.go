@@ -50,6 +50,9 @@ const (
 	Affine
 	// AffineMultiply sets y to x·f + s, also where f is 0.
 	AffineMultiply
+	// AffineMax sets y to max(x·f + s, 0), and to max(s, 0) where f is 0. A NaN stays a
+	// NaN, and -0 gives +0.
+	AffineMax
 	// Copy sets y to x, to the bit. It is for [Run] and needs no factors.
 	Copy
 )
@@ -57,7 +60,7 @@ const (
 // String returns the operation's name.
 func (op Op) String() string {
 	if op <= Copy {
-		return [...]string{"Scale", "Multiply", "Divide", "Add", "AddMultiply", "AddDivide", "Affine", "AffineMultiply", "Copy"}[op]
+		return [...]string{"Scale", "Multiply", "Divide", "Add", "AddMultiply", "AddDivide", "Affine", "AffineMultiply", "AffineMax", "Copy"}[op]
 	}
 	return fmt.Sprintf("Op(%d)", uint8(op))
 }
@@ -66,7 +69,7 @@ func (op Op) String() string {
 func (op Op) adds() bool { return op == Add || op == AddMultiply || op == AddDivide }
 
 // shifts reports whether op takes shifts.
-func (op Op) shifts() bool { return op == Affine || op == AffineMultiply }
+func (op Op) shifts() bool { return op == Affine || op == AffineMultiply || op == AffineMax }
 
 // Planes scales len(factors) contiguous planes of plane elements each:
 //
@@ -205,6 +208,16 @@ func AffinePixels[T Float](dst, src, factors, shifts []T) {
 // everywhere, see [AffineMultiply].
 func AffineMultiplyPixels[T Float](dst, src, factors, shifts []T) {
 	affinePixels(elemOf[T](), AffineMultiply, of(dst), of(src), of(factors), of(shifts))
+}
+
+// AffineMaxPlanes is [AffinePlanes] followed by the maximum with 0, see [AffineMax].
+func AffineMaxPlanes[T Float](dst, src, factors, shifts []T, plane int) {
+	affinePlanes(elemOf[T](), AffineMax, of(dst), of(src), of(factors), of(shifts), plane)
+}
+
+// AffineMaxPixels is [AffinePixels] followed by the maximum with 0, see [AffineMax].
+func AffineMaxPixels[T Float](dst, src, factors, shifts []T) {
+	affinePixels(elemOf[T](), AffineMax, of(dst), of(src), of(factors), of(shifts))
 }
 
 // vector is a slice of a type that goes its own way.

@@ -51,9 +51,11 @@ type refuser interface {
 	aliasesNeighboursAndNothing(t *testing.T)
 }
 
-var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply}
+var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply, kernel.AffineMax}
 
-func shifts(op kernel.Op) bool { return op == kernel.Affine || op == kernel.AffineMultiply }
+func shifts(op kernel.Op) bool {
+	return op == kernel.Affine || op == kernel.AffineMultiply || op == kernel.AffineMax
+}
 
 // caught returns the error that f panics with, nil if it returns.
 func caught(f func()) (err error) {

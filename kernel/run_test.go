@@ -187,7 +187,7 @@ func everyWay(t *testing.T, loops []Loop, ops []Op, shifts, workers []int) {
 	checkRuns(t, r, loops, ways...)
 }
 
-var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, Copy}
+var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, AffineMax, Copy}
 
 // pixelsOf and planesOf are the two dense nests.
 func pixelsOf(rows, channels int) []Loop { return []Loop{{rows, channels, 0}, {channels, 1, 1}} }
@@ -595,7 +595,7 @@ func testRefusals[T number](t *testing.T) {
 		workers           int
 		words             []string
 	}{
-		{"no operation", 9, 12, 12, 4, ok, 1, []string{"Op(9)"}},
+		{"no operation", Copy + 1, 12, 12, 4, ok, 1, []string{"Op(10)"}},
 		{"negative workers", Scale, 12, 12, 4, ok, -3, []string{"-3 workers", "0 or more"}},
 		{"too many loops", Scale, 12, 12, 4, make([]Loop, 7), 1, []string{"7 loops", "at most 6"}},
 		{"a negative size", Scale, 12, 12, 4, []Loop{{-1, 4, 0}, {4, 1, 1}}, 1, []string{"loop 0", "negative"}},

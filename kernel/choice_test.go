@@ -40,7 +40,7 @@ func TestSetTierChoosesAmongTheTiersHere(t *testing.T) {
 }
 
 func TestOperationNames(t *testing.T) {
-	for op, want := range map[Op]string{Scale: "Scale", Multiply: "Multiply", Divide: "Divide", Add: "Add", AddMultiply: "AddMultiply", AddDivide: "AddDivide", Affine: "Affine", AffineMultiply: "AffineMultiply", Copy: "Copy", 99: "Op(99)"} {
+	for op, want := range map[Op]string{Scale: "Scale", Multiply: "Multiply", Divide: "Divide", Add: "Add", AddMultiply: "AddMultiply", AddDivide: "AddDivide", Affine: "Affine", AffineMultiply: "AffineMultiply", AffineMax: "AffineMax", Copy: "Copy", 99: "Op(99)"} {
 		if op.String() != want {
 			t.Errorf("operation %d is called %s, want %s", uint8(op), op, want)
 		}

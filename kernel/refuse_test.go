@@ -47,9 +47,11 @@ type refuser interface {
 
 func (c calls[T]) name() string { return c.Name }
 
-var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply}
+var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply, kernel.AffineMax}
 
-func takesShifts(op kernel.Op) bool { return op == kernel.Affine || op == kernel.AffineMultiply }
+func takesShifts(op kernel.Op) bool {
+	return op == kernel.Affine || op == kernel.AffineMultiply || op == kernel.AffineMax
+}
 
 // caught returns the error that f panics with, nil if it returns.
 func caught(f func()) (err error) {

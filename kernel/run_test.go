@@ -195,7 +195,7 @@ func everyWay(t *testing.T, loops []layout.Loop, ops []Op, shifts, workers []int
 	checkRuns(t, r, loops, ways...)
 }
 
-var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, Copy}
+var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, AffineMax, Copy}
 
 // denseRows returns the loops of rows of channels without gaps.
 func denseRows(rows, channels int) []layout.Loop {

@@ -9,7 +9,13 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// allocating are calls with one type of data, by name.
+// loops of rows of three channels, and the same as a transposition.
+var (
+	rows       = []layout.Loop{{Size: 4096, Dst: 3, Src: 3}, {Size: 3, Dst: 1, Src: 1, Factor: 1}}
+	transposed = []layout.Loop{{Size: 4096, Dst: 3, Src: 1}, {Size: 3, Dst: 1, Src: 4096, Factor: 1}}
+)
+
+// allocating returns calls with one type of data, by name.
 func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.Calls[T]) map[string]func() {
 	const n = 3 * 4096
 	dst, src := make([]T, n), make([]T, n)
@@ -19,26 +25,19 @@ func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.
 	}
 	cases := make(map[string]func())
 	for _, op := range allOps {
-		cases[c.Name(op, "Planes")] = func() { c.CallPlanes(op, dst, src, few, few, 4096) }
-		cases[c.Name(op, "Pixels")+" of few channels"] = func() { c.CallPixels(op, dst, src, few, few) }
-		cases[c.Name(op, "Pixels")+" of many channels"] = func() { c.CallPixels(op, dst, src, many, many) }
+		fewShifts, manyShifts := kernel.ShiftsOf(op, few), kernel.ShiftsOf(op, many)
+		cases[fmt.Sprintf("Planes of %v", op)] = func() { c.Planes(op, dst, src, few, fewShifts, 4096) }
+		cases[fmt.Sprintf("Pixels of %v and few channels", op)] = func() { c.Pixels(op, dst, src, few, fewShifts) }
+		cases[fmt.Sprintf("Pixels of %v and many channels", op)] = func() { c.Pixels(op, dst, src, many, manyShifts) }
 	}
-	loops := []layout.Loop{{Size: 4096, Dst: 3, Src: 3}, {Size: 3, Dst: 1, Src: 1, Factor: 1}}
-	for _, op := range []kernel.Op{kernel.Scale, kernel.Divide, kernel.Affine} {
-		factors := append([]T(nil), few...)
-		if shifts(op) {
-			factors = append(factors, few...)
-		}
+	for _, op := range []kernel.Op{kernel.Scale, kernel.Divide, kernel.Affine, kernel.Copy} {
 		for workers := range 4 {
-			cases[fmt.Sprintf("Run%s of %v with %d workers", c.Suffix, op, workers)] = func() {
-				if err := c.Run(op, dst, src, factors, loops, workers); err != nil {
-					t.Fatal(err)
+			for name, loops := range map[string][]layout.Loop{"rows": rows, "a transposition": transposed} {
+				cases[fmt.Sprintf("Run of %v on %s with %d workers", op, name, workers)] = func() {
+					if err := c.Run(op, dst, src, few, kernel.ShiftsOf(op, few), loops, workers); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-		}
-		cases[fmt.Sprintf("RunAlone%s of %v", c.Suffix, op)] = func() {
-			if err := c.RunAlone(op, dst, src, factors, loops); err != nil {
-				t.Fatal(err)
 			}
 		}
 	}
@@ -47,69 +46,73 @@ func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.
 
 func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 	if kernel.RaceEnabled {
-		return // sync.Pool throws away at random then
+		return // sync.Pool drops values at random under the race detector
 	}
 	// A collection would empty the pools.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	// Slices of the caller's stack stay there.
+	// Arrays on the stack stay there, except those of Run, which may share them with other
+	// goroutines.
 	onStack := map[string]func(){
-		"Planes of an array": func() {
+		"Planes of arrays": func() {
 			var y, x [6]float32
-			kernel.Planes(y[:], x[:], []float32{2, 0}, 3)
+			kernel.Planes(kernel.Scale, y[:], x[:], []float32{2, 0}, nil, 3)
+		},
+		"Planes of large arrays": func() {
+			var y, x [6000]float32
+			kernel.Planes(kernel.Scale, y[:], x[:], []float32{2, 0}, nil, 3000)
+		},
+		"Planes of Divide of arrays": func() {
+			var y, x [6]float32
+			kernel.Planes(kernel.Divide, y[:], x[:], []float32{2, 0}, nil, 3)
+		},
+		"Planes of Affine of arrays": func() {
+			var y, x [6]float64
+			kernel.Planes(kernel.Affine, y[:], x[:], []float64{2, 0}, []float64{1, 1}, 3)
 		},
 		"Pixels of an array": func() {
 			var x [6]float32
-			kernel.Pixels(x[:], x[:], []float32{2, 0, 1})
+			kernel.Pixels(kernel.Scale, x[:], x[:], []float32{2, 0, 1}, nil)
 		},
-		"PlanesF16 of an array": func() {
+		"Pixels of large arrays": func() {
+			var y, x [6000]float64
+			kernel.Pixels(kernel.AffineMultiply, y[:], x[:], []float64{2, 0, 1}, []float64{2, 0, 1})
+		},
+		"PlanesOf of float32": func() {
+			var y, x [6]Celsius
+			kernel.PlanesOf(kernel.Scale, kernel.Of(y[:]), kernel.Of(x[:]), kernel.Of([]Celsius{2, 0}), kernel.Vector{}, 3)
+		},
+		"PlanesOf of float16": func() {
 			var y, x [6]Float16
-			kernel.PlanesF16(y[:], x[:], []Float16{0x4000, 0}, 3)
+			kernel.PlanesOf(kernel.Scale, kernel.As(kernel.F16, y[:]), kernel.As(kernel.F16, x[:]), kernel.As(kernel.F16, []Float16{0x4000, 0}), kernel.As[Float16](kernel.F16, nil), 3)
 		},
-		"PixelsBF16 of an array": func() {
+		"PlanesOf of large arrays of bfloat16": func() {
+			var y, x [6000]BFloat16
+			kernel.PlanesOf(kernel.Scale, kernel.As(kernel.BF16, y[:]), kernel.As(kernel.BF16, x[:]), kernel.As(kernel.BF16, []BFloat16{0x4000, 0}), kernel.Vector{}, 3000)
+		},
+		"PixelsOf of bfloat16": func() {
 			var y, x [6]BFloat16
-			kernel.PixelsBF16(y[:], x[:], []BFloat16{0x4000, 0})
+			kernel.PixelsOf(kernel.Scale, kernel.As(kernel.BF16, y[:]), kernel.As(kernel.BF16, x[:]), kernel.As(kernel.BF16, []BFloat16{0x4000, 0}), kernel.Vector{})
 		},
-		"AffinePlanes of an array": func() {
-			var y, x [6]float64
-			kernel.AffinePlanes(y[:], x[:], []float64{2, 0}, []float64{1, 1}, 3)
-		},
-		"AffineMultiplyPixelsF16 of an array": func() {
+		"PixelsOf of AddDivide of float16": func() {
 			var y, x [6]uint16
-			kernel.AffineMultiplyPixelsF16(y[:], x[:], []uint16{0x4000, 0}, []uint16{0, 0x4000})
+			kernel.PixelsOf(kernel.AddDivide, kernel.As(kernel.F16, y[:]), kernel.As(kernel.F16, x[:]), kernel.As(kernel.F16, []uint16{0x4000, 0}), kernel.Vector{})
 		},
-		"DividePlanes of an array": func() {
-			var y, x [6]float32
-			kernel.DividePlanes(y[:], x[:], []float32{2, 0}, 3)
-		},
-		"AddDividePixelsF16 of an array": func() {
+		"PixelsOf of AffineMultiply of float16": func() {
 			var y, x [6]uint16
-			kernel.AddDividePixelsF16(y[:], x[:], []uint16{0x4000, 0})
+			kernel.PixelsOf(kernel.AffineMultiply, kernel.As(kernel.F16, y[:]), kernel.As(kernel.F16, x[:]), kernel.As(kernel.F16, []uint16{0x4000, 0}), kernel.As(kernel.F16, []uint16{0, 0x4000}))
 		},
-		"RunAlone of an array": func() {
-			var y, x [6]float32
-			if err := kernel.RunAlone(kernel.Scale, y[:], x[:], []float32{2, 0, 1}, []layout.Loop{{Size: 2, Dst: 3, Src: 3}, {Size: 3, Dst: 1, Src: 1, Factor: 1}}); err != nil {
-				t.Error(err)
-			}
-		},
-		"RunAloneF16 of an array": func() {
-			var y, x [6]uint16
-			if err := kernel.RunAloneF16(kernel.Affine, y[:], x[:], []uint16{0x4000, 0, 0, 0}, []layout.Loop{{Size: 2, Dst: 3, Src: 3, Factor: 1}, {Size: 3, Dst: 1, Src: 1}}); err != nil {
-				t.Error(err)
-			}
-		},
-		"RunAloneBF16 of an array": func() {
-			var y, x [6]uint16
-			if err := kernel.RunAloneBF16(kernel.Add, y[:], x[:], []uint16{0x4000, 0}, []layout.Loop{{Size: 2, Dst: 3, Src: 3, Factor: 1}, {Size: 3, Dst: 1, Src: 1}}); err != nil {
-				t.Error(err)
-			}
+		"PixelsOf of large arrays of float64": func() {
+			var y, x [6000]Metres
+			kernel.PixelsOf(kernel.Scale, kernel.Of(y[:]), kernel.Of(x[:]), kernel.Of([]Metres{2, 0, 1}), kernel.Vector{})
 		},
 	}
 	for kind, cases := range map[string]map[string]func(){
-		"on the stack": onStack,
-		"float32":      allocating(t, kernel.CallsOfFloats[Celsius]()),
-		"float64":      allocating(t, kernel.CallsOfFloats[Metres]()),
-		"float16":      allocating(t, kernel.CallsOfF16[Float16]()),
-		"bfloat16":     allocating(t, kernel.CallsOfBF16[BFloat16]()),
+		"on the stack":     onStack,
+		"float32":          allocating(t, kernel.CallsOfFloats[Celsius]()),
+		"float32 vectors":  allocating(t, kernel.CallsOfVectors(kernel.Of[Celsius])),
+		"float64":          allocating(t, kernel.CallsOfFloats[Metres]()),
+		"float16 vectors":  allocating(t, kernel.CallsOfVectors(kernel.HalvesOf[Float16](kernel.F16))),
+		"bfloat16 vectors": allocating(t, kernel.CallsOfVectors(kernel.HalvesOf[BFloat16](kernel.BF16))),
 	} {
 		for name, f := range cases {
 			runs := 100

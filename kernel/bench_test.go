@@ -12,10 +12,9 @@ import (
 //
 //	go test ./kernel -run '^$' -bench 'Routines/multiplyPlanesF32/'
 func BenchmarkRoutines(b *testing.B) {
-	for k := range catalogue {
-		k := id(k)
+	eachKernel(func(k id) {
 		for _, bytes := range []int{256, 8 << 10} { // of a plane
-			machine.Benchmark(b, fmt.Sprintf("%v/%d", k, bytes), kernelCall(k, 4, bytes>>k.elem().shift(), [2]bool{true, false}))
+			machine.Benchmark(b, fmt.Sprintf("%v/%d", k, bytes), kernelCall(k, 4, bytes/k.typ().Size(), [2]bool{true, false}))
 		}
-	}
+	})
 }

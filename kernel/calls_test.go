@@ -1,98 +1,115 @@
 package kernel
 
 import (
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// Calls are the exported functions for one type of data, each at its operation.
-// The tests of package kernel_test use them, too.
+// Calls are the exported functions for one type of data. The tests of package
+// kernel_test use them, too.
 type Calls[T any] struct {
-	Suffix       string // of the functions' names
-	Planes       [6]func(dst, src, factors []T, plane int)
-	Pixels       [6]func(dst, src, factors []T)
-	AffinePlanes [2]func(dst, src, factors, shifts []T, plane int) // Affine and AffineMultiply
-	AffinePixels [2]func(dst, src, factors, shifts []T)
-	Run          func(op Op, dst, src, factors []T, loops []layout.Loop, workers int) error
-	RunAlone     func(op Op, dst, src, factors []T, loops []layout.Loop) error
+	Name   string // what the calls are: a kind, and the way the slices are given
+	Kind   *Kind
+	Planes func(op Op, dst, src, factors, shifts []T, plane int)
+	Pixels func(op Op, dst, src, factors, shifts []T)
+	Run    func(op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error
 }
 
-// CallsOfFloats are those without a suffix.
+// CallsOfFloats are the functions that take slices.
 func CallsOfFloats[T Float]() Calls[T] {
 	return Calls[T]{
-		Planes:       [6]func(dst, src, factors []T, plane int){Planes[T], MultiplyPlanes[T], DividePlanes[T], AddPlanes[T], AddMultiplyPlanes[T], AddDividePlanes[T]},
-		Pixels:       [6]func(dst, src, factors []T){Pixels[T], MultiplyPixels[T], DividePixels[T], AddPixels[T], AddMultiplyPixels[T], AddDividePixels[T]},
-		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanes[T], AffineMultiplyPlanes[T]},
-		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixels[T], AffineMultiplyPixels[T]},
-		Run:          Run[T],
-		RunAlone:     RunAlone[T],
+		Name:   kindOf[T]().String(),
+		Kind:   kindOf[T](),
+		Planes: Planes[T],
+		Pixels: Pixels[T],
+		Run:    Run[T],
 	}
 }
 
-// CallsOfF16 are those of float16.
-func CallsOfF16[T Half]() Calls[T] {
+// CallsOfVectors are the functions that take a Vector for each slice.
+func CallsOfVectors[T any](of func(s []T) Vector) Calls[T] {
+	kind := of(nil).Kind()
 	return Calls[T]{
-		Suffix:       "F16",
-		Planes:       [6]func(dst, src, factors []T, plane int){PlanesF16[T], MultiplyPlanesF16[T], DividePlanesF16[T], AddPlanesF16[T], AddMultiplyPlanesF16[T], AddDividePlanesF16[T]},
-		Pixels:       [6]func(dst, src, factors []T){PixelsF16[T], MultiplyPixelsF16[T], DividePixelsF16[T], AddPixelsF16[T], AddMultiplyPixelsF16[T], AddDividePixelsF16[T]},
-		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanesF16[T], AffineMultiplyPlanesF16[T]},
-		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixelsF16[T], AffineMultiplyPixelsF16[T]},
-		Run:          RunF16[T],
-		RunAlone:     RunAloneF16[T],
+		Name: kind.String() + " vectors",
+		Kind: kind,
+		Planes: func(op Op, dst, src, factors, shifts []T, plane int) {
+			PlanesOf(op, of(dst), of(src), of(factors), of(shifts), plane)
+		},
+		Pixels: func(op Op, dst, src, factors, shifts []T) {
+			PixelsOf(op, of(dst), of(src), of(factors), of(shifts))
+		},
+		Run: func(op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
+			return RunOf(op, of(dst), of(src), of(factors), of(shifts), loops, workers)
+		},
 	}
 }
 
-// CallsOfBF16 are those of bfloat16.
-func CallsOfBF16[T Half]() Calls[T] {
-	return Calls[T]{
-		Suffix:       "BF16",
-		Planes:       [6]func(dst, src, factors []T, plane int){PlanesBF16[T], MultiplyPlanesBF16[T], DividePlanesBF16[T], AddPlanesBF16[T], AddMultiplyPlanesBF16[T], AddDividePlanesBF16[T]},
-		Pixels:       [6]func(dst, src, factors []T){PixelsBF16[T], MultiplyPixelsBF16[T], DividePixelsBF16[T], AddPixelsBF16[T], AddMultiplyPixelsBF16[T], AddDividePixelsBF16[T]},
-		AffinePlanes: [2]func(dst, src, factors, shifts []T, plane int){AffinePlanesBF16[T], AffineMultiplyPlanesBF16[T]},
-		AffinePixels: [2]func(dst, src, factors, shifts []T){AffinePixelsBF16[T], AffineMultiplyPixelsBF16[T]},
-		Run:          RunBF16[T],
-		RunAlone:     RunAloneBF16[T],
-	}
+// HalvesOf returns the function that makes a Vector of one kind of halves.
+func HalvesOf[T Half](kind *Kind) func(s []T) Vector {
+	return func(s []T) Vector { return As(kind, s) }
 }
 
-// CallPlanes calls the function of planes that does op. Where it takes no
-// shifts, the given ones do not matter.
-func (c Calls[T]) CallPlanes(op Op, dst, src, factors, shifts []T, plane int) {
-	if op.shifts() {
-		c.AffinePlanes[op-Affine](dst, src, factors, shifts, plane)
-	} else {
-		c.Planes[op](dst, src, factors, plane)
+// ShiftsOf returns the shifts that op takes: the given ones, or none.
+func ShiftsOf[T any](op Op, shifts []T) []T {
+	if op < ops && operations[op].shifts {
+		return shifts
 	}
+	return nil
 }
 
-// CallPixels calls that of pixels likewise.
-func (c Calls[T]) CallPixels(op Op, dst, src, factors, shifts []T) {
-	if op.shifts() {
-		c.AffinePixels[op-Affine](dst, src, factors, shifts)
-	} else {
-		c.Pixels[op](dst, src, factors)
+// vectorOf returns the Vector of a slice of the tests' T.
+func vectorOf[T number](s []T) Vector {
+	switch s := any(s).(type) {
+	case []float32:
+		return Of(s)
+	case []float64:
+		return Of(s)
+	case []float16:
+		return As(F16, s)
+	case []bfloat16:
+		return As(BF16, s)
 	}
-}
-
-// Name returns the name of the function of a loop that does op.
-func (c Calls[T]) Name(op Op, loop string) string {
-	if op == Scale {
-		return loop + c.Suffix
-	}
-	return op.String() + loop + c.Suffix
+	panic("unknown type")
 }
 
 // callsOf returns the functions that take the tests' T.
 func callsOf[T number]() Calls[T] {
 	var calls any
-	switch formatOf[T]().elem {
-	case f32:
+	switch formatOf[T]().typ {
+	case dtype.Float32:
 		calls = CallsOfFloats[float32]()
-	case f64:
+	case dtype.Float64:
 		calls = CallsOfFloats[float64]()
-	case f16:
-		calls = CallsOfF16[float16]()
-	case bf16:
-		calls = CallsOfBF16[bfloat16]()
+	default:
+		return CallsOfVectors(vectorOf[T])
 	}
 	return calls.(Calls[T])
+}
+
+// kinds has the kind of each type.
+var kinds = [...]*Kind{dtype.Float32: F32, dtype.Float64: F64, dtype.Float16: F16, dtype.BFloat16: BF16}
+
+// eachKernel calls f with every kernel of the catalogue.
+func eachKernel(f func(k id)) {
+	for k := none + 1; k < ids; k++ {
+		f(k)
+	}
+}
+
+// typ returns the type of the elements of a kernel.
+func (k id) typ() dtype.Type { return catalogue[k].typ }
+
+// exec runs a kernel on the tier in use.
+func (k id) exec(dst, src, factors, extra unsafe.Pointer, count, length int) {
+	kinds[k.typ()].exec(k, dst, src, factors, extra, count, length)
+}
+
+// alike returns a loop with the same stride in dst and in src.
+func alike(size, stride, factor int) layout.Loop { return apart(size, stride, stride, factor) }
+
+// apart returns a loop with a stride of dst and another one of src.
+func apart(size, dst, src, factor int) layout.Loop {
+	return layout.Loop{Size: size, Dst: dst, Src: src, Factor: factor}
 }

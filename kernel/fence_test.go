@@ -38,40 +38,41 @@ func steppedCalls() (calls []steppedCall) {
 			continue
 		}
 		calls = append(calls, slices.Concat(
-			stepped[float32](tier, Scale, 0, func(line, _ int) []layout.Loop { return planesOf(3, 4*line) }),
-			stepped[float64](tier, Multiply, 1, func(line, _ int) []layout.Loop { return planesOf(3, 4*line+3) }),
-			stepped[bfloat16](tier, Divide, 0, func(_, braid int) []layout.Loop { return planesOf(6, braid) }),
-			stepped[float32](tier, Scale, 3, func(_, braid int) []layout.Loop { return planesOf(5, 2*braid+5) }),
-			stepped[float32](tier, Divide, 0, func(line, _ int) []layout.Loop { return pixelsOf(9, 2*line) }),
-			stepped[float16](tier, Scale, 5, func(line, _ int) []layout.Loop { return pixelsOf(100, line) }),
-			stepped[float64](tier, Scale, 0, func(_, _ int) []layout.Loop { return pixelsOf(200, 3) }),
-			stepped[float64](tier, Scale, 0, func(_, braid int) []layout.Loop {
-				return append([]layout.Loop{level(2, 7*braid, 0)}, planesOf(3, braid)...)
+			stepped[float32](tier, Scale, 0, func(line, _ int) []layout.Loop { return densePlanes(3, 4*line) }),
+			stepped[float64](tier, Multiply, 1, func(line, _ int) []layout.Loop { return densePlanes(3, 4*line+3) }),
+			stepped[bfloat16](tier, Divide, 0, func(_, whole int) []layout.Loop { return densePlanes(6, whole) }),
+			stepped[float32](tier, Scale, 3, func(_, whole int) []layout.Loop { return densePlanes(5, 2*whole+5) }),
+			stepped[float32](tier, Divide, 0, func(line, _ int) []layout.Loop { return denseRows(9, 2*line) }),
+			stepped[float16](tier, Scale, 5, func(line, _ int) []layout.Loop { return denseRows(100, line) }),
+			stepped[float64](tier, Scale, 0, func(_, _ int) []layout.Loop { return denseRows(200, 3) }),
+			stepped[float64](tier, Scale, 0, func(_, whole int) []layout.Loop {
+				return append([]layout.Loop{alike(2, 7*whole, 0)}, densePlanes(3, whole)...)
 			}),
 			stepped[float32](tier, Multiply, 0, func(line, _ int) []layout.Loop {
-				return append([]layout.Loop{level(3, 31*line, 2*line)}, pixelsOf(4, 2*line)...)
+				return append([]layout.Loop{alike(3, 31*line, 2*line)}, denseRows(4, 2*line)...)
 			}),
 		)...)
 		x, y, f := make([]float32, 2048), aligned[float32](2048), []float32{2, 3}
 		calls = append(calls, steppedCall{tier + ": a kernel by itself", tier, 0, true, true, func() {
 			p := unsafe.Pointer(&y[0])
-			dispatch(kernelOf(Scale, true, false, f32), p, p, unsafe.Pointer(&f[0]), nil, 1, 64)
+			F32.ways[Scale][1][planes].exec(p, p, unsafe.Pointer(&f[0]), nil, 1, 64)
 		}})
 		for _, from := range []int{8192, 8193} {
 			calls = append(calls, steppedCall{fmt.Sprintf("%s: 8192 bytes where streaming begins at %d", tier, from), tier, from, from == 8192, false, func() {
-				Planes(y, x, f, 1024)
+				Planes(Scale, y, x, f, nil, 1024)
 			}})
 		}
 	}
 	return calls
 }
 
-// stepped returns the calls that run one nest. It is given what a cache line and the
-// shortest plane of a braid have of elements; dst lies skew elements off a cache line.
-func stepped[T number](tier string, op Op, skew int, nest func(line, braid int) []layout.Loop) (calls []steppedCall) {
+// stepped returns the calls that run one nest. nest is given the elements of a cache line and
+// those of the shortest plane that is processed side by side with others. dst begins skew
+// elements after a cache line.
+func stepped[T number](tier string, op Op, skew int, nest func(line, whole int) []layout.Loop) (calls []steppedCall) {
 	f, call := formatOf[T](), callsOf[T]()
-	loops := nest(streamAlign>>f.elem.shift(), braidBytes>>f.elem.shift())
-	span, entries := reach(loops)
+	loops := nest(lineBytes>>f.kind.shift, wholeBytes>>f.kind.shift)
+	span, _, entries := extent(loops)
 	factors := make([]T, entries)
 	for i := range factors {
 		factors[i] = num[T]([]float64{1.25, 0, -2}[i%3])
@@ -88,16 +89,16 @@ func stepped[T number](tier string, op Op, skew int, nest func(line, braid int) 
 			})
 		}
 		add("Run", func() {
-			if err := call.Run(op, dst, src, factors, loops, 1); err != nil {
+			if err := call.Run(op, dst, src, factors, nil, loops, 1); err != nil {
 				panic(err)
 			}
 		})
 		switch last := loops[len(loops)-1]; {
 		case inPlace || len(loops) > 2:
 		case last.Factor == 0:
-			add("Planes", func() { call.Planes[op](dst, src, factors, last.Size) })
+			add("Planes", func() { call.Planes(op, dst, src, factors, nil, last.Size) })
 		default:
-			add("Pixels", func() { call.Pixels[op](dst, src, factors) })
+			add("Pixels", func() { call.Pixels(op, dst, src, factors, nil) })
 		}
 	}
 	return calls

@@ -8,10 +8,12 @@ import (
 	"sort"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// The tests take every type of data as a type of its own; to the kernels both of
-// these are [Half].
+// The tests have a Go type for each type of data. Both of these are a [Half] for the
+// kernels.
 type (
 	float16  uint16
 	bfloat16 uint16
@@ -21,44 +23,45 @@ type number interface {
 	float32 | float64 | float16 | bfloat16
 }
 
-// format is how the numbers of a type are built: a sign, an exponent and a
-// fraction. The oracles compute with bits, so that one text serves all types and
-// no NaN is lost on the way.
+// format says how the numbers of a type are built: a sign, an exponent and a
+// fraction. The oracle computes with bits: one text serves all types, and no NaN is
+// changed along the way.
 type format struct {
 	name           string
-	elem           elem
+	typ            dtype.Type
+	kind           *Kind
 	bits, fraction int
 
 	hard []uint64 // values that a kernel may get wrong
 
-	// For halves: what the bits stand for, by a formula, and the numbers from 0
-	// to the one that would follow the largest, in order.
+	// For halves: the value of each bit pattern, by the formula, and all numbers in
+	// order, from 0 to the one that would follow the largest.
 	decoded []float32
 	ascend  []float64
 }
 
-var formats = [elems]*format{
-	f32:  newFormat("float32", f32, 32, 23),
-	f64:  newFormat("float64", f64, 64, 52),
-	f16:  newFormat("float16", f16, 16, 10),
-	bf16: newFormat("bfloat16", bf16, 16, 7),
+var formats = [...]*format{
+	dtype.Float32:  newFormat(dtype.Float32, 32, 23),
+	dtype.Float64:  newFormat(dtype.Float64, 64, 52),
+	dtype.Float16:  newFormat(dtype.Float16, 16, 10),
+	dtype.BFloat16: newFormat(dtype.BFloat16, 16, 7),
 }
 
 func formatOf[T number]() *format {
 	var x T
 	switch any(x).(type) {
 	case float32:
-		return formats[f32]
+		return formats[dtype.Float32]
 	case float64:
-		return formats[f64]
+		return formats[dtype.Float64]
 	case float16:
-		return formats[f16]
+		return formats[dtype.Float16]
 	}
-	return formats[bf16]
+	return formats[dtype.BFloat16]
 }
 
-func newFormat(name string, e elem, bits, fraction int) *format {
-	f := &format{name: name, elem: e, bits: bits, fraction: fraction}
+func newFormat(typ dtype.Type, bits, fraction int) *format {
+	f := &format{name: typ.String(), typ: typ, kind: kinds[typ], bits: bits, fraction: fraction}
 	if bits == 16 {
 		for bits := range uint64(1 << 16) {
 			f.decoded = append(f.decoded, float32(f.decode(bits)))
@@ -89,8 +92,8 @@ func (f *format) one() uint64   { return uint64(f.bias()) << f.fraction }
 func (f *format) zero(bits uint64) bool { return bits&^f.sign() == 0 }
 func (f *format) nan(bits uint64) bool  { return bits&^f.sign() > f.inf() }
 
-// decode returns what the bits of a half stand for: ±fraction·2^exponent. A NaN
-// keeps its payload and gets quiet.
+// decode returns the value of the bits of a half: ±fraction·2^exponent. A NaN keeps
+// its payload and becomes quiet.
 func (f *format) decode(bits uint64) float64 {
 	exponent := int(bits &^ f.sign() >> f.fraction)
 	fraction := bits & (1<<f.fraction - 1)
@@ -111,8 +114,8 @@ func (f *format) decode(bits uint64) float64 {
 	return x
 }
 
-// encode returns the bits of the half that is nearest to x, the even one of two:
-// it looks x up among all halves. A NaN loses the end of its payload.
+// encode returns the bits of the half nearest to x, the even one of two. It looks x
+// up among all halves. A NaN loses the low bits of its payload.
 func (f *format) encode(x float64) uint64 {
 	var sign uint64
 	if math.Signbit(x) {
@@ -133,48 +136,47 @@ func (f *format) encode(x float64) uint64 {
 	below := above - 1
 	up, down := f.ascend[above]-x, x-f.ascend[below]
 	if up < down || up == down && above%2 == 0 {
-		return sign | uint64(above) // behind the largest number follows infinity
+		return sign | uint64(above) // infinity follows the largest number
 	}
 	return sign | uint64(below)
 }
 
 // of returns the bits of the number nearest to x.
 func (f *format) of(x float64) uint64 {
-	switch f.elem {
-	case f32:
+	switch f.typ {
+	case dtype.Float32:
 		return uint64(math.Float32bits(float32(x)))
-	case f64:
+	case dtype.Float64:
 		return math.Float64bits(x)
 	}
 	return f.encode(x)
 }
 
-// times returns the product in the words of the documentation: that of halves is
-// computed in float32 and rounded once more.
+// times returns the product as it is documented: halves are multiplied in float32,
+// and the product is rounded once more.
 func (f *format) times(a, b uint64) uint64 {
-	switch f.elem {
-	case f32:
+	switch f.typ {
+	case dtype.Float32:
 		return uint64(math.Float32bits(math.Float32frombits(uint32(a)) * math.Float32frombits(uint32(b))))
-	case f64:
+	case dtype.Float64:
 		return math.Float64bits(math.Float64frombits(a) * math.Float64frombits(b))
 	}
 	return f.encode(float64(f.decoded[a] * f.decoded[b]))
 }
 
-// over returns the quotient. That of finite numbers is rounded once, from more
-// digits than it can take to tell it from a border between two numbers: twice as
-// many as theirs and two. That of others needs no rounding, and a NaN of it is the
-// processor's.
+// over returns the quotient. A quotient of finite numbers is rounded once from twice
+// as many digits as they have and two more, which are enough to tell it from a border
+// between two numbers. Other quotients need no rounding, and NaNs are the processor's.
 func (f *format) over(a, b uint64) uint64 {
 	finite := a&^f.sign() < f.inf() && b&^f.sign() < f.inf() && !f.zero(b)
-	switch f.elem {
-	case f32:
+	switch f.typ {
+	case dtype.Float32:
 		x, y := math.Float32frombits(uint32(a)), math.Float32frombits(uint32(b))
 		if finite {
 			return f.of(float64(x) / float64(y))
 		}
 		return uint64(math.Float32bits(x / y))
-	case f64:
+	case dtype.Float64:
 		x, y := math.Float64frombits(a), math.Float64frombits(b)
 		if finite {
 			q, _ := new(big.Float).SetPrec(2*53+2).Quo(big.NewFloat(x), big.NewFloat(y)).Float64()
@@ -188,21 +190,21 @@ func (f *format) over(a, b uint64) uint64 {
 	return f.encode(float64(f.decoded[a] / f.decoded[b]))
 }
 
-// plus returns the sum as times does the product.
+// plus returns the sum. Halves are added in float32, and the sum is rounded once more.
 func (f *format) plus(a, b uint64) uint64 {
-	switch f.elem {
-	case f32:
+	switch f.typ {
+	case dtype.Float32:
 		return uint64(math.Float32bits(math.Float32frombits(uint32(a)) + math.Float32frombits(uint32(b))))
-	case f64:
+	case dtype.Float64:
 		return math.Float64bits(math.Float64frombits(a) + math.Float64frombits(b))
 	}
 	return f.encode(float64(f.decoded[a] + f.decoded[b]))
 }
 
-// oracle does op on one element, in the words of the documentation. untouched
-// says that a factor of 1 leaves the element alone: its plane is in place. Where
-// two NaNs meet, which one survives is the processor's choice and NaN is all
-// that is promised: such a result is loose.
+// oracle returns the result of op for one element, as it is documented. untouched says
+// that the element is part of a plane in place, which a factor of 1 leaves alone. Where
+// two NaNs meet, the processor chooses which one survives, and the documentation
+// promises no more than a NaN: such a result is loose.
 func (f *format) oracle(op Op, y, x, factor, shift uint64, untouched bool) (want uint64, loose bool) {
 	if f.zero(factor) {
 		switch op {
@@ -235,12 +237,12 @@ func (f *format) oracle(op Op, y, x, factor, shift uint64, untouched bool) (want
 	return f.plus(addend, product), loose || f.nan(addend) && f.nan(product)
 }
 
-// same compares a result with the oracle's.
+// same reports whether a result is the oracle's.
 func (f *format) same(got, want uint64, loose bool) bool {
 	return got == want || loose && f.nan(got)
 }
 
-// hard returns one of those values, or one as data has them.
+// hard returns a value that a kernel may get wrong, or an ordinary one.
 func hard[T number](r *rand.Rand) T {
 	f := formatOf[T]()
 	if r.IntN(3) > 0 {
@@ -249,8 +251,8 @@ func hard[T number](r *rand.Rand) T {
 	return fromBits[T](f.of(r.NormFloat64()))
 }
 
-// plain are values without signalling NaNs, which a product with 1 that is left
-// out would keep.
+// plain returns a value that is no signalling NaN: those stay what they are where a
+// product with 1 is left out.
 func plain[T number](r *rand.Rand) T {
 	f := formatOf[T]()
 	for {
@@ -293,7 +295,7 @@ func bytesOf[T number](s []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(x)))
 }
 
-// aligned returns n elements that begin on a cache line.
+// aligned returns n elements of which the first begins a cache line.
 func aligned[T number](n int) []T {
 	var x T
 	size := int(unsafe.Sizeof(x))
@@ -302,42 +304,42 @@ func aligned[T number](n int) []T {
 	return buf[skip : skip+n]
 }
 
-// The oracle of halves gives what their formats' definitions say.
-func TestFormatsAreTheStandards(t *testing.T) {
+// The oracle of halves must agree with the definitions of their formats.
+func TestOracleOfHalvesFollowsTheirStandards(t *testing.T) {
 	for _, c := range []struct {
-		elem elem
+		typ  dtype.Type
 		bits uint64
 		want float64
 	}{
-		{f16, 0x0001, 0x1p-24}, {f16, 0x03ff, 0x3ffp-24}, {f16, 0x0400, 0x1p-14}, {f16, 0x3555, 0x1.554p-2}, {f16, 0x3c00, 1}, {f16, 0xc000, -2}, {f16, 0x7bff, 65504}, {f16, 0xfc00, math.Inf(-1)},
-		{bf16, 0x0001, 0x1p-133}, {bf16, 0x007f, 0x7fp-133}, {bf16, 0x0080, 0x1p-126}, {bf16, 0x3eab, 0x1.56p-2}, {bf16, 0x3f80, 1}, {bf16, 0xc000, -2}, {bf16, 0x7f7f, 0x1.fep127}, {bf16, 0xff80, math.Inf(-1)},
+		{dtype.Float16, 0x0001, 0x1p-24}, {dtype.Float16, 0x03ff, 0x3ffp-24}, {dtype.Float16, 0x0400, 0x1p-14}, {dtype.Float16, 0x3555, 0x1.554p-2}, {dtype.Float16, 0x3c00, 1}, {dtype.Float16, 0xc000, -2}, {dtype.Float16, 0x7bff, 65504}, {dtype.Float16, 0xfc00, math.Inf(-1)},
+		{dtype.BFloat16, 0x0001, 0x1p-133}, {dtype.BFloat16, 0x007f, 0x7fp-133}, {dtype.BFloat16, 0x0080, 0x1p-126}, {dtype.BFloat16, 0x3eab, 0x1.56p-2}, {dtype.BFloat16, 0x3f80, 1}, {dtype.BFloat16, 0xc000, -2}, {dtype.BFloat16, 0x7f7f, 0x1.fep127}, {dtype.BFloat16, 0xff80, math.Inf(-1)},
 	} {
-		f := formats[c.elem]
+		f := formats[c.typ]
 		if got := f.decode(c.bits); got != c.want {
 			t.Errorf("%s %#x is %v, want %v", f.name, c.bits, got, c.want)
 		}
 	}
 	for _, c := range []struct {
-		elem elem
+		typ  dtype.Type
 		x    float64
 		want uint64
 	}{
-		{f16, 1 + 0x1p-11, 0x3c00}, {f16, 1 + 3*0x1p-11, 0x3c02}, {f16, 1 + 0x1p-11 + 0x1p-40, 0x3c01}, {f16, 65519, 0x7bff}, {f16, 65520, 0x7c00}, {f16, -1e9, 0xfc00}, {f16, 0x1p-25, 0}, {f16, 0x1.8p-25, 1}, {f16, -0x1p-30, 0x8000}, {f16, 0x3ff.8p-24, 0x400},
-		{bf16, 1 + 0x1p-8, 0x3f80}, {bf16, 1 + 3*0x1p-8, 0x3f82}, {bf16, 0x1.ffp127, 0x7f80}, {bf16, 0x1.fefp127, 0x7f7f}, {bf16, 0x1p-134, 0}, {bf16, 0x1.8p-134, 1}, {bf16, -0x1p-149, 0x8000},
+		{dtype.Float16, 1 + 0x1p-11, 0x3c00}, {dtype.Float16, 1 + 3*0x1p-11, 0x3c02}, {dtype.Float16, 1 + 0x1p-11 + 0x1p-40, 0x3c01}, {dtype.Float16, 65519, 0x7bff}, {dtype.Float16, 65520, 0x7c00}, {dtype.Float16, -1e9, 0xfc00}, {dtype.Float16, 0x1p-25, 0}, {dtype.Float16, 0x1.8p-25, 1}, {dtype.Float16, -0x1p-30, 0x8000}, {dtype.Float16, 0x3ff.8p-24, 0x400},
+		{dtype.BFloat16, 1 + 0x1p-8, 0x3f80}, {dtype.BFloat16, 1 + 3*0x1p-8, 0x3f82}, {dtype.BFloat16, 0x1.ffp127, 0x7f80}, {dtype.BFloat16, 0x1.fefp127, 0x7f7f}, {dtype.BFloat16, 0x1p-134, 0}, {dtype.BFloat16, 0x1.8p-134, 1}, {dtype.BFloat16, -0x1p-149, 0x8000},
 	} {
-		f := formats[c.elem]
+		f := formats[c.typ]
 		if got := f.encode(c.x); got != c.want {
 			t.Errorf("%v is %s %#x, want %#x", c.x, f.name, got, c.want)
 		}
 	}
 	for _, f := range formats {
 		one, _ := f.oracle(Multiply, 0, f.one(), f.one(), 0, false)
-		if two := f.plus(one, one); one != f.elem.one() || one != f.of(1) || two != f.of(2) || f.bits != 8<<f.elem.shift() {
+		if two := f.plus(one, one); one != f.kind.one>>(64-f.bits) || one != f.of(1) || two != f.of(2) || f.bits != 8<<f.kind.shift {
 			t.Errorf("%s: 1 is %#x, and with it another 1 %#x", f.name, one, two)
 		}
-		// 1/3 has ones and zeros in turn, and half of a subnormal number may lie on a
-		// border between two.
-		third := map[elem]uint64{f32: 0x3eaaaaab, f64: 0x3fd5555555555555, f16: 0x3555, bf16: 0x3eab}[f.elem]
+		// The digits of 1/3 alternate, and half of a subnormal number may lie on a border
+		// between two.
+		third := map[dtype.Type]uint64{dtype.Float32: 0x3eaaaaab, dtype.Float64: 0x3fd5555555555555, dtype.Float16: 0x3555, dtype.BFloat16: 0x3eab}[f.typ]
 		if got := f.over(f.one(), f.of(3)); got != third {
 			t.Errorf("%s: 1 divided by 3 is %#x, want %#x", f.name, got, third)
 		}
@@ -355,7 +357,7 @@ func TestFormatsAreTheStandards(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range formats[f16:] {
+	for _, f := range formats[dtype.Float16:] {
 		for bits := range uint64(1 << 16) {
 			want := bits
 			if f.nan(bits) {
@@ -369,12 +371,11 @@ func TestFormatsAreTheStandards(t *testing.T) {
 }
 
 func TestWidenIsExact(t *testing.T) {
-	for _, f := range formats[f16:] {
+	for _, f := range formats[dtype.Float16:] {
 		for bits := range uint64(1 << 16) {
-			got, want := f.elem.widen(uint16(bits)), f.decoded[bits]
+			got, want := f.typ.Widen(uint16(bits)), f.decoded[bits]
 			if f.nan(bits) {
-				// Whether a signalling NaN gets quiet here or in the product that
-				// follows makes no difference.
+				// A signalling NaN may become quiet here or in the product that follows.
 				got = math.Float32frombits(math.Float32bits(got) | 1<<22)
 			}
 			if math.Float32bits(got) != math.Float32bits(want) {
@@ -384,14 +385,14 @@ func TestWidenIsExact(t *testing.T) {
 	}
 }
 
-// Rounding turns over half way between two neighbours: these borders and the
-// floats next to them are tried, and some bits anyhow.
+// The result changes half way between two neighbouring halves: these borders and the
+// floats next to them are tried, and random bits.
 func TestNarrowIsTheNearestHalf(t *testing.T) {
-	for _, f := range formats[f16:] {
+	for _, f := range formats[dtype.Float16:] {
 		check := func(bits uint32) {
 			for _, bits := range [...]uint32{bits, bits | 1<<31} {
 				x := math.Float32frombits(bits)
-				if got, want := uint64(f.elem.narrow(x)), f.encode(float64(x)); got != want {
+				if got, want := uint64(f.typ.Narrow(x)), f.encode(float64(x)); got != want {
 					t.Fatalf("%#x (%v) narrowed to %s is %#x, want %#x", bits, x, f.name, got, want)
 				}
 			}
@@ -399,7 +400,7 @@ func TestNarrowIsTheNearestHalf(t *testing.T) {
 		around := func(x float64) {
 			bits := math.Float32bits(float32(x))
 			if float64(math.Float32frombits(bits)) != x && x < math.MaxFloat32 {
-				t.Fatalf("%v, a border of %s, is no float32", x, f.name)
+				t.Fatalf("%v, a border of %s, is not a float32", x, f.name)
 			}
 			for off := uint32(0); off < 3; off++ {
 				check((bits + off) & math.MaxInt32)
@@ -413,17 +414,17 @@ func TestNarrowIsTheNearestHalf(t *testing.T) {
 		for _, bits := range []uint32{0x7f800000, 0x7f800001, 0x7f801fff, 0x7f802000, 0x7f80ffff, 0x7f810000, 0x7fbfffff, 0x7fc00000, 0x7fffffff, 0x7f7fffff, 0x7f7f8000} {
 			check(bits)
 		}
-		r := rand.New(rand.NewPCG(2, uint64(f.elem)))
+		r := rand.New(rand.NewPCG(2, uint64(f.typ)))
 		for range 300000 {
 			check(r.Uint32())
 		}
 	}
 }
 
-// All pairs of fractions are divided where the quotient is normal, and at all
-// exponents where it is subnormal.
-func TestQuotientsOfHalvesAreAsIfRoundedOnce(t *testing.T) {
-	for _, f := range formats[f16:] {
+// All pairs of fractions are divided at one exponent where the quotient is normal, and
+// at all exponents where it is subnormal.
+func TestQuotientsOfHalvesAreRoundedTwiceWithoutHarm(t *testing.T) {
+	for _, f := range formats[dtype.Float16:] {
 		step := uint64(1)
 		if testing.Short() || RaceEnabled {
 			step = 7
@@ -433,7 +434,7 @@ func TestQuotientsOfHalvesAreAsIfRoundedOnce(t *testing.T) {
 		for a := uint64(0); a < 1<<f.fraction; a += step {
 			for b := uint64(0); b < 1<<f.fraction; b += step {
 				check := func(x, by uint64) {
-					halves(f.elem, Divide, y, []uint16{uint16(x)}, uint16(by), 0)
+					halves(f.typ, &operations[Divide], y, []uint16{uint16(x)}, uint16(by), 0)
 					if want := f.over(x, by); uint64(y[0]) != want {
 						t.Fatalf("%s: %#x divided by %#x is %#x, want %#x", f.name, x, by, y[0], want)
 					}
@@ -447,14 +448,14 @@ func TestQuotientsOfHalvesAreAsIfRoundedOnce(t *testing.T) {
 	}
 }
 
-// everyHalf runs op on all 65536 halves with each of the factors.
+// everyHalf does op on all 65536 halves with each of the factors.
 func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
 	f, call := formatOf[T](), callsOf[T]()
 	const halves = 1 << 16
 	if len(factors)%2 == 0 || len(shifts) != len(factors) {
-		t.Fatalf("%d factors and %d shifts do not meet every half", len(factors), len(shifts))
+		t.Fatalf("%d factors and %d shifts, want the same odd number of each", len(factors), len(shifts))
 	}
-	// In pixels of so many channels, every half meets every factor.
+	// The number of channels is odd: in rows of them, every half meets every factor.
 	n := halves * len(factors)
 	src, start, want, loose := make([]T, n), make([]T, n), make([]T, n), make([]bool, n)
 	factor, shift := make([]T, len(factors)), make([]T, len(factors))
@@ -462,7 +463,7 @@ func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
 		factor[c], shift[c] = fromBits[T](factors[c]), fromBits[T](shifts[c])
 	}
 	for i := range src {
-		// y is 1/4 of x or four times it, so that sums round, or anything.
+		// y is 1/4 of x or four times x, so that the sum is rounded, or anything.
 		x := uint64(i % halves)
 		y := [...]uint64{x + 2<<f.fraction, x - 2<<f.fraction, x * 40503 >> 2, x ^ f.sign()}[i/halves%4] % halves
 		src[i], start[i] = fromBits[T](x), fromBits[T](y)
@@ -493,16 +494,16 @@ func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
 	}
 	everyTier(t, func(t *testing.T) {
 		copy(dst, start)
-		call.CallPixels(op, dst, src, factor, shift)
+		call.Pixels(op, dst, src, factor, ShiftsOf(op, shift))
 		check("pixels", want, func(i int) int { return i })
 		copy(dst, planes[1])
-		call.CallPlanes(op, dst, planes[0], factor, shift, halves)
+		call.Planes(op, dst, planes[0], factor, ShiftsOf(op, shift), halves)
 		check("planes", planes[2], func(i int) int { return i/halves + i%halves*len(factors) })
 	})
 }
 
-// hardFactors are those that dropout has and those that are hard to compute
-// with.
+// hardFactors returns factors that dropout uses and others that are hard to compute
+// with, an odd number of them.
 func (f *format) hardFactors() []uint64 {
 	all := append(append([]uint64(nil), f.hard...), f.of(1.25), f.of(1.5), f.of(2), f.of(10), f.of(1/0.9), f.of(1/0.7), f.of(0.9), f.of(0.7), f.of(0.75), f.of(0x1p-10), f.inf()-2<<f.fraction)
 	return all[:len(all)-1+len(all)%2]
@@ -513,12 +514,12 @@ func testEveryHalf[T number](t *testing.T) {
 	factors := f.hardFactors()
 	for op := Scale; op <= AffineMultiply; op++ {
 		if testing.Short() && op != Scale && op != Divide && op != AddMultiply && op != Affine {
-			continue // those have the products, quotients and sums of all
+			continue // the others have the same products, quotients and sums
 		}
 		some := factors
 		if op > Divide {
-			// Products and quotients are those of Multiply and Divide, their sums need no
-			// such number.
+			// Products and quotients are those of Multiply and Divide: fewer factors do for
+			// their sums.
 			some = []uint64{0, f.sign(), f.one(), f.of(1.25), f.of(-1.0 / 3), f.inf(), f.inf() | f.quiet() | 1, f.inf() - 1, 1, f.of(0x1p-10), f.of(3)}
 		}
 		shifts := make([]uint64, len(some))
@@ -529,9 +530,9 @@ func testEveryHalf[T number](t *testing.T) {
 	}
 }
 
-func TestEveryHalfTimesHardFactors(t *testing.T) {
+func TestEveryHalfIsComputedWithHardFactors(t *testing.T) {
 	if RaceEnabled {
-		return // one goroutine computes
+		return // there is a single goroutine
 	}
 	t.Run("float16", testEveryHalf[float16])
 	t.Run("bfloat16", testEveryHalf[bfloat16])

@@ -12,7 +12,7 @@ import (
 type Float interface{ ~float32 | ~float64 }
 
 // Half is any 16-bit type that holds float16, IEEE 754's binary16, or bfloat16, the
-// upper half of a float32. [F16Of] and [BF16Of] say which one it is.
+// upper half of a float32. The [Kind] given to [As] says which one it is.
 //
 // Factors and shifts are halves, too. A product or quotient is computed in float32 and
 // rounded once to the nearest half, ties to even, subnormals included. A sum is computed
@@ -94,12 +94,6 @@ func erase[T Float | Half](s []T) vector {
 
 // Of returns the Vector of a slice of float32 or float64.
 func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
-
-// F16Of returns the Vector of a slice of float16 in any 16-bit type.
-func F16Of[T Half](s []T) Vector { return Vector{F16, erase(s)} }
-
-// BF16Of returns the Vector of a slice of bfloat16 in any 16-bit type.
-func BF16Of[T Half](s []T) Vector { return Vector{BF16, erase(s)} }
 
 // As returns the Vector of a slice whose elements are of the given kind. It panics
 // with a [*BytesError] if the elements of that kind have another size.

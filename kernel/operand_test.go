@@ -7,30 +7,29 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/machine"
 )
 
-// kernelCall returns a call of a kernel on count planes or rows of a length. Of every
-// two channels kept says which are not dropped. A braid has count planes to clear, at
-// most four.
+// kernelCall returns a call of a kernel on count planes or rows of a length. kept says
+// which of every two channels are not dropped. A kernel of four planes has count planes
+// to clear, at most four.
 func kernelCall(k id, count, length int, kept [2]bool) machine.Call {
 	c := catalogue[k]
-	shift := c.elem.shift()
+	shift := kinds[c.typ].shift
 	planes, channels := count, count
-	var b braid
+	var b fourPlaces
 	switch {
-	case c.braid:
-		// Eight places of which the braid multiplies four, those at both ends among them
-		// or not.
+	case c.shape == fourPlanes:
+		// Four of eight planes are computed, with those at both ends or without.
 		planes, channels = 8, 8
 		b.fills = count
 		for i := range 4 {
-			multiplied, cleared := (i+6)%8, (i+2)%8
+			computed, cleared := (i+6)%8, (i+2)%8
 			if count%2 == 0 {
-				multiplied, cleared = cleared, multiplied
+				computed, cleared = cleared, computed
 			}
-			b.at[i], b.factor[i] = multiplied*length<<shift, multiplied<<shift
+			b.at[i], b.factor[i] = computed*length<<shift, computed<<shift
 			b.fill[i] = cleared * length << shift
 		}
 		count = 4
-	case c.pixels:
+	case c.shape == pixels:
 		channels = length
 	}
 	n := planes * length << shift
@@ -41,7 +40,7 @@ func kernelCall(k id, count, length int, kept [2]bool) machine.Call {
 			for i := range channels {
 				at, value := unsafe.Add(at, i<<shift), uint64(0)
 				if kept[i%2] {
-					value = c.elem.one() + 1
+					value = kinds[c.typ].one>>(64-8<<shift) + 1
 				}
 				switch shift {
 				case 1:
@@ -55,29 +54,28 @@ func kernelCall(k id, count, length int, kept [2]bool) machine.Call {
 		}},
 	}}
 	switch {
-	case c.braid:
-		all.Operands = append(all.Operands, machine.Operand{Name: "places", Bytes: int(unsafe.Sizeof(b)), Fill: func(at unsafe.Pointer) { *(*braid)(at) = b }})
-	case c.op.shifts():
+	case c.shape == fourPlanes:
+		all.Operands = append(all.Operands, machine.Operand{Name: "places", Bytes: int(unsafe.Sizeof(b)), Fill: func(at unsafe.Pointer) { *(*fourPlaces)(at) = b }})
+	case operations[c.op].shifts:
 		all.Operands = append(all.Operands, machine.Operand{Name: "shifts", Bytes: channels << shift})
 	default:
-		all.Run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], nil, count, length) }
+		all.Run = func(at []unsafe.Pointer) { k.exec(at[0], at[1], at[2], nil, count, length) }
 		return all
 	}
-	all.Run = func(at []unsafe.Pointer) { dispatch(k, at[0], at[1], at[2], at[3], count, length) }
+	all.Run = func(at []unsafe.Pointer) { k.exec(at[0], at[1], at[2], at[3], count, length) }
 	return all
 }
 
-// takes reports whether kernel k takes planes or rows of a length.
+// takes reports whether a kernel accepts planes or rows of a length.
 func (k id) takes(length int) bool {
-	c, lanes := catalogue[k], 64>>k.elem().shift()
-	return !(c.stream && length < lanes || (c.stream && c.pixels || c.braid) && length%lanes != 0)
+	c, lanes := catalogue[k], 64/k.typ().Size()
+	return !(c.past && length < lanes || (c.past && c.shape == pixels || c.shape == fourPlanes) && length%lanes != 0)
 }
 
 // everyCall runs a test of each kernel on calls of many sizes.
 func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 	t.Helper()
-	for k := range catalogue {
-		k := id(k)
+	eachKernel(func(k id) {
 		t.Run(k.String(), func(t *testing.T) {
 			for _, length := range fewLengths(k) {
 				for count := 1; count <= 4; count++ {
@@ -90,7 +88,7 @@ func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 				}
 			}
 		})
-	}
+	})
 }
 
 // unrolled is how many bytes no loop of a kernel takes at once: two turns of four
@@ -102,11 +100,11 @@ const unrolled = 2*4*64 + 63
 // [lengths]. Plain Go, which is slow and whose loops are simple, takes fewer.
 func fewLengths(k id) (few []int) {
 	n := 0
-	for _, length := range lengths(k.elem()) {
+	for _, length := range lengths(k.typ()) {
 		if !k.takes(length) {
 			continue
 		}
-		if length<<k.elem().shift() > unrolled {
+		if length*k.typ().Size() > unrolled {
 			if n++; n%11 != 0 {
 				continue
 			}

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// Types that other modules have for their numbers go in without a conversion.
+// Types of other modules for the same numbers need no conversion.
 type (
 	Float16  uint16
 	BFloat16 uint16
@@ -19,41 +21,35 @@ type (
 	Metres   float64
 )
 
-var (
-	_ = kernel.CallsOfF16[uint16]
-	_ = kernel.CallsOfBF16[uint16]
-	_ = kernel.PlanesF16[Float16]
-	_ = kernel.PixelsBF16[BFloat16]
-	_ = kernel.RunF16[Float16]
-	_ = kernel.RunAloneBF16[BFloat16]
-	_ = kernel.AffinePlanes[Celsius]
-	_ = kernel.Run[Metres]
-)
-
-// calls are the exported functions for one type of data, numbers whose meaning
-// does not matter here.
+// calls are the exported functions for one type of data. The values of the numbers do not
+// matter here.
 type calls[T Celsius | Metres | Float16 | BFloat16] struct{ kernel.Calls[T] }
 
-// everyType runs a test of this file on each type.
+// everyType runs a test of this file with each type, in slices and in vectors.
 func everyType(t *testing.T, test func(refuser, *testing.T)) {
 	for _, r := range []refuser{
 		calls[Celsius]{kernel.CallsOfFloats[Celsius]()}, calls[Metres]{kernel.CallsOfFloats[Metres]()},
-		calls[Float16]{kernel.CallsOfF16[Float16]()}, calls[BFloat16]{kernel.CallsOfBF16[BFloat16]()},
+		calls[Celsius]{kernel.CallsOfVectors(kernel.Of[Celsius])}, calls[Metres]{kernel.CallsOfVectors(kernel.Of[Metres])},
+		calls[Float16]{kernel.CallsOfVectors(kernel.HalvesOf[Float16](kernel.F16))}, calls[BFloat16]{kernel.CallsOfVectors(kernel.HalvesOf[BFloat16](kernel.BF16))},
 	} {
-		t.Run(fmt.Sprintf("%T", r), func(t *testing.T) { test(r, t) })
+		t.Run(r.name(), func(t *testing.T) { test(r, t) })
 	}
 }
 
 type refuser interface {
+	name() string
 	planesOfOtherLengths(t *testing.T)
 	pixelsOfOtherLengths(t *testing.T)
 	partialOverlap(t *testing.T)
 	aliasesNeighboursAndNothing(t *testing.T)
+	otherOperations(t *testing.T)
 }
+
+func (c calls[T]) name() string { return c.Name }
 
 var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply}
 
-func shifts(op kernel.Op) bool { return op == kernel.Affine || op == kernel.AffineMultiply }
+func takesShifts(op kernel.Op) bool { return op == kernel.Affine || op == kernel.AffineMultiply }
 
 // caught returns the error that f panics with, nil if it returns.
 func caught(f func()) (err error) {
@@ -63,14 +59,14 @@ func caught(f func()) (err error) {
 		case error:
 			err = p
 		default:
-			err = fmt.Errorf("panic with %v, which is no error", p)
+			err = fmt.Errorf("panic with %v, which is not an error", p)
 		}
 	}()
 	f()
 	return nil
 }
 
-// numbered returns n elements, none of which a kernel would leave as it is.
+// numbered returns n elements that every kernel would change.
 func (calls[T]) numbered(n int) []T {
 	all := make([]T, n)
 	for i := range all {
@@ -89,7 +85,7 @@ func (calls[T]) wantUntouched(t *testing.T, what string, s []T) {
 	}
 }
 
-// wantLength reports unless err is want and says its numbers.
+// wantLength fails unless err is want and its text has the numbers of it.
 func wantLength(t *testing.T, what string, err error, want kernel.LengthError) {
 	t.Helper()
 	var length *kernel.LengthError
@@ -100,21 +96,19 @@ func wantLength(t *testing.T, what string, err error, want kernel.LengthError) {
 	if *length != want {
 		t.Errorf("%s: %+v, want %+v", what, *length, want)
 	}
-	loop, affine := strings.CutPrefix(want.Loop, "affine ")
-	words := []string{"kernel: ", loop, fmt.Sprintf("dst of %d", want.Dst), fmt.Sprintf("src of %d", want.Src), fmt.Sprint(want.Factors), "want"}
-	if loop == "planes" {
+	words := []string{"kernel: ", want.Op.String() + " of ", want.Loop, fmt.Sprintf("dst of %d", want.Dst), fmt.Sprintf("src of %d", want.Src), fmt.Sprint(want.Factors), fmt.Sprintf("%d shifts", want.Shifts), "want"}
+	if want.Loop == "planes" {
 		words = append(words, fmt.Sprintf("%d planes of %d elements", want.Factors, want.Plane))
 	}
-	if affine {
-		words = append(words, fmt.Sprintf("%d shifts", want.Shifts), "as many shifts as factors")
+	if takesShifts(want.Op) {
+		words = append(words, "as many shifts as factors")
+	} else {
+		words = append(words, "no shifts")
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
-			t.Errorf("%s: %q does not say %q", what, err, w)
+			t.Errorf("%s: %q does not contain %q", what, err, w)
 		}
-	}
-	if strings.Contains(err.Error(), "shifts") != affine {
-		t.Errorf("%s: %q speaks of shifts", what, err)
 	}
 }
 
@@ -126,15 +120,19 @@ func (c calls[T]) planesOfOtherLengths(t *testing.T) {
 		{12, 12, 3, 4, 2}, {12, 12, 3, 4, 4}, {12, 12, 3, 4, 0}, {12, 12, 3, 4, 12}, {0, 0, 0, 4, 1}, {0, 0, 3, 0, 0},
 	} {
 		for _, op := range allOps {
-			want := kernel.LengthError{Loop: "planes", Dst: l.dst, Src: l.src, Factors: l.factors, Plane: l.plane}
-			if shifts(op) {
-				want.Loop, want.Shifts = "affine planes", l.shifts
-			} else if l.shifts != l.factors {
-				continue // nothing is wrong with it
+			shifts := l.shifts
+			if !takesShifts(op) {
+				// What is wrong with the shifts alone is that there are some.
+				if shifts == l.factors {
+					shifts = 0
+				} else if shifts == 0 {
+					continue
+				}
 			}
+			want := kernel.LengthError{Op: op, Loop: "planes", Dst: l.dst, Src: l.src, Factors: l.factors, Shifts: shifts, Plane: l.plane}
 			dst, src := c.numbered(l.dst), c.numbered(l.src)
-			what := fmt.Sprintf("%s %+v", c.Name(op, "Planes"), l)
-			wantLength(t, what, caught(func() { c.CallPlanes(op, dst, src, make([]T, l.factors), make([]T, l.shifts), l.plane) }), want)
+			what := fmt.Sprintf("Planes of %v %+v", op, l)
+			wantLength(t, what, caught(func() { c.Planes(op, dst, src, make([]T, l.factors), make([]T, shifts), l.plane) }), want)
 			c.wantUntouched(t, what, dst)
 			c.wantUntouched(t, what, src)
 		}
@@ -151,15 +149,18 @@ func (c calls[T]) pixelsOfOtherLengths(t *testing.T) {
 		{12, 12, 3, 2}, {12, 12, 3, 4}, {12, 12, 3, 0}, {12, 12, 3, 12}, {0, 0, 0, 1}, {0, 0, 3, 0},
 	} {
 		for _, op := range allOps {
-			want := kernel.LengthError{Loop: "pixels", Dst: l.dst, Src: l.src, Factors: l.factors}
-			if shifts(op) {
-				want.Loop, want.Shifts = "affine pixels", l.shifts
-			} else if l.shifts != l.factors {
-				continue // nothing is wrong with it
+			shifts := l.shifts
+			if !takesShifts(op) {
+				if shifts == l.factors {
+					shifts = 0
+				} else if shifts == 0 {
+					continue
+				}
 			}
+			want := kernel.LengthError{Op: op, Loop: "pixels", Dst: l.dst, Src: l.src, Factors: l.factors, Shifts: shifts}
 			dst, src := c.numbered(l.dst), c.numbered(l.src)
-			what := fmt.Sprintf("%s %+v", c.Name(op, "Pixels"), l)
-			wantLength(t, what, caught(func() { c.CallPixels(op, dst, src, make([]T, l.factors), make([]T, l.shifts)) }), want)
+			what := fmt.Sprintf("Pixels of %v %+v", op, l)
+			wantLength(t, what, caught(func() { c.Pixels(op, dst, src, make([]T, l.factors), make([]T, shifts)) }), want)
 			c.wantUntouched(t, what, dst)
 			c.wantUntouched(t, what, src)
 		}
@@ -192,14 +193,16 @@ func (c calls[T]) partialOverlap(t *testing.T) {
 				}
 				for _, w := range []string{fmt.Sprintf("%d elements", n), fmt.Sprintf("%d bytes", s.bytes), "dst = src"} {
 					if !strings.Contains(err.Error(), w) {
-						t.Errorf("%q does not say %q", err, w)
+						t.Errorf("%q does not contain %q", err, w)
 					}
 				}
 				c.wantUntouched(t, name, buf)
 			}
 			for _, op := range allOps {
-				check(c.Name(op, "Planes"), caught(func() { c.CallPlanes(op, s.dst, s.src, make([]T, 3), make([]T, 3), 4) }))
-				check(c.Name(op, "Pixels"), caught(func() { c.CallPixels(op, s.dst, s.src, make([]T, 4), make([]T, 4)) }))
+				check("Planes of "+op.String(), caught(func() {
+					c.Planes(op, s.dst, s.src, make([]T, 3), kernel.ShiftsOf(op, make([]T, 3)), 4)
+				}))
+				check("Pixels of "+op.String(), caught(func() { c.Pixels(op, s.dst, s.src, make([]T, 4), kernel.ShiftsOf(op, make([]T, 4))) }))
 			}
 		}
 	}
@@ -209,30 +212,30 @@ func TestPartialOverlapPanicsBeforeItWrites(t *testing.T) {
 	everyType(t, refuser.partialOverlap)
 }
 
-// Nothing to do is done without a panic: no planes, planes of no elements, no
-// rows, no channels.
+// No planes, planes of no elements, no rows and no channels are no reason to panic.
 func (c calls[T]) aliasesNeighboursAndNothing(t *testing.T) {
 	buf := c.numbered(24)
 	for _, op := range allOps {
+		shifts := func(n int) []T { return kernel.ShiftsOf(op, make([]T, n)) }
 		for _, s := range [][2][]T{{buf[:12], buf[:12]}, {buf[:12], buf[12:]}, {buf[12:], buf[:12]}} {
-			if err := caught(func() { c.CallPlanes(op, s[0], s[1], make([]T, 3), make([]T, 3), 4) }); err != nil {
-				t.Errorf("%s: %v", c.Name(op, "Planes"), err)
+			if err := caught(func() { c.Planes(op, s[0], s[1], make([]T, 3), shifts(3), 4) }); err != nil {
+				t.Errorf("Planes of %v: %v", op, err)
 			}
-			if err := caught(func() { c.CallPixels(op, s[0], s[1], make([]T, 4), make([]T, 4)) }); err != nil {
-				t.Errorf("%s: %v", c.Name(op, "Pixels"), err)
+			if err := caught(func() { c.Pixels(op, s[0], s[1], make([]T, 4), shifts(4)) }); err != nil {
+				t.Errorf("Pixels of %v: %v", op, err)
 			}
 		}
 		for _, l := range []struct{ factors, plane int }{{0, 0}, {0, 7}, {7, 0}, {0, math.MaxInt}} {
 			for _, empty := range [][]T{nil, {}} {
-				if err := caught(func() { c.CallPlanes(op, empty, nil, make([]T, l.factors), make([]T, l.factors), l.plane) }); err != nil {
-					t.Errorf("%s %+v of nothing: %v", c.Name(op, "Planes"), l, err)
+				if err := caught(func() { c.Planes(op, empty, nil, make([]T, l.factors), shifts(l.factors), l.plane) }); err != nil {
+					t.Errorf("Planes of %v %+v of nothing: %v", op, l, err)
 				}
 			}
 		}
 		for _, factors := range []int{0, 7} {
 			for _, empty := range [][]T{nil, {}} {
-				if err := caught(func() { c.CallPixels(op, empty, nil, make([]T, factors), make([]T, factors)) }); err != nil {
-					t.Errorf("%s with %d factors of nothing: %v", c.Name(op, "Pixels"), factors, err)
+				if err := caught(func() { c.Pixels(op, empty, nil, make([]T, factors), shifts(factors)) }); err != nil {
+					t.Errorf("Pixels of %v with %d factors of nothing: %v", op, factors, err)
 				}
 			}
 		}
@@ -241,4 +244,156 @@ func (c calls[T]) aliasesNeighboursAndNothing(t *testing.T) {
 
 func TestKernelsTakeAliasesNeighboursAndNothing(t *testing.T) {
 	everyType(t, refuser.aliasesNeighboursAndNothing)
+}
+
+func (c calls[T]) otherOperations(t *testing.T) {
+	check := func(name string, op kernel.Op, err error, words ...string) {
+		t.Helper()
+		var unknown *kernel.OpError
+		if !errors.As(err, &unknown) || unknown.Op != op {
+			t.Errorf("%s of %v: %v, want an *OpError", name, op, err)
+			return
+		}
+		for _, w := range append(words, "kernel: ", "want ") {
+			if !strings.Contains(err.Error(), w) {
+				t.Errorf("%s of %v: %q does not contain %q", name, op, err, w)
+			}
+		}
+	}
+	for _, n := range []int{0, 12} { // also where there is nothing to do
+		buf := c.numbered(24)
+		dst, src, factors := buf[:n], buf[12:][:n], make([]T, n/3)
+		check("Planes", kernel.Copy, caught(func() { c.Planes(kernel.Copy, dst, src, factors, nil, 3) }), "Copy", "only Run")
+		check("Pixels", kernel.Copy, caught(func() { c.Pixels(kernel.Copy, dst, src, factors, nil) }), "Copy", "only Run")
+		for _, op := range []kernel.Op{kernel.Copy + 1, 99, 255} {
+			name := fmt.Sprintf("Op(%d)", op)
+			check("Planes", op, caught(func() { c.Planes(op, dst, src, factors, nil, 3) }), name, "Scale", "Copy")
+			check("Pixels", op, caught(func() { c.Pixels(op, dst, src, factors, factors) }), name, "Scale", "Copy")
+			for workers := range 3 {
+				err := c.Run(op, dst, src, factors, nil, []layout.Loop{{Size: n / 3, Dst: 3, Src: 3, Factor: 1}, {Size: 3, Dst: 1, Src: 1}}, workers)
+				check("Run", op, err, name, "Scale", "Copy")
+			}
+		}
+		c.wantUntouched(t, "other operations", buf)
+	}
+}
+
+func TestOtherOperationsAreRefused(t *testing.T) {
+	everyType(t, refuser.otherOperations)
+}
+
+func TestMixedKindsAreRefused(t *testing.T) {
+	floats, doubles := kernel.Of(make([]float32, 4)), kernel.Of(make([]float64, 4))
+	halves, brains := kernel.As(kernel.F16, make([]uint16, 4)), kernel.As(kernel.BF16, make([]uint16, 4))
+	loops := []layout.Loop{{Size: 4, Dst: 1, Src: 1, Factor: 1}}
+	for _, v := range [][4]kernel.Vector{
+		{floats, doubles, floats, floats}, {floats, floats, doubles, floats}, {floats, floats, floats, doubles}, {doubles, floats, floats, floats},
+		{halves, brains, halves, halves}, {brains, brains, halves, brains}, {brains, brains, brains, halves}, {halves, floats, doubles, brains},
+		{floats, floats, floats, kernel.Of([]float64{})}, {halves, halves, kernel.As[uint16](kernel.BF16, nil), {}},
+		{{}, floats, doubles, {}}, {{}, {}, floats, halves}, {{}, floats, {}, doubles},
+	} {
+		before := []byte{}
+		for _, v := range v {
+			before = append(before, v.Bytes()...)
+		}
+		for name, err := range map[string]error{
+			"PlanesOf": caught(func() { kernel.PlanesOf(kernel.Affine, v[0], v[1], v[2], v[3], 1) }),
+			"PixelsOf": caught(func() { kernel.PixelsOf(kernel.Affine, v[0], v[1], v[2], v[3]) }),
+			"RunOf":    kernel.RunOf(kernel.Affine, v[0], v[1], v[2], v[3], loops, 1),
+		} {
+			var kinds *kernel.KindError
+			if want := (kernel.KindError{Dst: v[0].Kind(), Src: v[1].Kind(), Factors: v[2].Kind(), Shifts: v[3].Kind()}); !errors.As(err, &kinds) || *kinds != want {
+				t.Errorf("%s of %v: %v, want a %+v", name, want, err, want)
+				continue
+			}
+			for _, w := range []string{"kernel: ", fmt.Sprintf("dst of %v", v[0].Kind()), fmt.Sprintf("src of %v", v[1].Kind()), fmt.Sprintf("factors of %v", v[2].Kind()), fmt.Sprintf("shifts of %v", v[3].Kind()), "one kind"} {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%s: %q does not contain %q", name, err, w)
+				}
+			}
+		}
+		after := []byte{}
+		for _, v := range v {
+			after = append(after, v.Bytes()...)
+		}
+		if !reflect.DeepEqual(before, after) {
+			t.Errorf("%v: refused, and written", v)
+		}
+	}
+}
+
+// The zero Vector has no kind and fits every kind: it stands for an empty slice.
+func TestZeroVectorsAreEmpty(t *testing.T) {
+	var zero kernel.Vector
+	if zero.Kind() != nil || zero.Len() != 0 || zero.Bytes() != nil || zero.Kind().String() != "no kind" {
+		t.Errorf("the zero Vector is %v of %v, %d elements", zero.Bytes(), zero.Kind(), zero.Len())
+	}
+	y, x, f := []float32{5, 5}, []float32{1, 2}, []float32{3, 4}
+	kernel.PlanesOf(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(f), zero, 1)
+	kernel.PixelsOf(kernel.Add, kernel.Of(y), kernel.Of(x), kernel.Of(f), zero)
+	if err := kernel.RunOf(kernel.Multiply, kernel.Of(y), kernel.Of(y), kernel.Of(f), zero, []layout.Loop{{Size: 2, Dst: 1, Src: 1, Factor: 1}}, 1); err != nil || y[0] != 18 || y[1] != 64 {
+		t.Errorf("%v, %v, want 18 and 64", y, err)
+	}
+	if err := kernel.RunOf(kernel.Copy, kernel.Of(y), kernel.Of(x), zero, zero, []layout.Loop{{Size: 2, Dst: 1, Src: 1}}, 1); err != nil || y[0] != 1 || y[1] != 2 {
+		t.Errorf("%v, %v, want 1 and 2", y, err)
+	}
+	// Nothing of no kind is nothing to do for Planes and Pixels.
+	for _, v := range [][4]kernel.Vector{{}, {kernel.Of(y[:0])}, {{}, kernel.Of(x[:0])}, {{}, {}, kernel.Of(f[:0])}} {
+		if err := caught(func() { kernel.PlanesOf(kernel.Scale, v[0], v[1], v[2], v[3], 7) }); err != nil {
+			t.Errorf("PlanesOf %v: %v", v, err)
+		}
+		if err := caught(func() { kernel.PixelsOf(kernel.Scale, v[0], v[1], v[2], v[3]) }); err != nil {
+			t.Errorf("PixelsOf %v: %v", v, err)
+		}
+	}
+	// Elements with factors of no kind do not fit.
+	for name, f := range map[string]func(){
+		"PlanesOf":         func() { kernel.PlanesOf(kernel.Scale, kernel.Of(y), kernel.Of(x), zero, zero, 2) },
+		"PixelsOf":         func() { kernel.PixelsOf(kernel.Scale, kernel.Of(y), kernel.Of(x), zero, zero) },
+		"a dst of no kind": func() { kernel.PixelsOf(kernel.Scale, zero, kernel.Of(x), kernel.Of(f), zero) },
+	} {
+		var length *kernel.LengthError
+		if err := caught(f); !errors.As(err, &length) {
+			t.Errorf("%s: %v, want a *LengthError", name, err)
+		}
+	}
+	// Run wants to know what dst and src are.
+	for _, v := range [][2]kernel.Vector{{}, {kernel.Of(y)}, {zero, kernel.Of(x)}} {
+		var kinds *kernel.KindError
+		if err := kernel.RunOf(kernel.Copy, v[0], v[1], zero, zero, nil, 1); !errors.As(err, &kinds) {
+			t.Errorf("RunOf %v: %v, want a *KindError", v, err)
+		}
+	}
+	// An unknown operation is one for nothing, too.
+	for name, f := range map[string]func(){
+		"PlanesOf": func() { kernel.PlanesOf(99, zero, zero, zero, zero, 2) },
+		"PixelsOf": func() { kernel.PixelsOf(99, zero, zero, zero, zero) },
+	} {
+		var unknown *kernel.OpError
+		if err := caught(f); !errors.As(err, &unknown) {
+			t.Errorf("%s: %v, want an *OpError", name, err)
+		}
+	}
+}
+
+func TestVectorsReferToTheirSlices(t *testing.T) {
+	floats, halves := []Celsius{1, 2, 3}, []Float16{0x3c00, 0x4000}
+	for _, c := range []struct {
+		v    kernel.Vector
+		kind *kernel.Kind
+		n    int
+		size int
+		name string
+	}{
+		{kernel.Of(floats), kernel.F32, 3, 4, "float32"}, {kernel.Of([]Metres{1}), kernel.F64, 1, 8, "float64"},
+		{kernel.As(kernel.F16, halves), kernel.F16, 2, 2, "float16"}, {kernel.As(kernel.BF16, []BFloat16{1, 2, 3, 4}), kernel.BF16, 4, 2, "bfloat16"},
+		{kernel.As[uint16](kernel.F16, nil), kernel.F16, 0, 2, "float16"},
+	} {
+		if c.v.Kind() != c.kind || c.v.Len() != c.n || len(c.v.Bytes()) != c.n*c.size || c.kind.Size() != c.size || c.kind.String() != c.name || c.kind.Type().String() != c.name {
+			t.Errorf("%d elements of %v in %d bytes, want %d of %s", c.v.Len(), c.v.Kind(), len(c.v.Bytes()), c.n, c.name)
+		}
+	}
+	if unsafe.Pointer(&kernel.Of(floats).Bytes()[0]) != unsafe.Pointer(&floats[0]) || unsafe.Pointer(&kernel.As(kernel.F16, halves[1:]).Bytes()[0]) != unsafe.Pointer(&halves[1]) {
+		t.Error("a vector has other memory than its slice")
+	}
 }

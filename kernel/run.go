@@ -89,7 +89,7 @@ func single(loops []layout.Loop) (block, bool) {
 	}
 	const most = 1 << 15 // the product of two fits an int
 	// One comparison for all numbers that must agree: a branch for each would take longer.
-	wrong := last.Dst ^ 1 | last.Src ^ 1 | last.Factor>>1 | around.Dst ^ last.Size | around.Src ^ last.Size | around.Factor ^ (1 - last.Factor)
+	wrong := (last.Dst ^ 1) | (last.Src ^ 1) | last.Factor>>1 | (around.Dst ^ last.Size) | (around.Src ^ last.Size) | (around.Factor ^ (1 - last.Factor))
 	if wrong != 0 || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
 		return block{}, false
 	}

@@ -13,37 +13,39 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// level returns a loop that lies in src as in dst.
-func level(size, stride, factor int) layout.Loop {
-	return layout.Loop{Size: size, Dst: stride, Src: stride, Factor: factor}
-}
+// visit is an element of dst, the element of src and the entry of the factors that
+// belong together.
+type visit struct{ dst, src, factor int }
 
-// each calls f with every element that loops visit and the entry of its factor.
-func each(loops []layout.Loop, f func(at, factor int)) { eachFrom(loops, 0, 0, f) }
+// each calls f with everything that loops visit, in their order.
+func each(loops []layout.Loop, f func(at visit)) { eachFrom(loops, visit{}, f) }
 
-func eachFrom(loops []layout.Loop, at, factor int, f func(at, factor int)) {
+func eachFrom(loops []layout.Loop, at visit, f func(at visit)) {
 	if len(loops) == 0 {
-		f(at, factor)
+		f(at)
 		return
 	}
-	for i := range loops[0].Size {
-		eachFrom(loops[1:], at+i*loops[0].Dst, factor+i*loops[0].Factor, f)
+	l := loops[0]
+	for i := range l.Size {
+		eachFrom(loops[1:], visit{at.dst + i*l.Dst, at.src + i*l.Src, at.factor + i*l.Factor}, f)
 	}
 }
 
-// reach returns how many elements and factors loops reach over, by brute force.
-func reach(loops []layout.Loop) (span, entries int) {
-	each(loops, func(at, factor int) {
-		span, entries = max(span, at+1), max(entries, factor+1)
+// extent returns how many elements of dst and of src and how many factors loops extend
+// over, by brute force.
+func extent(loops []layout.Loop) (dst, src, factors int) {
+	each(loops, func(at visit) {
+		dst, src, factors = max(dst, at.dst+1), max(src, at.src+1), max(factors, at.factor+1)
 	})
-	return span, entries
+	return dst, src, factors
 }
 
-// odd returns n factors that matter: dropped, untouched, and inexact ones, a few
-// that no dropout has, mostly of one kind or mixed.
+// odd returns n factors: 0, 1 and inexact ones, and a few that no dropout uses. The share
+// of zeros is random.
 func odd[T number](r *rand.Rand, n int) []T {
 	dropped := r.IntN(5)
 	all := make([]T, n)
@@ -61,12 +63,12 @@ func odd[T number](r *rand.Rand, n int) []T {
 // A way is how a nest is run.
 type way struct {
 	op      Op
-	shift   int // elements by which dst is off a cache line
+	shift   int // distance of dst from a cache line, in elements
 	inPlace bool
 	workers int
 }
 
-// everyMode calls f on every tier, first without and then with streaming stores,
+// everyMode calls f on every tier, first without and then with stores past the cache,
 // whatever the size.
 func everyMode(f func(mode string)) {
 	tier, from := Tier(), streamBytes
@@ -76,21 +78,22 @@ func everyMode(f func(mode string)) {
 		streamBytes = math.MaxInt
 		f("tier " + tier)
 		streamBytes = 0
-		f("tier " + tier + ", streaming")
+		f("tier " + tier + ", past the cache")
 	}
 }
 
-// far runs a nest as [Run] does with data far larger than the cache, on tiers
-// without streaming stores, too.
-func far[T number](op Op, dst, src, factors []T, loops []layout.Loop, workers int) error {
+// pastCache does what [Run] does with data far larger than the cache, also on tiers
+// without stores past the cache.
+func pastCache[T number](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
 	var n nest
-	e := formatOf[T]().elem
-	span, err := n.set(e, op, of(dst), of(src), of(factors), loops)
+	kind := formatOf[T]().kind
+	d, s, f, b := vectorOf(dst).vector, vectorOf(src).vector, vectorOf(factors).vector, vectorOf(shifts).vector
+	span, err := n.set(kind, op, d, s, f, b, loops)
 	if err != nil || span == 0 {
 		return err
 	}
-	n.operands = operandsOf(e, op, of(dst).data, of(src).data, of(factors), span)
-	n.far = op < Affine
+	n.operands = operandsOf(kind, op, d.data, s.data, f.data, b.data, span)
+	n.pastCache = kind.ways[op][0][fourPlanes] != none
 	total := n.total()
 	if workers = min(workers, total); workers > 1 {
 		parallel(&n, total, workers)
@@ -100,16 +103,16 @@ func far[T number](op Op, dst, src, factors []T, loops []layout.Loop, workers in
 	return nil
 }
 
-// checkRun runs a nest in every given way on every tier and compares all of dst,
-// and what lies around it, with the oracle's loop.
+// checkRun runs a nest in every given way on every tier and compares all of dst, and what
+// surrounds it, with the oracle. In place the strides of dst and src must be the same.
 func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ...way) {
 	t.Helper()
 	const guard = 64
-	f, call := formatOf[T](), callsOf[T]()
-	span, entries := reach(loops)
+	f, call, vectors := formatOf[T](), callsOf[T](), CallsOfVectors(vectorOf[T])
+	span, srcSpan, entries := extent(loops)
 	outer := aligned[T](span + 2*guard + 64)
 	start := aligned[T](len(outer))
-	src := aligned[T](span + 3)[3:]
+	src := aligned[T](srcSpan + 3)[3:]
 	// More factors than needed, and as many shifts.
 	factors := odd[T](r, entries+r.IntN(3))
 	shifts := make([]T, len(factors))
@@ -126,6 +129,7 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 	for i := range src {
 		src[i] = values[(i*7+i/len(values)+3)%len(values)]
 	}
+	given := append([]T(nil), src...)
 	want, loose := make([]T, len(start)), make([]bool, len(start))
 	for _, w := range ways {
 		dst := outer[guard+w.shift:][:span]
@@ -135,16 +139,12 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 		}
 		copy(want, start)
 		clear(loose)
-		each(loops, func(at, factor int) {
-			k := guard + w.shift + at
+		each(loops, func(at visit) {
+			k := guard + w.shift + at.dst
 			var bits uint64
-			bits, loose[k] = f.oracle(w.op, bitsOf(before[at]), bitsOf(from[at]), bitsOf(factors[factor]), bitsOf(shifts[factor]), false)
+			bits, loose[k] = f.oracle(w.op, bitsOf(before[at.dst]), bitsOf(from[at.src]), bitsOf(factors[at.factor]), bitsOf(shifts[at.factor]), false)
 			want[k] = fromBits[T](bits)
 		})
-		given := factors
-		if w.op.shifts() {
-			given = append(append([]T(nil), factors...), shifts...)
-		}
 		everyMode(func(mode string) {
 			copy(outer, start)
 			from := src
@@ -154,23 +154,24 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 			run := call.Run
 			switch {
 			case streamBytes == 0 && !streams():
-				run = far[T]
-			case w.workers <= 1 && span%2 == 0:
-				run = func(op Op, dst, src, factors []T, loops []layout.Loop, _ int) error {
-					return call.RunAlone(op, dst, src, factors, loops)
-				}
+				run = pastCache[T]
+			case span%2 == 0:
+				run = vectors.Run
 			}
-			if err := run(w.op, dst, from, given, loops, w.workers); err != nil {
+			if err := run(w.op, dst, from, factors, ShiftsOf(w.op, shifts), loops, w.workers); err != nil {
 				t.Fatalf("%v, %+v: %v", loops, w, err)
 			}
 			if i := differ(outer, want, loose); i >= 0 {
 				t.Fatalf("%s, %v, %+v, %s: element %d is %#x, want %#x", f.name, loops, w, mode, i-guard-w.shift, bitsOf(outer[i]), bitsOf(want[i]))
 			}
+			if i := differ(src, given, make([]bool, len(src))); i >= 0 {
+				t.Fatalf("%s, %v, %+v, %s: element %d of src is %#x, want %#x", f.name, loops, w, mode, i, bitsOf(src[i]), bitsOf(given[i]))
+			}
 		})
 	}
 }
 
-// checkRuns runs a nest of every type.
+// checkRuns is checkRun of every type.
 func checkRuns(t *testing.T, r *rand.Rand, loops []layout.Loop, ways ...way) {
 	t.Helper()
 	checkRun[float32](t, r, loops, ways...)
@@ -179,7 +180,7 @@ func checkRuns(t *testing.T, r *rand.Rand, loops []layout.Loop, ways ...way) {
 	checkRun[bfloat16](t, r, loops, ways...)
 }
 
-// everyWay runs a nest of every type with every combination, in place and not.
+// everyWay runs a nest with every type and every combination, in place and out of place.
 func everyWay(t *testing.T, loops []layout.Loop, ops []Op, shifts, workers []int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(7, uint64(len(loops))))
@@ -196,33 +197,35 @@ func everyWay(t *testing.T, loops []layout.Loop, ops []Op, shifts, workers []int
 
 var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, Copy}
 
-// pixelsOf and planesOf are the two dense nests.
-func pixelsOf(rows, channels int) []layout.Loop {
-	return []layout.Loop{level(rows, channels, 0), level(channels, 1, 1)}
-}
-func planesOf(count, plane int) []layout.Loop {
-	return []layout.Loop{level(count, plane, 1), level(plane, 1, 0)}
+// denseRows returns the loops of rows of channels without gaps.
+func denseRows(rows, channels int) []layout.Loop {
+	return []layout.Loop{alike(rows, channels, 0), alike(channels, 1, 1)}
 }
 
-func TestFewChannelsAndManyRows(t *testing.T) {
+// densePlanes returns the loops of planes without gaps.
+func densePlanes(count, plane int) []layout.Loop {
+	return []layout.Loop{alike(count, plane, 1), alike(plane, 1, 0)}
+}
+
+func TestRowsOfAnyNumberOfChannels(t *testing.T) {
 	for _, channels := range []int{1, 2, 3, 5, 8, 64, 65, 100, 255, 1001} {
 		for _, rows := range []int{1, 3, 9001/channels + 3} {
-			everyWay(t, pixelsOf(rows, channels), []Op{Scale, Divide, AddMultiply, Affine}, []int{0, 5}, []int{1})
+			everyWay(t, denseRows(rows, channels), []Op{Scale, Divide, AddMultiply, Affine}, []int{0, 5}, []int{1})
 		}
 	}
 	for _, channels := range []int{1, 3, 16, 65} {
-		everyWay(t, pixelsOf(5001/channels, channels), allOps, []int{3}, []int{3})
+		everyWay(t, denseRows(5001/channels, channels), allOps, []int{3}, []int{3})
 	}
-	// Images with factors of their own, and a gap between them.
+	// Samples with their own factors, and a gap between them.
 	for _, channels := range []int{3, 65} {
-		loops := append([]layout.Loop{level(2, 9001, channels+1)}, pixelsOf(9000/channels, channels)...)
+		loops := append([]layout.Loop{alike(2, 9001, channels+1)}, denseRows(9000/channels, channels)...)
 		everyWay(t, loops, []Op{Scale, Add, AddDivide, AffineMultiply}, []int{1}, []int{1})
 	}
 }
 
-// Few channels are repeated to a tile where there are rows enough for four, and
-// a row that is long already is not.
-func TestTilesServeShortRows(t *testing.T) {
+// The factors of short rows are repeated to a tile if there are enough rows for four
+// tiles. Those of long rows are not.
+func TestShortRowsBecomeTiles(t *testing.T) {
 	const row = tileBytes / 4
 	for _, c := range []struct {
 		channels, elements int
@@ -239,8 +242,8 @@ func TestTilesServeShortRows(t *testing.T) {
 		for i := range factors {
 			factors[i] = float32(i + 1)
 		}
-		n := nest{operands: operands{elem: f32, op: Scale, dst: unsafe.Pointer(&dst[0]), src: unsafe.Pointer(&src[0]), factors: unsafe.Pointer(&factors[0])}, block: block{pixels: true, count: elements / c.channels, length: c.channels}}
-		got := n.tiled(0, 0, 0, elements)
+		n := nest{operands: operands{kind: F32, op: Scale, dst: unsafe.Pointer(&dst[0]), src: unsafe.Pointer(&src[0]), factors: unsafe.Pointer(&factors[0])}, block: block{shape: pixels, count: elements / c.channels, length: c.channels}}
+		got := n.tiled(place{}, 0, elements)
 		for i, y := range dst {
 			want := float32(0)
 			if got {
@@ -256,32 +259,32 @@ func TestTilesServeShortRows(t *testing.T) {
 	}
 }
 
-// The rows just short of four tiles and just beyond take different paths.
-func TestRowsAroundTheSizesOfATile(t *testing.T) {
+// Rows just short of four tiles and just beyond take different paths.
+func TestRowsAroundTheSizeOfTiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	for _, channels := range []int{3, 7, 16, 511, 512, 513, 1024, 2048, 2050} {
 		line := lineMultiple(channels * 4)
 		long := line * max(1, tileBytes/line) / 4 // elements of a tile
 		for _, elements := range []int{4*long - channels, 4 * long, 4*long + channels, 5*long - channels, 5*long + 2*channels} {
 			if elements < 30000 {
-				loops := pixelsOf(elements/channels, channels)
+				loops := denseRows(elements/channels, channels)
 				ways := []way{{op: Scale}, {op: Add, shift: 7}, {op: Multiply, inPlace: true}, {op: Divide, shift: 3}, {op: Affine, shift: 1}}
 				checkRun[float32](t, r, loops, ways...)
-				checkRun[float16](t, r, pixelsOf(2*loops[0].Size, channels), ways...)
+				checkRun[float16](t, r, denseRows(2*loops[0].Size, channels), ways...)
 			}
 		}
 	}
 }
 
 func testBlocks[T number](t *testing.T) {
-	limit := callBytes >> formatOf[T]().elem.shift()
+	limit := callBytes >> formatOf[T]().kind.shift
 	r := rand.New(rand.NewPCG(9, 9))
 	for i, loops := range [][]layout.Loop{
-		planesOf(1, limit-1), planesOf(1, limit), planesOf(2, limit+1), planesOf(1, 2*limit+1), planesOf(3, limit/2+1), planesOf(limit+5, 1),
-		pixelsOf(1, limit-1), pixelsOf(1, limit), pixelsOf(2, limit+1), pixelsOf(1, 2*limit+1), pixelsOf(3, limit/2+1), pixelsOf(limit+5, 1),
+		densePlanes(1, limit-1), densePlanes(1, limit), densePlanes(2, limit+1), densePlanes(1, 2*limit+1), densePlanes(3, limit/2+1), densePlanes(limit+5, 1),
+		denseRows(1, limit-1), denseRows(1, limit), denseRows(2, limit+1), denseRows(1, 2*limit+1), denseRows(3, limit/2+1), denseRows(limit+5, 1),
 	} {
 		if testing.Short() && i%3 != 2 {
-			continue // those a little longer than a call stand for the others
+			continue // blocks a little longer than a call stand for the others
 		}
 		checkRun[T](t, r, loops, way{op: Scale, shift: 1}, way{op: AddDivide, workers: 2}, way{op: AffineMultiply, inPlace: true, workers: 3})
 	}
@@ -294,37 +297,37 @@ func TestBlocksLargerThanOneCall(t *testing.T) {
 	t.Run("bfloat16", testBlocks[bfloat16])
 }
 
-// testSizes runs three planes of sizes around those from which something else is
-// done with them, at every misalignment.
+// testSizes runs three planes of sizes around those where they are processed in another
+// way, at every misalignment.
 func testSizes[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(10, 10))
-	shift := formatOf[T]().elem.shift()
-	lanes := streamAlign >> shift
-	for _, from := range []int{1, lanes, 2 * lanes, braidBytes >> shift, 2 * braidBytes >> shift} {
+	shift := formatOf[T]().kind.shift
+	lanes := lineBytes >> shift
+	for _, from := range []int{1, lanes, 2 * lanes, wholeBytes >> shift, 2 * wholeBytes >> shift} {
 		for _, plane := range []int{from - 1, from, from + 1, from + lanes - 1} {
 			if plane == 0 {
 				continue
 			}
 			for skew := range lanes {
-				checkRun[T](t, r, planesOf(3, plane), way{op: Scale, shift: skew}, way{op: Multiply + Op(r.IntN(int(AddDivide))), shift: skew, workers: 2})
+				checkRun[T](t, r, densePlanes(3, plane), way{op: Scale, shift: skew}, way{op: Multiply + Op(r.IntN(int(AddDivide))), shift: skew, workers: 2})
 			}
 		}
 	}
 }
 
-func TestPlanesAroundTheSizesOfStreaming(t *testing.T) {
+func TestPlanesAroundTheSizesOfStoresPastTheCache(t *testing.T) {
 	t.Run("float32", testSizes[float32])
 	t.Run("float64", testSizes[float64])
 	t.Run("float16", testSizes[float16])
 	t.Run("bfloat16", testSizes[bfloat16])
 }
 
-// testBraids runs planes that are done four at once, as few and as many as there
-// may be, on cache lines and off them.
-func testBraids[T number](t *testing.T) {
+// testFourAtOnce runs few and many planes that are processed four side by side, on cache
+// lines and off them.
+func testFourAtOnce[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 17))
-	shift := formatOf[T]().elem.shift()
-	least, lanes := braidBytes>>shift, streamAlign>>shift
+	shift := formatOf[T]().kind.shift
+	least, lanes := wholeBytes>>shift, lineBytes>>shift
 	counts := []int{1, 2, 3, 4, 5, 8, 9, 13, 30, 75}
 	if RaceEnabled {
 		counts = []int{1, 5, 13}
@@ -333,41 +336,40 @@ func testBraids[T number](t *testing.T) {
 		for _, plane := range []int{least, least + lanes, least + 1, least + lanes - 1, least + 5*lanes + 3} {
 			for _, workers := range []int{1, 2 + r.IntN(5)} {
 				op, skew := Op(r.IntN(int(Affine))), r.IntN(lanes)
-				checkRun[T](t, r, planesOf(count, plane), way{op: Scale, workers: workers}, way{op: op, shift: skew, workers: workers}, way{op: op, shift: r.IntN(lanes), inPlace: true, workers: workers})
+				checkRun[T](t, r, densePlanes(count, plane), way{op: Scale, workers: workers}, way{op: op, shift: skew, workers: workers}, way{op: op, shift: r.IntN(lanes), inPlace: true, workers: workers})
 			}
 		}
 	}
-	// What no braid does goes plane by plane, also where one could.
+	// Operations without a kernel of four planes go plane by plane.
 	for _, plane := range []int{least, least + lanes, 2*least + 1} {
-		checkRun[T](t, r, planesOf(5, plane), way{op: Affine}, way{op: AffineMultiply, inPlace: true}, way{op: Copy, shift: r.IntN(lanes)})
+		checkRun[T](t, r, densePlanes(5, plane), way{op: Affine}, way{op: AffineMultiply, inPlace: true}, way{op: Copy, shift: r.IntN(lanes)})
 	}
-	// Braids within a nest: each block begins elsewhere in a cache line, with
-	// factors of its own or with the same ones.
+	// Planes within a nest: each block begins elsewhere in a cache line, with its own
+	// factors or with the same ones.
 	for range 12 {
 		count, plane := 1+r.IntN(11), least+r.IntN(2*least)
-		loops := append([]layout.Loop{level(1+r.IntN(3), count*plane+r.IntN(3*lanes), r.IntN(2)*(count+r.IntN(3)))}, planesOf(count, plane)...)
+		loops := append([]layout.Loop{alike(1+r.IntN(3), count*plane+r.IntN(3*lanes), r.IntN(2)*(count+r.IntN(3)))}, densePlanes(count, plane)...)
 		op, workers := Op(r.IntN(int(Affine))), 1+r.IntN(4)
 		checkRun[T](t, r, loops, way{op, r.IntN(lanes), false, workers}, way{op, r.IntN(lanes), true, workers})
 	}
-	// Planes that are dropped beside such ones as take two calls of a braid: by this seed
-	// there are enough of both.
-	checkRun[T](t, rand.New(rand.NewPCG(5, 1)), planesOf(7, callBytes/4>>shift), way{op: Scale, workers: 1})
-	// Longer than a call takes of four planes, and of one.
+	// Dropped planes together with kept ones that take two calls each: this seed gives
+	// enough of both.
+	checkRun[T](t, rand.New(rand.NewPCG(5, 1)), densePlanes(7, callBytes/4>>shift), way{op: Scale, workers: 1})
+	// Planes longer than one call takes, of four and of a single one.
 	limit := callBytes >> shift
 	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit, limit + 7} {
-		checkRun[T](t, r, planesOf(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(3)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
+		checkRun[T](t, r, densePlanes(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(3)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
 	}
 }
 
-func TestPlanesDoneTogether(t *testing.T) {
-	t.Run("float32", testBraids[float32])
-	t.Run("float64", testBraids[float64])
-	t.Run("float16", testBraids[float16])
-	t.Run("bfloat16", testBraids[bfloat16])
+func TestFourPlanesSideBySide(t *testing.T) {
+	t.Run("float32", testFourAtOnce[float32])
+	t.Run("float64", testFourAtOnce[float64])
+	t.Run("float16", testFourAtOnce[float16])
+	t.Run("bfloat16", testFourAtOnce[bfloat16])
 }
 
-// testUntouched runs planes of signalling NaNs, which any product or quotient
-// would change.
+// testUntouched runs planes of signalling NaNs: any product or quotient changes them.
 func testUntouched[T number](t *testing.T, op Op) {
 	f, call := formatOf[T](), callsOf[T]()
 	const count, dropped = 6, 3
@@ -376,20 +378,23 @@ func testUntouched[T number](t *testing.T, op Op) {
 		factors[p] = num[T](1)
 	}
 	factors[dropped] = num[T](0)
-	for _, plane := range []int{2, 3, 64, 1000, 3000, callBytes>>f.elem.shift() + 1} {
+	for _, plane := range []int{2, 3, 64, 1000, 3000, callBytes>>f.kind.shift + 1} {
 		dst, want := make([]T, count*plane), make([]T, count*plane)
 		for i := range want {
 			want[i] = fromBits[T](f.inf() | 1)
 		}
-		clear(want[dropped*plane:][:plane])
+		for i := range want[dropped*plane:][:plane] {
+			bits, _ := f.oracle(op, 0, f.inf()|1, 0, 0, false)
+			want[dropped*plane+i] = fromBits[T](bits)
+		}
 		everyMode(func(mode string) {
 			for _, c := range []struct {
 				what string
 				call func() error
 			}{
-				{"Planes", func() error { call.Planes[op](dst, dst, factors, plane); return nil }},
-				{"Run", func() error { return call.Run(op, dst, dst, factors, planesOf(count, plane), 1) }},
-				{"the data that is far larger than the cache", func() error { return far(op, dst, dst, factors, planesOf(count, plane), 2) }},
+				{"Planes", func() error { call.Planes(op, dst, dst, factors, nil, plane); return nil }},
+				{"Run", func() error { return call.Run(op, dst, dst, factors, nil, densePlanes(count, plane), 1) }},
+				{"data far larger than the cache", func() error { return pastCache(op, dst, dst, factors, nil, densePlanes(count, plane), 2) }},
 			} {
 				for i := range dst {
 					dst[i] = fromBits[T](f.inf() | 1)
@@ -406,7 +411,7 @@ func testUntouched[T number](t *testing.T, op Op) {
 }
 
 func TestPlanesInPlaceWithFactorOneAreNotTouched(t *testing.T) {
-	for _, op := range []Op{Scale, Divide} {
+	for _, op := range []Op{Scale, Multiply, Divide} {
 		testUntouched[float32](t, op)
 		testUntouched[float64](t, op)
 		testUntouched[float16](t, op)
@@ -414,7 +419,8 @@ func TestPlanesInPlaceWithFactorOneAreNotTouched(t *testing.T) {
 	}
 }
 
-// randomNest returns loops that nest, some of them dense, outermost first.
+// randomNest returns loops with the same strides in dst and src, outermost first, with
+// and without gaps.
 func randomNest(r *rand.Rand, elements int) []layout.Loop {
 	var loops []layout.Loop
 	span, count := 1, 1
@@ -434,59 +440,80 @@ func randomNest(r *rand.Rand, elements int) []layout.Loop {
 		if r.IntN(3) == 0 {
 			factor = r.IntN(9)
 		}
-		loops = append([]layout.Loop{level(size, stride, factor)}, loops...)
+		loops = append([]layout.Loop{alike(size, stride, factor)}, loops...)
 		span += (size - 1) * stride
 	}
 	return loops
 }
 
-func TestRandomNestsAreBruteForce(t *testing.T) {
+func TestRandomNestsAgreeWithTheOracle(t *testing.T) {
 	for seed := range uint64(2400) {
 		r := rand.New(rand.NewPCG(11, seed))
 		loops := randomNest(r, 1200)
 		op, workers := allOps[r.IntN(len(allOps))], r.IntN(9)
 		ways := []way{{op, r.IntN(16), false, workers}, {op, r.IntN(16), true, workers}}
-		switch elem(seed % elems) {
-		case f32:
+		switch dtype.Type(seed % uint64(len(kinds))) {
+		case dtype.Float32:
 			checkRun[float32](t, r, loops, ways...)
-		case f64:
+		case dtype.Float64:
 			checkRun[float64](t, r, loops, ways...)
-		case f16:
+		case dtype.Float16:
 			checkRun[float16](t, r, loops, ways...)
-		case bf16:
+		case dtype.BFloat16:
 			checkRun[bfloat16](t, r, loops, ways...)
 		}
 	}
 }
 
+// rowsIn says what the rows of a nest are, for cut.
+type rowsIn int
+
+const (
+	noRows rowsIn = iota
+	rowsOfPixels
+	rowsGathered
+)
+
 func TestPartsCoverTheWorkOnce(t *testing.T) {
 	line := unsafe.Pointer(unsafe.SliceData(aligned[float64](64)))
-	for _, e := range []elem{f32, f64, f16, bf16} {
-		for skew := 0; skew < 64; skew += 1 << e.shift() {
+	for _, kind := range kinds {
+		for skew := 0; skew < 64; skew += kind.Size() {
 			for _, row := range []int{0, 1, 3, 16, 50} { // 0 stands for planes, and for a single row
-				for workers := 1; workers < 40; workers++ {
-					for _, total := range []int{workers, workers + 1, 63, 64, 65, 150, 1000, 12345, math.MaxInt >> 6} {
-						if total < workers {
-							continue
-						}
-						if row > 0 {
-							total -= total % row
-						}
-						j := &job{total: total, workers: workers, nest: nest{operands: operands{elem: e, dst: unsafe.Add(line, skew)}, block: block{pixels: row > 0 || workers%2 == 1, count: 1 + min(row, 1), length: max(row, 1)}}}
-						what := fmt.Sprintf("%d elements of type %d, %d bytes off a line, rows of %d, %d workers", total, e, skew, row, workers)
-						if j.cut(0) != 0 || j.cut(workers) != total {
-							t.Fatalf("%s: from %d to %d", what, j.cut(0), j.cut(workers))
-						}
-						for k := 1; k < workers; k++ {
-							at := j.cut(k)
-							if at < j.cut(k-1) || at > total {
-								t.Fatalf("%s: part %d begins at %d behind %d", what, k, at, j.cut(k-1))
+				for _, rows := range []rowsIn{noRows, rowsOfPixels, rowsGathered} {
+					if (row == 0) != (rows == noRows) {
+						continue
+					}
+					for workers := 1; workers < 40; workers++ {
+						for _, total := range []int{workers, workers + 1, 63, 64, 65, 150, 1000, 12345, math.MaxInt >> 6} {
+							if total < workers {
+								continue
 							}
-							if row > 0 && at%row != 0 {
-								t.Fatalf("%s: part %d begins at %d within a row", what, k, at)
+							if row > 0 {
+								total -= total % row
 							}
-							if row == 0 && at > 0 && (at<<e.shift()+skew)%streamAlign != 0 {
-								t.Fatalf("%s: part %d begins at %d within a line", what, k, at)
+							j := &job{total: total, workers: workers, nest: nest{operands: operands{kind: kind, dst: unsafe.Add(line, skew)}, block: block{count: 1 + min(row, 1), length: max(row, 1)}}}
+							switch {
+							case rows == rowsGathered:
+								j.nest.across.rows = 7
+								j.nest.shape = shape(workers % 2)
+							case rows == rowsOfPixels || workers%2 == 1:
+								j.nest.shape = pixels
+							}
+							what := fmt.Sprintf("%d elements of %v, %d bytes off a line, rows %d of %d, %d workers", total, kind, skew, rows, row, workers)
+							if j.cut(0) != 0 || j.cut(workers) != total {
+								t.Fatalf("%s: from %d to %d", what, j.cut(0), j.cut(workers))
+							}
+							for k := 1; k < workers; k++ {
+								at := j.cut(k)
+								if at < j.cut(k-1) || at > total {
+									t.Fatalf("%s: part %d begins at %d, the part before it at %d", what, k, at, j.cut(k-1))
+								}
+								if row > 0 && at%row != 0 {
+									t.Fatalf("%s: part %d begins at %d within a row", what, k, at)
+								}
+								if row == 0 && at > 0 && (at*kind.Size()+skew)%lineBytes != 0 {
+									t.Fatalf("%s: part %d begins at %d within a line", what, k, at)
+								}
 							}
 						}
 					}
@@ -496,13 +523,16 @@ func TestPartsCoverTheWorkOnce(t *testing.T) {
 	}
 }
 
-// Added once to zeros, ones count the visits.
-func TestEveryWorkerVisitsItsPartOnce(t *testing.T) {
+// Adding ones to zeros counts the visits.
+func TestWorkersVisitEachElementOnce(t *testing.T) {
 	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(14, seed))
 		loops := randomNest(r, 3000)
-		span, entries := reach(loops)
-		dst, src, factors := aligned[float32](span + 16)[r.IntN(16):][:span], make([]float32, span), make([]float32, entries)
+		if seed%3 == 0 {
+			loops = relaid(r, loops)
+		}
+		span, srcSpan, entries := extent(loops)
+		dst, src, factors := aligned[float32](span + 16)[r.IntN(16):][:span], make([]float32, srcSpan), make([]float32, entries)
 		for i := range src {
 			src[i] = 1
 		}
@@ -510,10 +540,10 @@ func TestEveryWorkerVisitsItsPartOnce(t *testing.T) {
 			factors[i] = 1
 		}
 		workers := 1 + r.IntN(70)
-		if err := Run(Add, dst, src, factors, loops, workers); err != nil {
+		if err := Run(Add, dst, src, factors, nil, loops, workers); err != nil {
 			t.Fatal(err)
 		}
-		each(loops, func(at, _ int) { dst[at]-- })
+		each(loops, func(at visit) { dst[at.dst]-- })
 		for at, y := range dst {
 			if y != 0 {
 				t.Fatalf("seed %d: %v with %d workers visit element %d %v times too often", seed, loops, workers, at, y)
@@ -523,46 +553,52 @@ func TestEveryWorkerVisitsItsPartOnce(t *testing.T) {
 }
 
 func testRefusals[T number](t *testing.T) {
-	call := callsOf[T]()
-	ok := pixelsOf(3, 4)
+	call, kind := callsOf[T](), formatOf[T]().kind
+	ok := denseRows(3, 4)
 	for _, c := range []struct {
-		what              string
-		op                Op
-		dst, src, factors int
-		loops             []layout.Loop
-		workers           int
-		words             []string
+		what                      string
+		op                        Op
+		dst, src, factors, shifts int
+		loops                     []layout.Loop
+		workers                   int
+		words                     []string
 	}{
-		{"no operation", 9, 12, 12, 4, ok, 1, []string{"Op(9)"}},
-		{"negative workers", Scale, 12, 12, 4, ok, -3, []string{"-3 workers", "0 or more"}},
-		{"too many loops", Scale, 12, 12, 4, make([]layout.Loop, 7), 1, []string{"7 loops", "at most 6"}},
-		{"a negative size", Scale, 12, 12, 4, []layout.Loop{level(-1, 4, 0), level(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
-		{"a negative stride", Scale, 12, 12, 4, []layout.Loop{level(3, 4, 0), level(4, -1, 1)}, 1, []string{"loop 1", "negative"}},
-		{"a negative factor", Scale, 12, 12, 4, []layout.Loop{level(3, 4, -1), level(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
-		{"a stride of zero", Scale, 12, 12, 4, []layout.Loop{level(3, 0, 0), level(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
-		{"another stride in src", Scale, 12, 12, 4, []layout.Loop{{Size: 3, Dst: 4, Src: 5, Factor: 0}, level(4, 1, 1)}, 1, []string{"differ", "dst", "src"}},
-		{"rows that overlap", Scale, 12, 12, 4, []layout.Loop{level(3, 3, 0), level(4, 1, 1)}, 1, []string{"loop 0", "stride 3", "4 elements"}},
-		{"loops inside out", Scale, 12, 12, 4, []layout.Loop{level(4, 1, 1), level(3, 4, 0)}, 1, []string{"loop 0", "stride 1", "9 elements"}},
-		{"too far a stride", Scale, 12, 12, 4, []layout.Loop{level(3, math.MaxInt/2, 0), level(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
-		{"too far a reach", Scale, 12, 12, 4, []layout.Loop{level(5, math.MaxInt/2, 0), level(4, 1, 1)}, 1, []string{"loop 0", "further"}},
-		{"too far a factor", Scale, 12, 12, 4, []layout.Loop{level(3, 4, math.MaxInt/2+1), level(4, 1, 1)}, 1, []string{"loop 0", "further"}},
-		{"too many factors", Scale, 12, 12, 4, []layout.Loop{level(2, 4, math.MaxInt), level(4, 1, 1)}, 1, []string{"loop 0", "further"}},
-		{"a product that wraps to nothing", Scale, 12, 12, 4, []layout.Loop{level(4, 1<<(bits.UintSize-2), 1), level(1<<(bits.UintSize-2), 1, 0)}, 1, []string{"loop 0", "further"}},
-		{"a short dst", Scale, 11, 12, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and 4"}},
-		{"a short src", Add, 12, 3, 4, ok, 1, []string{"dst of 12", "src of 3", "12, 12 and 4"}},
-		{"few factors", Multiply, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
-		{"few divisors", Divide, 12, 12, 3, ok, 1, []string{"factors of 3", "12, 12 and 4"}},
-		{"no divisors", AddDivide, 12, 12, 0, ok, 1, []string{"factors of 0"}},
-		{"no factors", AddMultiply, 12, 12, 0, ok, 1, []string{"factors of 0"}},
-		{"no src for a copy", Copy, 12, 0, 0, ok, 1, []string{"src of 0"}},
-		{"no shifts", Affine, 12, 12, 4, ok, 1, []string{"factors and shifts of 4", "twice 4 or more"}},
-		{"few shifts", AffineMultiply, 12, 12, 6, ok, 1, []string{"factors and shifts of 6", "12, 12 and twice 4"}},
-		{"a factor without a shift", Affine, 12, 12, 7, ok, 1, []string{"factors and shifts of 7", "twice 4"}},
-		{"one more factor than shifts", AffineMultiply, 12, 12, 9, ok, 1, []string{"factors and shifts of 9", "twice 4"}},
-		{"a short dst to shift", Affine, 11, 12, 8, ok, 1, []string{"dst of 11", "src of 12", "12, 12 and twice 4"}},
-		{"a short src to shift", Affine, 12, 11, 8, ok, 1, []string{"dst of 12", "src of 11", "12, 12 and twice 4"}},
+		{"negative workers", Scale, 12, 12, 4, 0, ok, -3, []string{"-3 workers", "0 or more"}},
+		{"too many loops", Scale, 12, 12, 4, 0, make([]layout.Loop, layout.MaxLoops+1), 1, []string{"7 loops", "at most 6"}},
+		{"a negative size", Scale, 12, 12, 4, 0, []layout.Loop{alike(-1, 4, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
+		{"a negative stride of dst", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, 0), apart(4, -1, 1, 1)}, 1, []string{"loop 1", "negative"}},
+		{"a negative stride of src", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, 0), apart(4, 1, -1, 1)}, 1, []string{"loop 1", "negative"}},
+		{"a negative factor", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, -1), alike(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
+		{"a stride of zero", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 0, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
+		{"a stride of zero in dst", Scale, 12, 12, 4, 0, []layout.Loop{apart(3, 0, 4, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
+		{"rows that overlap", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 3, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "stride 3", "4 elements"}},
+		{"loops inside out", Scale, 12, 12, 4, 0, []layout.Loop{alike(4, 1, 1), alike(3, 4, 0)}, 1, []string{"loop 0", "stride 1", "9 elements"}},
+		{"a transposition into loops inside out", Scale, 12, 12, 4, 0, []layout.Loop{apart(4, 1, 3, 1), apart(3, 4, 1, 0)}, 1, []string{"loop 0", "stride 1", "9 elements"}},
+		{"too long a stride", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, math.MaxInt/2, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
+		{"too long a stride of src", Scale, 12, 12, 4, 0, []layout.Loop{apart(3, 4, math.MaxInt/2, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
+		{"too many steps", Scale, 12, 12, 4, 0, []layout.Loop{alike(5, math.MaxInt/2, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "further"}},
+		{"too long a stride of the factors", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, math.MaxInt/2+1), alike(4, 1, 1)}, 1, []string{"loop 0", "further"}},
+		{"too many factors", Scale, 12, 12, 4, 0, []layout.Loop{alike(2, 4, math.MaxInt), alike(4, 1, 1)}, 1, []string{"loop 0", "further"}},
+		{"a product that wraps to nothing", Scale, 12, 12, 4, 0, []layout.Loop{alike(4, 1<<(bits.UintSize-2), 1), alike(1<<(bits.UintSize-2), 1, 0)}, 1, []string{"loop 0", "further"}},
+		{"a short dst", Scale, 11, 12, 4, 0, ok, 1, []string{"dst of 11", "src of 12", "12, 12, 4 and 0"}},
+		{"a short src", Add, 12, 3, 4, 0, ok, 1, []string{"dst of 12", "src of 3", "12, 12, 4 and 0"}},
+		{"few factors", Multiply, 12, 12, 3, 0, ok, 1, []string{"factors of 3", "12, 12, 4 and 0"}},
+		{"few divisors", Divide, 12, 12, 3, 0, ok, 1, []string{"factors of 3", "12, 12, 4 and 0"}},
+		{"no divisors", AddDivide, 12, 12, 0, 0, ok, 1, []string{"factors of 0"}},
+		{"no factors", AddMultiply, 12, 12, 0, 0, ok, 1, []string{"factors of 0"}},
+		{"no src for a copy", Copy, 12, 0, 0, 0, ok, 1, []string{"src of 0", "12, 12, 0 and 0"}},
+		{"shifts for a copy", Copy, 12, 12, 0, 4, ok, 1, []string{"shifts of 4", "12, 12, 0 and 0"}},
+		{"shifts that nothing takes", Scale, 12, 12, 4, 4, ok, 1, []string{"shifts of 4", "12, 12, 4 and 0"}},
+		{"a shift that nothing takes", AddDivide, 12, 12, 4, 1, ok, 2, []string{"shifts of 1", "12, 12, 4 and 0"}},
+		{"no shifts", Affine, 12, 12, 4, 0, ok, 1, []string{"factors of 4", "shifts of 0", "12, 12, 4 and 4"}},
+		{"few shifts", AffineMultiply, 12, 12, 6, 3, ok, 1, []string{"factors of 6", "shifts of 3", "12, 12, 4 and 4"}},
+		{"few factors and enough shifts", Affine, 12, 12, 3, 9, ok, 1, []string{"factors of 3", "shifts of 9", "12, 12, 4 and 4"}},
+		{"a short dst to shift", Affine, 11, 12, 4, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12, 4 and 4"}},
+		{"a short src to shift", Affine, 12, 11, 4, 4, ok, 1, []string{"dst of 12", "src of 11", "12, 12, 4 and 4"}},
+		{"a short src that lies differently", Scale, 12, 13, 4, 0, []layout.Loop{apart(3, 4, 1, 0), apart(4, 1, 4, 1)}, 1, []string{"dst of 12", "src of 13", "12, 15, 4 and 0"}},
+		{"a short dst that lies differently", Scale, 11, 15, 4, 0, []layout.Loop{apart(3, 4, 1, 0), apart(4, 1, 4, 1)}, 2, []string{"dst of 11", "src of 15", "12, 15, 4 and 0"}},
 	} {
-		dst, src, factors := make([]T, c.dst), make([]T, c.src), make([]T, c.factors)
+		dst, src, factors, shifts := make([]T, c.dst), make([]T, c.src), make([]T, c.factors), make([]T, c.shifts)
 		for i := range dst {
 			dst[i] = num[T](-5)
 		}
@@ -570,26 +606,28 @@ func testRefusals[T number](t *testing.T) {
 			t.Helper()
 			var loop *LoopError
 			if !errors.As(err, &loop) {
-				t.Errorf("%s: %v, want a *LoopError", what, err)
+				t.Errorf("%v, %s: %v, want a *LoopError", kind, what, err)
 				return
 			}
 			if fmt.Sprint(loop.Loops) != fmt.Sprint(c.loops) {
-				t.Errorf("%s: the error has loops %v, want %v", what, loop.Loops, c.loops)
+				t.Errorf("%v, %s: the error has loops %v, want %v", kind, what, loop.Loops, c.loops)
 			}
 			for _, w := range append(c.words, "kernel: ") {
 				if !strings.Contains(err.Error(), w) {
-					t.Errorf("%s: %q does not say %q", what, err, w)
+					t.Errorf("%v, %s: %q does not contain %q", kind, what, err, w)
 				}
 			}
 			for i, y := range dst {
 				if y != num[T](-5) {
-					t.Errorf("%s: element %d was written", what, i)
+					t.Errorf("%v, %s: element %d was written", kind, what, i)
 				}
 			}
 		}
-		check(c.what, call.Run(c.op, dst, src, factors, c.loops, c.workers))
+		check(c.what, call.Run(c.op, dst, src, factors, shifts, c.loops, c.workers))
+		check(c.what+", vectors", CallsOfVectors(vectorOf[T]).Run(c.op, dst, src, factors, shifts, c.loops, c.workers))
 		if c.workers >= 0 {
-			check(c.what+", alone", call.RunAlone(c.op, dst, src, factors, c.loops))
+			check(c.what+", shared", call.Run(c.op, dst, src, factors, shifts, c.loops, 3))
+			check(c.what+", unasked", call.Run(c.op, dst, src, factors, shifts, c.loops, 0))
 		}
 	}
 }
@@ -601,24 +639,26 @@ func TestRunRefusesBeforeItWrites(t *testing.T) {
 	t.Run("bfloat16", testRefusals[bfloat16])
 }
 
-func TestRunOfNothingIsFine(t *testing.T) {
-	for _, loops := range [][]layout.Loop{{level(0, 0, 0)}, {level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 0), level(0, 1, 1)}, {level(0, math.MaxInt, math.MaxInt)}} {
+func TestRunOfNothingDoesNothing(t *testing.T) {
+	for _, loops := range [][]layout.Loop{{alike(0, 0, 0)}, {alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(0, math.MaxInt, math.MaxInt)}, {apart(0, 1, math.MaxInt, 0)}} {
 		for _, op := range allOps {
-			for _, err := range []error{Run[float64](op, nil, nil, nil, loops, 2), RunF16[uint16](op, nil, nil, nil, loops, 2), RunAloneBF16[uint16](op, nil, nil, nil, loops)} {
-				if err != nil {
-					t.Errorf("%v: %v", loops, err)
+			for workers := range 3 {
+				for _, err := range []error{Run[float64](op, nil, nil, nil, nil, loops, workers), RunOf(op, As[uint16](F16, nil), As[uint16](F16, nil), Vector{}, Vector{}, loops, workers), RunOf(op, As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), loops, workers)} {
+					if err != nil {
+						t.Errorf("%v: %v", loops, err)
+					}
 				}
 			}
 		}
 	}
-	// A loop of no steps among others, where there is something that could be written.
-	for _, loops := range [][]layout.Loop{{level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 0), level(0, 1, 1)}, {level(3, 4, 0), level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 1), level(0, 4, 5), level(4, 1, 0)}, {level(0, 1, 0)}} {
+	// A loop of no steps among others, with elements that could be written.
+	for _, loops := range [][]layout.Loop{{alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(3, 4, 0), alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 1), alike(0, 4, 5), alike(4, 1, 0)}, {alike(0, 1, 0)}, {apart(3, 4, 1, 0), apart(0, 1, 4, 0)}, {apart(0, 4, 1, 0), apart(3, 1, 4, 1)}} {
 		x, factors := make([]float32, 12), []float32{2, 2, 2, 2}
 		for i := range x {
 			x[i] = 7
 		}
-		for _, err := range []error{Run(Multiply, x, x, factors, loops, 3), RunAlone(Multiply, x, x, factors, loops)} {
-			if err != nil {
+		for workers := range 4 {
+			if err := Run(Multiply, x, x, factors, nil, loops, workers); err != nil {
 				t.Errorf("%v: %v", loops, err)
 			}
 		}
@@ -629,19 +669,19 @@ func TestRunOfNothingIsFine(t *testing.T) {
 		}
 	}
 	one := []float32{3}
-	if err := Run(Scale, one, one, []float32{2}, nil, 5); err != nil || one[0] != 6 {
+	if err := Run(Scale, one, one, []float32{2}, nil, nil, 5); err != nil || one[0] != 6 {
 		t.Errorf("no loops: %v, %v, want the element at 0 scaled", one, err)
 	}
 }
 
 func testOverlaps[T number](t *testing.T) {
-	call, size := callsOf[T](), 1<<formatOf[T]().elem.shift()
+	call, size := callsOf[T](), formatOf[T]().kind.Size()
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(15, seed))
 		loops := randomNest(r, 200)
-		span, entries := reach(loops)
+		span, _, entries := extent(loops)
 		visited := make(map[int]bool)
-		each(loops, func(at, _ int) { visited[at] = true })
+		each(loops, func(at visit) { visited[at.dst] = true })
 		buf, factors := make([]T, 2*span), make([]T, entries)
 		for i := range buf {
 			buf[i] = num[T](float64(i + 1))
@@ -657,25 +697,20 @@ func testOverlaps[T number](t *testing.T) {
 			bytes    int
 		}{{low, high, -size * distance}, {high, low, size * distance}} {
 			before := append([]T(nil), buf...)
-			// What Run refuses, Overlap says before.
-			errs := []error{Overlap(c.dst, c.src, loops), call.Run(Scale, c.dst, c.src, factors, loops, 1+r.IntN(3))}
-			for i, err := range errs {
+			for workers := range 4 {
+				err := call.Run(Scale, c.dst, c.src, factors, nil, loops, workers)
 				var overlap *OverlapError
 				if got := errors.As(err, &overlap); got != shared || err != nil && !got {
-					t.Fatalf("seed %d: %s of %v at a distance of %d: %v, want an *OverlapError: %v", seed, [...]string{"Overlap", "Run"}[i], loops, distance, err, shared)
+					t.Fatalf("seed %d: %v at a distance of %d with %d workers: %v, want an *OverlapError: %v", seed, loops, distance, workers, err, shared)
 				}
 				if shared && (overlap.Distance != c.bytes || overlap.Elements != span) {
 					t.Fatalf("seed %d: %+v, want %d elements at %d bytes", seed, overlap, span, c.bytes)
 				}
-			}
-			if shared {
-				for i := range buf {
-					if buf[i] != before[i] {
-						t.Fatalf("seed %d: element %d was written", seed, i)
-					}
+				if shared && differ(buf, before, make([]bool, len(buf))) >= 0 {
+					t.Fatalf("seed %d: refused, and written %v", seed, buf)
 				}
+				copy(buf, before)
 			}
-			copy(buf, before)
 		}
 	}
 }
@@ -687,37 +722,23 @@ func TestRunRefusesPartialOverlap(t *testing.T) {
 	t.Run("bfloat16", testOverlaps[bfloat16])
 }
 
-// Slices of half an element's distance cannot come from one Go slice, but from
-// a file mapped into memory.
-func TestRunRefusesElementsThatAreHalvesOfOthers(t *testing.T) {
+// Slices half an element apart cannot come from one Go slice. They can come from a file
+// mapped into memory.
+func TestRunRefusesSlicesHalfAnElementApart(t *testing.T) {
 	raw := make([]float64, 20)
-	dst := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
-	loops := []layout.Loop{level(8, 1, 0)}
-	for _, err := range []error{Run(Copy, raw[:8], dst, nil, loops, 1), Overlap(raw[:8], dst, loops)} {
-		var overlap *OverlapError
-		if !errors.As(err, &overlap) || overlap.Distance != -4 {
-			t.Errorf("%v, want an *OverlapError of -4 bytes", err)
+	src := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
+	for _, loops := range [][]layout.Loop{{alike(8, 1, 0)}, {alike(2, 4, 0), alike(3, 1, 1)}} {
+		for op, factors := range map[Op][]float64{Copy: nil, Scale: make([]float64, 3)} {
+			err := Run(op, raw[:8], src, factors, nil, loops, 1)
+			var overlap *OverlapError
+			if !errors.As(err, &overlap) || overlap.Distance != -4 {
+				t.Errorf("%v of %v: %v, want an *OverlapError of -4 bytes", op, loops, err)
+			}
 		}
 	}
 }
 
-func TestOverlapRefusesLoopsThatDoNotNest(t *testing.T) {
-	buf := make([]float32, 24)
-	loops := []layout.Loop{level(3, 3, 0), level(4, 1, 1)}
-	err := Overlap(buf[:12], buf[12:], loops)
-	var loop *LoopError
-	if !errors.As(err, &loop) || fmt.Sprint(loop.Loops) != fmt.Sprint(loops) || !strings.Contains(err.Error(), "stride 3") {
-		t.Errorf("%v, want a *LoopError of %v", err, loops)
-	}
-	// What visits nothing shares nothing.
-	for _, loops := range [][]layout.Loop{{level(0, 4, 0), level(4, 1, 1)}, {level(3, 4, 0), level(0, 1, 1)}} {
-		if err := Overlap(buf[:12], buf[1:13], loops); err != nil {
-			t.Errorf("%v: %v", loops, err)
-		}
-	}
-}
-
-// asked returns how many goroutines a call asks for help.
+// asked returns how many goroutines a call starts.
 func asked(f func()) int {
 	var helpers atomic.Int64
 	made := jobs.New
@@ -732,9 +753,9 @@ func asked(f func()) int {
 	return int(helpers.Load())
 }
 
-// From 16 MiB of visited elements on Run shares its work unasked, 4 MiB or more for
-// each; with a number of workers it is their number that counts.
-func TestRunSharesItsWorkWithAsManyAsItSays(t *testing.T) {
+// Unasked, Run shares its work if 16 MiB or more are visited, and each goroutine gets at
+// least 4 MiB. A given number of workers takes precedence.
+func TestRunUsesTheDocumentedNumberOfGoroutines(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	const large = parallelBytes / 4
 	src, dst := make([]float32, large+4), make([]float32, large+4)
@@ -750,7 +771,7 @@ func TestRunSharesItsWorkWithAsManyAsItSays(t *testing.T) {
 		clear(dst)
 		var err error
 		got := asked(func() {
-			err = Run(Multiply, dst[:c.elements], src, []float32{2}, []layout.Loop{level(c.visited, 1, 0)}, c.workers)
+			err = Run(Multiply, dst[:c.elements], src, []float32{2}, nil, []layout.Loop{alike(c.visited, 1, 0)}, c.workers)
 		})
 		if err != nil || got != c.want {
 			t.Errorf("%+v: %d helpers, %v", c, got, err)
@@ -770,18 +791,21 @@ func TestRunSharesItsWorkWithAsManyAsItSays(t *testing.T) {
 func testCopy[T number](t *testing.T) {
 	call := callsOf[T]()
 	everyTier(t, func(t *testing.T) {
-		for seed := range uint64(100) {
+		for seed := range uint64(200) {
 			r := rand.New(rand.NewPCG(16, seed))
 			loops := randomNest(r, 500)
-			span, _ := reach(loops)
-			src, dst, want := make([]T, span), make([]T, span), make([]T, span)
+			if seed%2 == 0 {
+				loops = relaid(r, loops)
+			}
+			span, srcSpan, _ := extent(loops)
+			src, dst, want := make([]T, srcSpan), make([]T, span), make([]T, span)
 			for i := range src {
 				src[i] = hard[T](r)
 			}
-			if err := call.Run(Copy, dst, src, nil, loops, int(seed%4)); err != nil {
+			if err := call.Run(Copy, dst, src, nil, nil, loops, int(seed/2%4)); err != nil {
 				t.Fatal(err)
 			}
-			each(loops, func(at, _ int) { want[at] = src[at] })
+			each(loops, func(at visit) { want[at.dst] = src[at.src] })
 			for i := range dst {
 				if bitsOf(dst[i]) != bitsOf(want[i]) {
 					t.Fatalf("seed %d: %v: element %d is %#x, want %#x", seed, loops, i, bitsOf(dst[i]), bitsOf(want[i]))

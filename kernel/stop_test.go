@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// BenchmarkStopTheWorld shows how long a garbage collection has to wait for a
-// kernel to let go of its goroutine, at the longest, while 1 GiB is scaled: in one
-// call of assembly, and in the calls of bounded work that Planes makes.
+// BenchmarkStopTheWorld reports how long a garbage collection waits for a kernel to release
+// its goroutine while 1 GiB is scaled: in one call of assembly, and in the bounded calls that
+// Planes makes.
 //
 //	go test ./kernel -run '^$' -bench StopTheWorld
 func BenchmarkStopTheWorld(b *testing.B) {
@@ -21,9 +21,9 @@ func BenchmarkStopTheWorld(b *testing.B) {
 		f    func()
 	}{
 		{"one call", func() {
-			dispatch(scalePlanesF32, unsafe.Pointer(&data[0]), unsafe.Pointer(&data[0]), unsafe.Pointer(&factors[0]), nil, 1, len(data))
+			F32.ways[Scale][0][planes].exec(unsafe.Pointer(&data[0]), unsafe.Pointer(&data[0]), unsafe.Pointer(&factors[0]), nil, 1, len(data))
 		}},
-		{"Planes", func() { Planes(data, data, factors, len(data)) }},
+		{"Planes", func() { Planes(Scale, data, data, factors, nil, len(data)) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)) * 4)
@@ -51,16 +51,16 @@ func BenchmarkStopTheWorld(b *testing.B) {
 	}
 }
 
-// waits returns how often a collection has waited for so long until all
-// goroutines had stopped.
+// waits returns a histogram of how long collections have waited until all goroutines had
+// stopped.
 func waits() *metrics.Float64Histogram {
 	s := []metrics.Sample{{Name: "/sched/pauses/stopping/gc:seconds"}}
 	metrics.Read(s)
 	return s[0].Value.Float64Histogram()
 }
 
-// share returns what so large a share of the waits between two readings does not
-// exceed, in seconds.
+// share returns the bound, in seconds, that the given part of the waits between two readings
+// does not exceed.
 func share(before, after *metrics.Float64Histogram, part float64) float64 {
 	var counts []uint64
 	var all, some uint64

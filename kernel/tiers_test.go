@@ -6,13 +6,15 @@ import (
 	"slices"
 	"testing"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// channel is what the elements of a plane, or of a row's place, have in common.
+// channel is what all elements of a channel share.
 type channel struct{ factor, shift uint64 }
 
-// channels are factors that dropout has, more of the dropped ones, and others
-// that are hard to compute with.
+// channels returns channels with factors that dropout uses, more of the dropped ones,
+// and with others that are hard to compute with.
 func (f *format) channels() []channel {
 	sign, nan := f.sign(), f.inf()|f.quiet()|1
 	return []channel{
@@ -23,9 +25,9 @@ func (f *format) channels() []channel {
 	}
 }
 
-// expectation is a sequence of elements as they are before op, and what becomes
-// of them with each channel. That tests take their data from one such sequence,
-// beginning anywhere, keeps the slow oracle out of their loops.
+// expectation is a sequence of elements before op, and their results with each channel.
+// Tests take all their data from one such sequence, beginning anywhere in it, which
+// keeps the slow oracle out of their loops.
 type expectation[T number] struct {
 	y, x            []T
 	factors, shifts []T   // of the channels
@@ -33,8 +35,8 @@ type expectation[T number] struct {
 	loose           [][]bool
 }
 
-// expect returns n drawn elements. untouched is as in [format.oracle]; in place,
-// x is y.
+// expect returns an expectation of n drawn elements. In place x is y. For untouched
+// see [format.oracle].
 func expect[T number](r *rand.Rand, draw func(r *rand.Rand) T, op Op, n int, inPlace, untouched bool) *expectation[T] {
 	f, e := formatOf[T](), new(expectation[T])
 	for range n {
@@ -58,7 +60,7 @@ func expect[T number](r *rand.Rand, draw func(r *rand.Rand) T, op Op, n int, inP
 	return e
 }
 
-// draw returns n channels, and their factors and shifts.
+// draw returns n random channels with their factors and shifts.
 func (e *expectation[T]) draw(r *rand.Rand, n int) (channels []int, factors, shifts []T) {
 	channels, factors, shifts = make([]int, n), make([]T, n), make([]T, n)
 	for i := range channels {
@@ -68,7 +70,8 @@ func (e *expectation[T]) draw(r *rand.Rand, n int) (channels []int, factors, shi
 	return channels, factors, shifts
 }
 
-// differ returns the first element that is not what is wanted, -1 if all are.
+// differ returns the index of the first element that is not the wanted one, -1 if there
+// is none.
 func differ[T number](got, want []T, loose []bool) int {
 	if bytes.Equal(bytesOf(got), bytesOf(want)) {
 		return -1
@@ -82,22 +85,23 @@ func differ[T number](got, want []T, loose []bool) int {
 	return -1
 }
 
-// dense is how long planes and rows are of which every length is tried at every
-// misalignment, and mostRows how many of them. Somewhere from 1 KiB to 4 KiB
-// kernels begin to do something else: from each of these sizes on so many lengths
-// are tried that whatever loop there is has every remainder.
-const dense, mostRows, remainders = 300, 13, 140
+const (
+	// dense is the longest plane or row up to which every length is tried at every
+	// misalignment, and mostRows the largest number of them.
+	dense, mostRows = 300, 13
+	// remainders is how many lengths are tried from 1, 2, 3 and 4 KiB up, where kernels
+	// may change to another loop: enough for every remainder of any loop.
+	remainders = 140
+)
 
-// lengths are all lengths that a test takes.
-//
-// With -short, for emulators and the race detector, only every seventh is taken
-// where they are long.
-func lengths(e elem) (all []int) {
+// lengths returns all lengths that a test tries. With -short, for emulators and the race
+// detector, it leaves out six of seven long ones.
+func lengths(e dtype.Type) (all []int) {
 	for length := 1; length <= dense; length++ {
 		all = append(all, length)
 	}
 	for kib := 1; kib <= 4; kib++ {
-		from := kib<<10>>e.shift() - 2
+		from := kib<<10/e.Size() - 2
 		for length := max(from, all[len(all)-1]+1); length < from+remainders; length++ {
 			all = append(all, length)
 		}
@@ -108,37 +112,37 @@ func lengths(e elem) (all []int) {
 	return slices.DeleteFunc(all, func(length int) bool { return length > 70 && length%7 > 0 })
 }
 
-// counts are how many planes or rows of a length a test takes. Kernels do several
-// of them at once where they are short or whole cache lines.
+// counts returns how many planes or rows of a length a test tries. Kernels process
+// several of them together where they are short or whole cache lines.
 func counts(r *rand.Rand, k id, length int) []int {
 	c := catalogue[k]
-	switch lines := length<<c.elem.shift()%64 == 0; {
+	switch lines := length*c.typ.Size()%64 == 0; {
 	case length > dense:
 		return []int{1 + r.IntN(3)}
-	case c.pixels && lines:
+	case c.shape == pixels && lines:
 		return []int{1 + r.IntN(4), 5 + r.IntN(4), 9 + r.IntN(mostRows-8)}
-	case c.stream:
+	case c.past:
 		return []int{1, 2 + r.IntN(4), 6 + r.IntN(4)}
 	}
 	return []int{1 + r.IntN(3)}
 }
 
-// misalignments are by how many elements dst of a test is off a cache line.
+// misalignments returns the distances of dst from a cache line, in elements.
 func misalignments(r *rand.Rand, k id, length int) []int {
 	c := catalogue[k]
-	all := make([]int, 64>>c.elem.shift())
-	if !(c.stream && c.pixels) { // those need a cache line; but src is anywhere
+	all := make([]int, 64/c.typ.Size())
+	if !(c.past && c.shape == pixels) { // those need dst on a cache line, and src anywhere
 		for i := range all {
 			all[i] = i
 		}
 	}
 	some := 2
-	switch plain := Tier() == tierGeneric; { // plain Go does not see how its data lies, and is slow
+	switch plain := Tier() == tierGeneric; { // plain Go does not depend on the alignment, and is slow
 	case plain && length > dense && length%9 > 0:
 		some = 0
 	case !plain && length <= dense:
-		// Every one where lengths are short, then in turn: an emulator, which is what
-		// -short is for, is a hundred times as slow.
+		// All of them where lengths are short, then some in turn: -short is meant for
+		// emulators, which are a hundred times as slow.
 		step := 1
 		switch {
 		case testing.Short() && length > 16:
@@ -156,12 +160,12 @@ func misalignments(r *rand.Rand, k id, length int) []int {
 	return all[:some]
 }
 
-// sources are by how many elements src of a test is off a cache line: one of them, or
-// all at a length at which every loop of a kernel has its turn.
+// sources returns the distances of src from a cache line, in elements: a random one, or
+// all of them at a length at which every loop of a kernel runs.
 func sources(r *rand.Rand, k id, length int) []int {
-	lanes := 64 >> k.elem().shift()
-	turn := 5*lanes - 1 // four cache lines at once, and all rests
-	if k.pixels() && catalogue[k].stream {
+	lanes := 64 / k.typ().Size()
+	turn := 5*lanes - 1 // four cache lines at a time, and all remainders
+	if catalogue[k].shape == pixels && catalogue[k].past {
 		turn = 5 * lanes
 	}
 	if length != turn || Tier() == tierGeneric {
@@ -174,28 +178,28 @@ func sources(r *rand.Rand, k id, length int) []int {
 	return all
 }
 
-// testKernel runs a kernel on planes or rows of all lengths, some of each, at every
-// misalignment of dst with one of src, or with all, in place and out of place, between
-// guards that must stay. src may be one of them: the next neighbour of dst.
+// testKernel runs a kernel on planes or rows of all lengths, some of each, in place and
+// out of place, at every misalignment of dst with one of src, or with all of them. What
+// surrounds dst must stay, also where src is the neighbour of dst.
 func testKernel[T number](t *testing.T, k id) {
 	c := catalogue[k]
 	r := rand.New(rand.NewPCG(1, uint64(k)))
-	size := 1 << c.elem.shift()
+	size := c.typ.Size()
 	lanes := 64 / size
 	guard := 2 * lanes
-	lengths := lengths(c.elem)
+	lengths := lengths(c.typ)
 	largest := max(dense*mostRows, lengths[len(lengths)-1]*3)
 	most := 2*largest + lanes + 3*guard
 	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most)
 	loose := make([]bool, most)
 	for _, inPlace := range []bool{false, true} {
-		if c.stream && inPlace {
+		if c.past && inPlace {
 			continue
 		}
-		e := expect(r, hard[T], c.op, largest+lanes+2*guard+dense, inPlace, inPlace && !c.pixels)
+		e := expect(r, hard[T], c.op, largest+lanes+2*guard+dense, inPlace, inPlace && c.shape != pixels)
 		everyTier(t, func(t *testing.T) {
 			for _, length := range lengths {
-				if c.stream && (length < lanes || c.pixels && length%lanes != 0) {
+				if c.past && (length < lanes || c.shape == pixels && length%lanes != 0) {
 					continue
 				}
 				if testing.Short() && Tier() == tierGeneric && length > 20 && length%5 != 0 && length%lanes != 0 {
@@ -226,8 +230,8 @@ func testKernel[T number](t *testing.T, k id) {
 							if !inPlace {
 								copy(src, e.x[at:])
 							}
-							drawn, part := count, length // neighbours that share a channel
-							if c.pixels {
+							drawn, part := count, length // channels, and neighbours of one channel
+							if c.shape == pixels {
 								drawn, part = length, 1
 							}
 							channels, factors, shifts := e.draw(r, drawn)
@@ -241,7 +245,7 @@ func testKernel[T number](t *testing.T, k id) {
 								copy(wanted[i:], e.want[channel][at+i:][:part])
 								copy(loosened[i:], e.loose[channel][at+i:][:part])
 							}
-							dispatch(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
+							k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
 							if i := differ(room[:all], want[:all], loose); i >= 0 {
 								i -= guard + shift
 								if i < 0 || i >= n {
@@ -262,57 +266,57 @@ func testKernel[T number](t *testing.T, k id) {
 	}
 }
 
-// testBraid runs a braid kernel on planes of all lengths to 24 cache lines, in any
-// order, next to each other or not, as many to clear as there may be, whatever
-// src's misalignment, in place and out of place.
-func testBraid[T number](t *testing.T, k id) {
+// testFourPlanes runs a kernel of four planes on planes of all lengths up to 24 cache
+// lines, in any order, with and without gaps between them, with none to four others to
+// clear, at every misalignment of src, in place and out of place.
+func testFourPlanes[T number](t *testing.T, k id) {
 	c := catalogue[k]
 	r := rand.New(rand.NewPCG(3, uint64(k)))
-	size := 1 << c.elem.shift()
+	size := c.typ.Size()
 	lanes := 64 / size
-	const longest, strands, reps = 24, 9, 2 // one of the nine is neither multiplied nor cleared
-	most := strands * (longest + 2) * lanes
+	const longest, all, reps = 24, 9, 2 // one of the nine planes is neither computed nor cleared
+	most := all * (longest + 2) * lanes
 	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most+lanes)
 	loose := make([]bool, most)
 	for _, inPlace := range []bool{false, true} {
-		if c.stream && inPlace {
+		if c.past && inPlace {
 			continue
 		}
 		draw := hard[T]
 		if inPlace {
-			draw = plain[T] // whether a factor of 1 is left out is for the callers to decide
+			draw = plain[T] // the callers decide whether a factor of 1 is left out
 		}
 		e := expect(r, draw, c.op, 2*longest*lanes, inPlace, false)
 		everyTier(t, func(t *testing.T) {
 			for lines := 1; lines <= longest; lines++ {
 				for rep := range 5 * reps * lanes {
 					if Tier() == tierGeneric && rep%3 > 0 || testing.Short() && lines%5 > 1 {
-						continue // as in testKernel
+						continue // these are slow, see misalignments
 					}
 					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5
-					channels, factors, _ := e.draw(r, strands)
+					channels, factors, _ := e.draw(r, all)
 					for s := range factors {
-						// A plane that would be divided by 0 is dropped and never among the four.
+						// A plane that would be divided by 0 is dropped, and never one of the four.
 						for formatOf[T]().zero(bitsOf(factors[s])) && (c.op == Divide || c.op == AddDivide) {
 							one, factor, _ := e.draw(r, 1)
 							channels[s], factors[s] = one[0], factor[0]
 						}
 					}
-					b := braid{fills: fills}
-					places, begins := make([]int, strands), make([]int, strands)
-					all := 0
-					for _, s := range r.Perm(strands) {
-						all += r.IntN(3) * lanes
-						places[s], begins[s] = all, r.IntN(longest*lanes)
-						all += length
+					b := fourPlaces{fills: fills}
+					places, begins := make([]int, all), make([]int, all)
+					n := 0
+					for _, s := range r.Perm(all) {
+						n += r.IntN(3) * lanes
+						places[s], begins[s] = n, r.IntN(longest*lanes)
+						n += length
 					}
-					room, want, loose := room[:all], want[:all], loose[:all]
-					for from := 0; from < all; from += len(e.y) {
+					room, want, loose := room[:n], want[:n], loose[:n]
+					for from := 0; from < n; from += len(e.y) {
 						copy(room[from:], e.y)
 					}
 					copy(want, room)
 					clear(loose)
-					src := from[shift:][:all]
+					src := from[shift:][:n]
 					if inPlace {
 						src = room
 					}
@@ -326,19 +330,19 @@ func testBraid[T number](t *testing.T, k id) {
 							copy(want[place:], e.want[channels[s]][begin:][:length])
 							copy(loose[place:], e.loose[channels[s]][begin:][:length])
 						case s < 8:
-							// Those that are too many must not matter.
+							// Those beyond fills must not matter.
 							b.fill[s-4] = place * size
 							if s-4 < fills {
 								clear(want[place:][:length])
 							}
 						}
 					}
-					// Factors need not come in the order of their planes.
+					// Factors may lie in another order than their planes.
 					i, j := r.IntN(4), r.IntN(4)
 					b.factor[i], b.factor[j] = b.factor[j], b.factor[i]
 					factors[i], factors[j] = factors[j], factors[i]
 
-					dispatch(k, unsafe.Pointer(&room[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&b), 4, length)
+					k.exec(unsafe.Pointer(&room[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&b), 4, length)
 					if i := differ(room, want, loose); i >= 0 {
 						t.Fatalf("%v of %d elements, planes at %d, %d to clear, src shifted by %d, in place %v: element %d is %#x, want %#x", k, length, places[:8], fills, shift, inPlace, i, bitsOf(room[i]), bitsOf(want[i]))
 					}
@@ -354,8 +358,8 @@ func testBraid[T number](t *testing.T, k id) {
 }
 
 func testEitherKernel[T number](t *testing.T, k id) {
-	if catalogue[k].braid {
-		testBraid[T](t, k)
+	if catalogue[k].shape == fourPlanes {
+		testFourPlanes[T](t, k)
 	} else {
 		testKernel[T](t, k)
 	}
@@ -363,36 +367,64 @@ func testEitherKernel[T number](t *testing.T, k id) {
 
 func TestKernelsMeanTheirReferenceLoop(t *testing.T) {
 	if RaceEnabled {
-		return // one goroutine computes
+		return // there is a single goroutine
 	}
-	for k := range catalogue {
-		k := id(k)
+	eachKernel(func(k id) {
 		t.Run(k.String(), func(t *testing.T) {
-			switch k.elem() {
-			case f32:
+			switch k.typ() {
+			case dtype.Float32:
 				testEitherKernel[float32](t, k)
-			case f64:
+			case dtype.Float64:
 				testEitherKernel[float64](t, k)
-			case f16:
+			case dtype.Float16:
 				testEitherKernel[float16](t, k)
-			case bf16:
+			case dtype.BFloat16:
 				testEitherKernel[bfloat16](t, k)
 			}
 		})
-	}
+	})
 }
 
-func TestCatalogueIsWhatKernelOfComputes(t *testing.T) {
-	for k, c := range catalogue {
-		got := kernelOf(c.op, c.stream, c.pixels, c.elem)
-		if c.braid {
-			got = braidOf(c.op, c.stream, c.elem)
+// The operations of four planes never see a plane that is dropped: Scale and Multiply
+// share a kernel, and so do Add and AddMultiply.
+func TestEveryKernelIsReachedAsWhatItComputes(t *testing.T) {
+	reached := map[id]bool{}
+	for _, kind := range kinds {
+		for op := Scale; op < Copy; op++ {
+			for past := range 2 {
+				for shape := planes; shape < shapes; shape++ {
+					k := kind.ways[op][past][shape]
+					computes := op
+					switch {
+					case shape != fourPlanes:
+					case op == Scale:
+						computes = Multiply
+					case op == Add:
+						computes = AddMultiply
+					}
+					want := entry{name: catalogue[k].name, op: computes, typ: kind.typ, past: past == 1, shape: shape}
+					switch storable := operations[op].skips(); {
+					case past == 1 && !storable || shape == fourPlanes && operations[op].shifts:
+						if k != none {
+							t.Errorf("%v of %v, shape %d, past the cache %d: %v, want no kernel", op, kind, shape, past, k)
+						}
+					case k == none || catalogue[k] != want:
+						t.Errorf("%v of %v, shape %d, past the cache %d: %+v, want %+v", op, kind, shape, past, catalogue[k], want)
+					}
+					reached[k] = true
+				}
+			}
 		}
-		if got != id(k) {
-			t.Errorf("%s is computed as %v", c.name, got)
+		if kind.ways[Copy] != (ways{}) {
+			t.Errorf("%v has kernels for Copy: %v", kind, kind.ways[Copy])
 		}
 	}
-	if want := 2*elems*(int(AffineMultiply)+1+3) + 6*elems; len(catalogue) != want {
-		t.Errorf("the catalogue has %d kernels, want %d: two shapes of eight operations, three of them streaming as well, and six braids", len(catalogue), want)
+	eachKernel(func(k id) {
+		if !reached[k] {
+			t.Errorf("no operation leads to %v", k)
+		}
+	})
+	if want := 1 + len(kinds)*(2*(8+3)+6); len(catalogue) != want {
+		t.Errorf("the catalogue has %d entries, want %d: none, and for each kind two shapes of eight operations, three of which store past the cache as well, and six of four planes", len(catalogue), want)
 	}
 }

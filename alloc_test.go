@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// allocs returns the allocations of a call after warm-up. A collection would
-// empty the pools, so there is none meanwhile.
+// allocs returns the allocations of a call after warm-up. Garbage collection is off, since
+// it would empty the pools.
 func allocs(f func()) float64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	warm, runs := 20, 100
@@ -35,54 +36,88 @@ func testAllocs[T number](t *testing.T) {
 	} {
 		src, dst := make([]T, x.length), make([]T, x.length)
 		drop := newDropout(t, 0.5)
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		check := func(err error) {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		// What is given to a function that a variable holds escapes.
-		alone, two := []spatialdropout.Workers{1}, []spatialdropout.Workers{2}
+		// Another geometry of the same shape, for dst and src that lie differently.
+		other := others(t, x)[0]
+		moved := make([]T, other.length)
+		to, from, elsewhere := k.tensor(dst, x.geom), k.tensor(src, x.geom), k.tensor(moved, other.geom)
 		cases := map[string]func(){
-			"DrawInto":                func() { drop.DrawInto(m, x.geom) },
+			"DrawInto":                func() { drawInto(t, drop, m, x.geom) },
 			"Apply":                   func() { check(k.apply(dst, src, m, x.geom)) },
 			"Apply in place":          func() { check(k.apply(dst, dst, m, x.geom)) },
-			"Apply with one worker":   func() { check(k.apply(dst, src, m, x.geom, alone...)) },
-			"Apply with two workers":  func() { check(k.apply(dst, src, m, x.geom, two...)) },
+			"ApplyTensor":             func() { check(spatialdropout.ApplyTensor(to, from, m, 0)) },
+			"Apply with one worker":   func() { check(k.apply(dst, src, m, x.geom, 1)) },
+			"Apply with two workers":  func() { check(k.apply(dst, src, m, x.geom, 2)) },
+			"Apply to another layout": func() { check(spatialdropout.ApplyTensor(elsewhere, from, m, 1)) },
 			"AddTo":                   func() { check(k.addTo(dst, src, m, x.geom)) },
-			"AddTo with two workers":  func() { check(k.addTo(dst, src, m, x.geom, two...)) },
-			"mask.Reset and a redraw": func() { check(m.Reset(x.samples, x.channels, 0.5, mask.Arithmetic{})); drop.DrawInto(m, x.geom) },
+			"AddTo with two workers":  func() { check(k.addTo(dst, src, m, x.geom, 2)) },
+			"AddTo another layout":    func() { check(spatialdropout.AddToTensor(elsewhere, from, m, 2)) },
+			"mask.Reset and a redraw": func() { check(m.Reset(x.samples, x.channels, 0.5, mask.Arithmetic{})); drawInto(t, drop, m, x.geom) },
+		}
+		passes := func(name string, d *spatialdropout.Dropout) {
+			p := d.Next(x.geom)
+			for name, do := range map[string]func(dst, src spatialdropout.Tensor) error{
+				name + ", Pass.Forward": p.Forward, name + ", Pass.Backward": p.Backward, name + ", Pass.AddTo": p.AddTo,
+				name + ", Forward":           func(dst, src spatialdropout.Tensor) error { _, err := d.Forward(dst, src); return err },
+				name + ", Evaluate":          func(dst, src spatialdropout.Tensor) error { _, err := d.Evaluate(dst, src); return err },
+				name + ", Next and Backward": func(dst, src spatialdropout.Tensor) error { return d.Next(x.geom).Backward(dst, src) },
+				name + ", At and AddTo":      func(dst, src spatialdropout.Tensor) error { return d.At(p.Place(), x.geom).AddTo(dst, src) },
+				name + ", forward and backward": func(dst, src spatialdropout.Tensor) error {
+					p, err := d.Forward(dst, src)
+					if err == nil {
+						err = p.Backward(dst, src)
+					}
+					return err
+				},
+				name + ", evaluation and its gradient": func(dst, src spatialdropout.Tensor) error {
+					p, err := d.Evaluate(dst, src)
+					if err == nil {
+						err = p.Backward(dst, src)
+					}
+					if err == nil {
+						err = p.AddTo(dst, src)
+					}
+					return err
+				},
+			} {
+				cases[name] = func() { check(do(to, from)) }
+				cases[name+" to another layout"] = func() { check(do(elsewhere, from)) }
+			}
 		}
 		for _, text := range streamTexts() {
-			d := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, text)))
-			at := d.Advance(x.geom)
-			cases["ApplyAt of "+text] = func() { check(k.applyAt(dst, src, d, at, x.geom)) }
-			cases["AddToAt of "+text+" with two workers"] = func() { check(k.addToAt(dst, src, d, d.Advance(x.geom), x.geom, two...)) }
+			passes(text, sharedBy(t, newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, text))), len(text)%2+1))
 		}
 		for _, s := range []mask.Sharing{mask.PerChannel, mask.PerSample, mask.FixedCount} {
-			d := newDropout(t, 0.5, spatialdropout.WithSharing(s))
-			cases[fmt.Sprintf("ApplyAt shared %v", s)] = func() { check(k.applyAt(dst, src, d, d.Advance(x.geom), x.geom)) }
+			passes(s.String(), newDropout(t, 0.5, spatialdropout.WithSharing(s)))
 		}
-		alpha, gaussian := newDropout(t, 0.5, spatialdropout.WithAlpha()), newDropout(t, 0.5, spatialdropout.WithGaussian())
-		cases["ApplyAt of alpha dropout"] = func() { check(k.applyAt(dst, src, alpha, alpha.Advance(x.geom), x.geom)) }
-		cases["ApplyAt of Gaussian noise"] = func() { check(k.applyAt(dst, src, gaussian, gaussian.Advance(x.geom), x.geom)) }
-		alphaLayer := newLayer[T](t, 0.5, spatialdropout.WithAlpha(), spatialdropout.WithStream(&mask.PyTorch{}))
-		cases["Layer of alpha dropout"] = func() { check(alphaLayer.Forward(dst, src, x.geom)); check(alphaLayer.BackwardAddTo(dst, src, x.geom)) }
+		for _, rule := range []mask.Rule{mask.Alpha, mask.Gaussian, mask.AtInference, mask.Quotient} {
+			passes(rule.String(), newDropout(t, 0.5, withRule(rule)))
+		}
+		passes("a schedule", newDropout(t, 0.5, spatialdropout.WithSchedule(spatialdropout.Ramp(1000))))
+		passes("always", newDropout(t, 0.5, spatialdropout.WithAlways()))
+		passes("a shard", newDropout(t, 0.5, spatialdropout.WithShard(mask.Shard{SampleOffset: 3, ChannelOffset: 5, Channels: 100})))
+		alphaLayer := newLayer[T](t, 0.5, spatialdropout.WithStream(&mask.PyTorch{}), withRuleOn(&mask.PyTorch{}, mask.Alpha))
+		cases["Layer of alpha dropout"] = func() { check(alphaLayer.Forward(dst, src, x.geom)); check(alphaLayer.AddTo(dst, src, x.geom)) }
 		small := dense(t, layout.NC, 1, 1)
-		one := drop.Draw(small.geom)
+		one := draw(t, drop, small.geom)
 		cases["Apply of two sizes in turn"] = func() {
 			check(k.apply(dst, src, m, x.geom))
 			check(k.apply(dst[:1], src[:1], one, small.geom))
 		}
-		for _, w := range []spatialdropout.Workers{1, 2} {
+		for _, w := range []int{1, 2} {
 			for _, training := range []bool{true, false} {
 				l := newLayer[T](t, 0.5, spatialdropout.WithWorkers(w))
 				l.SetTraining(training)
-				check(l.Forward(dst, src, x.geom))
 				name := fmt.Sprintf(" with %d workers, training %v", w, training)
 				cases["Layer.Forward"+name] = func() { check(l.Forward(dst, src, x.geom)) }
-				cases["Layer.Backward"+name] = func() { check(l.Backward(dst, src, x.geom)) }
-				cases["Layer.BackwardAddTo"+name] = func() { check(l.BackwardAddTo(dst, src, x.geom)) }
+				cases["Layer.Backward"+name] = func() { check(l.Forward(dst, src, x.geom)); check(l.Backward(dst, src, x.geom)) }
+				cases["Layer.AddTo"+name] = func() { check(l.Forward(dst, src, x.geom)); check(l.AddTo(dst, src, x.geom)) }
+				cases["Layer.Pass"+name] = func() { check(l.Forward(dst, src, x.geom)); check(l.Pass().Backward(to, from)) }
 			}
 		}
 		for name, f := range cases {
@@ -106,23 +141,54 @@ func TestNothingAllocatesAfterWarmUp(t *testing.T) {
 	t.Run("bfloat16", testAllocs[bfloat16])
 }
 
-// A caller's mask, geometry and number of workers stay on its stack.
+// A caller's mask, geometries and tensors stay on its stack.
 func TestArgumentsDoNotEscape(t *testing.T) {
 	if raceEnabled {
 		return // sync.Pool throws away at random then
 	}
 	for _, x := range []tensor{dense(t, layout.NC, 2, 3), dense(t, layout.NC, 3, 51)} {
-		drawn := newDropout(t, 0.5).Draw(x.geom)
+		d := newDropout(t, 0.5)
+		drawn := draw(t, d, x.geom)
 		f32s, f64s, f16s, bf16s := make([]float32, x.length), make([]float64, x.length), make([]float16, x.length), make([]bfloat16, x.length)
 		for name, f := range map[string]func() error{
-			"Apply of float32": func() error { m, g := *drawn, x.geom; return spatialdropout.Apply(f32s, f32s, &m, g, 2) },
-			"AddTo of float32": func() error { m, g := *drawn, x.geom; return spatialdropout.AddTo(f32s, f32s, &m, g, 2) },
-			"Apply of float64": func() error { m, g := *drawn, x.geom; return spatialdropout.Apply(f64s, f64s, &m, g, 2) },
-			"AddTo of float64": func() error { m, g := *drawn, x.geom; return spatialdropout.AddTo(f64s, f64s, &m, g, 2) },
-			"ApplyF16":         func() error { m, g := *drawn, x.geom; return spatialdropout.ApplyF16(f16s, f16s, &m, g, 2) },
-			"AddToF16":         func() error { m, g := *drawn, x.geom; return spatialdropout.AddToF16(f16s, f16s, &m, g, 2) },
-			"ApplyBF16":        func() error { m, g := *drawn, x.geom; return spatialdropout.ApplyBF16(bf16s, bf16s, &m, g, 2) },
-			"AddToBF16":        func() error { m, g := *drawn, x.geom; return spatialdropout.AddToBF16(bf16s, bf16s, &m, g, 2) },
+			"Apply of float32": func() error { m, g := *drawn, x.geom; return spatialdropout.Apply(f32s, f32s, &m, g) },
+			"AddTo of float32": func() error { m, g := *drawn, x.geom; return spatialdropout.AddTo(f32s, f32s, &m, g) },
+			"Apply of float64": func() error { m, g := *drawn, x.geom; return spatialdropout.Apply(f64s, f64s, &m, g) },
+			"AddTo of float64": func() error { m, g := *drawn, x.geom; return spatialdropout.AddTo(f64s, f64s, &m, g) },
+			"ApplyTensor of float16": func() error {
+				m, y := *drawn, spatialdropout.As(kernel.F16, f16s, x.geom)
+				return spatialdropout.ApplyTensor(y, y, &m, 2)
+			},
+			"AddToTensor of float16": func() error {
+				m, y := *drawn, spatialdropout.As(kernel.F16, f16s, x.geom)
+				return spatialdropout.AddToTensor(y, y, &m, 2)
+			},
+			"ApplyTensor of bfloat16": func() error {
+				m, y := *drawn, spatialdropout.As(kernel.BF16, bf16s, x.geom)
+				return spatialdropout.ApplyTensor(y, y, &m, 2)
+			},
+			"AddToTensor of bfloat16": func() error {
+				m, y := *drawn, spatialdropout.As(kernel.BF16, bf16s, x.geom)
+				return spatialdropout.AddToTensor(y, y, &m, 2)
+			},
+			"a pass of float32": func() error {
+				g := x.geom
+				y := spatialdropout.Of(f32s, g)
+				p, err := d.Forward(y, y)
+				if err == nil {
+					err = p.Backward(y, spatialdropout.Of(f32s, g))
+				}
+				return err
+			},
+			"an evaluation of float16": func() error {
+				g := x.geom
+				y := spatialdropout.As(kernel.F16, f16s, g)
+				p, err := d.Evaluate(y, y)
+				if err == nil {
+					err = p.AddTo(y, spatialdropout.As(kernel.F16, f16s, g))
+				}
+				return err
+			},
 		} {
 			n := allocs(func() {
 				if err := f(); err != nil {
@@ -136,8 +202,8 @@ func TestArgumentsDoNotEscape(t *testing.T) {
 	}
 }
 
-// cold returns the allocations of a call after a garbage collection has emptied
-// every pool: the fewest of some, since the runtime allocates for itself, too.
+// cold returns the allocations of a call after a garbage collection has emptied every pool.
+// It returns the fewest of several tries, since the runtime allocates, too.
 func cold(f func()) uint64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	fewest := uint64(math.MaxUint64)
@@ -164,8 +230,11 @@ func testCold[T number](t *testing.T) {
 		{dense(t, layout.NCW, n, 1, 4096/n), true}, {dense(t, layout.NCW, 1, 1, 4096), true}, {dense(t, layout.NCW, 1, 1, 4097), false},
 	} {
 		src, dst := make([]T, c.x.length), make([]T, c.x.length)
-		m := newDropout(t, 0.5).Draw(c.x.geom)
-		for name, do := range map[string]apply[T]{"Apply": k.apply, "AddTo": k.addTo} {
+		m := draw(t, newDropout(t, 0.5), c.x.geom)
+		for name, do := range map[string]apply[T]{
+			"Apply": func(dst, src []T, m *mask.Mask, g layout.Geometry) error { return k.apply(dst, src, m, g) },
+			"AddTo": func(dst, src []T, m *mask.Mask, g layout.Geometry) error { return k.addTo(dst, src, m, g) },
+		} {
 			got := cold(func() {
 				if err := do(dst, src, m, c.x.geom); err != nil {
 					t.Fatal(err)
@@ -178,8 +247,8 @@ func testCold[T number](t *testing.T) {
 	}
 }
 
-// The factors of a small call are on its stack, which has room for no more: it
-// needs no warm-up.
+// The factors of a small call are on its stack, so that it needs no warm-up. The stack has
+// no room for more.
 func TestSmallCallsNeverAllocate(t *testing.T) {
 	if raceEnabled {
 		return // the race detector allocates

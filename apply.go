@@ -1,6 +1,7 @@
 package spatialdropout
 
 import (
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -74,29 +75,35 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		return &MaskError{m.Samples(), m.Channels(), *g}
 	}
 	if g.Len() == 0 {
+		release(joined)
 		return nil
+	}
+	if gradient {
+		m = m.Gradient()
 	}
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, workers)
 	}
 	kind := dst.Kind()
 	action := m.Action(kind.Type())
-	action.Shift = action.Shift && !gradient
 	op, err = operation(op, action)
 	if err != nil {
 		return err
 	}
 	bytes := g.Samples() * g.PaddedChannels() * kind.Size()
-	if !action.Shift && bytes <= fewBytes && g.Len() <= fewElements {
+	if !action.Shift && workers >= 0 && bytes <= fewBytes && g.Len() <= fewElements {
 		// A call on so few elements is all overhead: its factors are on the stack, and
 		// with one worker they do not leave it.
 		var room [fewBytes / 8]uint64
 		factors := hide(&room)[:bytes]
 		m.Fill(kind.Type(), factors, nil, g.PaddedChannels())
-		if joined == nil {
-			return kernel.RunOf(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, 1)
+		if joined == nil { // as run does, without another copy of all arguments
+			err = kernel.RunOf(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, 1)
+		} else {
+			err = run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, nil, joined, 1)
 		}
-		return run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, nil, joined, 1)
+		runtime.KeepAlive(&room)
+		return err
 	}
 	room := scratchOf(2 * bytes)
 	factors, shifts := kernel.OfBytes(kind, (*room)[:bytes]), kernel.Vector{}

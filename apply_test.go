@@ -12,7 +12,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// calls are the ways to call that every tensor must stand.
+// calls returns the calls that every test of tensors makes.
 func calls() []call { return callsAt(0, 0.1, 0.5, 1) }
 
 func callsAt(rates ...float64) []call {
@@ -34,7 +34,7 @@ func testOracle[T number](t *testing.T) {
 		for _, x := range all {
 			dst, src := operands[T](r, x)
 			onTiers(t, func(string) {
-				if err := checkCall(x, c, dst, src, 1, 2, 3, 7); err != nil {
+				if err := checkCall(x, c, dst, src, 0, 1, 2, 3, 7); err != nil {
 					t.Errorf("%s: %v", x.name, err)
 				}
 			})
@@ -54,8 +54,8 @@ func TestEveryBitIsTheOracles(t *testing.T) {
 	t.Run("bfloat16", testOracle[bfloat16])
 }
 
-// streamFrom lets dst be written past the cache from so many bytes on until the
-// test ends.
+// streamFrom lets a dst of so many bytes or more be written past the cache until the test
+// ends.
 func streamFrom(t testing.TB, bytes int) {
 	before := kernel.StreamBytes()
 	t.Cleanup(func() { kernel.SetStreamBytes(before) })
@@ -65,8 +65,8 @@ func streamFrom(t testing.TB, bytes int) {
 func testStreaming[T number](t *testing.T) {
 	streamFrom(t, 0)
 	all := append(tensors(t),
-		// Planes that are done four at once, on a cache line and not, and rows
-		// shorter and longer than one.
+		// Planes of which four are written side by side, aligned to a cache line and not,
+		// and rows shorter and longer than a cache line.
 		dense(t, layout.NCW, 1, 19, 2048), dense(t, layout.NCW, 3, 7, 1117), dense(t, layout.NWC, 2, 601, 5), dense(t, layout.NWC, 1, 9, 1024),
 	)
 	r := rand.New(rand.NewPCG(1, 9))
@@ -74,7 +74,7 @@ func testStreaming[T number](t *testing.T) {
 		for _, x := range all {
 			dst, src := operands[T](r, x)
 			onTiers(t, func(string) {
-				if err := checkCall(x, c, dst, src, 1, 3); err != nil {
+				if err := checkCall(x, c, dst, src, 0, 3); err != nil {
 					t.Errorf("%s: %v", x.name, err)
 				}
 			})
@@ -90,7 +90,7 @@ func TestStreamedIsTheOracles(t *testing.T) {
 	t.Run("bfloat16", testStreaming[bfloat16])
 }
 
-// few is how many factors a call does without memory of its own: 128 bytes.
+// few returns how many factors fit the stack of a call: 128 bytes of them.
 func few[T number]() int { return 128 / sizeOf[T]() }
 
 func testBorder[T number](t *testing.T) {
@@ -124,7 +124,7 @@ func testBorder[T number](t *testing.T) {
 	}
 }
 
-// Calls of few factors for few elements go a shorter way.
+// Calls of few factors for few elements take a shorter path.
 func TestBorderOfSmallCallsIsTheOracles(t *testing.T) {
 	if raceEnabled {
 		return // no goroutine takes part
@@ -155,7 +155,7 @@ func testEveryHalf[T float16 | bfloat16](t *testing.T) {
 			}
 			m.Set(0, 1, false)
 			onTiers(t, func(string) {
-				if err := checkMask(x, c, m, dst, src, 1); err != nil {
+				if err := checkMask(x, c, m, dst, src, 0); err != nil {
 					t.Errorf("%s: %v", x.name, err)
 				}
 			})
@@ -163,8 +163,8 @@ func testEveryHalf[T float16 | bfloat16](t *testing.T) {
 	}
 }
 
-// Halves are few enough to try them all: with factors whose products are rounded,
-// with one to which float16 has nothing but infinity, and at a rate next to 1.
+// Halves are few enough to try them all: with factors whose products are rounded, with a
+// factor that is infinite in float16, and at a rate next to 1.
 func TestEveryHalfIsTheOracles(t *testing.T) {
 	if raceEnabled {
 		return // no goroutine takes part
@@ -173,8 +173,8 @@ func TestEveryHalfIsTheOracles(t *testing.T) {
 	t.Run("bfloat16", testEveryHalf[bfloat16])
 }
 
-// The oracle's tensors cover their buffers: a mistake in them would make every
-// comparison worth less.
+// The oracle's tensors cover their buffers. A mistake in them would weaken every
+// comparison.
 func TestOracleTensorsAreSound(t *testing.T) {
 	for _, x := range tensors(t) {
 		seen := make([]bool, x.length)
@@ -217,7 +217,7 @@ func testLarge[T number](t *testing.T) {
 		}
 		src, dst, want := make([]T, g.Len()), make([]T, g.Len()), make([]T, g.Len())
 		drop := newDropout(t, 0.5, spatialdropout.WithSeed(5))
-		m := drop.Draw(g)
+		m := draw(t, drop, g)
 		// Channels first, the inner loop is over the elements of a channel,
 		// channels last over the channels.
 		first := x.order == layout.NCHW
@@ -253,8 +253,8 @@ func testLarge[T number](t *testing.T) {
 	}
 }
 
-// The default number of workers and streaming stores begin at sizes that the
-// small tensors do not reach.
+// Several workers by default, and streaming stores, begin at sizes that the small tensors
+// do not reach.
 func TestLargeTensorsAreTheOracles(t *testing.T) {
 	t.Run("float32", testLarge[float32])
 	t.Run("float16", testLarge[float16])
@@ -268,7 +268,7 @@ func testFactorOne[T number](t *testing.T) {
 	bound := 256 << 10 / sizeOf[T]()
 	for _, plane := range []int{2, 3, 15, 16, 17, 33, bound, bound + 1, bound + 15} {
 		x := dense(t, layout.NCW, 2, 3, plane)
-		m := newDropout(t, 0).Draw(x.geom)
+		m := draw(t, newDropout(t, 0), x.geom)
 		m.Set(1, 1, false) // or all would be a copy
 		before := filled(x.length, fromBits[T](k.signalling))
 		want := append([]T(nil), before...)
@@ -277,7 +277,7 @@ func testFactorOne[T number](t *testing.T) {
 		for shift := range 16 {
 			data := buf[shift:][:x.length]
 			onTiers(t, func(tier string) {
-				for _, w := range []spatialdropout.Workers{1, 2, 3, 7, 16, 51} {
+				for _, w := range []int{1, 2, 3, 7, 16, 51} {
 					copy(data, before)
 					if err := k.apply(data, data, m, x.geom, w); err != nil {
 						t.Fatal(err)
@@ -304,11 +304,11 @@ func TestInPlaceFactorOneLeavesPlanesAloneForAnyWorkers(t *testing.T) {
 func testRateZero[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
-		drop := newDropout(t, 0, spatialdropout.WithPolicy(policy))
+		drop := newDropout(t, 0, withPolicy(policy))
 		for _, x := range []tensor{dense(t, layout.NCHW, 2, 3, 9, 15), dense(t, layout.NHWC, 2, 9, 15, 3), dense(t, layout.NC, 3, 5), dense(t, layout.NC, 3, 50), dense(t, layout.NCHW8c, 1, 16, 3, 3)} {
 			src := values[T](r, x.length)
 			src[0] = fromBits[T](kindOf[T]().signalling)
-			m := drop.Draw(x.geom)
+			m := draw(t, drop, x.geom)
 			onTiers(t, func(tier string) {
 				for _, inPlace := range []bool{false, true} {
 					from := append([]T(nil), src...)
@@ -398,7 +398,7 @@ func TestBackwardIsTheAdjointOfForward(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	drop := newDropout(t, 0.5, spatialdropout.WithSeed(1))
 	for _, x := range tensors(t) {
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		v, dy := integers(r, x.length), integers(r, x.length)
 		if a, b := dot(x, applied(t, x, m, v), dy), dot(x, v, applied(t, x, m, dy)); a != b {
 			t.Errorf("%s: ⟨Apply(x), dy⟩ = %v, ⟨x, Apply(dy)⟩ = %v", x.name, a, b)
@@ -410,7 +410,7 @@ func TestApplyIsLinear(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	drop := newDropout(t, 0.5, spatialdropout.WithSeed(2))
 	for _, x := range tensors(t) {
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		u, v := integers(r, x.length), integers(r, x.length)
 		w := make([]float64, x.length)
 		for i := range w {
@@ -425,13 +425,13 @@ func TestApplyIsLinear(t *testing.T) {
 	}
 }
 
-// What a mask drops it drops again, and nothing more: but for its factor, which is 2, the
-// operator is a projection.
+// What a mask drops it drops again, and nothing more: apart from the factor 2, the operator
+// is a projection.
 func TestMaskIsIdempotent(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	drop := newDropout(t, 0.5, spatialdropout.WithSeed(3))
 	for _, x := range tensors(t) {
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		once := applied(t, x, m, integers(r, x.length))
 		for i, y := range applied(t, x, m, once) {
 			if y != 2*once[i] {
@@ -445,14 +445,14 @@ func TestOrdersAgreeAfterTransposition(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	drop := newDropout(t, 0.3, spatialdropout.WithSeed(3))
 	first := dense(t, layout.NCHW, 3, 11, 5, 7)
-	m := drop.Draw(first.geom)
+	m := draw(t, drop, first.geom)
 	src := values[float32](r, first.length)
 	want := make([]float32, len(src))
 	if err := spatialdropout.Apply(want, src, m, first.geom); err != nil {
 		t.Fatal(err)
 	}
 	for _, other := range []tensor{dense(t, layout.NHWC, 3, 5, 7, 11), dense(t, layout.NCHW8c, 3, 11, 5, 7), dense(t, layout.NCHW16c, 3, 11, 5, 7)} {
-		// The k-th position of a channel is the k-th in either order.
+		// The k-th position of a channel is the k-th in both orders.
 		where := make(map[[3]int]int)
 		count := make(map[[2]int]int)
 		for _, p := range other.places {
@@ -481,7 +481,7 @@ func testAddIsApply[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	drop := newDropout(t, 0.3, spatialdropout.WithSeed(4))
 	for _, x := range tensors(t) {
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		src, dst := make([]T, x.length), make([]T, x.length)
 		for i := range src {
 			src[i], dst[i] = k.of(r.NormFloat64()), k.of(r.NormFloat64())
@@ -547,8 +547,8 @@ func testNeverFuses[T number](t *testing.T) {
 	}
 }
 
-// A product of two numbers whose low halves matter: fused with the sum, or not
-// rounded to a half before it, it gives another result.
+// The low digits of the products matter: a product that is fused with the sum, or not
+// rounded to a half before it, gives another result.
 func TestAddToNeverFuses(t *testing.T) {
 	t.Run("float32", testNeverFuses[float32])
 	t.Run("float64", testNeverFuses[float64])
@@ -573,8 +573,8 @@ func testInterleaved[T number](t *testing.T) {
 				c.inPlace = false
 				buf := append([]T(nil), all...)
 				dst, src := buf[from[0]*v.step:], buf[from[1]*v.step:]
-				drop := newDropout(t, c.rate, spatialdropout.WithSeed(c.seed), spatialdropout.WithPolicy(c.policy))
-				m := drop.Draw(v.x.geom)
+				drop := newDropout(t, c.rate, spatialdropout.WithSeed(c.seed), withPolicy(c.policy))
+				m := draw(t, drop, v.x.geom)
 				want, or := expect(v.x, c, m, dst, src)
 				var err error
 				if c.add {
@@ -597,7 +597,7 @@ func testInterleaved[T number](t *testing.T) {
 	}
 }
 
-// Two channel slices of one wide tensor share a range of memory and no element.
+// Two channel slices of one wide tensor share a range of memory but no element.
 func TestInterleavedViewsAreNoOverlap(t *testing.T) {
 	t.Run("float32", testInterleaved[float32])
 	t.Run("float16", testInterleaved[float16])

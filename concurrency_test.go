@@ -11,9 +11,9 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// TestManyUseOneMaskAtOnce has goroutines apply one mask to parts of the same memory that
-// touch each other, from one src that all read, while others draw from the same Dropout.
-func TestManyUseOneMaskAtOnce(t *testing.T) {
+// Goroutines apply one mask to parts of the same memory that touch each other, from one src
+// that all read, while others draw from the same Dropout.
+func TestManyUseOneMaskConcurrently(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	var geoms []layout.Geometry
 	for _, order := range []layout.Order{layout.ChannelsFirst, layout.ChannelsLast} {
@@ -22,10 +22,9 @@ func TestManyUseOneMaskAtOnce(t *testing.T) {
 	onTiers(t, func(tier string) {
 		for _, g := range geoms {
 			d := newDropout(t, 0.4, spatialdropout.WithSeed(9))
-			var shared mask.Mask
-			d.DrawInto(&shared, g)
-			// The serial answers: of the mask, of the mask once more added, and of
-			// places of their own.
+			shared := draw(t, d, g)
+			// The serial answers: of the mask, of the mask added, and of places of
+			// their own.
 			const users = 12
 			n := g.Len()
 			src, want := filled[float32](n, 0), make([][]float32, users)
@@ -36,18 +35,18 @@ func TestManyUseOneMaskAtOnce(t *testing.T) {
 				at := mask.Place{Step: uint64(user)}
 				switch user % 4 {
 				case 0:
-					return spatialdropout.Apply(dst, src, &shared, g)
+					return spatialdropout.Apply(dst, src, shared, g)
 				case 1:
-					return spatialdropout.AddTo(dst, src, &shared, g, 2)
+					return spatialdropout.AddToTensor(spatialdropout.Of(dst, g), spatialdropout.Of(src, g), shared, 2)
 				case 2:
-					return spatialdropout.ApplyAt(dst, src, d, at, g)
+					return d.At(at, g).Forward(spatialdropout.Of(dst, g), spatialdropout.Of(src, g))
 				}
-				var own mask.Mask
-				if err := d.DrawAt(&own, g, at); err != nil {
+				own, err := d.At(at, g).Mask()
+				if err != nil {
 					return err
 				}
 				copy(dst, src)
-				return spatialdropout.Apply(dst, dst, &own, g, 3)
+				return spatialdropout.ApplyTensor(spatialdropout.Of(dst, g), spatialdropout.Of(dst, g), own, 3)
 			}
 			for user := range want {
 				want[user] = filled[float32](n, 1)

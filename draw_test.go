@@ -11,7 +11,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// newDropout returns a Dropout that must exist.
+// newDropout returns a Dropout and fails the test on an error.
 func newDropout(t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Dropout {
 	t.Helper()
 	d, err := spatialdropout.New(rate, opts...)
@@ -21,7 +21,71 @@ func newDropout(t testing.TB, rate float64, opts ...spatialdropout.Option) *spat
 	return d
 }
 
-// rows returns the decisions of a mask, one string a sample.
+// draw returns the next mask.
+func draw(t testing.TB, d *spatialdropout.Dropout, g layout.Geometry) *mask.Mask {
+	t.Helper()
+	m, err := d.Draw(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// drawInto makes m the next mask.
+func drawInto(t testing.TB, d *spatialdropout.Dropout, m *mask.Mask, g layout.Geometry) {
+	t.Helper()
+	if err := d.DrawInto(m, g); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// step returns the step of the next draw.
+func step(d *spatialdropout.Dropout) uint64 { return d.Generator().State().Step }
+
+// state returns where the stream is.
+func state(d *spatialdropout.Dropout) spatialdropout.GeneratorState { return d.Generator().State() }
+
+// atStep returns d, with its stream of Philox at a step.
+func atStep(t testing.TB, d *spatialdropout.Dropout, step uint64) *spatialdropout.Dropout {
+	t.Helper()
+	restore(t, d, spatialdropout.GeneratorState{Stream: d.Generator().Stream().String(), Step: step})
+	return d
+}
+
+// restore sets where the stream is.
+func restore(t testing.TB, d *spatialdropout.Dropout, s spatialdropout.GeneratorState) {
+	t.Helper()
+	if err := d.Generator().Restore(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withPolicy sets the policy, with the rule Reciprocal.
+func withPolicy(p mask.Policy) spatialdropout.Option {
+	return spatialdropout.WithArithmetic(mask.Arithmetic{Policy: p})
+}
+
+// withRule sets the rule, with the policy Select.
+func withRule(r mask.Rule) spatialdropout.Option {
+	return spatialdropout.WithArithmetic(mask.Arithmetic{Rule: r})
+}
+
+// withRuleOn sets the rule, with the policy that goes with a stream.
+func withRuleOn(s mask.Stream, r mask.Rule) spatialdropout.Option {
+	return spatialdropout.WithArithmetic(mask.Arithmetic{Policy: s.Arithmetic().Policy, Rule: r})
+}
+
+// shardFrom makes the samples of a draw begin at an offset of the batch.
+func shardFrom(offset uint64) spatialdropout.Option {
+	return spatialdropout.WithShard(mask.Shard{SampleOffset: offset})
+}
+
+// shardOf is shardFrom with the size of the batch.
+func shardOf(offset, batch uint64) spatialdropout.Option {
+	return spatialdropout.WithShard(mask.Shard{SampleOffset: offset, Samples: batch})
+}
+
+// rows returns the decisions of a mask, a string for each sample.
 func rows(m *mask.Mask) []string {
 	all := make([]string, m.Samples())
 	for n := range all {
@@ -41,7 +105,7 @@ func equal(a, b []string) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
 func TestMaskIsTheSameForEveryLayout(t *testing.T) {
 	const n, c = 6, 23
-	want := rows(newDropout(t, 0.4, spatialdropout.WithSeed(99)).Draw(dense(t, layout.NC, n, c).geom))
+	want := rows(draw(t, newDropout(t, 0.4, spatialdropout.WithSeed(99)), dense(t, layout.NC, n, c).geom))
 	for _, x := range []tensor{
 		dense(t, layout.NCHW, n, c, 3, 2), dense(t, layout.NHWC, n, 3, 2, c), dense(t, layout.NCW, n, c, 1), dense(t, layout.NDHWC, n, 2, 1, 1, c),
 		dense(t, layout.NCHW8c, n, c, 2, 2), dense(t, layout.NCHW16c, n, c, 1, 2),
@@ -50,7 +114,7 @@ func TestMaskIsTheSameForEveryLayout(t *testing.T) {
 		dense(t, layout.NCHW, n, c, 0, 4),
 	} {
 		onTiers(t, func(tier string) {
-			if got := rows(newDropout(t, 0.4, spatialdropout.WithSeed(99)).Draw(x.geom)); !equal(got, want) {
+			if got := rows(draw(t, newDropout(t, 0.4, spatialdropout.WithSeed(99)), x.geom)); !equal(got, want) {
 				t.Errorf("%s, tier %s:\n%v, want\n%v", x.name, tier, got, want)
 			}
 		})
@@ -60,16 +124,16 @@ func TestMaskIsTheSameForEveryLayout(t *testing.T) {
 func TestShardsDrawTheirRowsOfTheGlobalMask(t *testing.T) {
 	const samples = 11
 	for _, channels := range []int{1, 2, 3, 5, 63, 64, 65, 127, 130} {
-		global := newDropout(t, 0.3, spatialdropout.WithSeed(7), spatialdropout.WithStep(4))
+		global := atStep(t, newDropout(t, 0.3, spatialdropout.WithSeed(7)), 4)
 		geometry := func(n int) layout.Geometry { return dense(t, layout.NC, n, channels).geom }
-		want := rows(global.Draw(geometry(samples)))
+		want := rows(draw(t, global, geometry(samples)))
 		for a := 0; a <= samples; a++ {
 			for _, b := range []int{a, a + 1, samples} {
 				if b > samples {
 					continue
 				}
-				shard := newDropout(t, 0.3, spatialdropout.WithSeed(7), spatialdropout.WithStep(4), spatialdropout.WithSampleOffset(a))
-				if got := rows(shard.Draw(geometry(b - a))); !equal(got, want[a:b]) {
+				shard := atStep(t, newDropout(t, 0.3, spatialdropout.WithSeed(7), shardFrom(uint64(a))), 4)
+				if got := rows(draw(t, shard, geometry(b-a))); !equal(got, want[a:b]) {
 					t.Fatalf("%d channels: samples [%d,%d) are\n%v, want\n%v", channels, a, b, got, want[a:b])
 				}
 			}
@@ -79,8 +143,8 @@ func TestShardsDrawTheirRowsOfTheGlobalMask(t *testing.T) {
 
 func TestOptionsDoNotDependOnTheirOrder(t *testing.T) {
 	g := dense(t, layout.NC, 5, 67).geom
-	seed, step, offset, policy := spatialdropout.WithSeed(3), spatialdropout.WithStep(8), spatialdropout.WithSampleOffset(2), spatialdropout.WithPolicy(mask.Multiply)
-	a, b := newDropout(t, 0.5, seed, step, offset, policy).Draw(g), newDropout(t, 0.5, policy, offset, step, seed).Draw(g)
+	seed, sharing, offset, policy := spatialdropout.WithSeed(3), spatialdropout.WithSharing(mask.FixedCount), shardFrom(2), withPolicy(mask.Multiply)
+	a, b := draw(t, newDropout(t, 0.5, seed, sharing, offset, policy), g), draw(t, newDropout(t, 0.5, policy, offset, sharing, seed), g)
 	if !equal(rows(a), rows(b)) || a.Arithmetic().Policy != mask.Multiply || b.Arithmetic().Policy != mask.Multiply {
 		t.Errorf("%v and %v", rows(a), rows(b))
 	}
@@ -92,43 +156,43 @@ func TestSeedAndStepDetermineTheMask(t *testing.T) {
 	seen := make(map[string]point)
 	for _, seed := range []uint64{0, 1, 2, 1 << 32, 1<<32 + 1, math.MaxUint64} {
 		d := newDropout(t, 0.5, spatialdropout.WithSeed(seed))
-		if d.Stream() != (mask.Philox{Seed: seed}) || d.Rate() != 0.5 {
-			t.Errorf("stream %v and rate %v, want seed %d and 0.5", d.Stream(), d.Rate(), seed)
+		if d.Generator().Stream() != (mask.Philox{Seed: seed}) || d.Rate() != 0.5 {
+			t.Errorf("stream %v and rate %v, want seed %d and 0.5", d.Generator().Stream(), d.Rate(), seed)
 		}
-		for step := uint64(0); step < 5; step++ {
-			if d.Step() != step {
-				t.Errorf("step %d before draw %d", d.Step(), step)
+		for n := uint64(0); n < 5; n++ {
+			if step(d) != n {
+				t.Errorf("step %d before draw %d", step(d), n)
 			}
-			got := rows(d.Draw(g))
-			if again := rows(newDropout(t, 0.5, spatialdropout.WithSeed(seed), spatialdropout.WithStep(step)).Draw(g)); !equal(got, again) {
-				t.Errorf("seed %d: WithStep(%d) does not resume:\n%v, want\n%v", seed, step, again, got)
+			got := rows(draw(t, d, g))
+			if again := rows(draw(t, atStep(t, newDropout(t, 0.5, spatialdropout.WithSeed(seed)), n), g)); !equal(got, again) {
+				t.Errorf("seed %d restored at step %d draws\n%v, want\n%v", seed, n, again, got)
 			}
 			if p, ok := seen[fmt.Sprint(got)]; ok {
-				t.Errorf("%v and %v have the same mask", p, point{seed, step})
+				t.Errorf("%v and %v have the same mask", p, point{seed, n})
 			}
-			seen[fmt.Sprint(got)] = point{seed, step}
+			seen[fmt.Sprint(got)] = point{seed, n}
 		}
 	}
 }
 
 func TestStepsBeyond32BitsDiffer(t *testing.T) {
 	g := dense(t, layout.NC, 4, 50).geom
-	low := rows(newDropout(t, 0.5).Draw(g))
-	if equal(low, rows(newDropout(t, 0.5, spatialdropout.WithStep(1<<32)).Draw(g))) {
+	low := rows(draw(t, newDropout(t, 0.5), g))
+	if equal(low, rows(draw(t, atStep(t, newDropout(t, 0.5), 1<<32), g))) {
 		t.Error("step 2³² has the mask of step 0")
 	}
-	if equal(low, rows(newDropout(t, 0.5, spatialdropout.WithSampleOffset(math.MaxInt32)).Draw(g))) {
+	if equal(low, rows(draw(t, newDropout(t, 0.5, shardFrom(math.MaxInt32)), g))) {
 		t.Error("sample 2³¹−1 has the mask of sample 0")
 	}
 }
 
 func TestDrawIntoForgetsWhatTheMaskHeld(t *testing.T) {
 	small, large := dense(t, layout.NC, 3, 7).geom, dense(t, layout.NC, 9, 100).geom
-	m := newDropout(t, 0).Draw(large)
-	d := newDropout(t, 0.5, spatialdropout.WithSeed(1), spatialdropout.WithPolicy(mask.Multiply))
+	m := draw(t, newDropout(t, 0), large)
+	d := newDropout(t, 0.5, spatialdropout.WithSeed(1), withPolicy(mask.Multiply))
 	for step, g := range []layout.Geometry{small, large, small, {}, large} {
-		d.DrawInto(m, g)
-		want := newDropout(t, 0.5, spatialdropout.WithSeed(1), spatialdropout.WithStep(uint64(step))).Draw(g)
+		drawInto(t, d, m, g)
+		want := draw(t, atStep(t, newDropout(t, 0.5, spatialdropout.WithSeed(1)), uint64(step)), g)
 		if !equal(rows(m), rows(want)) || m.CountKept() != want.CountKept() || m.Arithmetic().Policy != mask.Multiply || m.Rate() != 0.5 {
 			t.Errorf("step %d: %v, want %v", step, rows(m), rows(want))
 		}
@@ -138,7 +202,7 @@ func TestDrawIntoForgetsWhatTheMaskHeld(t *testing.T) {
 func TestExtremeRatesKeepAllOrNothing(t *testing.T) {
 	g := dense(t, layout.NC, 5, 77).geom
 	for rate, want := range map[float64]int{0: 5 * 77, math.Copysign(0, -1): 5 * 77, 1e-300: 5 * 77, 1: 0} {
-		if got := newDropout(t, rate).Draw(g).CountKept(); got != want {
+		if got := draw(t, newDropout(t, rate), g).CountKept(); got != want {
 			t.Errorf("rate %v keeps %d of 385, want %d", rate, got, want)
 		}
 	}
@@ -150,7 +214,7 @@ func TestConcurrentDrawsTakeEveryStepOnce(t *testing.T) {
 	want := make(map[string]bool)
 	d := newDropout(t, 0.5, spatialdropout.WithSeed(12))
 	for range draws * each {
-		want[fmt.Sprint(rows(d.Draw(g)))] = true
+		want[fmt.Sprint(rows(draw(t, d, g)))] = true
 	}
 	if len(want) != draws*each {
 		t.Fatalf("%d different masks in %d steps", len(want), draws*each)
@@ -164,7 +228,12 @@ func TestConcurrentDrawsTakeEveryStepOnce(t *testing.T) {
 		go func() {
 			defer all.Done()
 			for range each {
-				got[k] = append(got[k], fmt.Sprint(rows(d.Draw(g))))
+				m, err := d.Draw(g)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[k] = append(got[k], fmt.Sprint(rows(m)))
 			}
 		}()
 	}
@@ -177,7 +246,7 @@ func TestConcurrentDrawsTakeEveryStepOnce(t *testing.T) {
 			delete(want, m)
 		}
 	}
-	if d.Step() != draws*each {
-		t.Errorf("step %d after %d draws", d.Step(), draws*each)
+	if step(d) != draws*each {
+		t.Errorf("step %d after %d draws", step(d), draws*each)
 	}
 }

@@ -30,7 +30,11 @@ type MaskError struct {
 }
 
 func (e *MaskError) Error() string {
-	return fmt.Sprintf("spatialdropout: a mask of %d×%d channels for a tensor of %d×%d, want one drawn for its geometry", e.Samples, e.Channels, e.Geometry.Samples(), e.Geometry.Channels())
+	given := fmt.Sprintf("a mask of %d×%d channels", e.Samples, e.Channels)
+	if e.Samples == 0 && e.Channels == 0 {
+		given = "no mask, or one of 0×0 channels,"
+	}
+	return fmt.Sprintf("spatialdropout: %s for a tensor of %d×%d, want one drawn for its geometry", given, e.Geometry.Samples(), e.Geometry.Channels())
 }
 
 // OptionError refuses an option, or options that contradict each other.

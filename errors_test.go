@@ -28,7 +28,7 @@ func wantError(t testing.TB, what string, err error, words ...string) {
 	}
 }
 
-func TestNewRefusesWhatIsNoRate(t *testing.T) {
+func TestNewRefusesWhatIsNotARate(t *testing.T) {
 	for rate, word := range map[float64]string{
 		math.NaN(): "NaN", -0.1: "-0.1", -5e-324: "-5e-324", 1.5: "1.5", 1 + 0x1p-52: "1.0000000000000002", 20: "20",
 		math.Inf(1): "+Inf", math.Inf(-1): "-Inf",
@@ -37,56 +37,80 @@ func TestNewRefusesWhatIsNoRate(t *testing.T) {
 		wantError(t, fmt.Sprintf("New(%v)", rate), err, word, "0 to 1")
 		l, lerr := spatialdropout.NewLayer[float32](rate)
 		wantError(t, fmt.Sprintf("NewLayer(%v)", rate), lerr, word, "0 to 1")
-		h, herr := spatialdropout.NewLayerF16[float16](rate)
-		wantError(t, fmt.Sprintf("NewLayerF16(%v)", rate), herr, word, "0 to 1")
-		b, berr := spatialdropout.NewLayerBF16[bfloat16](rate)
-		wantError(t, fmt.Sprintf("NewLayerBF16(%v)", rate), berr, word, "0 to 1")
-		if d != nil || l != nil || h != nil || b != nil {
+		h, herr := spatialdropout.NewLayerAs[float16](kernel.F16, rate)
+		wantError(t, fmt.Sprintf("NewLayerAs(F16, %v)", rate), herr, word, "0 to 1")
+		b, berr := spatialdropout.NewLayerAs[bfloat16](kernel.BF16, rate)
+		wantError(t, fmt.Sprintf("NewLayerAs(BF16, %v)", rate), berr, word, "0 to 1")
+		r, rerr := spatialdropout.Restore(spatialdropout.State{Rate: rate, GeneratorState: spatialdropout.GeneratorState{Stream: "philox:1"}})
+		wantError(t, fmt.Sprintf("Restore of rate %v", rate), rerr, word, "0 to 1")
+		if d != nil || l != nil || h != nil || b != nil || r != nil {
 			t.Errorf("rate %v: a result besides the error", rate)
+		}
+		for what, err := range map[string]error{"New": err, "NewLayer": lerr, "NewLayerAs": herr, "Restore": rerr} {
+			var refused *mask.RateError
+			if !errors.As(err, &refused) || math.Float64bits(refused.Rate) != math.Float64bits(rate) {
+				t.Errorf("%s(%v): %v, want a *mask.RateError", what, rate, err)
+			}
 		}
 	}
 }
 
 func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
+	arithmetic := func(p mask.Policy, r mask.Rule) spatialdropout.Option {
+		return spatialdropout.WithArithmetic(mask.Arithmetic{Policy: p, Rule: r})
+	}
+	shard := spatialdropout.WithShard
 	for _, o := range []struct {
 		what   string
 		option spatialdropout.Option
+		name   string // of the option in an *OptionError, "" for a *mask.ArithmeticError
 		words  []string
 	}{
-		{"WithPolicy(2)", spatialdropout.WithPolicy(2), []string{"Policy(2)", "Select", "Multiply"}},
-		{"WithPolicy(255)", spatialdropout.WithPolicy(255), []string{"Policy(255)"}},
-		{"WithSampleOffset(-3)", spatialdropout.WithSampleOffset(-3), []string{"offset -3", "0 or more"}},
-		{"WithSampleOffset(MinInt)", spatialdropout.WithSampleOffset(math.MinInt), []string{fmt.Sprint(math.MinInt)}},
-		{"WithBatch(0)", spatialdropout.WithBatch(0), []string{"batch of 0", "1 or more"}},
-		{"WithBatch(-1)", spatialdropout.WithBatch(-1), []string{"batch of -1"}},
-		{"WithStream(nil)", spatialdropout.WithStream(nil), []string{"no stream", "package mask"}},
-		{"WithGenerator(nil)", spatialdropout.WithGenerator(nil), []string{"no generator", "NewGenerator"}},
-		{"WithSchedule(nil)", spatialdropout.WithSchedule(nil), []string{"no schedule", "function"}},
-		{"WithRule(Unscaled)", spatialdropout.WithRule(mask.Unscaled), []string{"Unscaled", "Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient"}},
-		{"WithRule(Alpha)", spatialdropout.WithRule(mask.Alpha), []string{"Alpha", "Quotient"}},
-		{"WithRule(200)", spatialdropout.WithRule(200), []string{"Rule(200)"}},
-		{"WithScaling(3)", spatialdropout.WithScaling(3), []string{"Scaling(3)", "Inverted", "AtInference", "Unscaled"}},
-		{"WithSharing(4)", spatialdropout.WithSharing(4), []string{"Sharing(4)", "Each", "PerChannel", "PerSample", "FixedCount"}},
-		{"WithWorkers(-1)", spatialdropout.WithWorkers(-1), []string{"-1 workers", "0 or more"}},
+		{"policy 2", arithmetic(2, 0), "", []string{"Policy(2)", "Select", "Multiply"}},
+		{"policy 255", arithmetic(255, 0), "", []string{"Policy(255)"}},
+		{"rule 200", arithmetic(0, 200), "", []string{"Rule(200)", "Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "Alpha", "Gaussian", "Unscaled", "AtInference"}},
+		{"Expectation", arithmetic(0, mask.Expectation), "", []string{"Expectation", "AtInference"}},
+		{"AlphaGradient", arithmetic(0, mask.AlphaGradient), "", []string{"AlphaGradient", "want Alpha"}},
+		{"WithSharing(4)", spatialdropout.WithSharing(4), "", []string{"Sharing(4)", "Each", "PerChannel", "PerSample", "FixedCount"}},
+		{"samples outside the batch", shard(mask.Shard{SampleOffset: 8, Samples: 8}), "WithShard", []string{"SampleOffset:8", "Samples:8", "within the batch"}},
+		{"samples far outside the batch", shard(mask.Shard{SampleOffset: math.MaxUint64, Samples: 1}), "WithShard", []string{fmt.Sprint(uint64(math.MaxUint64))}},
+		{"channels outside the sample", shard(mask.Shard{ChannelOffset: 9, Channels: 3}), "WithShard", []string{"ChannelOffset:9", "Channels:3", "channels"}},
+		{"WithStream(nil)", spatialdropout.WithStream(nil), "WithStream", []string{"no stream", "package mask"}},
+		{"WithGenerator(nil)", spatialdropout.WithGenerator(nil), "WithGenerator", []string{"no generator", "NewGenerator"}},
+		{"WithGenerator of the zero Generator", spatialdropout.WithGenerator(new(spatialdropout.Generator)), "WithGenerator", []string{"no generator", "NewGenerator"}},
+		{"WithSchedule(nil)", spatialdropout.WithSchedule(nil), "WithSchedule", []string{"no schedule", "function"}},
+		{"WithWorkers(-1)", spatialdropout.WithWorkers(-1), "WithWorkers", []string{"-1 workers", "0 or more"}},
+		{"a nil option", nil, "New", []string{"is nil", "function"}},
 	} {
 		_, err := spatialdropout.New(0.5, o.option)
 		wantError(t, "New "+o.what, err, o.words...)
-		_, err = spatialdropout.NewLayer[float64](0.5, spatialdropout.WithSeed(1), o.option, spatialdropout.WithStep(2))
-		wantError(t, "NewLayer "+o.what, err, o.words...)
-		_, err = spatialdropout.NewLayerF16[float16](0.5, o.option)
-		wantError(t, "NewLayerF16 "+o.what, err, o.words...)
-		_, err = spatialdropout.NewLayerBF16[bfloat16](0.5, o.option)
-		wantError(t, "NewLayerBF16 "+o.what, err, o.words...)
+		_, lerr := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithAlways(), o.option, spatialdropout.WithWorkers(2))
+		wantError(t, "NewLayer "+o.what, lerr, o.words...)
+		_, herr := spatialdropout.NewLayerAs[float16](kernel.F16, 0.5, o.option)
+		wantError(t, "NewLayerAs F16 "+o.what, herr, o.words...)
+		_, berr := spatialdropout.NewLayerAs[bfloat16](kernel.BF16, 0.5, o.option)
+		wantError(t, "NewLayerAs BF16 "+o.what, berr, o.words...)
+		_, rerr := spatialdropout.Restore(newDropout(t, 0.5).State(), o.option)
+		wantError(t, "Restore "+o.what, rerr, o.words...)
+		for _, err := range []error{err, lerr, herr, berr, rerr} {
+			var option *spatialdropout.OptionError
+			var arithmetic *mask.ArithmeticError
+			if o.name == "" && !errors.As(err, &arithmetic) || o.name != "" && (!errors.As(err, &option) || option.Option != o.name) {
+				t.Errorf("%s: %T %v, want an error of %q", o.what, err, err, o.name)
+			}
+		}
 	}
+	_, err := spatialdropout.New(0.5, spatialdropout.WithSeed(1), nil)
+	wantError(t, "a nil option after another", err, "option 1")
 }
 
-// refuses makes a call of Apply and of AddTo that must fail and leave every bit
-// of buf, in which dst and src lie, as it is.
-func refuses[T number](t *testing.T, what string, buf, dst, src []T, m *mask.Mask, g layout.Geometry, workers []spatialdropout.Workers, words ...string) {
+// refuses makes calls of Apply and AddTo that must fail and leave every bit of buf, in which
+// dst and src lie, as it is.
+func refuses[T number](t *testing.T, what string, buf, dst, src []T, m *mask.Mask, g layout.Geometry, workers []int, words ...string) {
 	t.Helper()
 	before := append([]T(nil), buf...)
 	k := kindOf[T]()
-	for name, do := range map[string]apply[T]{"Apply": k.apply, "AddTo": k.addTo} {
+	for name, do := range map[string]func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...int) error{"Apply": k.apply, "AddTo": k.addTo} {
 		err := do(dst, src, m, g, workers...)
 		wantError(t, name+" "+what, err, words...)
 		if err := differ(buf, before, before); err != nil {
@@ -101,36 +125,35 @@ func testRefuses[T number](t *testing.T) {
 	view := strided(t, []int{2, 3, 4}, []int{30, 8, 2}, 0, 1)
 	padded := dense(t, layout.NCHW8c, 2, 3, 2, 2)
 	drop := newDropout(t, 0.5)
-	m := drop.Draw(x.geom)
+	m := draw(t, drop, x.geom)
 	buf := values[T](r, 300)
 	dst, src := buf[:120], buf[150:270]
 
-	refuses(t, "with negative workers", buf, dst, src, m, x.geom, []spatialdropout.Workers{-2}, "-2", "0 or more")
-	refuses(t, "with workers twice", buf, dst, src, m, x.geom, []spatialdropout.Workers{1, 5}, "1", "5", "one number")
+	refuses(t, "with negative workers", buf, dst, src, m, x.geom, []int{-2}, "-2", "0 or more")
 	refuses(t, "with short dst", buf, dst[:119], src, m, x.geom, nil, "dst", "119", "120")
 	refuses(t, "with long dst", buf, buf[:121], src, m, x.geom, nil, "dst", "121", "120")
 	refuses(t, "with short src", buf, dst, src[:7], m, x.geom, nil, "src", "7", "120")
 	refuses(t, "with long src", buf, dst, buf[150:271], m, x.geom, nil, "src", "121", "120")
 	refuses(t, "with no dst", buf, nil, src, m, x.geom, nil, "dst", "0 elements", "120")
 	refuses(t, "with no src", buf, dst, nil, m, x.geom, nil, "src", "0 elements", "120")
-	refuses(t, "with elements for no tensor", buf, dst, src, newDropout(t, 0.5).Draw(layout.Geometry{}), layout.Geometry{}, nil, "120", "want 0")
+	refuses(t, "with elements for no tensor", buf, dst, src, draw(t, newDropout(t, 0.5), layout.Geometry{}), layout.Geometry{}, nil, "120", "want 0")
 
-	vm := drop.Draw(view.geom)
+	vm := draw(t, drop, view.geom)
 	refuses(t, "with dst short of a view", buf, buf[:view.length-1], src, vm, view.geom, nil, "dst", fmt.Sprint(view.length-1), fmt.Sprint(view.length), "more")
 	refuses(t, "with src short of a view", buf, dst, src[:view.length-1], vm, view.geom, nil, "src", fmt.Sprint(view.length-1), fmt.Sprint(view.length), "more")
-	pm := drop.Draw(padded.geom)
+	pm := draw(t, drop, padded.geom)
 	refuses(t, "with dst without padding", buf, buf[:24], src[:64], pm, padded.geom, nil, "dst", "24", "64")
 
 	refuses(t, "without a mask", buf, dst, src, nil, x.geom, nil, "no mask")
 	for _, dims := range [][]int{{2, 4}, {3, 3}, {3, 2}, {1, 6}, {6, 1}, {0, 3}} {
-		other := drop.Draw(dense(t, layout.NC, dims...).geom)
+		other := draw(t, drop, dense(t, layout.NC, dims...).geom)
 		refuses(t, fmt.Sprintf("with a mask of %v", dims), buf, dst, src, other, x.geom, nil, fmt.Sprintf("%d×%d", dims[0], dims[1]), "2×3")
 	}
 	refuses(t, "with the zero mask", buf, dst, src, new(mask.Mask), x.geom, nil, "0×0", "2×3")
 
 	empty := dense(t, layout.NCHW, 2, 3, 0, 5)
 	refuses(t, "without a mask for no elements", buf, nil, nil, nil, empty.geom, nil, "no mask")
-	refuses(t, "with a mask of another empty tensor", buf, nil, nil, drop.Draw(dense(t, layout.NC, 4, 3).geom), empty.geom, nil, "4×3", "2×3")
+	refuses(t, "with a mask of another empty tensor", buf, nil, nil, draw(t, drop, dense(t, layout.NC, 4, 3).geom), empty.geom, nil, "4×3", "2×3")
 }
 
 func TestApplyRefusesWhatDoesNotFit(t *testing.T) {
@@ -157,7 +180,7 @@ func testOverlap[T number](t *testing.T) {
 		for _, at := range x.padding {
 			taken[at] = true
 		}
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		buf := values[T](r, 2*x.length+2)
 		overlaps := 0
 		for distance := 1; distance <= x.length; distance++ {
@@ -188,7 +211,7 @@ func testOverlap[T number](t *testing.T) {
 					t.Errorf("%s: distance of %d bytes, want %d", x.name, overlap.Distance, c.bytes)
 				}
 				wantError(t, x.name, err, fmt.Sprint(overlap.Distance), "overlap", "dst = src")
-				refuses(t, x.name, buf, c.dst, c.src, m, x.geom, []spatialdropout.Workers{3}, "overlap")
+				refuses(t, x.name, buf, c.dst, c.src, m, x.geom, []int{3}, "overlap")
 				if err := differ(buf, before, before); err != nil {
 					t.Fatalf("%s: %v", x.name, err)
 				}
@@ -208,7 +231,7 @@ func TestApplyRefusesPartialOverlap(t *testing.T) {
 
 func testAliasing[T number](t *testing.T) {
 	x := dense(t, layout.NCHW, 2, 3, 4, 5)
-	m := newDropout(t, 0.5).Draw(x.geom)
+	m := draw(t, newDropout(t, 0.5), x.geom)
 	buf := make([]T, 2*x.length)
 	for _, s := range [][2][]T{
 		{buf[:x.length], buf[:x.length]}, {buf[:x.length], buf[x.length:]}, {buf[x.length:], buf[:x.length]},
@@ -231,20 +254,37 @@ func TestEmptyTensorsAreFine(t *testing.T) {
 		dense(t, layout.NCHW, 0, 3, 4, 5), dense(t, layout.NCHW, 2, 0, 4, 5), dense(t, layout.NHWC, 2, 4, 0, 5), dense(t, layout.CHW, 0, 0, 0),
 		dense(t, layout.NCHW16c, 2, 3, 4, 0), strided(t, []int{0, 3}, []int{3, 1}, 0, 1), {name: "the zero Geometry"},
 	} {
-		m := drop.Draw(x.geom)
+		m := draw(t, drop, x.geom)
 		if m.Samples() != x.geom.Samples() || m.Channels() != x.geom.Channels() {
 			t.Errorf("%s: mask of %d×%d", x.name, m.Samples(), m.Channels())
 		}
 		if err := spatialdropout.Apply(nil, []float32{}, m, x.geom); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
-		if err := spatialdropout.AddTo([]float64{}, nil, m, x.geom, 2); err != nil {
+		if err := spatialdropout.AddTo([]float64{}, nil, m, x.geom); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
-		if err := spatialdropout.ApplyF16([]float16{}, nil, m, x.geom); err != nil {
+		if err := spatialdropout.ApplyTensor(spatialdropout.As(kernel.F16, []float16{}, x.geom), spatialdropout.As[float16](kernel.F16, nil, x.geom), m, 0); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
-		if err := spatialdropout.AddToBF16(nil, []bfloat16{}, m, x.geom, 2); err != nil {
+		if err := spatialdropout.AddToTensor(spatialdropout.As[bfloat16](kernel.BF16, nil, x.geom), spatialdropout.As(kernel.BF16, []bfloat16{}, x.geom), m, 2); err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+		// A tensor without data has no kind.
+		none := spatialdropout.Tensor{Geometry: x.geom}
+		if err := spatialdropout.ApplyTensor(none, none, m, 2); err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+		p, err := drop.Forward(none, none)
+		if err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+		for name, do := range calledBy(p) {
+			if err := do(none, none); err != nil {
+				t.Errorf("%s, %s: %v", x.name, name, err)
+			}
+		}
+		if _, err := drop.Evaluate(none, none); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
 	}

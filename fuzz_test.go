@@ -3,6 +3,7 @@ package spatialdropout_test
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -12,8 +13,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// rawOf returns n elements whose bits are raw, over and over. Every third is a number of
-// its own, which tells what was taken for what.
+// rawOf returns n elements whose bits are raw, repeated. Every third is a number of its own,
+// which tells elements from each other.
 func rawOf[T number](raw []byte, n, from int) []T {
 	k, all := kindOf[T](), make([]T, n)
 	var bits [8]byte
@@ -35,10 +36,10 @@ func rawOf[T number](raw []byte, n, from int) []T {
 // extents are the dims of a view's axes.
 var extents = [16]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 33, 64, 130}
 
-// fuzzedTensor returns the tensor of an order, or a view with gaps where there is no
-// such order. Each byte of shape is a dim; in a view the low half says which extent the
-// axis has, and the high half how long the gap behind it is. Dims of more elements than
-// a test takes are 1. Of a view, axes says which axis is whose.
+// fuzzedTensor returns the tensor of an order, or a view with gaps if there is no such
+// order. Each byte of shape is a dim. In a view its low half chooses the extent of the axis,
+// and its high half is the length of the gap after it. Dims that would make too many
+// elements for a test are 1. axes chooses the sample and channel axes of a view.
 func fuzzedTensor(t *testing.T, order, axes uint8, shape []byte) (x tensor, ok bool) {
 	rank, o := len(shape), layout.Order(order%20)
 	view := o == 0 || o > layout.ChannelsLast
@@ -83,8 +84,8 @@ func fuzzedTensor(t *testing.T, order, axes uint8, shape []byte) (x tensor, ok b
 // noise is bits for operands: NaNs, infinities, subnormals and ordinary numbers.
 var noise = []byte("\x01\x00\x80\x7f\x23\x01\xc0\x7f\x00\x00\x80\xff\x01\x00\x00\x00\xcd\xcc\x8c\x3f\x00\x00\x00\x80\x07")
 
-// shapes calls f with what fuzzedTensor takes: every order, and views with the channels
-// on every axis, whose innermost extents are those around vectors and cache lines.
+// shapes calls f with arguments of fuzzedTensor: every order, and views with the channels on
+// every axis. The innermost extents are close to those of vectors and cache lines.
 func shapes(f func(order, axes uint8, shape []byte, k int)) {
 	extents := []byte{1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255}
 	k := 0
@@ -113,7 +114,7 @@ func shapes(f func(order, axes uint8, shape []byte, k int)) {
 	}
 }
 
-func fuzzApply[T number](t *testing.T, x tensor, c call, workers spatialdropout.Workers, raw []byte) {
+func fuzzApply[T number](t *testing.T, x tensor, c call, workers int, raw []byte) {
 	n := x.length
 	if x.view {
 		n += int(c.seed % 7)
@@ -148,90 +149,96 @@ func FuzzApply(f *testing.F) {
 		}
 		switch choice >> 3 % 6 {
 		case 0:
-			fuzzApply[float32](t, x, c, spatialdropout.Workers(workers), raw)
+			fuzzApply[float32](t, x, c, int(workers), raw)
 		case 1:
-			fuzzApply[float64](t, x, c, spatialdropout.Workers(workers), raw)
+			fuzzApply[float64](t, x, c, int(workers), raw)
 		case 2:
-			fuzzApply[named32](t, x, c, spatialdropout.Workers(workers), raw)
+			fuzzApply[named32](t, x, c, int(workers), raw)
 		case 3:
-			fuzzApply[named64](t, x, c, spatialdropout.Workers(workers), raw)
+			fuzzApply[named64](t, x, c, int(workers), raw)
 		case 4:
-			fuzzApply[float16](t, x, c, spatialdropout.Workers(workers), raw)
+			fuzzApply[float16](t, x, c, int(workers), raw)
 		default:
-			fuzzApply[bfloat16](t, x, c, spatialdropout.Workers(workers), raw)
+			fuzzApply[bfloat16](t, x, c, int(workers), raw)
 		}
 	})
 }
 
-func fuzzAt[T number](t *testing.T, x tensor, m *mask.Mask, d *spatialdropout.Dropout, at mask.Place, c call, workers spatialdropout.Workers, raw []byte) {
+func fuzzPass[T number](t *testing.T, x tensor, m *mask.Mask, p spatialdropout.Pass, inPlace bool, raw []byte) {
 	dst, src := rawOf[T](raw, x.length, 1), rawOf[T](raw, x.length, 6)
+	c := callOf(m)
+	c.inPlace = inPlace
 	onTiers(t, func(string) {
-		if err := checkAt(x, c, m, d, at, dst, src, workers); err != nil {
+		if err := checkPass(x, c, m, p, dst, src); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
 	})
 }
 
-// FuzzApplyAt compares ApplyAt and AddToAt with Draw and the oracle, for any stream,
-// tensor, rate, place and part of a batch.
-func FuzzApplyAt(f *testing.F) {
+// FuzzPass compares the calls of a pass with Draw and the oracle, for any stream, tensor,
+// rate, place and part of a batch.
+func FuzzPass(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, order, axes uint8, shape []byte, rate float64, step, cursor uint64, offset, batch uint16, choice, workers uint8, raw []byte) {
 		x, ok := fuzzedTensor(t, order, axes, shape)
 		if !ok {
 			return
 		}
+		saved := spatialdropout.State{Rate: rate, GeneratorState: spatialdropout.GeneratorState{Stream: text}, Sharing: mask.Sharing(choice >> 4 % 3)}
 		stream, err := mask.ParseStream(text)
 		if err != nil {
-			_, other := spatialdropout.New(0.5, spatialdropout.WithState(spatialdropout.State{Stream: text}))
-			wantError(t, "WithState", other, err.Error())
+			saved.Rate = 0.5
+			_, other := spatialdropout.Restore(saved)
+			wantError(t, "Restore", other, err.Error())
 			return
 		}
-		drawing, err := spatialdropout.New(rate, spatialdropout.WithStream(stream), spatialdropout.WithSharing(mask.Sharing(choice>>4%3)), spatialdropout.WithSampleOffset(int(offset)))
+		drawing, err := spatialdropout.New(rate, spatialdropout.WithStream(stream), spatialdropout.WithSharing(saved.Sharing), shardFrom(uint64(offset)))
 		if !(rate >= 0 && rate <= 1) {
 			wantError(t, "New", err, "0 to 1")
 			return
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		// What draws for ApplyAt knows the stream by its text, and nothing of the part.
-		applying := newDropout(t, rate, spatialdropout.WithState(spatialdropout.State{Stream: stream.String()}), spatialdropout.WithSharing(mask.Sharing(choice>>4%3)))
-		at := mask.Place{Step: step, Cursor: cursor, Offset: uint64(offset), Batch: uint64(batch)}
-		if batch == 0 {
-			if err := drawing.Restore(spatialdropout.State{Stream: stream.String(), Step: step, Cursor: cursor}); err != nil {
-				t.Fatal(err)
-			}
+		// The Dropout that applies knows the stream by its text, and nothing of the part.
+		saved.Arithmetic = stream.Arithmetic()
+		applying, err := spatialdropout.Restore(saved, spatialdropout.WithWorkers(int(workers)))
+		if err != nil {
+			t.Fatal(err)
 		}
-		m := new(mask.Mask)
-		if err := drawing.DrawAt(m, x.geom, at); err != nil {
+		at := mask.Place{Step: step, Cursor: cursor, Shard: mask.Shard{SampleOffset: uint64(offset), Samples: uint64(batch)}}
+		if batch == 0 {
+			restore(t, drawing, spatialdropout.GeneratorState{Stream: stream.String(), Step: step, Cursor: cursor})
+		}
+		p := applying.At(at, x.geom)
+		m, err := drawing.At(at, x.geom).Mask()
+		if err != nil {
 			dst := rawOf[float32](raw, x.length, 1)
 			got := append([]float32(nil), dst...)
-			wantError(t, "ApplyAt", spatialdropout.ApplyAt(got, dst, applying, at, x.geom), err.Error())
-			if err := differ(got, dst, dst); err != nil {
-				t.Error(err)
+			for name, do := range calledBy(p) {
+				wantError(t, name, do(spatialdropout.Of(got, x.geom), spatialdropout.Of(dst, x.geom)), err.Error())
+				if err := differ(got, dst, dst); err != nil {
+					t.Error(err)
+				}
 			}
 			return
 		}
-		if batch == 0 && !drawing.Draw(x.geom).Equal(m) {
-			t.Errorf("%s: Draw and DrawAt differ", text)
+		if batch == 0 && !draw(t, drawing, x.geom).Equal(m) {
+			t.Errorf("%s: Draw and the pass differ", text)
 		}
-		c := callOf(m, choice&1 > 0)
-		c.inPlace = choice&2 > 0
-		switch choice >> 2 % 4 {
+		switch inPlace := choice&2 > 0; choice >> 2 % 4 {
 		case 0:
-			fuzzAt[float32](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+			fuzzPass[float32](t, x, m, p, inPlace, raw)
 		case 1:
-			fuzzAt[float64](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+			fuzzPass[float64](t, x, m, p, inPlace, raw)
 		case 2:
-			fuzzAt[float16](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+			fuzzPass[float16](t, x, m, p, inPlace, raw)
 		default:
-			fuzzAt[bfloat16](t, x, m, applying, at, c, spatialdropout.Workers(workers), raw)
+			fuzzPass[bfloat16](t, x, m, p, inPlace, raw)
 		}
 	})
 }
 
-// fuzzLayer makes a Forward, a Backward and a BackwardAddTo on every tier, with a new
-// layer each.
-func fuzzLayer[T number](t *testing.T, x tensor, evaluate, inPlace bool, rate float64, sharing mask.Sharing, opts []spatialdropout.Option, raw []byte) {
+// fuzzLayer makes the calls of a layer on every tier, with a new layer each.
+func fuzzLayer[T number](t *testing.T, x tensor, evaluate, inPlace bool, rate float64, step uint64, sharing mask.Sharing, opts []spatialdropout.Option, raw []byte) {
 	d, err := spatialdropout.New(rate, opts...)
 	if err != nil {
 		if _, other := kindOf[T]().layer(rate, opts...); other == nil || other.Error() != err.Error() {
@@ -239,22 +246,20 @@ func fuzzLayer[T number](t *testing.T, x tensor, evaluate, inPlace bool, rate fl
 		}
 		return
 	}
-	m := d.Draw(x.geom)
+	m := draw(t, atStep(t, d, step), x.geom)
 	dst, src := rawOf[T](raw, x.length, 1), rawOf[T](raw, x.length, 6)
 	onTiers(t, func(string) {
 		l := newLayer[T](t, rate, opts...)
+		atStep(t, l.Dropout(), step)
 		l.SetTraining(!evaluate)
-		for _, pass := range []struct {
-			name     string
-			do       func(dst, src []T, g layout.Geometry) error
-			gradient bool
-		}{{"Forward", l.Forward, false}, {"Backward", l.Backward, true}, {"BackwardAddTo", l.BackwardAddTo, true}} {
+		calls := layerCalls(t, l, x)
+		for _, name := range []string{"Forward", "Backward", "AddTo"} {
 			of := m
-			if pass.gradient {
+			if name != "Forward" {
 				of = m.Gradient()
 			}
-			c := callOf(of, pass.name == "BackwardAddTo")
-			c.inPlace = inPlace
+			c := callOf(of)
+			c.add, c.inPlace = name == "AddTo", inPlace
 			if sharing == mask.FixedCount && rate > 0 && rate < 1 {
 				c.count = int(math.Floor((1-rate)*float64(x.channels) + 0.5))
 			}
@@ -271,18 +276,18 @@ func fuzzLayer[T number](t *testing.T, x tensor, evaluate, inPlace bool, rate fl
 					y.places = append(y.places, place{at: at})
 				}
 			}
-			if err := checkDo(y, c, of, dst, src, func(dst, src []T, _ spatialdropout.Workers) error { return pass.do(dst, src, x.geom) }, 1); err != nil {
-				t.Fatalf("%s, evaluation %v, %s: %v", x.name, evaluate, pass.name, err)
+			if err := checkDo(y, c, of, dst, src, calls[name], 1); err != nil {
+				t.Fatalf("%s, evaluation %v, %s: %v", x.name, evaluate, name, err)
 			}
 		}
-		if !evaluate && !l.Mask().Equal(m) {
+		if !evaluate && !maskOf(t, l).Equal(m) {
 			t.Fatalf("%s: a mask other than that of a Dropout", x.name)
 		}
 	})
 }
 
-// FuzzLayer compares a layer's passes, in training and in evaluation, with the oracle,
-// for any tensor and what New can be asked for.
+// FuzzLayer compares the calls of a layer, in training and in evaluation, with the oracle,
+// for any tensor and any options.
 func FuzzLayer(f *testing.F) {
 	shapes(func(order, axes uint8, shape []byte, k int) {
 		f.Add(order, axes, shape, 0.3, uint64(k), uint8(k), uint8(k*7), uint8(k%4), noise)
@@ -292,52 +297,64 @@ func FuzzLayer(f *testing.F) {
 		if !ok {
 			return
 		}
-		sharing := mask.Sharing(how % 4)
-		opts := []spatialdropout.Option{
-			spatialdropout.WithSeed(seed), spatialdropout.WithStep(seed / 3), spatialdropout.WithSampleOffset(int(seed % 5)),
-			spatialdropout.WithSharing(sharing), spatialdropout.WithPolicy(mask.Policy(how / 4 % 2)), spatialdropout.WithWorkers(spatialdropout.Workers(workers % 5)),
-		}
-		evaluate := what&2 > 0
+		sharing, step := mask.Sharing(how%4), seed/3
+		a := mask.Arithmetic{Policy: mask.Policy(how / 4 % 2)}
 		switch how / 8 % 8 {
 		case 0:
-			opts = append(opts, spatialdropout.WithAlpha())
+			a.Rule = mask.Alpha
 		case 1:
-			opts = append(opts, spatialdropout.WithScaling(spatialdropout.Unscaled))
+			a.Rule = mask.Unscaled
 		case 2, 3, 4, 5:
-			opts = append(opts, spatialdropout.WithRule(mask.Rule(how/8%8-1)))
+			a.Rule = mask.Rule(how/8%8 - 1)
 		}
+		opts := []spatialdropout.Option{
+			spatialdropout.WithSeed(seed), shardFrom(seed % 5),
+			spatialdropout.WithSharing(sharing), spatialdropout.WithArithmetic(a), spatialdropout.WithWorkers(int(workers % 5)),
+		}
+		evaluate := what&2 > 0
 		if how&64 > 0 && evaluate { // Monte Carlo
 			opts = append(opts, spatialdropout.WithAlways())
 			evaluate = false
 		}
 		switch inPlace := what&1 > 0; what / 4 % 6 {
 		case 0:
-			fuzzLayer[float32](t, x, evaluate, inPlace, rate, sharing, opts, raw)
+			fuzzLayer[float32](t, x, evaluate, inPlace, rate, step, sharing, opts, raw)
 		case 1:
-			fuzzLayer[float64](t, x, evaluate, inPlace, rate, sharing, opts, raw)
+			fuzzLayer[float64](t, x, evaluate, inPlace, rate, step, sharing, opts, raw)
 		case 2:
-			fuzzLayer[named32](t, x, evaluate, inPlace, rate, sharing, opts, raw)
+			fuzzLayer[named32](t, x, evaluate, inPlace, rate, step, sharing, opts, raw)
 		case 3:
-			fuzzLayer[named64](t, x, evaluate, inPlace, rate, sharing, opts, raw)
+			fuzzLayer[named64](t, x, evaluate, inPlace, rate, step, sharing, opts, raw)
 		case 4:
-			fuzzLayer[float16](t, x, evaluate, inPlace, rate, sharing, opts, raw)
+			fuzzLayer[float16](t, x, evaluate, inPlace, rate, step, sharing, opts, raw)
 		default:
-			fuzzLayer[bfloat16](t, x, evaluate, inPlace, rate, sharing, opts, raw)
+			fuzzLayer[bfloat16](t, x, evaluate, inPlace, rate, step, sharing, opts, raw)
 		}
 	})
 }
 
-// FuzzState reads states as a file may have them: what is a state draws on as it says,
-// also when it is written and read again, and all else is an error.
+// FuzzState reads states as a file may have them. A state that can be restored draws on as
+// it says, also when it is written and read again. Any other is an error.
 func FuzzState(f *testing.F) {
 	for i, text := range streamTexts() {
-		written, err := json.Marshal(spatialdropout.State{Stream: text, Step: uint64(i) << (2 * i), Cursor: uint64(i % 3 * 624)})
+		s := spatialdropout.State{
+			Rate: 0.4, GeneratorState: spatialdropout.GeneratorState{Stream: text, Step: uint64(i) << (2 * i), Cursor: uint64(i % 3 * 624)},
+			Arithmetic: mask.Arithmetic{Policy: mask.Policy(i % 2)}, Sharing: mask.Sharing(i % 3), Ramp: spatialdropout.Ramp(i % 2 * 10), Always: i%5 == 0,
+		}
+		if i%4 == 0 {
+			s.Shard = mask.Shard{SampleOffset: 1, Samples: 9, ChannelOffset: 2, Channels: 30}
+		}
+		written, err := json.Marshal(s)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(written)
 	}
-	for _, text := range []string{"", "{}", "null", `{"stream":7}`, `{"stream":"philox:1","step":-1}`, `{"stream":"philox:1","step":1e3}`, `{"stream":"pytorch:1","cursor":18446744073709551615}`, `{"stream":"\u0000"}`, `{"Stream":"jax:0,7","STEP":3}`} {
+	for _, text := range []string{
+		"", "{}", "null", `{"stream":7}`, `{"stream":"philox:1","step":-1}`, `{"stream":"philox:1","step":1e3}`, `{"stream":"pytorch:1","cursor":18446744073709551615}`, `{"stream":"\u0000"}`, `{"Stream":"jax:0,7","STEP":3}`,
+		`{"stream":"philox","rate":2}`, `{"stream":"philox","rate":0.5,"sharing":"FixedCount","arithmetic":{"rule":"Alpha"}}`, `{"stream":"philox","rate":0.5,"arithmetic":{"rule":"Gaussian"}}`,
+		`{"stream":"philox","rate":0.5,"arithmetic":{"rule":"nonsense"}}`, `{"stream":"philox","shard":{"sampleOffset":3,"samples":2}}`, `{"stream":"philox","scheduled":true}`, `{"stream":"philox","rate":1e-300,"ramp":18446744073709551615,"step":18446744073709551614}`,
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, written []byte) {
@@ -345,30 +362,47 @@ func FuzzState(f *testing.F) {
 		if json.Unmarshal(written, &s) != nil {
 			return
 		}
-		d, err := spatialdropout.New(0.4, spatialdropout.WithState(s))
+		d, err := spatialdropout.Restore(s)
 		stream, wrong := mask.ParseStream(s.Stream)
-		if wrong != nil {
-			if wantError(t, "WithState", err, wrong.Error()); d != nil {
+		contradiction := s.Scheduled && s.Ramp == 0
+		if wrong == nil {
+			contradiction = contradiction || mask.CheckRate(s.Rate) != nil || mask.Check(stream, s.Arithmetic, s.Sharing) != nil
+		}
+		sh := s.Shard
+		contradiction = contradiction || sh.Samples > 0 && sh.SampleOffset >= sh.Samples || sh.Channels > 0 && sh.ChannelOffset >= sh.Channels
+		if wrong != nil || contradiction {
+			if wantError(t, "Restore", err); d != nil {
 				t.Error("a result besides the error")
+			}
+			if wrong != nil && !contradiction {
+				wantError(t, "Restore", err, wrong.Error())
 			}
 			return
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", written, err)
 		}
-		if got := d.State(); got != (spatialdropout.State{Stream: stream.String(), Step: s.Step, Cursor: s.Cursor}) {
-			t.Fatalf("%s is at %+v", written, got)
+		want := s
+		want.Stream, want.Scheduled = stream.String(), false
+		if got := d.State(); got != want {
+			t.Fatalf("%s is at %+v, want %+v", written, got, want)
 		}
-		again := newDropout(t, 0.4, spatialdropout.WithState(saved(t, d.State())))
-		other := newDropout(t, 0.4, spatialdropout.WithStream(stream))
-		if err := other.Restore(s); err != nil {
+		again, err := spatialdropout.Restore(saved(t, d.State()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := spatialdropout.Restore(s, spatialdropout.WithStream(stream))
+		if err != nil {
 			t.Fatal(err)
 		}
 		g := dense(t, layout.NC, 3, 23).geom
 		for range 2 {
-			m := d.Draw(g)
-			if !again.Draw(g).Equal(m) || !other.Draw(g).Equal(m) || again.State() != d.State() || other.State() != d.State() {
-				t.Fatalf("%s is at %+v, written and read at %+v, restored at %+v, and draws otherwise", written, d.State(), again.State(), other.State())
+			m, err := d.Draw(g)
+			for _, o := range []*spatialdropout.Dropout{again, other} {
+				got, oerr := o.Draw(g)
+				if fmt.Sprint(err) != fmt.Sprint(oerr) || err == nil && !got.Equal(m) || o.State() != d.State() {
+					t.Fatalf("%s is at %+v, restored at %+v, and draws %v, %v, want %v, %v", written, d.State(), o.State(), got, oerr, m, err)
+				}
 			}
 		}
 	})

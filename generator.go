@@ -73,15 +73,25 @@ func (g *Generator) at() mask.Place {
 // returns a [*StateError] if that was another stream, or another seed of it. (Of a
 // [mask.Source] only the type is known: it must begin as the other one did.)
 func (g *Generator) Restore(s GeneratorState) error {
-	if have := g.stream.String(); s.Stream != have {
-		// There is more than one way to write a seed.
-		if given, err := mask.ParseStream(s.Stream); err != nil || given.String() != have {
-			return &StateError{fmt.Sprintf("of the stream %q, want one of %q", s.Stream, have)}
-		}
+	if err := g.check(s.Stream); err != nil {
+		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.place = mask.Place{Step: s.Step, Cursor: s.Cursor}
+	return nil
+}
+
+// check returns a [*StateError] unless the generator's stream is the named one.
+func (g *Generator) check(stream string) error {
+	have := g.stream.String()
+	if stream == have {
+		return nil
+	}
+	// There is more than one way to write a seed.
+	if given, err := mask.ParseStream(stream); err != nil || given.String() != have {
+		return &StateError{fmt.Sprintf("of the stream %q, want one of %q", stream, have)}
+	}
 	return nil
 }
 

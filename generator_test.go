@@ -3,7 +3,6 @@ package spatialdropout_test
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +43,7 @@ func TestLayersOfOneGeneratorDrawOneSequence(t *testing.T) {
 		first, second := newDropout(t, 0.5, shared), newDropout(t, 0.2, shared, spatialdropout.WithSharing(mask.PerSample))
 		never, layer := newDropout(t, 0, shared), newLayer[float32](t, 0.3, shared)
 		half := newLayer[float16](t, 0.7, shared, spatialdropout.WithSharing(mask.PerChannel))
-		if gen.State() != (spatialdropout.State{Stream: stream().String()}) || first.Stream().String() != second.Stream().String() {
+		if gen.State() != (spatialdropout.GeneratorState{Stream: stream().String()}) || first.Generator() != gen || second.Generator() != gen || gen.Stream().String() != stream().String() {
 			t.Fatalf("%s: a new generator is at %+v", name, gen.State())
 		}
 		for round := range 3 {
@@ -54,19 +53,19 @@ func TestLayersOfOneGeneratorDrawOneSequence(t *testing.T) {
 						t.Fatalf("%s, round %d, shape %d, %s: %v, want\n%v", name, round, i, what, got, want)
 					}
 				}
-				equal("first", first.Draw(x.geom), want.draw(t, x, 0.5, mask.Each))
-				equal("second", second.Draw(x.geom), want.draw(t, x, 0.2, mask.PerSample))
-				equal("never", never.Draw(x.geom), want.draw(t, x, 0, mask.Each))
+				equal("first", draw(t, first, x.geom), want.draw(t, x, 0.5, mask.Each))
+				equal("second", draw(t, second, x.geom), want.draw(t, x, 0.2, mask.PerSample))
+				equal("never", draw(t, never, x.geom), want.draw(t, x, 0, mask.Each))
 				forward(t, layer, make([]float32, x.length), x.geom)
-				equal("layer", layer.Mask(), want.draw(t, x, 0.3, mask.Each))
+				equal("layer", maskOf(t, layer), want.draw(t, x, 0.3, mask.Each))
 				forward(t, half, make([]float16, x.length), x.geom)
-				equal("layer of halves", half.Mask(), want.draw(t, x, 0.7, mask.PerChannel))
+				equal("layer of halves", maskOf(t, half), want.draw(t, x, 0.7, mask.PerChannel))
 				layer.SetTraining(false)
 				forward(t, layer, make([]float32, x.length), x.geom) // takes nothing
 				layer.SetTraining(true)
-				state := spatialdropout.State{Stream: stream().String(), Step: want.at.Step, Cursor: want.at.Cursor}
-				if gen.State() != state || first.State() != state || layer.Dropout().State() != state || first.Step() != state.Step {
-					t.Fatalf("%s: states %+v, %+v and %+v, want %+v", name, gen.State(), first.State(), layer.Dropout().State(), state)
+				want := spatialdropout.GeneratorState{Stream: stream().String(), Step: want.at.Step, Cursor: want.at.Cursor}
+				if gen.State() != want || state(first) != want || state(layer.Dropout()) != want || first.State().GeneratorState != want {
+					t.Fatalf("%s: states %+v, %+v and %+v, want %+v", name, gen.State(), state(first), state(layer.Dropout()), want)
 				}
 			}
 		}
@@ -78,16 +77,14 @@ func TestGeneratorIsRestoredForAll(t *testing.T) {
 	x := dense(t, layout.NC, 5, 9)
 	gen := spatialdropout.NewGenerator(&mask.PyTorch{Seed: 3})
 	a, b := newDropout(t, 0.5, spatialdropout.WithGenerator(gen)), newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
-	a.Draw(x.geom)
+	draw(t, a, x.geom)
 	s := gen.State()
-	want := [2]*mask.Mask{a.Draw(x.geom), b.Draw(x.geom)}
-	if err := b.Restore(s); err != nil {
-		t.Fatal(err)
-	}
-	if got := a.Draw(x.geom); !got.Equal(want[0]) {
+	want := [2]*mask.Mask{draw(t, a, x.geom), draw(t, b, x.geom)}
+	restore(t, b, s)
+	if got := draw(t, a, x.geom); !got.Equal(want[0]) {
 		t.Errorf("%v, want\n%v", got, want[0])
 	}
-	if got := b.Draw(x.geom); !got.Equal(want[1]) {
+	if got := draw(t, b, x.geom); !got.Equal(want[1]) {
 		t.Errorf("%v, want\n%v", got, want[1])
 	}
 }
@@ -97,32 +94,32 @@ func TestPartsOfABatchDoNotReachOtherUsers(t *testing.T) {
 	x := dense(t, layout.NC, 3, 9)
 	want := sequence{stream: &mask.PyTorch{Seed: 3}}
 	gen := spatialdropout.WithGenerator(spatialdropout.NewGenerator(&mask.PyTorch{Seed: 3}))
-	part, whole := newDropout(t, 0.5, gen, spatialdropout.WithSampleOffset(2), spatialdropout.WithBatch(8)), newDropout(t, 0.5, gen)
+	part, whole := newDropout(t, 0.5, gen, shardOf(2, 8)), newDropout(t, 0.5, gen)
 	for range 3 {
-		want.at.Offset, want.at.Batch = 2, 8
-		if got, want := part.Draw(x.geom), want.draw(t, x, 0.5, mask.Each); !got.Equal(want) {
+		want.at.Shard = mask.Shard{SampleOffset: 2, Samples: 8}
+		if got, want := draw(t, part, x.geom), want.draw(t, x, 0.5, mask.Each); !got.Equal(want) {
 			t.Fatalf("%v, want\n%v", got, want)
 		}
-		want.at.Offset, want.at.Batch = 0, 0
-		if got, want := whole.Draw(x.geom), want.draw(t, x, 0.5, mask.Each); !got.Equal(want) {
+		want.at.Shard = mask.Shard{}
+		if got, want := draw(t, whole, x.geom), want.draw(t, x, 0.5, mask.Each); !got.Equal(want) {
 			t.Fatalf("%v, want\n%v", got, want)
 		}
 	}
 }
 
-// A Forward that fails has not been: the place is the next one's. If another layer has
-// drawn behind it meanwhile, it is lost.
+// A Forward that fails gives its place to the next one, unless another layer has drawn
+// meanwhile.
 func TestFailedForwardGivesThePlaceBack(t *testing.T) {
 	x := dense(t, layout.NC, 5, 9)
 	for name, stream := range streams(t) {
 		gen := spatialdropout.NewGenerator(stream())
-		l := newLayer[float64](t, 0.5, spatialdropout.WithGenerator(gen), spatialdropout.WithSampleOffset(1), spatialdropout.WithBatch(6))
+		l := newLayer[float64](t, 0.5, spatialdropout.WithGenerator(gen), shardOf(1, 6))
 		d := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
 		undisturbed := newDropout(t, 0.5, spatialdropout.WithStream(stream()))
 		want := [2]*mask.Mask{}
-		undisturbed.Draw(x.geom)
-		want[0] = undisturbed.Draw(x.geom)
-		d.Draw(x.geom)
+		draw(t, undisturbed, x.geom)
+		want[0] = draw(t, undisturbed, x.geom)
+		draw(t, d, x.geom)
 		before := gen.State()
 		buf := make([]float64, 100)
 		wantError(t, name, l.Forward(buf[1:46], buf[:45], x.geom), "overlap")
@@ -130,15 +127,15 @@ func TestFailedForwardGivesThePlaceBack(t *testing.T) {
 		if gen.State() != before {
 			t.Fatalf("%s: at %+v after failed Forwards, was at %+v", name, gen.State(), before)
 		}
-		if got := d.Draw(x.geom); !got.Equal(want[0]) {
+		if got := draw(t, d, x.geom); !got.Equal(want[0]) {
 			t.Fatalf("%s: the next draw is %v, want\n%v", name, got, want[0])
 		}
 	}
 	// A batch with too few samples is what PyTorch's stream refuses.
-	l := newLayer[float64](t, 0.5, spatialdropout.WithStream(&mask.PyTorch{}), spatialdropout.WithSampleOffset(4), spatialdropout.WithBatch(6))
+	l := newLayer[float64](t, 0.5, spatialdropout.WithStream(&mask.PyTorch{}), shardOf(4, 6))
 	wantError(t, "a shard too large", l.Forward(make([]float64, 45), make([]float64, 45), x.geom), "samples 4 to 9", "batch of 6")
-	if l.Dropout().State() != (spatialdropout.State{Stream: "pytorch:0"}) {
-		t.Errorf("a shard too large moves the stream to %+v", l.Dropout().State())
+	if state(l.Dropout()) != (spatialdropout.GeneratorState{Stream: "pytorch:0"}) {
+		t.Errorf("a shard too large moves the stream to %+v", state(l.Dropout()))
 	}
 }
 
@@ -169,15 +166,16 @@ func TestConcurrentUsersOfAGeneratorTakeEveryPlaceOnce(t *testing.T) {
 			if key := fmt.Sprint(rows(m)); left[key] {
 				delete(left, key)
 			} else {
-				failed = errors.New("a mask of no step, or one step drawn twice")
+				failed = errors.New("a mask of no step, or a step drawn twice")
 			}
 			if !places[at] {
-				failed = fmt.Errorf("place %+v was taken twice, or is none", at)
+				failed = fmt.Errorf("place %+v was taken twice, or is no place of a draw", at)
 			}
 			delete(places, at)
 		}
 		for k := range users {
 			group.Add(1)
+			d, l := newDropout(t, 0.5, gen), newLayer[float32](t, 0.5, gen)
 			go func() {
 				defer group.Done()
 				defer func() {
@@ -187,17 +185,26 @@ func TestConcurrentUsersOfAGeneratorTakeEveryPlaceOnce(t *testing.T) {
 						failed = fmt.Errorf("panic: %v", p)
 					}
 				}()
-				d, l := newDropout(t, 0.5, gen), newLayer[float32](t, 0.5, gen)
 				m, data := new(mask.Mask), make([]float32, x.length)
 				for range each {
-					if k%2 == 0 {
-						d.DrawInto(m, x.geom)
-					} else if err := l.Forward(data, data, x.geom); err != nil {
-						panic(err)
-					} else {
-						m = l.Mask()
+					var err error
+					switch k % 3 {
+					case 0:
+						err = d.DrawInto(m, x.geom)
+					case 1:
+						var p spatialdropout.Pass
+						if p, err = d.Forward(spatialdropout.Of(data, x.geom), spatialdropout.Of(data, x.geom)); err == nil {
+							m, err = p.Mask()
+						}
+					default:
+						if err = l.Forward(data, data, x.geom); err == nil {
+							m, err = l.Pass().Mask()
+						}
 					}
-					taken(m, advancing.Advance(x.geom))
+					if err != nil {
+						panic(err)
+					}
+					taken(m, advancing.Next(x.geom).Place())
 				}
 			}()
 		}
@@ -213,24 +220,26 @@ func TestConcurrentUsersOfAGeneratorTakeEveryPlaceOnce(t *testing.T) {
 // Options that contradict each other are an error that names both, in either order.
 func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 	generator, seed, stream := spatialdropout.WithGenerator(spatialdropout.NewGenerator(mask.Philox{})), spatialdropout.WithSeed(1), spatialdropout.WithStream(mask.Philox{})
-	step, state := spatialdropout.WithStep(0), spatialdropout.WithState(spatialdropout.State{Stream: "philox:0"})
-	alpha, gaussian, rule := spatialdropout.WithAlpha(), spatialdropout.WithGaussian(), spatialdropout.WithRule(mask.Reciprocal)
-	unscaled, atInference := spatialdropout.WithScaling(spatialdropout.Unscaled), spatialdropout.WithScaling(spatialdropout.AtInference)
+	alpha, gaussian, rule := withRule(mask.Alpha), withRule(mask.Gaussian), withRule(mask.Reciprocal)
+	atInference, quotient, unscaled := withRule(mask.AtInference), withRule(mask.Quotient), withRule(mask.Unscaled)
 	torch, jax := spatialdropout.WithStream(&mask.PyTorch{}), spatialdropout.WithStream(mask.JAX{})
-	quotient, multiply, count := spatialdropout.WithRule(mask.Quotient), spatialdropout.WithPolicy(mask.Multiply), spatialdropout.WithSharing(mask.FixedCount)
+	count, perChannel, perSample := spatialdropout.WithSharing(mask.FixedCount), spatialdropout.WithSharing(mask.PerChannel), spatialdropout.WithSharing(mask.PerSample)
+	multiply := func(r mask.Rule) spatialdropout.Option {
+		return spatialdropout.WithArithmetic(mask.Arithmetic{Policy: mask.Multiply, Rule: r})
+	}
+	nothing := spatialdropout.WithAlways()
 	for _, c := range []struct {
-		a, b  spatialdropout.Option
-		words string
+		a, b   spatialdropout.Option
+		option string // in an *OptionError, "" for a *mask.ArithmeticError
+		words  string
 	}{
-		{generator, seed, "WithGenerator WithSeed"}, {generator, stream, "WithGenerator WithStream"}, {generator, step, "WithGenerator WithStep"}, {generator, state, "WithGenerator WithState"},
-		{step, state, "WithStep WithState"}, {seed, stream, "WithSeed WithStream"}, {seed, torch, "WithSeed WithStream"},
-		{alpha, gaussian, "WithAlpha WithGaussian"}, {alpha, rule, "WithAlpha WithRule"}, {gaussian, rule, "WithGaussian WithRule"},
-		{alpha, unscaled, "WithAlpha WithScaling(Unscaled)"}, {alpha, atInference, "WithAlpha WithScaling(AtInference)"}, {gaussian, unscaled, "WithGaussian WithScaling(Unscaled)"},
-		{gaussian, atInference, "WithGaussian WithScaling(AtInference)"}, {rule, unscaled, "WithScaling(Unscaled) WithRule"}, {quotient, atInference, "WithScaling(AtInference) WithRule"},
-		{quotient, multiply, "mask.Quotient mask.Multiply"}, {quotient, torch, "mask.Quotient mask.Multiply"}, {multiply, jax, "mask.CompiledQuotient mask.Multiply"},
-		{gaussian, torch, "Gaussian pytorch:0 mask.Philox"}, {gaussian, jax, "Gaussian jax:0 mask.Philox"}, {gaussian, count, "WithGaussian WithSharing(FixedCount)"},
-		{gaussian, spatialdropout.WithSharing(mask.PerChannel), "WithGaussian WithSharing(PerChannel)"}, {gaussian, spatialdropout.WithSharing(mask.PerSample), "WithGaussian WithSharing(PerSample)"},
-		{alpha, count, "WithAlpha WithSharing(FixedCount)"}, {atInference, count, "WithScaling(AtInference) WithSharing(FixedCount)"}, {count, torch, "fixed count pytorch:0 mask.Counter"}, {count, jax, "fixed count jax:0 mask.Counter"},
+		{generator, seed, "WithGenerator", "WithGenerator WithSeed"}, {generator, stream, "WithGenerator", "WithGenerator WithStream"}, {generator, torch, "WithGenerator", "WithGenerator WithStream"},
+		{seed, stream, "WithSeed", "WithSeed WithStream"}, {seed, torch, "WithSeed", "WithSeed WithStream"},
+		{multiply(mask.Quotient), nothing, "", "Quotient Multiply Select"}, {multiply(mask.CompiledQuotient), nothing, "", "CompiledQuotient Multiply Select"},
+		{multiply(mask.Quotient), torch, "", "Quotient Multiply Select"}, {multiply(mask.CompiledQuotient), jax, "", "CompiledQuotient Multiply Select"},
+		{gaussian, torch, "", "Gaussian pytorch:0 Philox"}, {gaussian, jax, "", "Gaussian jax:0 Philox"}, {gaussian, count, "", "Gaussian FixedCount Each"},
+		{gaussian, perChannel, "", "Gaussian PerChannel Each"}, {gaussian, perSample, "", "Gaussian PerSample Each"},
+		{alpha, count, "", "Alpha FixedCount"}, {atInference, count, "", "AtInference FixedCount"}, {count, torch, "", "fixed count pytorch:0 Counter"}, {count, jax, "", "fixed count jax:0 Counter"},
 	} {
 		for _, opts := range [][]spatialdropout.Option{{c.a, c.b}, {c.b, c.a}} {
 			d, err := spatialdropout.New(0.5, opts...)
@@ -240,27 +249,30 @@ func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 			if d != nil || l != nil {
 				t.Errorf("%s: a result besides the error", c.words)
 			}
+			for _, err := range []error{err, lerr} {
+				var option *spatialdropout.OptionError
+				var arithmetic *mask.ArithmeticError
+				if c.option == "" && !errors.As(err, &arithmetic) || c.option != "" && (!errors.As(err, &option) || option.Option != c.option) {
+					t.Errorf("%s: %T %v", c.words, err, err)
+				}
+			}
 		}
 	}
-	source := func() spatialdropout.Option { return spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 2))) }
-	for words, opts := range map[string][]spatialdropout.Option{
-		"WithStep(3) pytorch:0 WithState":         {torch, spatialdropout.WithStep(3)},
-		"WithStep(1) source:*rand.PCG WithState":  {source(), spatialdropout.WithStep(1)},
-		"WithSampleOffset(8) WithBatch(8) within": {spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(8)},
-		"CompiledQuotient Multiply":               {jax, multiply},
-	} {
-		_, err := spatialdropout.New(0.5, opts...)
-		wantError(t, words, err, strings.Fields(words)...)
-	}
-	// What is no contradiction.
+	// These contradict nothing.
 	for what, opts := range map[string][]spatialdropout.Option{
-		"seed and step": {seed, step}, "a generator and a part of a batch": {generator, spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(2)},
-		"alpha and policy": {alpha, multiply}, "PyTorch and a rule": {torch, rule}, "JAX and another rule": {jax, rule, multiply}, "JAX and alpha": {jax, alpha},
-		"alpha and a trial a channel": {alpha, spatialdropout.WithSharing(mask.PerChannel)}, "a count and a rule": {count, quotient}, "PyTorch and alpha": {torch, alpha}, "PyTorch from its first step on": {torch, step}, "a batch of one": {spatialdropout.WithBatch(1)}, "the last sample of a batch": {spatialdropout.WithBatch(8), spatialdropout.WithSampleOffset(7)},
-		"the stream and its state": {stream, state}, "a seed and its state": {spatialdropout.WithSeed(0), state}, "JAX unscaled": {jax, unscaled},
+		"a generator and a part of a batch": {generator, shardOf(2, 8)},
+		"alpha and policy":                  {multiply(mask.Alpha)}, "PyTorch and a rule": {torch, rule}, "JAX and another rule": {jax, multiply(mask.Reciprocal)}, "JAX and alpha": {jax, alpha},
+		"alpha and a trial a channel": {alpha, perChannel}, "a count and a rule": {count, quotient}, "PyTorch and alpha": {torch, multiply(mask.Alpha)},
+		"a batch of one": {shardOf(0, 1)}, "the last sample of a batch": {shardOf(7, 8)}, "the last channel": {spatialdropout.WithShard(mask.Shard{ChannelOffset: 7, Channels: 8})},
+		"samples of a batch of unknown size": {shardFrom(7)}, "Philox twice": {stream, stream}, "JAX unscaled": {jax, unscaled}, "PyTorch with a quotient": {torch, quotient},
 	} {
 		if _, err := spatialdropout.New(0.5, opts...); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	// Of two options of one name the last one counts.
+	d := newDropout(t, 0.5, spatialdropout.WithSeed(1), spatialdropout.WithSeed(2), alpha, unscaled, shardFrom(3), shardFrom(0))
+	if want := newDropout(t, 0.5, spatialdropout.WithSeed(2), unscaled).State(); d.State() != want {
+		t.Errorf("state %+v, want %+v", d.State(), want)
 	}
 }

@@ -72,9 +72,9 @@ func testGolden[T number](t *testing.T, f golden.File, c golden.Case) (compared 
 	}
 	opts := []spatialdropout.Option{spatialdropout.WithStream(s)}
 	if strings.Contains(c.API, "alpha") {
-		opts = append(opts, spatialdropout.WithAlpha())
+		opts = append(opts, withRuleOn(s, mask.Alpha))
 	} else if f.Old() {
-		opts = append(opts, spatialdropout.WithRule(mask.RoundedReciprocal))
+		opts = append(opts, withRuleOn(s, mask.RoundedReciprocal))
 	}
 	plain := newDropout(t, c.Rate, opts...)
 	drops := [2]*spatialdropout.Dropout{plain, plain}
@@ -83,7 +83,7 @@ func testGolden[T number](t *testing.T, f golden.File, c golden.Case) (compared 
 		y, dx := f.Compiled(c)
 		for i, compiled := range []bool{y, dx} {
 			if !compiled {
-				drops[i] = newDropout(t, c.Rate, append(opts, spatialdropout.WithRule(mask.Quotient))...)
+				drops[i] = newDropout(t, c.Rate, append(opts, withRuleOn(s, mask.Quotient))...)
 			}
 		}
 	}
@@ -96,14 +96,16 @@ func testGolden[T number](t *testing.T, f golden.File, c golden.Case) (compared 
 		x, dy = flushed(k, x, smallest), flushed(k, dy, smallest)
 	}
 	unlikeY, unlikeDX := f.Unlike(c)
-	m, got := new(mask.Mask), make([]T, len(x))
+	got := make([]T, len(x))
 	for _, call := range c.Calls {
-		at := plain.Advance(g)
+		at := plain.Next(g).Place()
 		for i, what := range []struct {
 			name, want, unlike string
 			from               []T
 		}{{"y", call.Y, unlikeY, x}, {"dx", call.DX, unlikeDX, dy}} {
-			if err := drops[i].DrawAt(m, g, at); err != nil {
+			p := drops[i].At(at, g)
+			m, err := p.Mask()
+			if err != nil {
 				t.Fatal(err)
 			}
 			if got := golden.Text(m); got != call.Mask {
@@ -112,14 +114,20 @@ func testGolden[T number](t *testing.T, f golden.File, c golden.Case) (compared 
 			if what.unlike != "" {
 				continue
 			}
-			use := m
+			use, do := m, p.Forward
 			if i == 1 {
-				use = m.Gradient()
+				use, do = m.Gradient(), p.Backward
 			}
+			want := elements[T](t, what.want)
 			if err := k.apply(got, what.from, use, g); err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, k, fmt.Sprintf("call %d, %s", call.Step, what.name), got, elements[T](t, what.want), what.from)
+			compareGolden(t, k, fmt.Sprintf("call %d, %s", call.Step, what.name), got, want, what.from)
+			clear(got)
+			if err := do(k.tensor(got, g), k.tensor(what.from, g)); err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, k, fmt.Sprintf("call %d, %s of a pass", call.Step, what.name), got, want, what.from)
 			compared++
 		}
 	}

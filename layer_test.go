@@ -13,7 +13,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// newLayer returns a Layer that must exist.
+// newLayer returns a Layer and fails the test on an error.
 func newLayer[T number](t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Layer[T] {
 	t.Helper()
 	l, err := kindOf[T]().layer(rate, opts...)
@@ -43,6 +43,59 @@ func backward[T number](t testing.TB, l *spatialdropout.Layer[T], src []T, g lay
 	return dst
 }
 
+// maskOf returns the mask of the layer's last Forward.
+func maskOf[T number](t testing.TB, l *spatialdropout.Layer[T]) *mask.Mask {
+	t.Helper()
+	m, err := l.Pass().Mask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// gradient returns the gradient of a pass for src.
+func gradient[T number](t testing.TB, p spatialdropout.Pass, src []T, g layout.Geometry) []T {
+	t.Helper()
+	dst := make([]T, len(src))
+	if err := p.Backward(kindOf[T]().tensor(dst, g), kindOf[T]().tensor(src, g)); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// wantBackwardError reports unless err says that a backward pass has no forward pass, or
+// that another one has used it.
+func wantBackwardError(t testing.TB, what string, err error, used bool) {
+	t.Helper()
+	var refused *spatialdropout.BackwardError
+	if !errors.As(err, &refused) || refused.Used != used {
+		t.Errorf("%s: %v, want a *BackwardError, used %v", what, err, used)
+	}
+}
+
+// layerCalls returns the calls of a layer. Each begins at the same place of the stream, and
+// Backward and AddTo make a Forward before.
+func layerCalls[T number](t testing.TB, l *spatialdropout.Layer[T], x tensor) map[string]func(dst, src []T, workers int) error {
+	at := state(l.Dropout())
+	after := func(do func(dst, src []T, g layout.Geometry) error) func(dst, src []T, workers int) error {
+		return func(dst, src []T, _ int) error {
+			restore(t, l.Dropout(), at)
+			scratch := append([]T(nil), src...)
+			if err := l.Forward(scratch, scratch, x.geom); err != nil {
+				return err
+			}
+			return do(dst, src, x.geom)
+		}
+	}
+	return map[string]func(dst, src []T, workers int) error{
+		"Forward": func(dst, src []T, _ int) error {
+			restore(t, l.Dropout(), at)
+			return l.Forward(dst, src, x.geom)
+		},
+		"Backward": after(l.Backward), "AddTo": after(l.AddTo),
+	}
+}
+
 func same[T number](a, b []T) bool {
 	return len(a) == len(b) && differ(a, b, b) == nil
 }
@@ -50,10 +103,11 @@ func same[T number](a, b []T) bool {
 func testLayer[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 3))
 	for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
-		l := newLayer[T](t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3), spatialdropout.WithWorkers(2))
-		d := newDropout(t, 0.3, spatialdropout.WithSeed(8), spatialdropout.WithPolicy(policy), spatialdropout.WithStep(5), spatialdropout.WithSampleOffset(3))
+		l := newLayer[T](t, 0.3, spatialdropout.WithSeed(8), withPolicy(policy), shardFrom(3), spatialdropout.WithWorkers(2))
+		atStep(t, l.Dropout(), 5)
+		d := atStep(t, newDropout(t, 0.3, spatialdropout.WithSeed(8), withPolicy(policy), shardFrom(3)), 5)
 		for _, x := range tensors(t) {
-			m := d.Draw(x.geom)
+			m := draw(t, d, x.geom)
 			src, want := values[T](r, x.length), make([]T, x.length)
 			if err := kindOf[T]().apply(want, src, m, x.geom); err != nil {
 				t.Fatal(err)
@@ -61,21 +115,29 @@ func testLayer[T number](t *testing.T) {
 			if got := forward(t, l, src, x.geom); !same(got, want) {
 				t.Fatalf("%s, %v: Forward is not Apply", x.name, policy)
 			}
-			if !equal(rows(l.Mask()), rows(m)) {
-				t.Fatalf("%s: Mask is not the one drawn", x.name)
+			if !equal(rows(maskOf(t, l)), rows(m)) {
+				t.Fatalf("%s: the mask of the pass is not the one drawn", x.name)
 			}
 			dy := values[T](r, x.length)
 			clear(want)
 			if err := kindOf[T]().apply(want, dy, m, x.geom); err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // Backward may run again
-				if got := backward(t, l, dy, x.geom); !same(got, want) {
-					t.Fatalf("%s, %v: Backward is not Apply", x.name, policy)
+			if got := backward(t, l, dy, x.geom); !same(got, want) {
+				t.Fatalf("%s, %v: Backward is not Apply", x.name, policy)
+			}
+			again := append([]T(nil), want...)
+			wantBackwardError(t, x.name, l.Backward(again, dy, x.geom), true)
+			if !same(again, want) {
+				t.Fatalf("%s, %v: a second Backward wrote before it failed", x.name, policy)
+			}
+			for range 2 { // the backward pass of a Pass may run again
+				if got := gradient(t, l.Pass(), dy, x.geom); !same(got, want) {
+					t.Fatalf("%s, %v: Backward of the pass is not Apply", x.name, policy)
 				}
 			}
-			if l.Dropout().Step() != d.Step() {
-				t.Fatalf("%s: step %d, want %d", x.name, l.Dropout().Step(), d.Step())
+			if step(l.Dropout()) != step(d) {
+				t.Fatalf("%s: step %d, want %d", x.name, step(l.Dropout()), step(d))
 			}
 		}
 	}
@@ -105,7 +167,7 @@ func TestLayersOfOneSeedAgree(t *testing.T) {
 		if same(y, forward(t, other, src, x.geom)) {
 			t.Errorf("seeds 6 and 7 agree in step %d", step)
 		}
-		drawn := fmt.Sprint(rows(a.Mask()))
+		drawn := fmt.Sprint(rows(maskOf(t, a)))
 		if before, ok := seen[drawn]; ok {
 			t.Errorf("step %d repeats step %d", step, before)
 		}
@@ -122,8 +184,8 @@ func TestEvaluationIsTheIdentityToTheBit(t *testing.T) {
 
 func testEvaluation[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 5))
-	for _, workers := range []spatialdropout.Workers{0, 1, 2, 7} {
-		l := newLayer[T](t, 0.5, spatialdropout.WithWorkers(workers), spatialdropout.WithPolicy(mask.Multiply))
+	for _, workers := range []int{0, 1, 2, 7} {
+		l := newLayer[T](t, 0.5, spatialdropout.WithWorkers(workers), withPolicy(mask.Multiply))
 		l.SetTraining(false)
 		for _, x := range tensors(t) {
 			filler, src := operands[T](r, x)
@@ -136,21 +198,22 @@ func testEvaluation[T number](t *testing.T) {
 			}
 			onTiers(t, func(tier string) {
 				dst := make([]T, len(src))
-				for i, do := range []func(dst, src []T, g layout.Geometry) error{l.Forward, l.Backward} {
+				calls := layerCalls(t, l, x)
+				for _, name := range []string{"Forward", "Backward"} {
 					copy(dst, filler)
 					for _, from := range [][]T{src, dst} {
-						if err := do(dst, from, x.geom); err != nil {
+						if err := calls[name](dst, from, workers); err != nil {
 							t.Fatal(err)
 						}
 						if err := differ(dst, want, want); err != nil {
-							t.Fatalf("%s, %s, tier %s, %d workers: %v", x.name, [...]string{"Forward", "Backward"}[i], tier, workers, err)
+							t.Fatalf("%s, %s, tier %s, %d workers: %v", x.name, name, tier, workers, err)
 						}
 					}
 				}
 			})
 		}
-		if l.Dropout().Step() != 0 || l.Mask() != nil {
-			t.Errorf("evaluation spent %d steps or left a mask", l.Dropout().Step())
+		if m := maskOf(t, l); step(l.Dropout()) != 0 || !m.Identity() {
+			t.Errorf("evaluation spent %d steps or has the mask %v", step(l.Dropout()), m)
 		}
 	}
 }
@@ -172,7 +235,9 @@ func testEvaluationRefuses[T number](t *testing.T) {
 	if !same(buf, before) {
 		t.Error("something was written")
 	}
-	wantError(t, "Backward after failed Forwards", l.Backward(buf[:120], buf[:120], x.geom), "Forward")
+	err = l.Backward(buf[:120], buf[:120], x.geom)
+	wantError(t, "Backward after failed Forwards", err, "Forward")
+	wantBackwardError(t, "Backward after failed Forwards", err, false)
 }
 
 func TestEvaluationRefusesWhatTrainingRefuses(t *testing.T) {
@@ -191,13 +256,18 @@ func testEvaluationBackwardRefuses[T number](t *testing.T) {
 	}
 	buf := values[T](rand.New(rand.NewPCG(1, 8)), 200)
 	before := append([]T(nil), buf...)
-	for name, do := range map[string]func(dst, src []T, g layout.Geometry) error{"Backward": l.Backward, "BackwardAddTo": l.BackwardAddTo} {
-		if err := do(nil, nil, empty.geom); err != nil {
-			t.Errorf("%s of nothing: %v", name, err)
+	for name, do := range map[string]func(dst, src []T, g layout.Geometry) error{"Backward": l.Backward, "AddTo": l.AddTo} {
+		if err := l.Forward(nil, nil, empty.geom); err != nil {
+			t.Errorf("Forward of nothing: %v", err)
 		}
+		// A backward pass that fails does not use up its Forward.
 		wantError(t, name+", short dst", do(buf[:119], buf[:120], x.geom), "dst", "119", "120")
 		wantError(t, name+", long src", do(buf[:120], buf[:121], x.geom), "src", "121", "120")
 		wantError(t, name+", overlap", do(buf[1:121], buf[:120], x.geom), "overlap")
+		if err := do(nil, nil, empty.geom); err != nil {
+			t.Errorf("%s of nothing: %v", name, err)
+		}
+		wantBackwardError(t, name+" of nothing again", do(nil, nil, empty.geom), true)
 	}
 	if !same(buf, before) {
 		t.Error("something was written")
@@ -214,26 +284,26 @@ func testTrainingSwitch[T number](t *testing.T) {
 	x := dense(t, layout.NC, 3, 40)
 	src := filled(x.length, kindOf[T]().of(1))
 	l := newLayer[T](t, 0.5)
-	if !l.Training() || l.Mask() != nil {
-		t.Error("a new layer is not in training or has a mask")
+	if !l.Training() || l.Pass() != (spatialdropout.Pass{}) {
+		t.Error("a new layer is not in training or has a pass")
 	}
 	trained := forward(t, l, src, x.geom)
 	l.SetTraining(false)
 	if l.Training() {
 		t.Error("still in training")
 	}
-	if !same(backward(t, l, src, x.geom), trained) || l.Mask() == nil {
+	if !same(backward(t, l, src, x.geom), trained) || maskOf(t, l).CountKept() == x.samples*x.channels {
 		t.Error("Backward no longer belongs to the Forward before the switch")
 	}
-	if !same(forward(t, l, src, x.geom), src) || l.Mask() != nil {
-		t.Error("evaluation drops or has a mask")
+	if !same(forward(t, l, src, x.geom), src) || !maskOf(t, l).Identity() {
+		t.Error("evaluation drops or has a mask that does")
 	}
 	l.SetTraining(true)
 	if !same(backward(t, l, src, x.geom), src) {
 		t.Error("Backward after evaluation drops")
 	}
-	if l.Dropout().Step() != 1 {
-		t.Errorf("step %d after one training Forward", l.Dropout().Step())
+	if step(l.Dropout()) != 1 {
+		t.Errorf("step %d after one training Forward", step(l.Dropout()))
 	}
 	if second := forward(t, l, src, x.geom); same(second, trained) || same(second, src) {
 		t.Error("the second step repeats the first or drops nothing")
@@ -280,13 +350,14 @@ func testBackwardElsewhere[T number](t *testing.T) {
 	ones := filled(first.length, k.of(1))
 	l := newLayer[T](t, 0.5)
 	forward(t, l, ones, first.geom)
-	m := l.Mask()
+	m := maskOf(t, l)
 	dx := backward(t, l, ones, last.geom)
 	for _, p := range last.places {
 		if kept := dx[p.at] == k.of(2); kept != m.Kept(p.n, p.c) {
 			t.Fatalf("channel %d of sample %d is %v", p.c, p.n, k.float(dx[p.at]))
 		}
 	}
+	forward(t, l, ones, first.geom)
 	wantError(t, "Backward of other samples", l.Backward(ones, ones, dense(t, layout.NCHW, 5, 3, 2, 4).geom), "3×5", "5×3")
 }
 
@@ -300,9 +371,13 @@ func TestBackwardWithoutForwardIsAnError(t *testing.T) {
 	x := dense(t, layout.NC, 2, 3)
 	l := newLayer[float64](t, 0.5)
 	dst := []float64{1, 2, 3, 4, 5, 6}
-	wantError(t, "Backward", l.Backward(dst, dst, x.geom), "Backward", "without a Forward")
-	l.SetTraining(false)
-	wantError(t, "Backward in evaluation", l.Backward(dst, dst, x.geom), "Backward", "without a Forward")
+	for _, training := range []bool{true, false} {
+		l.SetTraining(training)
+		for name, err := range map[string]error{"Backward": l.Backward(dst, dst, x.geom), "AddTo": l.AddTo(dst, dst, x.geom)} {
+			wantError(t, name, err, "backward pass", "without a Forward")
+			wantBackwardError(t, name, err, false)
+		}
+	}
 	if !same(dst, []float64{1, 2, 3, 4, 5, 6}) {
 		t.Errorf("dst became %v", dst)
 	}
@@ -320,7 +395,7 @@ func TestFailedForwardSpendsNoStepAndKeepsTheMask(t *testing.T) {
 		if !same(y, forward(t, undisturbed, src, x.geom)) {
 			t.Fatalf("step %d: a failed Forward has moved the stream", step)
 		}
-		m, drawn := l.Mask(), rows(l.Mask())
+		p, drawn := l.Pass(), rows(maskOf(t, l))
 		dst := append([]float32(nil), src...)
 		other := dense(t, layout.NC, 5, 70)
 		for range 3 {
@@ -331,10 +406,10 @@ func TestFailedForwardSpendsNoStepAndKeepsTheMask(t *testing.T) {
 		if !same(dst, src) {
 			t.Fatalf("step %d: a failed Forward wrote", step)
 		}
-		if l.Dropout().Step() != uint64(step+1) {
-			t.Fatalf("step %d after %d Forwards", l.Dropout().Step(), step+1)
+		if got := state(l.Dropout()).Step; got != uint64(step+1) {
+			t.Fatalf("step %d after %d Forwards", got, step+1)
 		}
-		if l.Mask() != m || !equal(rows(m), drawn) {
+		if l.Pass() != p || !equal(rows(maskOf(t, l)), drawn) {
 			t.Fatalf("step %d: a failed Forward replaced the mask", step)
 		}
 		if !same(backward(t, l, src, x.geom), y) {
@@ -343,12 +418,13 @@ func TestFailedForwardSpendsNoStepAndKeepsTheMask(t *testing.T) {
 	}
 }
 
+// A mask is not memory that the next Forward draws into.
 func TestMaskOutlivesTheNextForward(t *testing.T) {
 	x := dense(t, layout.NC, 3, 40)
 	l := newLayer[float32](t, 0.5)
 	src := make([]float32, x.length)
 	forward(t, l, src, x.geom)
-	m := l.Mask()
+	m := maskOf(t, l)
 	before := rows(m)
 	forward(t, l, src, x.geom)
 	if !equal(rows(m), before) {
@@ -371,19 +447,19 @@ func TestForwardOfAnImpossibleTensorIsAnError(t *testing.T) {
 			}()
 			l := newLayer[float32](t, 0.5)
 			wantError(t, fmt.Sprint(dims), l.Forward(make([]float32, 4), make([]float32, 4), x), "dst", "4")
-			if l.Dropout().Step() != 0 {
+			if step(l.Dropout()) != 0 {
 				t.Errorf("dims %v: a step was spent", dims)
 			}
 		}()
 	}
 }
 
-func testBackwardAddTo[T number](t *testing.T) {
+func testLayerAddTo[T number](t *testing.T) {
 	k := kindOf[T]()
 	x := dense(t, layout.NHWC, 2, 3, 3, 17)
 	l := newLayer[T](t, 0.5)
-	if err := l.BackwardAddTo(make([]T, x.length), make([]T, x.length), x.geom); err == nil {
-		t.Error("BackwardAddTo without a Forward before is no error")
+	if err := l.AddTo(make([]T, x.length), make([]T, x.length), x.geom); err == nil {
+		t.Error("AddTo without a Forward before is no error")
 	}
 	dy, sum := make([]T, x.length), make([]T, x.length)
 	for i := range dy {
@@ -392,9 +468,9 @@ func testBackwardAddTo[T number](t *testing.T) {
 	for _, training := range []bool{true, false} {
 		l.SetTraining(training)
 		forward(t, l, dy, x.geom)
-		dx := backward(t, l, dy, x.geom)
+		dx := gradient(t, l.Pass(), dy, x.geom)
 		got := append([]T(nil), sum...)
-		if err := l.BackwardAddTo(got, dy, x.geom); err != nil {
+		if err := l.AddTo(got, dy, x.geom); err != nil {
 			t.Fatal(err)
 		}
 		for i := range got {
@@ -402,15 +478,15 @@ func testBackwardAddTo[T number](t *testing.T) {
 				t.Fatalf("training %v: element %d is %v, want %v", training, i, k.float(got[i]), k.float(want))
 			}
 		}
-		if err := l.BackwardAddTo(got[1:], dy[1:], x.geom); err == nil {
-			t.Errorf("training %v: slices too short are no error", training)
-		}
+		wantBackwardError(t, "a second AddTo", l.AddTo(got, dy, x.geom), true)
+		forward(t, l, dy, x.geom)
+		wantError(t, "slices too short", l.AddTo(got[1:], dy[1:], x.geom), "dst", "want 306")
 	}
 }
 
-// What Backward writes is what BackwardAddTo adds, in training and evaluation.
-func TestBackwardAddToAddsWhatBackwardWrites(t *testing.T) {
-	t.Run("float32", testBackwardAddTo[float32])
-	t.Run("float16", testBackwardAddTo[float16])
-	t.Run("bfloat16", testBackwardAddTo[bfloat16])
+// What Backward writes is what AddTo adds, in training and evaluation.
+func TestLayerAddsWhatBackwardWrites(t *testing.T) {
+	t.Run("float32", testLayerAddTo[float32])
+	t.Run("float16", testLayerAddTo[float16])
+	t.Run("bfloat16", testLayerAddTo[bfloat16])
 }

@@ -7,13 +7,13 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// The tests take every kind of data as a type of its own, and what that means is
-// in its kind. The named types are what frameworks have: those of floats some, of
-// halves all.
+// The tests take every kind of data as a Go type of its own. Frameworks name their
+// types, some of floats and all of halves.
 type (
 	named32  float32
 	named64  float64
@@ -25,19 +25,17 @@ type number interface {
 	spatialdropout.Float | spatialdropout.Half
 }
 
-// apply is what Apply and AddTo are, applyAt what ApplyAt and AddToAt are, makeLayer
-// what NewLayer is.
+// apply has the type of Apply and AddTo, makeLayer that of NewLayer.
 type (
-	apply[T number]     func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error
-	applyAt[T number]   func(dst, src []T, d *spatialdropout.Dropout, at mask.Place, g layout.Geometry, workers ...spatialdropout.Workers) error
+	apply[T number]     func(dst, src []T, m *mask.Mask, g layout.Geometry) error
 	makeLayer[T number] func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error)
 )
 
 // kind is a kind of data: the functions for it and its arithmetic.
 type kind[T number] struct {
-	apply, addTo     apply[T]
-	applyAt, addToAt applyAt[T]
-	layer            makeLayer[T]
+	tensor       func(data []T, g layout.Geometry) spatialdropout.Tensor
+	plain, added apply[T] // Apply and AddTo, which halves do not have
+	layer        makeLayer[T]
 
 	of                func(x float64) T // rounded once
 	float             func(x T) float64
@@ -53,8 +51,7 @@ type kind[T number] struct {
 var kinds = [...]any{
 	floats[float32](hard32, 0x7f8abcde), floats[named32](hard32, 0xff8abcde),
 	floats[float64](hard64, 0x7ff0abcdef012345), floats[named64](hard64, 0xfff0abcdef012345),
-	halves(spatialdropout.ApplyF16[float16], spatialdropout.AddToF16[float16], spatialdropout.ApplyAtF16[float16], spatialdropout.AddToAtF16[float16], spatialdropout.NewLayerF16[float16], hardF16, 0x7d55),
-	halves(spatialdropout.ApplyBF16[bfloat16], spatialdropout.AddToBF16[bfloat16], spatialdropout.ApplyAtBF16[bfloat16], spatialdropout.AddToAtBF16[bfloat16], spatialdropout.NewLayerBF16[bfloat16], hardBF16, 0xffaa),
+	halves[float16](kernel.F16, hardF16, 0x7d55), halves[bfloat16](kernel.BF16, hardBF16, 0xffaa),
 }
 
 // kindOf returns the kind that T is.
@@ -69,8 +66,8 @@ func kindOf[T number]() *kind[T] {
 
 func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
-		apply: spatialdropout.Apply[T], addTo: spatialdropout.AddTo[T],
-		applyAt: spatialdropout.ApplyAt[T], addToAt: spatialdropout.AddToAt[T], layer: spatialdropout.NewLayer[T],
+		tensor: spatialdropout.Of[T],
+		plain:  spatialdropout.Apply[T], added: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
 		of:    func(x float64) T { return T(x) },
 		float: func(x T) float64 { return float64(x) },
 		times: func(x, y T) T { return T(x * y) }, // the conversion keeps it from being fused with a sum
@@ -80,12 +77,40 @@ func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 	}
 }
 
-func halves[T float16 | bfloat16](apply, addTo apply[T], applyAt, addToAt applyAt[T], layer makeLayer[T], hard []uint64, signalling uint64) *kind[T] {
+func halves[T float16 | bfloat16](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
-		apply: apply, addTo: addTo, applyAt: applyAt, addToAt: addToAt, layer: layer,
+		tensor: func(data []T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.As(of, data, g) },
+		layer: func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error) {
+			return spatialdropout.NewLayerAs[T](of, rate, opts...)
+		},
 		of: encode[T], float: decode[T], times: timesHalf[T], plus: plusHalf[T], over: overHalf[T],
 		hard: hard, signalling: signalling,
 	}
+}
+
+// apply writes src with dropout to dst: with Apply, or with ApplyTensor where that alone
+// serves the kind or a number of workers is given.
+func (k *kind[T]) apply(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...int) error {
+	if len(workers) == 0 && k.plain != nil {
+		return k.plain(dst, src, m, g)
+	}
+	return spatialdropout.ApplyTensor(k.tensor(dst, g), k.tensor(src, g), m, only(workers))
+}
+
+// addTo is apply with AddTo and AddToTensor.
+func (k *kind[T]) addTo(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...int) error {
+	if len(workers) == 0 && k.added != nil {
+		return k.added(dst, src, m, g)
+	}
+	return spatialdropout.AddToTensor(k.tensor(dst, g), k.tensor(src, g), m, only(workers))
+}
+
+// only returns the number of workers in a list of at most one.
+func only(workers []int) int {
+	for _, w := range workers {
+		return w
+	}
+	return 0
 }
 
 var (
@@ -107,8 +132,8 @@ var (
 	}
 )
 
-// half is what the bits of T mean: the first is the sign, so many are the
-// exponent, the others the fraction.
+// half returns how many bits of T are the exponent, after the sign, and how many are
+// the fraction.
 func half[T float16 | bfloat16]() (exponent, fraction, bias int) {
 	exponent = 8
 	if _, ok := any(T(0)).(float16); ok {
@@ -117,8 +142,7 @@ func half[T float16 | bfloat16]() (exponent, fraction, bias int) {
 	return exponent, 15 - exponent, 1<<(exponent-1) - 1
 }
 
-// decode returns the number that h is. A NaN keeps its payload and becomes quiet,
-// as in any conversion.
+// decode returns the value of h. A NaN keeps its payload and becomes quiet.
 func decode[T float16 | bfloat16](h T) float64 {
 	exponent, fraction, bias := half[T]()
 	e, f := int(h)>>fraction&(1<<exponent-1), int(h)&(1<<fraction-1)
@@ -139,8 +163,8 @@ func decode[T float16 | bfloat16](h T) float64 {
 	return x
 }
 
-// encode returns the half nearest to x, the even one of two. It counts how many
-// of the last place x is. A NaN keeps as much of its payload as there is room for.
+// encode returns the half nearest to x, ties to even: x as a number of units in the
+// last place. A NaN keeps as much of its payload as fits.
 func encode[T float16 | bfloat16](x float64) T {
 	exponent, fraction, bias := half[T]()
 	var sign T
@@ -163,28 +187,28 @@ func encode[T float16 | bfloat16](x float64) T {
 	if e == bias && units == float64(int(2)<<fraction) {
 		return sign | infinity
 	}
-	// A subnormal number has less than 2^fraction units and no exponent, one that
+	// A subnormal number has less than 2^fraction units and no exponent. A number that
 	// was rounded up to a power of two carries into its exponent.
 	return sign | T(e+bias-1)<<fraction + T(units)
 }
 
-// timesHalf returns the product, computed in float32 and rounded once more.
+// timesHalf returns the product, computed in float32 and rounded to the half.
 func timesHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) * float32(decode(y))))
 }
 
-// plusHalf returns the sum likewise.
+// plusHalf returns the sum, computed in float32 and rounded to the half.
 func plusHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) + float32(decode(y))))
 }
 
-// overHalf returns the quotient likewise.
+// overHalf returns the quotient, computed in float32 and rounded to the half.
 func overHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) / float32(decode(y))))
 }
 
-// The oracle's halves are right: known numbers, every half, and what lies
-// between two of them.
+// The conversions of the oracle are right: for known numbers, for every half, and for
+// what lies between two of them.
 func TestHalvesOfTheOracleAreSound(t *testing.T) {
 	for x, want := range map[float64][2]uint16{
 		0: {0, 0}, 1: {0x3c00, 0x3f80}, -2: {0xc000, 0xc000}, 0.333251953125: {0x3555, 0x3eab}, 0x1p-24: {1, 0x3380}, 0x1p-14: {0x0400, 0x3880},

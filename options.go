@@ -16,7 +16,7 @@ type config struct {
 	gen        *Generator
 	arithmetic *mask.Arithmetic
 	sharing    mask.Sharing
-	shard      Shard
+	shard      mask.Shard
 	schedule   Schedule
 	always     bool
 	workers    int
@@ -78,32 +78,10 @@ func WithSharing(s mask.Sharing) Option {
 	return func(c *config) error { c.sharing = s; return nil }
 }
 
-// Shard is a part of a larger tensor: some samples of a batch, some channels of all. The
-// zero Shard is a whole tensor.
-type Shard struct {
-	// SampleOffset is the index of the first sample in the batch.
-	SampleOffset uint64 `json:"sampleOffset,omitempty"`
-	// Samples is the size of the whole batch. 0 means that it ends with this shard. A
-	// stream that depends on the size needs it in all shards but the last, see
-	// [mask.Place].
-	Samples uint64 `json:"samples,omitempty"`
-	// ChannelOffset is the index of the first channel in a sample.
-	ChannelOffset uint64 `json:"channelOffset,omitempty"`
-	// Channels is the number of channels of a whole sample. 0 means that it ends with
-	// this shard.
-	Channels uint64 `json:"channels,omitempty"`
-}
-
-// in sets the part of a place that says which samples and channels are drawn.
-func (s *Shard) in(at *mask.Place) {
-	at.Offset, at.Batch = s.SampleOffset, s.Samples
-	at.ChannelOffset, at.Channels = s.ChannelOffset, s.Channels
-}
-
 // WithShard sets which part of a larger tensor the draws are for. Shards that agree on
 // seed and step draw their own part of one mask. Where the part changes from step to step,
 // change it in [Pass.Place] and use [Dropout.At].
-func WithShard(s Shard) Option {
+func WithShard(s mask.Shard) Option {
 	return func(c *config) error {
 		if s.Samples > 0 && s.SampleOffset >= s.Samples || s.Channels > 0 && s.ChannelOffset >= s.Channels {
 			return &OptionError{"WithShard", fmt.Sprintf("%+v, want offsets within the batch and within the channels", s)}

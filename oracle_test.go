@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
@@ -13,16 +14,17 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// place is one element of a tensor: its offset in the buffer and the channel
-// that it belongs to.
-type place struct{ at, n, c int }
+// place is one element of a tensor: its offset in the buffer, the channel that it
+// belongs to, and its position in the feature map, counted along the spatial axes.
+type place struct{ at, n, c, position int }
 
-// tensor is the oracle's own idea of a tensor. Its places come from loops over
-// the logical indices and never from the loops of the geometry under test.
+// tensor is a tensor of the oracle. Its places come from loops over the logical indices
+// and never from the loops of the geometry under test.
 type tensor struct {
 	name              string
 	geom              layout.Geometry
 	samples, channels int
+	spatial           []int // the spatial dims
 	places            []place
 	padding           []int // offsets of padding channels
 	length            int   // elements that the buffer must hold
@@ -86,6 +88,8 @@ func dense(t testing.TB, o layout.Order, dims ...int) tensor {
 			n, x.samples = i, d
 		case 'C':
 			c, x.channels = i, d
+		default:
+			x.spatial = append(x.spatial, d)
 		}
 	}
 	if block := map[layout.Order]int{layout.NCHW8c: 8, layout.NCHW16c: 16}[o]; block > 0 {
@@ -97,7 +101,7 @@ func dense(t testing.TB, o layout.Order, dims ...int) tensor {
 		for i, d := range dims {
 			at = at*d + index[i]
 		}
-		x.add(at, index, n, c)
+		x.add(at, dims, index, n, c)
 	})
 	x.length = len(x.places)
 	return x
@@ -111,7 +115,7 @@ func (x *tensor) blocked(dims []int, block int) {
 		n, c, i, j := index[0], index[1], index[2], index[3]
 		at := (((n*groups+c/block)*h+i)*w+j)*block + c%block
 		if c < x.channels {
-			x.places = append(x.places, place{at, n, c})
+			x.places = append(x.places, place{at, n, c, i*w + j})
 		} else {
 			x.padding = append(x.padding, at)
 		}
@@ -136,11 +140,14 @@ func strided(t testing.TB, shape, strides []int, sampleAxis, channelAxis int) te
 			at += index[i] * stride
 		}
 		x.length = max(x.length, at+1)
-		x.add(at, index, sampleAxis, channelAxis)
+		x.add(at, shape, index, sampleAxis, channelAxis)
 	})
 	elements := 1
-	for _, d := range shape {
+	for i, d := range shape {
 		elements *= max(d, 1)
+		if i != sampleAxis && i != channelAxis {
+			x.spatial = append(x.spatial, d)
+		}
 	}
 	x.view = x.length > elements // gaps
 	for _, stride := range strides {
@@ -149,12 +156,46 @@ func strided(t testing.TB, shape, strides []int, sampleAxis, channelAxis int) te
 	return x
 }
 
-func (x *tensor) add(at int, index []int, sampleAxis, channelAxis int) {
+func (x *tensor) add(at int, shape, index []int, sampleAxis, channelAxis int) {
 	p := place{at: at, c: index[channelAxis]}
 	if sampleAxis >= 0 {
 		p.n = index[sampleAxis]
 	}
+	for axis, i := range index {
+		if axis != sampleAxis && axis != channelAxis {
+			p.position = p.position*shape[axis] + i
+		}
+	}
 	x.places = append(x.places, p)
+}
+
+// others returns tensors of the same shape that lie differently.
+func others(t testing.TB, x tensor) []tensor {
+	t.Helper()
+	first := append([]int{x.samples, x.channels}, x.spatial...)
+	last := append(append([]int{x.samples}, x.spatial...), x.channels)
+	all := []tensor{dense(t, layout.ChannelsLast, last...), dense(t, layout.ChannelsFirst, first...)}
+	if len(x.spatial) == 2 {
+		all = append(all, dense(t, layout.NCHW8c, first...), dense(t, layout.NCHW16c, first...))
+	}
+	// Views: every second element of a tensor whose axes are reversed, and gaps after
+	// samples and channels.
+	backwards, gaps := make([]int, len(first)), make([]int, len(first))
+	stride := 2
+	for i, d := range first {
+		backwards[i] = stride
+		stride *= max(d, 1)
+	}
+	stride = 1
+	for i := len(first) - 1; i >= 0; i-- {
+		gaps[i] = stride
+		stride *= max(first[i], 1)
+		if i < 2 {
+			stride += 3
+		}
+	}
+	all = append(all, strided(t, first, backwards, 0, 1), strided(t, first, gaps, 0, 1))
+	return slices.DeleteFunc(all, func(y tensor) bool { return y.geom == x.geom })
 }
 
 // tensors are small tensors of every kind that the contract names.
@@ -199,10 +240,10 @@ func tensors(t testing.TB) []tensor {
 		// No two elements next to each other.
 		strided(t, []int{2, 3, 4}, []int{100, 30, 7}, 0, 1),
 		strided(t, []int{2, 4, 3}, []int{64, 16, 5}, 0, 2),
-		// Six axes with a gap behind each.
+		// Six axes with a gap after each.
 		strided(t, []int{2, 2, 2, 2, 2, 3}, []int{200, 90, 40, 18, 7, 2}, 0, 5),
 		strided(t, []int{2, 2, 2, 2, 2, 2}, []int{200, 90, 40, 18, 7, 1}, 2, 3),
-		// Rows of channels with a gap behind each, planes likewise.
+		// Rows of channels with a gap after each, and such planes.
 		strided(t, []int{3, 7, 19}, []int{231, 33, 1}, 0, 2),
 		strided(t, []int{3, 7, 19}, []int{231, 33, 1}, 0, 1),
 		strided(t, []int{0, 3, 4}, []int{12, 4, 1}, 0, 1),
@@ -240,21 +281,21 @@ func (c call) String() string {
 	return fmt.Sprintf("%s, rate %v, %v, %v, seed %d", name, c.rate, c.policy, c.rule, c.seed)
 }
 
-// formula is what becomes of the elements of one channel: x·factor+shift, or, where
-// the rule is a quotient, x/factor.
+// formula is what the elements of one channel become: x·factor+shift, or x/factor where
+// the rule is a quotient.
 type formula[T number] struct {
 	dropped, over, shifted bool
 	factor, shift          T
 }
 
-// formulas returns those of a kept and a dropped channel, computed as the frameworks
-// do whose rules they are, one operation after the other.
+// formulas returns the formulas of a kept and of a dropped channel. They are computed as
+// the frameworks whose rules they are compute them, one operation after the other.
 func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 	q := 1 - c.rate
 	if c.count > 0 {
 		q = float64(c.count) / float64(channels)
 	}
-	// What frameworks make of a number that they are given for halves.
+	// Frameworks round a number that they are given for halves to float32 first.
 	scalar := func(x float64) T {
 		if sizeOf[T]() == 8 {
 			return k.of(x)
@@ -301,10 +342,10 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 	return kept, dropped
 }
 
-// element returns what becomes of one element: y in dst, x in src, f the formula of
-// its channel. There is a second answer where the contract leaves a choice: which NaN
-// survives where two meet, and whether a product with 1 is computed, which a
-// signalling NaN tells.
+// element returns what one element becomes: y in dst, x in src, f the formula of its
+// channel. There is a second answer where the contract leaves a choice: which NaN
+// survives where two meet, and whether a product with 1 is computed, which shows on a
+// signalling NaN.
 func (k *kind[T]) element(c call, y, x T, f formula[T]) (want, or T) {
 	if f.dropped && c.policy == mask.Select {
 		if c.add {
@@ -364,7 +405,7 @@ func differ[T number](got, want, or []T) error {
 	return nil
 }
 
-// onTiers calls f on every tier of this machine and sets the first one back.
+// onTiers calls f on every tier of this machine, and restores the one in use.
 func onTiers(t testing.TB, f func(tier string)) {
 	t.Helper()
 	before := kernel.Tier()
@@ -385,36 +426,42 @@ func setTier(t testing.TB, tier string) {
 // guard is how many elements around a buffer are watched.
 const guard = 37
 
-// checkCall draws a mask for the call, makes it on the tier in use with each
-// number of workers and compares with the oracle. dst and src hold the elements
-// of x; a view gets a few more.
-func checkCall[T number](x tensor, c call, dst, src []T, workers ...spatialdropout.Workers) error {
-	drop, err := spatialdropout.New(c.rate, spatialdropout.WithSeed(c.seed), spatialdropout.WithPolicy(c.policy))
+// checkCall draws a mask for a call, makes the call on the tier in use with each number
+// of workers, and compares with the oracle. dst and src hold the elements of x, and a few
+// more if x is a view.
+func checkCall[T number](x tensor, c call, dst, src []T, workers ...int) error {
+	drop, err := spatialdropout.New(c.rate, spatialdropout.WithSeed(c.seed), withPolicy(c.policy))
 	if err != nil {
 		return err
 	}
-	m := drop.Draw(x.geom)
+	m, err := drop.Draw(x.geom)
+	if err != nil {
+		return err
+	}
 	if m.Samples() != x.samples || m.Channels() != x.channels {
 		return fmt.Errorf("mask of %d×%d, want %d×%d", m.Samples(), m.Channels(), x.samples, x.channels)
 	}
 	return checkMask(x, c, m, dst, src, workers...)
 }
 
-// checkMask is checkCall with a mask that is drawn.
-func checkMask[T number](x tensor, c call, m *mask.Mask, dst, src []T, workers ...spatialdropout.Workers) error {
+// checkMask is checkCall with a mask that is drawn already.
+func checkMask[T number](x tensor, c call, m *mask.Mask, dst, src []T, workers ...int) error {
 	do := kindOf[T]().apply
 	if c.add {
 		do = kindOf[T]().addTo
 	}
-	return checkDo(x, c, m, dst, src, func(dst, src []T, w spatialdropout.Workers) error {
+	return checkDo(x, c, m, dst, src, func(dst, src []T, w int) error {
+		if w == 0 {
+			return do(dst, src, m, x.geom)
+		}
 		return do(dst, src, m, x.geom, w)
 	}, workers...)
 }
 
-// checkDo makes a call in which the mask is m with each number of workers. It compares
-// every bit of dst, the gaps of a view, what lies around the buffer, and that src is
-// only read.
-func checkDo[T number](x tensor, c call, m *mask.Mask, dst, src []T, do func(dst, src []T, w spatialdropout.Workers) error, workers ...spatialdropout.Workers) error {
+// checkDo makes a call, in which the mask is m, with each number of workers. It compares
+// every bit of dst, the gaps of a view and what lies around the buffer, and checks that
+// src is only read.
+func checkDo[T number](x tensor, c call, m *mask.Mask, dst, src []T, do func(dst, src []T, w int) error, workers ...int) error {
 	if c.inPlace {
 		src = dst
 	}

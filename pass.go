@@ -32,11 +32,14 @@ func (p Pass) Mask() (*mask.Mask, error) {
 	if p.mask != nil {
 		return p.mask, nil
 	}
-	m := new(mask.Mask)
 	if p.drop == nil {
 		return nil, &MaskError{}
 	}
-	return m, p.draw(m)
+	m := new(mask.Mask)
+	if err := p.draw(m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Forward writes src with the dropout of this pass to dst, as the forward pass that
@@ -78,11 +81,20 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 		return err
 	}
 	if g.Len() == 0 {
+		release(joined)
 		return nil
 	}
 	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !padded(joined) {
 		// The identity, without a mask.
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, p.drop.workers)
+	}
+	if p.drop.gen.once {
+		// A refused call must not take numbers that cannot be drawn again.
+		err = apart(dst, src, loops, joined)
+	}
+	release(joined)
+	if err != nil {
+		return err
 	}
 	m := masks.Get().(*mask.Mask)
 	defer masks.Put(m)

@@ -28,12 +28,14 @@ func TestEveryStreamsBackwardIsTheAdjoint(t *testing.T) {
 		l := newLayer[float64](t, 0.5, opts()...)
 		for _, x := range []tensor{dense(t, layout.NCHW, 3, 11, 5, 7), dense(t, layout.NHWC, 3, 5, 7, 11), dense(t, layout.NCHW16c, 3, 11, 5, 7), dense(t, layout.NC, 3, 11), strided(t, []int{2, 3, 4, 5}, []int{60, 1, 15, 3}, 0, 1)} {
 			v, dy := integers(r, x.length), integers(r, x.length)
-			y, dx := forward(t, l, v, x.geom), backward(t, l, dy, x.geom)
+			y := forward(t, l, v, x.geom)
+			p := l.Pass()
+			dx := backward(t, l, dy, x.geom)
 			if a, b := dot(x, y, dy), dot(x, v, dx); a != b {
 				t.Errorf("%s, %s: ⟨y, dy⟩ = %v, ⟨x, dx⟩ = %v", name, x.name, a, b)
 			}
 			sum := append([]float64(nil), v...)
-			if err := l.BackwardAddTo(sum, dy, x.geom); err != nil {
+			if err := p.AddTo(spatialdropout.Of(sum, x.geom), spatialdropout.Of(dy, x.geom)); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range x.places {
@@ -45,7 +47,7 @@ func TestEveryStreamsBackwardIsTheAdjoint(t *testing.T) {
 			for i := range w {
 				w[i] = 3*v[i] - 5*dy[i]
 			}
-			av, aw := backward(t, l, v, x.geom), backward(t, l, w, x.geom)
+			av, aw := gradient(t, p, v, x.geom), gradient(t, p, w, x.geom)
 			for _, p := range x.places {
 				if aw[p.at] != 3*av[p.at]-5*dx[p.at] {
 					t.Fatalf("%s, %s: not linear at %d", name, x.name, p.at)

@@ -7,19 +7,21 @@ import (
 	"testing"
 )
 
-// TestReadmeShowsCodeThatRuns holds every Go snippet of the README against the
-// tested examples: each must stand in one of them, line for line, but for the
-// tab by which a function's body is indented.
+// Every Go snippet of the README stands in a tested example, line for line: without the tab
+// that indents the body of a function, or, if it is a whole program, with other names of
+// package and function and without the output.
 func TestReadmeShowsCodeThatRuns(t *testing.T) {
 	var examples string
-	for _, file := range []string{"example_test.go", "layout/example_test.go", "mask/example_test.go", "kernel/example_test.go"} {
+	for _, file := range []string{"program_test.go", "example_test.go", "layout/example_test.go", "mask/example_test.go", "kernel/example_test.go"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		examples += string(text)
 	}
-	examples = strings.ReplaceAll(examples, "\n\t", "\n")
+	bodies := strings.ReplaceAll(examples, "\n\t", "\n")
+	programs := regexp.MustCompile(`(?s)\n\t// Output:.*?\n}`).ReplaceAllString(examples, "\n}")
+	program := strings.NewReplacer("package main\n", "package spatialdropout_test\n", "func main() {", "func Example() {")
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +31,11 @@ func TestReadmeShowsCodeThatRuns(t *testing.T) {
 		t.Fatal("the README shows no code")
 	}
 	for _, s := range snippets {
-		if !strings.Contains(examples, "\n"+s[1]) {
+		code, in := "\n"+s[1], bodies
+		if strings.HasPrefix(s[1], "package ") {
+			code, in = program.Replace(s[1]), programs
+		}
+		if !strings.Contains(in, code) {
 			t.Errorf("no example holds this code of the README:\n%s", s[1])
 		}
 	}

@@ -32,7 +32,7 @@ type Dropout struct {
 	schedule   Schedule
 	arithmetic mask.Arithmetic
 	sharing    mask.Sharing
-	shard      Shard
+	shard      mask.Shard
 	always     bool
 	workers    int
 }
@@ -114,7 +114,9 @@ func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m
 		if err != nil {
 			return Pass{}, err
 		}
-		if err := apart(dst, src, loops, joined); err != nil {
+		err = apart(dst, src, loops, joined)
+		release(joined)
+		if err != nil {
 			return Pass{}, err
 		}
 	} else if err := check("dst", dst, g); err != nil {
@@ -176,7 +178,7 @@ func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
 	at = d.gen.place
-	d.shard.in(&at)
+	at.Shard = d.shard
 	if g.Spatial() == 0 && !d.gen.once {
 		// Of feature maps without elements PyTorch draws none. A Source does, and has
 		// given the numbers away.
@@ -184,7 +186,7 @@ func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
 	} else {
 		next = mask.After(d.gen.stream, d.sharing, at, g.Samples(), g.Channels(), d.rateAt(at.Step))
 	}
-	next.Offset, next.Batch, next.ChannelOffset, next.Channels = 0, 0, 0, 0
+	next.Shard = mask.Shard{}
 	d.gen.place = next
 	return at, next
 }

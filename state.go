@@ -1,10 +1,6 @@
 package spatialdropout
 
-import (
-	"fmt"
-
-	"github.com/spatialdropout/spatialdropout/mask"
-)
+import "github.com/spatialdropout/spatialdropout/mask"
 
 // State is all that restores a [Dropout]: its rate, its options and where its random
 // stream is. It is plain data for encoding/json and its relatives. The number of workers
@@ -14,7 +10,7 @@ type State struct {
 	GeneratorState
 	Arithmetic mask.Arithmetic `json:"arithmetic"`
 	Sharing    mask.Sharing    `json:"sharing,omitempty"`
-	Shard      Shard           `json:"shard"`
+	Shard      mask.Shard      `json:"shard"`
 	// Ramp is the [Ramp] of the rate, 0 if there is none.
 	Ramp Ramp `json:"ramp,omitempty"`
 	// Scheduled says that there is a [Schedule] of another type, which is not data.
@@ -66,10 +62,12 @@ func Restore(s State, opts ...Option) (*Dropout, error) {
 		return nil, err
 	}
 	if c.gen != nil {
-		if have := d.gen.stream.String(); have != s.Stream {
-			return nil, &StateError{fmt.Sprintf("of the stream %q with a generator of %q, want the same", s.Stream, have)}
-		}
-		return d, nil
+		err = d.gen.check(s.Stream)
+	} else {
+		err = d.gen.Restore(s.GeneratorState)
 	}
-	return d, d.gen.Restore(s.GeneratorState)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }

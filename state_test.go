@@ -2,6 +2,7 @@ package spatialdropout_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -30,7 +31,9 @@ func saved(t testing.TB, s spatialdropout.State) spatialdropout.State {
 }
 
 // uncertain is a schedule with rates of 0 and 1, at which streams draw nothing.
-func uncertain(rate float64, step uint64) float64 {
+type uncertain struct{}
+
+func (uncertain) Rate(rate float64, step uint64) float64 {
 	switch step % 4 {
 	case 0:
 		return 0
@@ -40,25 +43,40 @@ func uncertain(rate float64, step uint64) float64 {
 	return rate
 }
 
-// restored are the ways to go on from a state.
-func restored(t testing.TB, rate float64, name string, stream mask.Stream, s spatialdropout.State, opts ...spatialdropout.Option) map[string]*spatialdropout.Dropout {
-	given := append([]spatialdropout.Option{spatialdropout.WithStream(stream)}, opts...)
-	all := map[string]*spatialdropout.Dropout{"WithState and WithStream": newDropout(t, rate, append(given, spatialdropout.WithState(s))...)}
+// restored returns Dropouts that go on from a state, in every way to do so. stream makes the
+// stream of the state.
+func restored(t testing.TB, name string, stream func() mask.Stream, s spatialdropout.State, opts ...spatialdropout.Option) map[string]*spatialdropout.Dropout {
+	t.Helper()
+	of := func(opts ...spatialdropout.Option) *spatialdropout.Dropout {
+		d, err := spatialdropout.Restore(s, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	opts = opts[:len(opts):len(opts)]
+	all := map[string]*spatialdropout.Dropout{"Restore WithStream": of(append(opts, spatialdropout.WithStream(stream()))...)}
+	gen := spatialdropout.NewGenerator(stream())
+	if err := gen.Restore(s.GeneratorState); err != nil {
+		t.Fatal(err)
+	}
+	all["Restore WithGenerator"] = of(append(opts, spatialdropout.WithGenerator(gen))...)
 	if name == "source" {
 		return all
 	}
-	all["WithState alone"] = newDropout(t, rate, append(opts[:len(opts):len(opts)], spatialdropout.WithState(s))...)
-	elsewhere := spatialdropout.WithState(spatialdropout.State{Stream: s.Stream, Step: 3, Cursor: 2})
+	all["Restore alone"] = of(opts...)
 	if name == "philox:5" {
-		elsewhere = spatialdropout.WithStep(77)
-		all["WithState and WithSeed"] = newDropout(t, rate, append(opts[:len(opts):len(opts)], spatialdropout.WithSeed(5), spatialdropout.WithState(s))...)
+		all["Restore WithSeed"] = of(append(opts, spatialdropout.WithSeed(5))...)
 	}
-	other := newDropout(t, rate, append(given, elsewhere)...)
-	other.Draw(dense(t, layout.NC, 3, 7).geom)
-	if err := other.Restore(s); err != nil {
+	elsewhere := s
+	elsewhere.Step, elsewhere.Cursor = 3, 2
+	other, err := spatialdropout.Restore(elsewhere, opts...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	all["Restore"] = other
+	draw(t, other, dense(t, layout.NC, 3, 7).geom)
+	restore(t, other, s.GeneratorState)
+	all["Generator.Restore"] = other
 	return all
 }
 
@@ -68,27 +86,27 @@ func TestStateGoesOnToTheBit(t *testing.T) {
 	for name, stream := range streams(t) {
 		for what, opts := range map[string][]spatialdropout.Option{
 			"every step at one rate":   nil,
-			"rates of 0 and 1 between": {spatialdropout.WithSchedule(uncertain)},
+			"rates of 0 and 1 between": {spatialdropout.WithSchedule(uncertain{})},
 			"one trial a sample":       {spatialdropout.WithSharing(mask.PerSample)},
-			"one trial a channel":      {spatialdropout.WithSharing(mask.PerChannel), spatialdropout.WithSchedule(uncertain)},
+			"one trial a channel":      {spatialdropout.WithSharing(mask.PerChannel), spatialdropout.WithSchedule(uncertain{})},
 		} {
 			d := newDropout(t, 0.35, append(opts[:len(opts):len(opts)], spatialdropout.WithStream(stream()))...)
 			var states []spatialdropout.State
 			var want []*mask.Mask
 			for _, x := range batches {
 				states = append(states, saved(t, d.State()))
-				want = append(want, d.Draw(x.geom))
+				want = append(want, draw(t, d, x.geom))
 			}
 			for stop, s := range states {
-				if s.Step != uint64(stop) || s.Stream != d.Stream().String() {
+				if s.Step != uint64(stop) || s.Stream != d.Generator().Stream().String() {
 					t.Fatalf("%s: state %+v after %d steps", name, s, stop)
 				}
-				for how, other := range restored(t, 0.35, name, stream(), s, opts...) {
+				for how, other := range restored(t, name, stream, s, opts...) {
 					if other.State() != s {
 						t.Fatalf("%s, %s: state %+v, want %+v", name, how, other.State(), s)
 					}
 					for i := stop; i < len(batches); i++ {
-						if got := other.Draw(batches[i].geom); !got.Equal(want[i]) {
+						if got := draw(t, other, batches[i].geom); !got.Equal(want[i]) {
 							t.Fatalf("%s, %s, %s, stopped at %d: step %d is %v, want\n%v", name, what, how, stop, i, got, want[i])
 						}
 					}
@@ -101,7 +119,7 @@ func TestStateGoesOnToTheBit(t *testing.T) {
 	}
 }
 
-// A Layer's state is that of its Dropout; evaluation between does not move it.
+// A Layer's state is that of its Dropout. Evaluation does not move it.
 func TestLayerGoesOnToTheBit(t *testing.T) {
 	batches := uneven(t)
 	train := func(l *spatialdropout.Layer[float32], x tensor) []float32 {
@@ -120,10 +138,9 @@ func TestLayerGoesOnToTheBit(t *testing.T) {
 			train(l, x)
 		}
 		s := saved(t, l.Dropout().State())
-		a, b := newLayer[float32](t, 0.5, append(opts(), spatialdropout.WithState(s))...), newLayer[float32](t, 0.5, opts()...)
-		if err := b.Dropout().Restore(s); err != nil {
-			t.Fatal(err)
-		}
+		a, b := newLayer[float32](t, 0.5, opts()...), newLayer[float32](t, s.Rate, opts()...)
+		restore(t, a.Dropout(), s.GeneratorState)
+		restore(t, b.Dropout(), saved(t, a.Dropout().State()).GeneratorState)
 		for i, x := range batches[4:] {
 			want := train(l, x)
 			if !same(train(a, x), want) || !same(train(b, x), want) {
@@ -136,6 +153,16 @@ func TestLayerGoesOnToTheBit(t *testing.T) {
 	}
 }
 
+// wantStateError reports unless err is a *StateError that says all the words.
+func wantStateError(t testing.TB, what string, err error, words ...string) {
+	t.Helper()
+	wantError(t, what, err, words...)
+	var refused *spatialdropout.StateError
+	if !errors.As(err, &refused) {
+		t.Errorf("%s: %T %v, want a *StateError", what, err, err)
+	}
+}
+
 func TestStateOfAnotherStreamIsAnError(t *testing.T) {
 	g := dense(t, layout.NC, 3, 7).geom
 	for _, c := range []struct{ have, given string }{
@@ -143,19 +170,23 @@ func TestStateOfAnotherStreamIsAnError(t *testing.T) {
 		{"philox:5", ""}, {"philox:5", "nonsense"}, {"philox:5", "philox:5 "}, {"philox:5", "source:*rand.PCG"},
 	} {
 		d := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, c.have)))
-		d.Draw(g)
-		before := d.State()
-		s := spatialdropout.State{Stream: c.given, Step: 9, Cursor: 4}
-		wantError(t, "Restore of "+c.given, d.Restore(s), `"`+c.given+`"`, `"`+c.have+`"`)
-		if d.State() != before {
-			t.Errorf("a state of %q was refused and moved %q to %v", c.given, c.have, d.State())
+		draw(t, d, g)
+		before := state(d)
+		s := spatialdropout.State{Rate: 0.5, GeneratorState: spatialdropout.GeneratorState{Stream: c.given, Step: 9, Cursor: 4}}
+		wantStateError(t, "Generator.Restore of "+c.given, d.Generator().Restore(s.GeneratorState), `"`+c.given+`"`, `"`+c.have+`"`)
+		if state(d) != before {
+			t.Errorf("a state of %q was refused and moved %q to %v", c.given, c.have, state(d))
 		}
-		_, err := spatialdropout.New(0.5, spatialdropout.WithStream(streamOf(t, c.have)), spatialdropout.WithState(s))
-		wantError(t, "WithState of "+c.given, err, `"`+c.given+`"`, `"`+c.have+`"`)
-		wantError(t, "Generator.Restore of "+c.given, spatialdropout.NewGenerator(streamOf(t, c.have)).Restore(s), `"`+c.given+`"`, `"`+c.have+`"`)
+		for what, opt := range map[string]spatialdropout.Option{"WithStream": spatialdropout.WithStream(streamOf(t, c.have)), "WithGenerator": spatialdropout.WithGenerator(d.Generator())} {
+			other, err := spatialdropout.Restore(s, opt)
+			wantStateError(t, "Restore "+what+" of "+c.given, err, `"`+c.given+`"`, `"`+c.have+`"`)
+			if other != nil {
+				t.Errorf("Restore %s of %s: a result besides the error", what, c.given)
+			}
+		}
 	}
-	_, err := spatialdropout.New(0.5, spatialdropout.WithSeed(4), spatialdropout.WithState(spatialdropout.State{Stream: "philox:5"}))
-	wantError(t, "WithSeed and the state of another", err, `"philox:5"`, `"philox:4"`)
+	_, err := spatialdropout.Restore(spatialdropout.State{GeneratorState: spatialdropout.GeneratorState{Stream: "philox:5"}}, spatialdropout.WithSeed(4))
+	wantStateError(t, "WithSeed and the state of another", err, `"philox:5"`, `"philox:4"`)
 }
 
 // A state's stream may be written in every way that ParseStream reads.
@@ -163,17 +194,25 @@ func TestStateTakesWhatParseStreamReads(t *testing.T) {
 	for text, want := range map[string]string{
 		"philox": "philox:0", "philox:0x10": "philox:16", "pytorch:-1": "pytorch:18446744073709551615", "jax:0,7": "jax:7", "jax:7/x64/fold": "jax:7/fold/x64", "tensorflow:3/float32": "tensorflow:3,0",
 	} {
-		s := spatialdropout.State{Stream: text, Step: 6}
-		d, err := spatialdropout.New(0.5, spatialdropout.WithState(s))
-		if err != nil {
-			t.Errorf("WithState of %q: %v", text, err)
-			continue
+		s := spatialdropout.State{Rate: 0.5, GeneratorState: spatialdropout.GeneratorState{Stream: text, Step: 6}}
+		for what, opts := range map[string][]spatialdropout.Option{
+			"alone": nil, "WithStream": {spatialdropout.WithStream(streamOf(t, want))},
+		} {
+			d, err := spatialdropout.Restore(s, opts...)
+			if err != nil {
+				t.Errorf("Restore %s of %q: %v", what, text, err)
+				continue
+			}
+			if got := state(d); got != (spatialdropout.GeneratorState{Stream: want, Step: 6}) {
+				t.Errorf("Restore %s of %q is at %+v", what, text, got)
+			}
 		}
-		if got := d.State(); got != (spatialdropout.State{Stream: want, Step: 6}) {
-			t.Errorf("WithState of %q is at %+v", text, got)
+		gen := spatialdropout.NewGenerator(streamOf(t, want))
+		if _, err := spatialdropout.Restore(s, spatialdropout.WithGenerator(gen)); err != nil || gen.State().Step != 0 {
+			t.Errorf("Restore WithGenerator of %q: %v, the generator is at %+v", text, err, gen.State())
 		}
-		if err := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, want))).Restore(s); err != nil {
-			t.Errorf("Restore of %q: %v", text, err)
+		if err := gen.Restore(s.GeneratorState); err != nil {
+			t.Errorf("Generator.Restore of %q: %v", text, err)
 		}
 	}
 }
@@ -184,15 +223,34 @@ func TestHostileStatesAreErrors(t *testing.T) {
 		"pytorch:99999999999999999999999": "99999999999999999999999", "jax:5/fast": "fold, original, x64", "flax-linen:1/call=0": `call "0"`, "keras-jax:-1": "seed -1",
 		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "whole number", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
 	} {
-		d, err := spatialdropout.New(0.5, spatialdropout.WithState(spatialdropout.State{Stream: text}))
-		wantError(t, "WithState of "+text[:min(len(text), 40)], err, "mask: stream", word)
-		if d != nil {
-			t.Errorf("%q: a result besides the error", text)
+		d, err := spatialdropout.Restore(spatialdropout.State{Rate: 0.5, GeneratorState: spatialdropout.GeneratorState{Stream: text}})
+		wantError(t, "Restore of "+text[:min(len(text), 40)], err, "mask: stream", word)
+		var refused *mask.StreamError
+		if !errors.As(err, &refused) || refused.Text != text {
+			t.Errorf("%.40q: %T, want a *mask.StreamError", text, err)
 		}
-		l, err := spatialdropout.NewLayer[float32](0.5, spatialdropout.WithState(spatialdropout.State{Stream: text}))
-		wantError(t, "a layer WithState of "+text[:min(len(text), 40)], err, word)
-		if l != nil {
-			t.Errorf("%q: a layer besides the error", text)
+		if d != nil {
+			t.Errorf("%.40q: a result besides the error", text)
+		}
+	}
+	philox := spatialdropout.GeneratorState{Stream: "philox:1"}
+	for what, c := range map[string]struct {
+		state spatialdropout.State
+		words []string
+	}{
+		"a rate":                     {spatialdropout.State{Rate: math.NaN(), GeneratorState: philox}, []string{"NaN", "0 to 1"}},
+		"a policy":                   {spatialdropout.State{GeneratorState: philox, Arithmetic: mask.Arithmetic{Policy: 9}}, []string{"Policy(9)"}},
+		"a rule":                     {spatialdropout.State{GeneratorState: philox, Arithmetic: mask.Arithmetic{Rule: 99}}, []string{"Rule(99)"}},
+		"an evaluation":              {spatialdropout.State{GeneratorState: philox, Arithmetic: mask.Arithmetic{Rule: mask.Expectation}}, []string{"Expectation", "AtInference"}},
+		"a sharing":                  {spatialdropout.State{GeneratorState: philox, Sharing: 7}, []string{"Sharing(7)"}},
+		"a shard":                    {spatialdropout.State{GeneratorState: philox, Shard: mask.Shard{ChannelOffset: 4, Channels: 4}}, []string{"WithShard", "ChannelOffset:4"}},
+		"contradictions":             {spatialdropout.State{GeneratorState: philox, Arithmetic: mask.Arithmetic{Rule: mask.Gaussian}, Sharing: mask.PerSample}, []string{"Gaussian", "PerSample"}},
+		"a schedule that is no data": {spatialdropout.State{GeneratorState: philox, Scheduled: true}, []string{"schedule", "WithSchedule"}},
+	} {
+		d, err := spatialdropout.Restore(c.state)
+		wantError(t, what, err, c.words...)
+		if d != nil {
+			t.Errorf("%s: a result besides the error", what)
 		}
 	}
 }
@@ -202,13 +260,15 @@ func TestStatesAtTheEndOfTheNumbersDraw(t *testing.T) {
 	x := dense(t, layout.NC, 40, 31)
 	for _, text := range streamTexts() {
 		for _, at := range [][2]uint64{{math.MaxUint64, 0}, {math.MaxUint64, math.MaxUint64}, {0, math.MaxUint64}, {1 << 32, 1<<63 - 7}} {
-			s := spatialdropout.State{Stream: streamOf(t, text).String(), Step: at[0], Cursor: at[1]}
-			a, b := newDropout(t, 0.5, spatialdropout.WithState(s)), newDropout(t, 0.5, spatialdropout.WithState(s))
-			if m := a.Draw(x.geom); !m.Equal(b.Draw(x.geom)) || m.CountKept() < 400 || m.CountKept() > 840 {
+			s := spatialdropout.GeneratorState{Stream: streamOf(t, text).String(), Step: at[0], Cursor: at[1]}
+			a, b := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, text))), newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, text)))
+			restore(t, a, s)
+			restore(t, b, s)
+			if m := draw(t, a, x.geom); !m.Equal(draw(t, b, x.geom)) || m.CountKept() < 400 || m.CountKept() > 840 {
 				t.Errorf("%s at %v keeps %d of 1240", text, at, m.CountKept())
 			}
-			if a.Step() != at[0]+1 {
-				t.Errorf("%s at %v goes on to step %d", text, at, a.Step())
+			if step(a) != at[0]+1 {
+				t.Errorf("%s at %v goes on to step %d", text, at, step(a))
 			}
 		}
 	}
@@ -222,24 +282,25 @@ func TestSourceGoesOnFromItsSeed(t *testing.T) {
 	batches := uneven(t)
 	d := newDropout(t, 0.5, stream(1), spatialdropout.WithSharing(mask.FixedCount))
 	for _, x := range batches[:5] {
-		d.Draw(x.geom)
+		draw(t, d, x.geom)
 	}
 	s := saved(t, d.State())
 	if s.Stream != "source:*rand.PCG" || s.Step != 5 || s.Cursor != 5*13+5*13+2*13+5*13+5*13 {
 		t.Errorf("state %+v", s)
 	}
 	fresh := newDropout(t, 0.5, stream(1), spatialdropout.WithSharing(mask.FixedCount))
-	if err := fresh.Restore(s); err != nil {
+	restore(t, fresh, s.GeneratorState)
+	other, err := spatialdropout.Restore(s, stream(2))
+	if err != nil {
 		t.Fatal(err)
 	}
-	other := newDropout(t, 0.5, stream(2), spatialdropout.WithSharing(mask.FixedCount), spatialdropout.WithState(s))
 	differs := false
 	for i, x := range batches[5:] {
-		want := d.Draw(x.geom)
-		if got := fresh.Draw(x.geom); !got.Equal(want) {
+		want := draw(t, d, x.geom)
+		if got := draw(t, fresh, x.geom); !got.Equal(want) {
 			t.Errorf("step %d is %v, want\n%v", 5+i, got, want)
 		}
-		differs = differs || !other.Draw(x.geom).Equal(want)
+		differs = differs || !draw(t, other, x.geom).Equal(want)
 	}
 	if !differs {
 		t.Error("a source with another seed draws the same")
@@ -254,20 +315,20 @@ func TestEmptyFeatureMapsKeepStreamsInStep(t *testing.T) {
 		for _, sharing := range []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample} {
 			opts := []spatialdropout.Option{spatialdropout.WithSharing(sharing)}
 			d := newDropout(t, 0.5, append(opts, spatialdropout.WithStream(stream()))...)
-			if m := d.Draw(empty.geom); m.Samples() != 3 || m.Channels() != 5 {
+			if m := draw(t, d, empty.geom); m.Samples() != 3 || m.Channels() != 5 {
 				t.Fatalf("%s: a mask of %d×%d", name, m.Samples(), m.Channels())
 			}
 			s := saved(t, d.State())
 			if strings.HasPrefix(name, "pytorch") && sharing == mask.Each {
 				first := newDropout(t, 0.5, append(opts, spatialdropout.WithStream(stream()))...)
-				if got, want := d.Draw(x.geom), first.Draw(x.geom); !got.Equal(want) {
+				if got, want := draw(t, d, x.geom), draw(t, first, x.geom); !got.Equal(want) {
 					t.Errorf("%s: after an empty batch %v, want\n%v", name, got, want)
 				}
 				continue
 			}
-			want := d.Draw(x.geom)
-			for how, other := range restored(t, 0.5, name, stream(), s, opts...) {
-				if got := other.Draw(x.geom); !got.Equal(want) {
+			want := draw(t, d, x.geom)
+			for how, other := range restored(t, name, stream, s) {
+				if got := draw(t, other, x.geom); !got.Equal(want) {
 					t.Errorf("%s, %s, %v: after an empty batch %v, want\n%v", name, how, sharing, got, want)
 				}
 			}

@@ -73,6 +73,13 @@ func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) ([]layout.L
 // nests holds joined loops for the next call.
 var nests = sync.Pool{New: func() any { return new(layout.Nest) }}
 
+// release puts a joined nest back that no run has used.
+func release(joined *layout.Nest) {
+	if joined != nil {
+		nests.Put(joined)
+	}
+}
+
 // padded reports whether dst has padding channels that src does not have.
 func padded(joined *layout.Nest) bool {
 	if joined == nil {

@@ -26,19 +26,19 @@ func sharedRows(t testing.TB, s mask.Stream, sharing mask.Sharing, samples, chan
 	all := make([]string, samples)
 	switch sharing {
 	case mask.PerChannel:
-		row := rows(newDropout(t, rate, spatialdropout.WithStream(s)).Draw(dense(t, layout.NC, 1, channels).geom))[0]
+		row := rows(draw(t, newDropout(t, rate, spatialdropout.WithStream(s)), dense(t, layout.NC, 1, channels).geom))[0]
 		for n := range all {
 			all[n] = row
 		}
 	case mask.PerSample:
-		column := rows(newDropout(t, rate, spatialdropout.WithStream(s)).Draw(dense(t, layout.NC, samples, 1).geom))
+		column := rows(draw(t, newDropout(t, rate, spatialdropout.WithStream(s)), dense(t, layout.NC, samples, 1).geom))
 		for n := range all {
 			for range channels {
 				all[n] += column[n]
 			}
 		}
 	default:
-		return rows(newDropout(t, rate, spatialdropout.WithStream(s)).Draw(dense(t, layout.NC, samples, channels).geom))
+		return rows(draw(t, newDropout(t, rate, spatialdropout.WithStream(s)), dense(t, layout.NC, samples, channels).geom))
 	}
 	return all
 }
@@ -52,7 +52,7 @@ func TestSharedTrialsAreRepeated(t *testing.T) {
 			}
 			d := newDropout(t, 0.4, spatialdropout.WithStream(stream()), spatialdropout.WithSharing(sharing))
 			want := sharedRows(t, stream(), sharing, 7, 45, 0.4)
-			if got := rows(d.Draw(x.geom)); !equal(got, want) {
+			if got := rows(draw(t, d, x.geom)); !equal(got, want) {
 				t.Errorf("%s, %v:\n%v, want\n%v", name, sharing, got, want)
 			}
 		}
@@ -69,7 +69,7 @@ func TestFixedCountKeepsAsManyInEverySample(t *testing.T) {
 			continue
 		}
 		for rate, count := range map[float64]int{0: 10, 0.01: 10, 0.25: 8, 0.5: 5, 0.72: 3, 0.949: 1, 0.96: 1, 1: 0} {
-			m := newDropout(t, rate, spatialdropout.WithStream(stream()), spatialdropout.WithSharing(mask.FixedCount)).Draw(x.geom)
+			m := draw(t, newDropout(t, rate, spatialdropout.WithStream(stream()), spatialdropout.WithSharing(mask.FixedCount)), x.geom)
 			kept := make([]int, channels)
 			for n := range samples {
 				row := 0
@@ -100,17 +100,20 @@ func testSharing[T number](t *testing.T) {
 				}
 				d, drawing, l := newDropout(t, 0.3, opts()...), newDropout(t, 0.3, opts()...), newLayer[T](t, 0.3, opts()...)
 				for range 2 {
-					at, m := d.Advance(x.geom), drawing.Draw(x.geom)
+					p, m := d.Next(x.geom), draw(t, drawing, x.geom)
+					two := sharedBy(t, d, 2).At(p.Place(), x.geom)
 					dst, src := operands[T](r, x)
-					for _, add := range []bool{false, true} {
-						c := callOf(m, add)
-						if sharing == mask.FixedCount {
-							// The factor makes up for the channels that are gone, to the bit.
-							c.count = int(math.Floor(0.7*float64(x.channels) + 0.5))
-						}
-						if err := checkAt(x, c, m, d, at, dst, src, 1, 2); err != nil {
+					c := callOf(m)
+					if sharing == mask.FixedCount {
+						// The factor makes up for the channels that are gone, to the bit.
+						c.count = int(math.Floor(0.7*float64(x.channels) + 0.5))
+					}
+					for _, p := range []spatialdropout.Pass{p, two} {
+						if err := checkPass(x, c, m, p, dst, src); err != nil {
 							t.Fatalf("%s, %s, %v: %v", x.name, text, sharing, err)
 						}
+					}
+					for _, c.add = range []bool{false, true} {
 						if err := checkMask(x, c, m, dst, src, 1, 2); err != nil {
 							t.Fatalf("%s, %s, %v: %v", x.name, text, sharing, err)
 						}
@@ -120,7 +123,7 @@ func testSharing[T number](t *testing.T) {
 					if err := k.apply(want, src, m, x.geom); err != nil {
 						t.Fatal(err)
 					}
-					if y := forward(t, l, src, x.geom); !same(y, want) || !l.Mask().Equal(m) {
+					if y := forward(t, l, src, x.geom); !same(y, want) || !maskOf(t, l).Equal(m) {
 						t.Fatalf("%s, %s, %v: Forward is not Apply", x.name, text, sharing)
 					}
 					if dx := backward(t, l, src, x.geom); !same(dx, want) {
@@ -152,17 +155,17 @@ func TestShardsOfEveryStreamDrawTheirRows(t *testing.T) {
 				cuts := []int{0, 2, 2, 7, 11}
 				var shards []*spatialdropout.Dropout
 				for _, from := range cuts[:len(cuts)-1] {
-					shards = append(shards, newDropout(t, 0.4, spatialdropout.WithStream(stream()), common, spatialdropout.WithSampleOffset(from), spatialdropout.WithBatch(batch)))
+					shards = append(shards, newDropout(t, 0.4, spatialdropout.WithStream(stream()), common, shardOf(uint64(from), batch)))
 				}
 				for step := range 3 {
-					want := rows(whole.Draw(geometry(batch)))
+					want := rows(draw(t, whole, geometry(batch)))
 					for i, d := range shards {
 						from, to := cuts[i], cuts[i+1]
-						if got := rows(d.Draw(geometry(to - from))); !equal(got, want[from:to]) {
+						if got := rows(draw(t, d, geometry(to-from))); !equal(got, want[from:to]) {
 							t.Fatalf("%s, %v, %d channels, step %d: samples [%d,%d) are\n%v, want\n%v", name, sharing, channels, step, from, to, got, want[from:to])
 						}
-						if d.State() != whole.State() {
-							t.Fatalf("%s, %v: a shard is at %+v, the whole at %+v", name, sharing, d.State(), whole.State())
+						if state(d) != state(whole) {
+							t.Fatalf("%s, %v: a shard is at %+v, the whole at %+v", name, sharing, state(d), state(whole))
 						}
 					}
 				}
@@ -175,41 +178,38 @@ func testScaling[T number](t *testing.T) {
 	k := kindOf[T]()
 	r := rand.New(rand.NewPCG(1, 31))
 	const rate = 0.3
-	for _, scaling := range []spatialdropout.Scaling{spatialdropout.Inverted, spatialdropout.AtInference, spatialdropout.Unscaled} {
-		rule := mask.Unscaled
-		if scaling == spatialdropout.Inverted {
+	for _, scaling := range []mask.Rule{mask.Reciprocal, mask.AtInference, mask.Unscaled} {
+		rule := mask.Unscaled // in training
+		if scaling == mask.Reciprocal {
 			rule = mask.Reciprocal
 		}
 		for _, x := range []tensor{dense(t, layout.NCHW, 3, 7, 3, 5), dense(t, layout.NHWC, 3, 3, 5, 7), dense(t, layout.NCHW8c, 2, 11, 2, 3), dense(t, layout.NC, 5, 67), strided(t, []int{2, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1)} {
 			for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
-				l := newLayer[T](t, rate, spatialdropout.WithScaling(scaling), spatialdropout.WithPolicy(policy))
+				l := newLayer[T](t, rate, spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy, Rule: scaling}))
 				dst, src := operands[T](r, x)
-				calls := map[string]func(dst, src []T, w spatialdropout.Workers) error{
-					"Forward":       func(dst, src []T, _ spatialdropout.Workers) error { return l.Forward(dst, src, x.geom) },
-					"Backward":      func(dst, src []T, _ spatialdropout.Workers) error { return l.Backward(dst, src, x.geom) },
-					"BackwardAddTo": func(dst, src []T, _ spatialdropout.Workers) error { return l.BackwardAddTo(dst, src, x.geom) },
-				}
+				calls := layerCalls(t, l, x)
 				drawing := newDropout(t, rate)
 				check := func(what string, c call, m *mask.Mask) {
 					t.Helper()
-					for _, name := range []string{"Forward", "Backward", "BackwardAddTo"} {
-						c.add = name == "BackwardAddTo"
+					for _, name := range []string{"Forward", "Backward", "AddTo"} {
+						c.add = name == "AddTo"
 						if err := checkDo(x, c, m, dst, src, calls[name], 1); err != nil {
 							t.Errorf("%s, %v, %v, %s, %s: %v", x.name, scaling, policy, what, name, err)
 						}
 					}
 				}
-				check("training", call{rate: rate, policy: policy, rule: rule}, drawing.Draw(x.geom))
+				check("training", call{rate: rate, policy: policy, rule: rule}, draw(t, drawing, x.geom))
 				l.SetTraining(false)
+				calls = layerCalls(t, l, x) // at the next step
 				all, err := mask.New(x.samples, x.channels, 0, mask.Arithmetic{Policy: policy})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if scaling == spatialdropout.AtInference {
+				if scaling == mask.AtInference {
 					check("evaluation", call{rate: rate, policy: policy, rule: mask.Expectation}, all)
 				} else {
 					// The identity, padding and all.
-					for i, do := range []func(dst, src []T, g layout.Geometry) error{l.Forward, l.Backward} {
+					for _, name := range []string{"Forward", "Backward"} {
 						want := append([]T(nil), dst...)
 						for _, p := range x.places {
 							want[p.at] = src[p.at]
@@ -218,27 +218,27 @@ func testScaling[T number](t *testing.T) {
 							want[at] = src[at]
 						}
 						got := append([]T(nil), dst...)
-						if err := do(got, src, x.geom); err != nil {
+						if err := calls[name](got, src, 1); err != nil {
 							t.Fatal(err)
 						}
 						if err := differ(got, want, want); err != nil {
-							t.Errorf("%s, %v, evaluation, %s: %v", x.name, scaling, [...]string{"Forward", "Backward"}[i], err)
+							t.Errorf("%s, %v, evaluation, %s: %v", x.name, scaling, name, err)
 						}
 					}
 					// What is added is src, and nothing to padding.
-					if err := checkDo(x, call{add: true, policy: mask.Select}, all, dst, src, calls["BackwardAddTo"], 1); err != nil {
-						t.Errorf("%s, %v, %v, evaluation, BackwardAddTo: %v", x.name, scaling, policy, err)
+					if err := checkDo(x, call{add: true, policy: mask.Select}, all, dst, src, calls["AddTo"], 1); err != nil {
+						t.Errorf("%s, %v, %v, evaluation, AddTo: %v", x.name, scaling, policy, err)
 					}
 				}
-				if l.Dropout().Step() != 1 {
-					t.Errorf("%v: step %d after a Forward in training and one in evaluation", scaling, l.Dropout().Step())
+				if got := step(l.Dropout()); got != 1 {
+					t.Errorf("%v: step %d after a Forward in training and one in evaluation", scaling, got)
 				}
 			}
 		}
 	}
 	// At rate 1 nothing is expected.
 	x := dense(t, layout.NC, 2, 9)
-	l := newLayer[T](t, 1, spatialdropout.WithScaling(spatialdropout.AtInference))
+	l := newLayer[T](t, 1, withRule(mask.AtInference))
 	l.SetTraining(false)
 	if y := forward(t, l, filled(x.length, k.of(3)), x.geom); !same(y, make([]T, x.length)) {
 		t.Errorf("evaluation at rate 1 gives %v", y)
@@ -257,12 +257,12 @@ func TestScalingInTrainingAndEvaluation(t *testing.T) {
 func TestEvaluationScalesBackwardAsForward(t *testing.T) {
 	x := dense(t, layout.NC, 2, 9)
 	gen := spatialdropout.NewGenerator(mask.Philox{})
-	l := newLayer[float64](t, 0.5, spatialdropout.WithGenerator(gen), spatialdropout.WithSchedule(spatialdropout.Ramp(4)), spatialdropout.WithScaling(spatialdropout.AtInference))
+	l := newLayer[float64](t, 0.5, spatialdropout.WithGenerator(gen), spatialdropout.WithSchedule(spatialdropout.Ramp(4)), withRule(mask.AtInference))
 	other := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
 	for _, want := range []float64{1, 0.875, 0.75, 0.625, 0.5, 0.5} {
 		l.SetTraining(false)
 		y := forward(t, l, filled[float64](x.length, 1), x.geom)
-		other.Draw(x.geom)
+		draw(t, other, x.geom)
 		l.SetTraining(true)
 		if dx := backward(t, l, filled[float64](x.length, 1), x.geom); !same(y, filled(x.length, want)) || !same(dx, y) {
 			t.Errorf("forward %v and backward %v, want %v", y[0], dx[0], want)
@@ -285,10 +285,10 @@ func testAlways[T number](t *testing.T) {
 		if !same(backward(t, l, ones, x.geom), y) {
 			t.Fatalf("pass %d: Backward has another mask", pass)
 		}
-		seen[fmt.Sprint(rows(l.Mask()))] = true
+		seen[fmt.Sprint(rows(maskOf(t, l)))] = true
 	}
-	if len(seen) != 8 || l.Training() || l.Dropout().Step() != 8 {
-		t.Errorf("%d different masks in 8 passes, training %v, step %d", len(seen), l.Training(), l.Dropout().Step())
+	if len(seen) != 8 || l.Training() || step(l.Dropout()) != 8 {
+		t.Errorf("%d different masks in 8 passes, training %v, step %d", len(seen), l.Training(), step(l.Dropout()))
 	}
 }
 
@@ -303,17 +303,17 @@ func TestAlwaysDropsInEvaluation(t *testing.T) {
 func TestRampGrowsInEqualParts(t *testing.T) {
 	ramp := spatialdropout.Ramp(8)
 	for step, want := range []float64{0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.4} {
-		if got := ramp(0.4, uint64(step)); math.Abs(got-want) > 1e-16 {
+		if got := ramp.Rate(0.4, uint64(step)); math.Abs(got-want) > 1e-16 {
 			t.Errorf("step %d has rate %v, want %v", step, got, want)
 		}
 	}
-	if got := ramp(0.4, math.MaxUint64); got != 0.4 {
+	if got := ramp.Rate(0.4, math.MaxUint64); got != 0.4 {
 		t.Errorf("in the end the rate is %v", got)
 	}
-	if got := spatialdropout.Ramp(0)(0.4, 0); got != 0.4 {
+	if got := spatialdropout.Ramp(0).Rate(0.4, 0); got != 0.4 {
 		t.Errorf("Ramp(0) begins at %v", got)
 	}
-	if got := spatialdropout.Ramp(math.MaxUint64)(1, math.MaxUint64-1); got > 1 {
+	if got := spatialdropout.Ramp(math.MaxUint64).Rate(1, math.MaxUint64-1); got > 1 {
 		t.Errorf("a long ramp reaches %v", got)
 	}
 }
@@ -330,68 +330,69 @@ func TestScheduleSetsTheRateOfAStep(t *testing.T) {
 		l := newLayer[float64](t, 0.6, opts()...)
 		want := sequence{stream: stream()}
 		for step := range 9 {
-			rate := spatialdropout.Ramp(6)(0.6, uint64(step))
+			rate := spatialdropout.Ramp(6).Rate(0.6, uint64(step))
 			if d.Rate() != rate || l.Dropout().Rate() != rate {
 				t.Fatalf("%s, step %d: rate %v, want %v", name, step, d.Rate(), rate)
 			}
-			m := d.Draw(x.geom)
+			m := draw(t, d, x.geom)
 			if m.Rate() != rate || !m.Equal(want.draw(t, x, rate, mask.Each)) {
 				t.Fatalf("%s, step %d: %v", name, step, m)
 			}
 			forward(t, l, filled[float64](x.length, 1), x.geom)
-			if !l.Mask().Equal(m) {
-				t.Fatalf("%s, step %d: the layer's mask is %v", name, step, l.Mask())
+			if !maskOf(t, l).Equal(m) {
+				t.Fatalf("%s, step %d: the layer's mask is %v", name, step, maskOf(t, l))
 			}
-			if rewinds(d.Stream()) {
-				again := new(mask.Mask)
-				if err := d.DrawAt(again, x.geom, mask.Place{Step: uint64(step), Cursor: want.at.Cursor}); err != nil || again.Rate() != rate {
-					t.Fatalf("%s, step %d again has rate %v, %v", name, step, again.Rate(), err)
+			if rewinds(d.Generator().Stream()) {
+				again, err := d.At(mask.Place{Step: uint64(step), Cursor: want.at.Cursor}, x.geom).Mask()
+				if err != nil || again.Rate() != rate {
+					t.Fatalf("%s, step %d again: %v, %v, want rate %v", name, step, again, err, rate)
 				}
 			}
 		}
 	}
 }
 
-// A rate that is none is an error where there are errors, and a panic in Draw.
+// A rate that is not from 0 to 1 makes each call an error that writes nothing.
 func TestSchedulesWithoutARateAreErrors(t *testing.T) {
 	x := dense(t, layout.NC, 6, 40)
 	for name, stream := range streams(t) {
 		for _, bad := range []float64{math.NaN(), 2, -0.5, math.Inf(1)} {
-			wrong := spatialdropout.WithSchedule(func(rate float64, step uint64) float64 {
+			wrong := spatialdropout.WithSchedule(scheduled(func(rate float64, step uint64) float64 {
 				if step == 1 {
 					return bad
 				}
 				return rate
-			})
+			}))
 			l := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong)
 			data := filled[float32](x.length, 1)
 			forward(t, l, data, x.geom)
-			m, state := l.Mask(), l.Dropout().State()
-			drawn := rows(m)
+			p, before := l.Pass(), state(l.Dropout())
+			var m *mask.Mask
+			if rewinds(stream()) {
+				m = maskOf(t, l)
+			}
 			dst := filled[float32](x.length, 7)
 			for range 2 {
 				wantError(t, name, l.Forward(dst, data, x.geom), fmt.Sprint(bad), "0 to 1")
 			}
-			if !same(dst, filled[float32](x.length, 7)) || l.Dropout().State() != state || l.Mask() != m || !equal(rows(m), drawn) {
-				t.Errorf("%s, rate %v: a failed Forward wrote, spent a step or replaced the mask", name, bad)
+			if !same(dst, filled[float32](x.length, 7)) || state(l.Dropout()) != before || l.Pass() != p || m != nil && !maskOf(t, l).Equal(m) {
+				t.Errorf("%s, rate %v: a failed Forward wrote, spent a step or replaced the pass", name, bad)
 			}
-			again := &mask.Mask{}
-			wantError(t, name, l.Dropout().DrawAt(again, x.geom, mask.Place{Step: 1}), fmt.Sprint(bad), "0 to 1")
-			if again.Samples() != 0 {
-				t.Errorf("%s, rate %v: DrawAt made a mask of %d samples", name, bad, again.Samples())
+			again, err := l.Dropout().At(mask.Place{Step: 1}, x.geom).Mask()
+			wantError(t, name, err, fmt.Sprint(bad), "0 to 1")
+			drawn, err := l.Dropout().Draw(x.geom)
+			wantError(t, name+": Draw", err, fmt.Sprint(bad), "0 to 1")
+			if again != nil || drawn != nil {
+				t.Errorf("%s, rate %v: a mask besides the error", name, bad)
 			}
-			func() {
-				defer func() {
-					err, _ := recover().(error)
-					wantError(t, name+": Draw", err, fmt.Sprint(bad), "0 to 1")
-				}()
-				l.Dropout().Draw(x.geom)
-			}()
+			into := new(mask.Mask)
+			wantError(t, name+": DrawInto", l.Dropout().DrawInto(into, x.geom), fmt.Sprint(bad), "0 to 1")
+			if into.Samples() != 0 || state(l.Dropout()) != before {
+				t.Errorf("%s, rate %v: a failed draw made a mask of %d samples or spent a step", name, bad, into.Samples())
+			}
 			// Evaluation that scales by it, too.
-			e := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong, spatialdropout.WithScaling(spatialdropout.AtInference))
-			if err := e.Dropout().Restore(spatialdropout.State{Stream: e.Dropout().Stream().String(), Step: 1}); err != nil {
-				t.Fatal(err)
-			}
+			e := newLayer[float32](t, 0.5, spatialdropout.WithStream(stream()), wrong, withRuleOn(stream(), mask.AtInference))
+			atStep(t, e.Dropout(), 1)
 			e.SetTraining(false)
 			wantError(t, name+": evaluation", e.Forward(dst, data, x.geom), fmt.Sprint(bad), "0 to 1")
 			wantError(t, name+": Backward", e.Backward(dst, data, x.geom), "without a Forward")
@@ -412,21 +413,22 @@ func TestStreamsBringTheirArithmetic(t *testing.T) {
 			want mask.Arithmetic
 		}{
 			"as it is":       {nil, want},
-			"another policy": {[]spatialdropout.Option{spatialdropout.WithPolicy(mask.Multiply), spatialdropout.WithRule(mask.Reciprocal)}, mask.Arithmetic{Policy: mask.Multiply}},
-			"another rule":   {[]spatialdropout.Option{spatialdropout.WithRule(mask.RoundedReciprocal)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.RoundedReciprocal}},
-			"select":         {[]spatialdropout.Option{spatialdropout.WithPolicy(mask.Select)}, mask.Arithmetic{Rule: want.Rule}},
-			"unscaled":       {[]spatialdropout.Option{spatialdropout.WithScaling(spatialdropout.Unscaled)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Unscaled}},
-			"at inference":   {[]spatialdropout.Option{spatialdropout.WithScaling(spatialdropout.AtInference)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Unscaled}},
-			"alpha":          {[]spatialdropout.Option{spatialdropout.WithAlpha()}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Alpha}},
+			"another policy": {[]spatialdropout.Option{withPolicy(mask.Multiply)}, mask.Arithmetic{Policy: mask.Multiply}},
+			"another rule":   {[]spatialdropout.Option{withRuleOn(streamOf(t, name), mask.RoundedReciprocal)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.RoundedReciprocal}},
+			"select":         {[]spatialdropout.Option{withRule(want.Rule)}, mask.Arithmetic{Rule: want.Rule}},
+			"unscaled":       {[]spatialdropout.Option{withRuleOn(streamOf(t, name), mask.Unscaled)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Unscaled}},
+			"at inference":   {[]spatialdropout.Option{withRuleOn(streamOf(t, name), mask.AtInference)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.AtInference}},
+			"alpha":          {[]spatialdropout.Option{withRuleOn(streamOf(t, name), mask.Alpha)}, mask.Arithmetic{Policy: want.Policy, Rule: mask.Alpha}},
+			"the default":    {[]spatialdropout.Option{spatialdropout.WithArithmetic(mask.Arithmetic{})}, mask.Arithmetic{}},
 		} {
-			m := newDropout(t, 0.5, append(c.opts, spatialdropout.WithStream(streamOf(t, name)))...).Draw(g)
+			m := draw(t, newDropout(t, 0.5, append(c.opts, spatialdropout.WithStream(streamOf(t, name)))...), g)
 			if m.Arithmetic().Policy != c.want.Policy || m.Arithmetic().Rule != c.want.Rule {
 				t.Errorf("%s, %s: %v and %v, want %v and %v", name, what, m.Arithmetic().Policy, m.Arithmetic().Rule, c.want.Policy, c.want.Rule)
 			}
 		}
 	}
 	for _, name := range mask.StreamNames() {
-		if s := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, name))).Stream(); s.String() != streamOf(t, name).String() {
+		if s := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, name))).Generator().Stream(); s.String() != streamOf(t, name).String() {
 			t.Errorf("the stream of %s is %v", name, s)
 		}
 	}
@@ -444,14 +446,14 @@ func testRules[T number](t *testing.T) {
 			if (rule == mask.Quotient || rule == mask.CompiledQuotient) && policy == mask.Multiply {
 				continue
 			}
-			// With two of these it shows whether 1−rate is rounded to a half at once.
+			// Two of these tell whether 1−rate is rounded to a half directly.
 			for _, rate := range []float64{0, 0.1, 1.0 / 3, 0.5, 0.5 - 0x1p-12 - 0x1p-40, 0.5 - 0x1p-9 - 0x1p-40, 0.9999, 1} {
-				d := newDropout(t, rate, spatialdropout.WithRule(rule), spatialdropout.WithPolicy(policy))
+				d := newDropout(t, rate, spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy, Rule: rule}))
 				for i, x := range all {
 					if i%each != int(rule)%each {
 						continue
 					}
-					m := d.Draw(x.geom)
+					m := draw(t, d, x.geom)
 					if m.Arithmetic().Rule != rule {
 						t.Fatalf("rule %v, want %v", m.Arithmetic().Rule, rule)
 					}
@@ -459,7 +461,7 @@ func testRules[T number](t *testing.T) {
 					onTiers(t, func(string) {
 						for k := range 4 {
 							c := call{add: k&1 > 0, inPlace: k&2 > 0, rate: rate, policy: policy, rule: rule}
-							if err := checkMask(x, c, m, dst, src, 1, 3); err != nil {
+							if err := checkMask(x, c, m, dst, src, 0, 3); err != nil {
 								t.Errorf("%s: %v", x.name, err)
 							}
 						}
@@ -483,13 +485,13 @@ func testAlpha[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 33))
 	for _, rate := range []float64{0, 0.05, 0.2, 0.5, 0.9, 1} {
 		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
-			d := newDropout(t, rate, spatialdropout.WithAlpha(), spatialdropout.WithPolicy(policy))
-			l := newLayer[T](t, rate, spatialdropout.WithAlpha(), spatialdropout.WithPolicy(policy))
+			alpha := spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy, Rule: mask.Alpha})
+			d, l := newDropout(t, rate, alpha), newLayer[T](t, rate, alpha)
 			for i, x := range tensors(t) {
 				if testing.Short() && i%4 > 0 {
 					continue
 				}
-				m := d.Draw(x.geom)
+				m := draw(t, d, x.geom)
 				dst, src := operands[T](r, x)
 				forward, gradient := call{rate: rate, policy: policy, rule: mask.Alpha}, call{rate: rate, policy: policy, rule: mask.AlphaGradient}
 				sum := gradient
@@ -505,20 +507,22 @@ func testAlpha[T number](t *testing.T) {
 						}
 					}
 				})
-				pass := func(do func(dst, src []T, g layout.Geometry) error) func(dst, src []T, w spatialdropout.Workers) error {
-					return func(dst, src []T, _ spatialdropout.Workers) error { return do(dst, src, x.geom) }
-				}
+				calls := layerCalls(t, l, x)
 				for _, err := range []error{
-					checkDo(x, forward, m, dst, src, pass(l.Forward), 1),
-					checkDo(x, gradient, m, dst, src, pass(l.Backward), 1),
-					checkDo(x, sum, m, dst, src, pass(l.BackwardAddTo), 1),
+					checkDo(x, forward, m, dst, src, calls["Forward"], 1),
+					checkDo(x, gradient, m, dst, src, calls["Backward"], 1),
+					checkDo(x, sum, m, dst, src, calls["AddTo"], 1),
 				} {
 					if err != nil {
 						t.Fatalf("layer, %s: %v", x.name, err)
 					}
 				}
 				if before := append([]T(nil), dst...); rate > 0 && rate < 1 && len(x.places) > 0 {
-					wantError(t, "AddTo", k.addTo(dst, src, m, x.geom), "alpha", "Gradient")
+					err := k.addTo(dst, src, m, x.geom)
+					wantError(t, "AddTo", err, "alpha", "Gradient")
+					if _, ok := err.(*spatialdropout.AlphaError); !ok {
+						t.Errorf("AddTo of alpha dropout: %T, want an *AlphaError", err)
+					}
 					if err := differ(dst, before, before); err != nil {
 						t.Errorf("AddTo of alpha dropout wrote before it failed: %v", err)
 					}
@@ -556,7 +560,7 @@ func TestAlphaDropoutKeepsMeanAndVariance(t *testing.T) {
 	}
 	for _, text := range []string{"philox:5", "pytorch:5", "jax:5"} {
 		for _, rate := range []float64{0.05, 0.1, 0.5} {
-			y := forward(t, newLayer[float64](t, rate, spatialdropout.WithStream(streamOf(t, text)), spatialdropout.WithAlpha()), src, x.geom)
+			y := forward(t, newLayer[float64](t, rate, spatialdropout.WithStream(streamOf(t, text)), withRuleOn(streamOf(t, text), mask.Alpha)), src, x.geom)
 			if mean, variance := moments(y); math.Abs(mean) > 0.02 || math.Abs(variance-1) > 0.02 {
 				t.Errorf("%s, rate %v: mean %v and variance %v, want 0 and 1", text, rate, mean, variance)
 			}
@@ -568,16 +572,20 @@ func testGaussian[T number](t *testing.T) {
 	k := kindOf[T]()
 	r := rand.New(rand.NewPCG(1, 35))
 	for _, x := range tensors(t) {
-		d := newDropout(t, 0.3, spatialdropout.WithSeed(7), spatialdropout.WithGaussian())
-		l := newLayer[T](t, 0.3, spatialdropout.WithSeed(7), spatialdropout.WithGaussian(), spatialdropout.WithWorkers(2))
-		if d.Gradient() != d {
-			t.Fatal("Gaussian noise has a gradient of its own")
-		}
+		d := newDropout(t, 0.3, spatialdropout.WithSeed(7), withRule(mask.Gaussian))
+		l := newLayer[T](t, 0.3, spatialdropout.WithSeed(7), withRule(mask.Gaussian), spatialdropout.WithWorkers(2))
 		// The factors, read off a matrix of ones.
 		flat := dense(t, layout.NC, x.samples, x.channels)
-		at := d.Advance(x.geom)
+		p := d.Next(x.geom)
+		drawn, err := p.Mask()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if drawn.Gradient() != drawn {
+			t.Fatal("Gaussian noise has a gradient of its own")
+		}
 		f := make([]T, flat.length)
-		if err := k.applyAt(f, filled(flat.length, k.of(1)), d, at, flat.geom); err != nil {
+		if err := p.Forward(k.tensor(f, flat.geom), k.tensor(filled(flat.length, k.of(1)), flat.geom)); err != nil {
 			t.Fatal(err)
 		}
 		dst, src := operands[T](r, x)
@@ -608,16 +616,21 @@ func testGaussian[T number](t *testing.T) {
 				t.Fatalf("%s, %s: %v", x.name, what, err)
 			}
 		}
-		for _, w := range []spatialdropout.Workers{1, 3} {
-			check("ApplyAt", want, func() error { return k.applyAt(got, src, d, at, x.geom, w) })
-			check("AddToAt", sum, func() error { return k.addToAt(got, src, d, at, x.geom, w) })
+		for _, w := range []int{1, 3} {
+			p := sharedBy(t, d, w).At(p.Place(), x.geom)
+			to, from := k.tensor(got, x.geom), k.tensor(src, x.geom)
+			check("Pass.Forward", want, func() error { return p.Forward(to, from) })
+			check("Pass.Backward", want, func() error { return p.Backward(to, from) })
+			check("Pass.AddTo", sum, func() error { return p.AddTo(to, from) })
 		}
 		check("Forward", want, func() error { return l.Forward(got, src, x.geom) })
-		if m := l.Mask(); m.Arithmetic().Rule != mask.Gaussian || m.CountKept() != x.samples*x.channels {
+		if m := maskOf(t, l); m.Arithmetic().Rule != mask.Gaussian || m.CountKept() != x.samples*x.channels {
 			t.Fatalf("%s: the layer's mask is %v", x.name, m)
 		}
 		check("Backward", want, func() error { return l.Backward(got, src, x.geom) })
-		check("BackwardAddTo", sum, func() error { return l.BackwardAddTo(got, src, x.geom) })
+		restore(t, l.Dropout(), spatialdropout.GeneratorState{Stream: "philox:7"})
+		calls := layerCalls(t, l, x)
+		check("AddTo", sum, func() error { return calls["AddTo"](got, src, 1) })
 		l.SetTraining(false)
 		if y := forward(t, l, src[:x.length], x.geom); !x.view && !same(y, src) {
 			t.Fatalf("%s: evaluation is not the identity", x.name)
@@ -625,10 +638,10 @@ func testGaussian[T number](t *testing.T) {
 	}
 	x := dense(t, layout.NHWC, 2, 3, 3, 9)
 	src := values[T](r, x.length)
-	if y := forward(t, newLayer[T](t, 0, spatialdropout.WithGaussian()), src, x.geom); !same(y, src) {
+	if y := forward(t, newLayer[T](t, 0, withRule(mask.Gaussian)), src, x.geom); !same(y, src) {
 		t.Error("rate 0 is not the identity")
 	}
-	if y := forward(t, newLayer[T](t, 1, spatialdropout.WithGaussian()), src, x.geom); !same(y, make([]T, x.length)) {
+	if y := forward(t, newLayer[T](t, 1, withRule(mask.Gaussian)), src, x.geom); !same(y, make([]T, x.length)) {
 		t.Error("rate 1 does not give zeros")
 	}
 }
@@ -644,7 +657,7 @@ func TestGaussianNoiseHasMeanAndVariance(t *testing.T) {
 	const n = 200000
 	x := dense(t, layout.NC, n/100, 100)
 	for _, rate := range []float64{0.1, 0.5, 0.8} {
-		y := forward(t, newLayer[float64](t, rate, spatialdropout.WithGaussian()), filled[float64](x.length, 1), x.geom)
+		y := forward(t, newLayer[float64](t, rate, withRule(mask.Gaussian)), filled[float64](x.length, 1), x.geom)
 		want := rate / (1 - rate)
 		mean, variance := moments(y)
 		// Five standard deviations of either.
@@ -657,8 +670,8 @@ func TestGaussianNoiseHasMeanAndVariance(t *testing.T) {
 // Shards have their part of the noise, steps noise of their own.
 func TestGaussianNoiseIsOfItsPlace(t *testing.T) {
 	ones := func(n int) []float64 { return filled[float64](n*31, 1) }
-	whole := newLayer[float64](t, 0.5, spatialdropout.WithGaussian())
-	part := newLayer[float64](t, 0.5, spatialdropout.WithGaussian(), spatialdropout.WithSampleOffset(3))
+	whole := newLayer[float64](t, 0.5, withRule(mask.Gaussian))
+	part := newLayer[float64](t, 0.5, withRule(mask.Gaussian), shardFrom(3))
 	var last []float64
 	for range 3 {
 		y := forward(t, whole, ones(9), dense(t, layout.NC, 9, 31).geom)

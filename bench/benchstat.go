@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// printSamples prints all that was timed in Go's benchmark format, a line a
-// sample, for golang.org/x/perf/cmd/benchstat.
+// printSamples prints one line for each sample in Go's benchmark format, for
+// golang.org/x/perf/cmd/benchstat.
 func (r *Report) printSamples(w io.Writer) error {
 	var b bytes.Buffer
 	m := r.Machine

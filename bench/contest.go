@@ -10,7 +10,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// contest is what is measured in turn because its figures are to be compared.
+// contest is a set of contenders that are measured in turn, since their figures are
+// compared.
 type contest struct {
 	name   string
 	bytes  int
@@ -20,19 +21,19 @@ type contest struct {
 	others []*contender
 }
 
-// row is a piece of work, done by the library on every tier and beside it.
+// row is a piece of work, with the contenders that do it.
 type row struct {
 	work
 	shape  shape
 	kernel map[string]*contender
 	plain  *contender            // or nil
 	two    map[string]*contender // with two workers, or nil
-	// verify compares calls with the reference before they are timed: large tensors
-	// take paths that small ones do not.
+	// verify compares calls with the reference before they are timed. Large tensors take
+	// other paths than the small ones of verifyMap.
 	verify func(calls []*contender) error
 }
 
-// calls returns what the library does, in the order of tiers.
+// calls returns the calls of the library in the order of tiers.
 func (r *row) calls(tiers []string) []*contender {
 	var all []*contender
 	for _, by := range []map[string]*contender{r.kernel, r.two} {
@@ -45,11 +46,11 @@ func (r *row) calls(tiers []string) []*contender {
 	return all
 }
 
-// progress begins a progress bar of so many steps. It returns a function to call
-// after every step.
+// progress begins a progress bar with a number of steps. It returns a function that
+// advances it by one.
 type progress func(what string, steps int) (step func())
 
-// hold verifies and times a contest. It returns what memory allowed.
+// hold verifies and times a contest. It returns the bandwidths that it showed.
 func (r *Report) hold(c contest, begin progress) (Bandwidths, error) {
 	all := append([]*contender{}, c.others...)
 	for _, p := range c.probes {
@@ -69,7 +70,7 @@ func (r *Report) hold(c contest, begin progress) (Bandwidths, error) {
 	runtime.GC()
 	interleave(all, r.Rounds, begin(c.name, len(all)*r.Rounds))
 	for _, contender := range all {
-		contender.run = nil // and with it the tensor
+		contender.run = nil // release the tensor
 	}
 	r.timed = append(r.timed, all...)
 	b := c.bandwidths()
@@ -79,7 +80,7 @@ func (r *Report) hold(c contest, begin progress) (Bandwidths, error) {
 	return b, nil
 }
 
-// bandwidths returns the best that was measured of each.
+// bandwidths returns the best that was measured of each bandwidth.
 func (c contest) bandwidths() Bandwidths {
 	b := Bandwidths{Case: c.name, Bytes: c.bytes}
 	for _, p := range c.probes {
@@ -117,7 +118,7 @@ type Result struct {
 	Fraction float64              `json:"fraction_of_limit"`
 }
 
-// measure holds a contest and makes a Result of every row.
+// measure holds a contest and appends a Result for each row.
 func (r *Report) measure(c contest, begin progress) error {
 	b, err := r.hold(c, begin)
 	if err != nil {
@@ -147,7 +148,7 @@ func (r *Report) measure(c contest, begin progress) error {
 	return nil
 }
 
-// Draw is the time that drawing a mask takes.
+// Draw is the time of drawing a mask.
 type Draw struct {
 	Channels  int       `json:"channels"`
 	NsPerEach Quartiles `json:"ns_per_channel"`
@@ -158,7 +159,7 @@ func (r *Report) measureDraw() {
 	must(err)
 	g := shape{32, 256, 1, 1}.geometry(layout.NCHW)
 	m := new(mask.Mask)
-	c := &contender{name: "Draw/channels=8192", tier: kernel.Tier(), run: func() { d.DrawInto(m, g) }}
+	c := &contender{name: "Draw/channels=8192", tier: kernel.Tier(), run: func() { must(d.DrawInto(m, g)) }}
 	interleave([]*contender{c}, r.Rounds, func() {})
 	r.timed = append(r.timed, c)
 	n := m.Samples() * m.Channels()

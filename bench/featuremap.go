@@ -10,7 +10,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// shape is N, C, H, W, in whatever order they lie in memory.
+// shape is N, C, H and W, whatever the order in memory.
 type shape [4]int
 
 func (s shape) samples() int  { return s[0] }
@@ -20,7 +20,7 @@ func (s shape) len() int      { return s[0] * s[1] * s[2] * s[3] }
 
 func (s shape) String() string { return fmt.Sprintf("%d×%d×%d×%d", s[0], s[1], s[2], s[3]) }
 
-// dims returns the shape as NCHW or NHWC spells it.
+// dims returns the shape in the order that NCHW or NHWC spells.
 func (s shape) dims(o layout.Order) []int {
 	if o == layout.NHWC {
 		return []int{s[0], s[2], s[3], s[1]}
@@ -28,14 +28,14 @@ func (s shape) dims(o layout.Order) []int {
 	return s[:]
 }
 
-// geometry returns where the elements lie in NCHW or NHWC.
+// geometry returns the geometry in NCHW or NHWC.
 func (s shape) geometry(o layout.Order) layout.Geometry {
 	g, err := o.Of(s.dims(o)...)
-	must(err) // shapes are ours
+	must(err)
 	return g
 }
 
-// at returns the place of position p of channel c of sample n.
+// at returns the index in memory of position p of channel c of sample n.
 func (s shape) at(o layout.Order, n, c, p int) int {
 	if o == layout.NHWC {
 		return (n*s.spatial()+p)*s.channels() + c
@@ -67,7 +67,7 @@ type featureMap struct {
 	data  []float32
 }
 
-// loadMaps returns the feature maps of the repository, the finest first.
+// loadMaps returns the feature maps of this module, the finest first.
 func loadMaps() ([]featureMap, error) {
 	var all []featureMap
 	for _, name := range []string{"stem", "middle", "deep"} {

@@ -10,18 +10,18 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Figure is a row of the full suite: what a case is judged by.
+// Figure is a row of the full suite: a number by which a case is judged.
 type Figure struct {
 	Case    string             `json:"case"`
 	Figure  string             `json:"figure"`
 	Aim     Aim                `json:"aim"`
-	Values  map[string]float64 `json:"values"` // by tier, rounded as they are printed
-	Met     bool               `json:"met"`    // by the best tier
+	Values  map[string]float64 `json:"values"` // by tier, rounded as printed
+	Met     bool               `json:"met"`    // on the best tier
 	Medians []Quantity         `json:"medians"`
 	Unit    string             `json:"unit"` // of the medians
 }
 
-// Aim is where a figure should be.
+// Aim is the bound that a figure should keep.
 type Aim struct {
 	Bound string  `json:"bound"` // "≥" or "≤"
 	Value float64 `json:"value"`
@@ -39,8 +39,8 @@ func (a Aim) met(x float64) bool {
 
 func (a Aim) String() string { return fmt.Sprintf("%s %.2f", a.Bound, a.Value) }
 
-// Quantity is what figures are computed from: a median by tier, or one for all of
-// them under the key anyTier.
+// Quantity is a median that figures are computed from: one for each tier, or one for all
+// of them under the key anyTier.
 type Quantity struct {
 	Of string             `json:"of"`
 	By map[string]float64 `json:"by"`
@@ -55,7 +55,7 @@ func (q Quantity) at(tier string) float64 {
 	return q.By[anyTier]
 }
 
-// text gives the medians of the tiers in their order.
+// text returns the medians in the order of tiers.
 func (q Quantity) text(tiers []string) string {
 	if x, ok := q.By[anyTier]; ok {
 		return fmt.Sprintf("%s %.1f", q.Of, x)
@@ -67,12 +67,12 @@ func (q Quantity) text(tiers []string) string {
 	return q.Of + " " + strings.Join(all, " / ")
 }
 
-// single returns a quantity that is the same for every tier.
+// single returns a quantity that does not depend on the tier.
 func single(of string, x float64) Quantity {
 	return Quantity{of, map[string]float64{anyTier: x}}
 }
 
-// throughput returns the GB/s of contenders by tier.
+// throughput returns the median GB/s of contenders by tier.
 func throughput(of string, by map[string]*contender) Quantity {
 	q := Quantity{of, map[string]float64{}}
 	for tier, c := range by {
@@ -81,7 +81,7 @@ func throughput(of string, by map[string]*contender) Quantity {
 	return q
 }
 
-// over returns the figure that is the ratio of two quantities in GB/s.
+// over returns the ratio of two quantities in GB/s as a figure.
 func over(a, b Quantity, tiers []string) Figure {
 	f := Figure{Values: map[string]float64{}, Medians: []Quantity{a, b}, Unit: "GB/s"}
 	for _, tier := range tiers {
@@ -90,7 +90,7 @@ func over(a, b Quantity, tiers []string) Figure {
 	return f
 }
 
-// judge completes a figure.
+// judge names a figure and compares it with its aim.
 func (f Figure) judge(name, figure string, aim Aim, best string) Figure {
 	f.Case, f.Figure, f.Aim = name, figure, aim
 	for tier, x := range f.Values {
@@ -145,7 +145,7 @@ func (r *Report) printFigures(w io.Writer) error {
 		}
 		t.AppendRow(append(row, strings.Join(medians, ", ")+unit))
 	}
-	_, err := fmt.Fprintf(w, "\nMedians of %d rounds, one worker unless said; throughput counts each element once.\nThe verdict is over %s; all %d calls were verified before they were timed.\n\n%s\n\n%d of %d figures are as aimed at.\n",
+	_, err := fmt.Fprintf(w, "\nMedians of %d rounds, one worker unless noted; throughput counts each element once.\nThe verdict is on %s; all %d calls were verified before they were timed.\n\n%s\n\n%d of %d figures reach their aim.\n",
 		r.Rounds, tiers[0], r.Timed, t.Render(), met, len(r.Figures))
 	if err != nil {
 		return err
@@ -153,8 +153,8 @@ func (r *Report) printFigures(w io.Writer) error {
 	return r.printLimits(w)
 }
 
-// figureTiers returns the tiers that the full suite measures: the best one, and
-// AVX2 where that is not it.
+// figureTiers returns the tiers that the full suite measures: the best one, and AVX2
+// where it comes second.
 func figureTiers(tiers []string) []string {
 	if len(tiers) > 1 && tiers[1] == "avx2" {
 		return tiers[:2]

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -23,18 +23,18 @@ type options struct {
 	json, benchstat    bool
 	rounds             int
 
-	order           layout.Order
-	rate            float64
-	stream          string // its name and options
-	seed            string // as the stream's users write it
-	step            uint64
-	offset          int
-	batch           int
-	drop            []spatialdropout.Option // what is drawn and computed otherwise than by default
-	sharing         mask.Sharing
-	alpha, gaussian bool
-	workers         int
-	kind            string // of numbers in the input; empty: as the array says
+	order   layout.Order
+	rate    float64
+	stream  string // name and options
+	seed    string // as users of the framework write it
+	step    uint64
+	offset  int
+	batch   int
+	policy  *mask.Policy // nil: that of the stream
+	rule    *mask.Rule   // nil: that of the stream
+	sharing mask.Sharing
+	workers int
+	kind    *kernel.Kind // of the input; nil: as the array says
 }
 
 // The suites that can be measured.
@@ -43,67 +43,53 @@ const (
 	suiteFull = "full"
 )
 
-// usageError is an error of the one who typed the command.
+// usageError is a mistake in the command line.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// flagSet returns the flags, bound to o and at their defaults.
+// flagSet sets o to the defaults and returns the flags that change it.
 func (o *options) flagSet() *flag.FlagSet {
 	*o = options{suite: suiteMaps, rounds: 10, order: layout.NCHW, rate: 0.5, stream: "philox", seed: "42"}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run reports errors
 	f.Usage = func() {}
-	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE`, a .npy of float16, float32 or float64 (or, with -type, of bfloat16), instead of running the benchmark")
-	f.StringVar(&o.output, "output", "", "write the result for -input to `FILE`, as .npy")
-	f.StringVar(&o.png, "png", "", "draw the feature maps before and after to `FILE`")
-	f.Func("suite", "measure the suite called `NAME`: maps is the feature maps, full the cases that the library is judged by, with what is aimed at (default maps)", func(s string) error {
+	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE` instead of running the benchmark: a .npy of float16, float32 or float64, or of bfloat16 with -type")
+	f.StringVar(&o.output, "output", "", "write the result of -input to `FILE`, as .npy")
+	f.StringVar(&o.png, "png", "", "draw the feature maps before and after dropout to `FILE`")
+	f.Func("suite", "measure the suite `NAME`: maps measures the feature maps, full the cases by which the library is judged, each with its aim (default maps)", func(s string) error {
 		if s != suiteMaps && s != suiteFull {
 			return errors.New("want maps or full")
 		}
 		o.suite = s
 		return nil
 	})
-	f.StringVar(&o.sweep, "sweep", "", "measure tensors from 8 KiB to 256 MiB instead of a suite and plot their throughput to `FILE`, as .svg")
+	f.StringVar(&o.sweep, "sweep", "", "measure tensors from 8 KiB to 256 MiB instead of a suite, and plot throughput over size to `FILE`, as .svg")
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
-	f.BoolVar(&o.benchstat, "benchstat", false, "print every sample in Go's benchmark format, for benchstat, instead of text")
-	f.Func("rounds", "measure `N` times and take medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
-	f.Func("layout", "`NAME` of the order in which the axes lie: "+orders()+"; for the feature maps NCHW by default", func(s string) (err error) {
+	f.BoolVar(&o.benchstat, "benchstat", false, "print each sample in Go's benchmark format, for benchstat, instead of text")
+	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
+	f.Func("layout", "order of the axes, a `NAME` such as NCHW: "+orders()+" (default NCHW for the feature maps, required with -input)", func(s string) (err error) {
 		o.order, err = layout.Parse(s)
 		return err
 	})
 	f.Func("rate", "drop a channel with probability `P`, from 0 to 1 (default 0.5)", number(&o.rate, probability, "a number from 0 to 1"))
-	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream called `NAME`, with what it computes then: "+strings.Join(mask.StreamNames(), ", ")+"; options follow a slash, as in jax/fold")
-	f.StringVar(&o.seed, "seed", o.seed, "seed `N` of the random stream, as its framework's users write it")
-	f.Func("step", "draw for the `N`th call on a tensor like this after the first (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
-	f.Func("sample-offset", "take the first sample for sample `N` of a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
-	f.Func("batch", "take the larger batch to have `N` samples (by default it ends with this one)", number(&o.batch, positive, "a number, 1 or more"))
-	option := func(x spatialdropout.Option) { o.drop = append(o.drop, x) }
-	f.Func("policy", "`NAME` of what becomes of dropped elements: select gives +0, multiply the product with 0 (by default what goes with the stream, select with philox)",
-		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { option(spatialdropout.WithPolicy(p)) }))
-	f.Func("rule", "`NAME` of how kept elements are scaled: reciprocal, widereciprocal, roundedreciprocal, quotient or compiledquotient (by default what goes with the stream, reciprocal with philox)",
-		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient}, func(r mask.Rule) { option(spatialdropout.WithRule(r)) }))
-	f.Func("sharing", "`NAME` of which channels share a trial: each on its own, perchannel, persample or fixedcount (default each)",
-		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) {
-			o.sharing = s
-			option(spatialdropout.WithSharing(s))
-		}))
-	f.BoolVar(&o.alpha, "alpha", false, "apply feature alpha dropout")
-	f.BoolVar(&o.gaussian, "gaussian", false, "apply Gaussian noise, a factor a channel, of variance rate/(1-rate)")
-	f.Func("type", "take the elements of -input for `NAME`: bfloat16, which NumPy does not have, for an array of uint16; or float16, float32 or float64, which is an error unless the array is of that type", func(s string) error {
-		for _, name := range []string{float16s.name, bfloat16s.name, float32s.name, float64s.name} {
-			if strings.EqualFold(name, s) {
-				o.kind = name
-				return nil
-			}
-		}
-		return errors.New("want float16, bfloat16, float32 or float64")
-	})
-	f.Func("workers", "use at most `N` goroutines for -input; 0 decides by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
+	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream `NAME` and compute as its framework does: "+strings.Join(mask.StreamNames(), ", ")+"; options follow a slash, as in jax/fold")
+	f.StringVar(&o.seed, "seed", o.seed, "seed `N` of the random stream, as users of the framework write it")
+	f.Func("step", "draw the mask of call `N` on a tensor of this shape, counted from 0 (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
+	f.Func("sample-offset", "index `N` of the first sample in a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
+	f.Func("batch", "number `N` of samples in the larger batch (default: it ends with this tensor)", number(&o.batch, positive, "a number, 1 or more"))
+	f.Func("policy", "policy for dropped elements, a `NAME`: select writes +0, multiply the product with 0 (default: that of the stream, select for philox)",
+		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { o.policy = &p }))
+	f.Func("rule", "rule for kept elements, a `NAME`: reciprocal, widereciprocal, roundedreciprocal, quotient, compiledquotient or unscaled; alpha is feature alpha dropout, gaussian multiplies by noise of variance rate/(1-rate) (default: that of the stream, reciprocal for philox)",
+		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Alpha, mask.Gaussian}, func(r mask.Rule) { o.rule = &r }))
+	f.Func("sharing", "which channels share a trial, a `NAME`: each, perchannel, persample or fixedcount (default each)",
+		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) { o.sharing = s }))
+	f.Func("type", "element type `NAME` of -input: bfloat16 for an array of uint16, since NumPy has no bfloat16; float16, float32 and float64 only check the type of the array", named([]*kernel.Kind{kernel.F16, kernel.BF16, kernel.F32, kernel.F64}, func(k *kernel.Kind) { o.kind = k }))
+	f.Func("workers", "use at most `N` goroutines for -input; 0 chooses by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
 	return f
 }
 
-// number parses a flag into p.
+// number returns a flag's parser, which sets p.
 func number[T any](p *T, parse func(string) (T, error), want string) func(string) error {
 	return func(s string) error {
 		x, err := parse(s)
@@ -115,7 +101,7 @@ func number[T any](p *T, parse func(string) (T, error), want string) func(string
 	}
 }
 
-// named parses a flag that names one of a few values.
+// named returns the parser of a flag that names one of a few values.
 func named[T fmt.Stringer](values []T, use func(T)) func(string) error {
 	var names []string
 	for _, v := range values {
@@ -163,8 +149,7 @@ func orders() string {
 	return strings.Join(names, ", ")
 }
 
-// parse returns the options that args give. Its errors are usage errors, or
-// flag.ErrHelp.
+// parse returns the options that args set. It returns a usageError or flag.ErrHelp.
 func parse(args []string) (o options, err error) {
 	f := o.flagSet()
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -188,38 +173,38 @@ func parse(args []string) (o options, err error) {
 	}
 	if o.input != "" {
 		if !given["layout"] {
-			// A guess would be wrong without a sign of it.
+			// A wrong guess would go unnoticed.
 			return o, usagef("-input without -layout, want the order of the tensor's axes: %s", orders())
 		}
 		for _, name := range []string{"rounds", "suite", "sweep", "benchstat"} {
 			if given[name] {
-				return o, usagef("-%s is for the benchmark, which -input replaces", name)
+				return o, usagef("-%s with -input, want one of them: -%[1]s is for the benchmark", name)
 			}
 		}
 		if o.output == "" && o.png == "" && !o.json {
-			return o, usagef("-input without a use for the result, want -output, -png or -json as well")
+			return o, usagef("-input without -output, -png or -json, want one of them or more")
 		}
 		return o, nil
 	}
 	for _, name := range []string{"output", "workers", "type"} {
 		if given[name] {
-			return o, usagef("-%s without -input, want the tensor to apply dropout to", name)
+			return o, usagef("-%s without -input, want both", name)
 		}
 	}
-	for _, name := range []string{"layout", "rate", "stream", "seed", "step", "sample-offset", "batch", "policy", "rule", "sharing", "alpha", "gaussian"} {
+	for _, name := range []string{"layout", "rate", "stream", "seed", "step", "sample-offset", "batch", "policy", "rule", "sharing"} {
 		if given[name] && o.png == "" {
 			return o, usagef("-%s without -input or -png, want one of them", name)
 		}
 	}
 	if given["sweep"] && given["suite"] {
-		return o, usagef("-sweep and -suite, want one of them: a sweep is measured instead of a suite")
+		return o, usagef("-sweep and -suite, want one of them")
 	}
 	if o.json && o.benchstat {
-		return o, usagef("-json and -benchstat, want one of them: each is printed instead of text")
+		return o, usagef("-json and -benchstat, want one of them")
 	}
 	for _, name := range []string{"suite", "sweep", "benchstat"} {
 		if given[name] && o.rounds == 0 {
-			return o, usagef("-%s with -rounds 0, want 1 or more: without rounds nothing is measured", name)
+			return o, usagef("-%s with -rounds 0, want 1 round or more", name)
 		}
 	}
 	order := dense4(o.order)
@@ -230,7 +215,7 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
-// dense4 returns NCHW or NHWC, whichever o means for a tensor of four axes, or 0.
+// dense4 returns NCHW or NHWC, whichever o means for four axes, or 0 if it is neither.
 func dense4(o layout.Order) layout.Order {
 	switch o {
 	case layout.NCHW, layout.ChannelsFirst:
@@ -254,55 +239,57 @@ func help(w io.Writer) error {
 
 const helpText = `Without flags bench applies spatial dropout to real feature maps on every tier
 of instructions that this machine has, compares each result bit for bit with a
-plain loop, and measures. With -input it applies dropout to a tensor of yours.
+plain loop, and measures throughput. With -input it applies dropout to a tensor
+from a file.
 
   go run ./bench                       verify and measure
-  go run ./bench -rounds 0             verify only
+  go run ./bench -rounds 0             only verify
   go run ./bench -png maps.png         draw the feature maps as well
-  go run ./bench -suite full           measure all that the library is judged by
-  go run ./bench -sweep sweep.svg      plot throughput from the caches to memory
-  go run ./bench -json > report.json   the same for a script
-  go run ./bench -benchstat > new.txt  the same for benchstat old.txt new.txt
+  go run ./bench -suite full           measure all cases that the library is judged by
+  go run ./bench -sweep sweep.svg      plot throughput from the first cache to memory
+  go run ./bench -json > report.json   write a report for a script
+  go run ./bench -benchstat > new.txt  write samples for benchstat old.txt new.txt
   go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
   go run ./bench -stream pytorch -seed 0 -input x.npy -layout NCHW -output y.npy
 
-Throughput is in GB/s and counts each element once. A case is done by every
-contender in turn, round after round, and medians are compared, so that what
-else the machine does hits all alike. "Plain Go" is the loop dst = src · factor,
-copy and clear are Go's own. Kept channels have a factor just above 1, for a
+Throughput is in GB/s and counts each element once. All contenders for a tensor
+take turns, round after round, and medians are compared, so that a disturbance
+of the machine hits all of them. "Plain Go" is the loop dst = src · factor. Copy
+and clear are Go's own. The factor of kept channels is just above 1, because a
 factor of 1 costs nothing in place.
 
-The limit is what memory allows. Of a channels-first tensor a kept element is
-read and written, a dropped one only written; of a channels-last tensor all are
-read and written, since a cache line holds many channels:
+The limit is the throughput that memory allows. In a channels-first tensor a
+kept element is read and written, and a dropped one is only written. In a
+channels-last tensor all are read and written, since a cache line holds many
+channels:
 
   seconds = kept bytes / copy bandwidth + dropped bytes / fill bandwidth
 
-Copy bandwidth is the best that the machine shows on this tensor, in this run,
-of copy and of one long multiplication with ordinary or streaming stores. Fill
-bandwidth is the same of clear and of a fill with ordinary or streaming stores.
+The copy bandwidth is the best of copy and of one long multiplication with
+ordinary or streaming stores, measured on this tensor in this run. The fill
+bandwidth is the best of clear and of a fill with ordinary or streaming stores.
 In place a kept element costs the best of reading, multiplying and writing back,
-and a dropped one that or a fill, whichever is faster. AddTo reads both tensors
-and writes one where an element is kept, and nothing where it is dropped. A
-figure somewhat above 1 is noise, or a tensor of which, with half of the reads
-left out, more stays in the cache.
+and a dropped one costs that or a fill, whichever is faster. AddTo reads both
+tensors and writes one where an element is kept, and does nothing where it is
+dropped. A fraction slightly above 1 is noise, or a tensor of which more stays in
+the cache because half of it is not read.
 
-The full suite compares ratios of medians, rounded to two digits, with what is
-aimed at. The verdict is on the best tier; AVX2 is measured beside AVX-512. It
-takes one to two minutes and 2 GB of memory, as a sweep does.
+The full suite compares ratios of medians, rounded to two digits, with their
+aims. The verdict is on the best tier. AVX2 is measured beside AVX-512. The full
+suite takes one to two minutes and 2 GB of memory, and so does a sweep.
 
-NumPy has no bfloat16. To apply dropout to such data save their bits as uint16
-and give -type bfloat16; the output is uint16 again.
+NumPy has no bfloat16. To apply dropout to bfloat16 data, save their bits as
+uint16 and give -type bfloat16. The output is uint16 again.
 
-With -stream the masks are those that another framework draws, and the numbers
-those that it computes, to the bit: "-stream pytorch -seed 0" gives what
-F.dropout2d(x, rate) returns after torch.manual_seed(0), on a CPU, in PyTorch
-2.7 and later; what x86-64 builds of 2.0 to 2.6 draw is pytorch-mkl.
+With -stream the masks are those that another framework draws, and the results
+those that it computes, bit for bit: "-stream pytorch -seed 0" gives what
+F.dropout2d(x, rate) returns after torch.manual_seed(0) on a CPU in PyTorch 2.7
+and later. For x86-64 builds of PyTorch 2.0 to 2.6 the stream is pytorch-mkl.
 
-Exit status: 0 if all went well, 1 if something failed or a result is wrong, 2
-if the flags are wrong, 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP. A file is
-written whole, or stays as it was. When the reader of standard output leaves, as
-head does, SIGPIPE ends the command in silence.
+The exit status is 0 on success, 1 if something failed or a result is wrong, 2 if
+the flags are wrong, and 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP. A file
+is written completely or stays as it was. If the reader of standard output goes
+away, as head does, SIGPIPE ends the command silently.
 
 Flags:
 `

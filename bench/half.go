@@ -2,9 +2,10 @@ package main
 
 import "math"
 
-// format is a binary floating-point format of 16 bits: a sign, so many bits of
-// exponent and so many of the fraction. It calculates with numbers, not with
-// bits, so that it has nothing in common with the library.
+// format is a binary floating-point format of 16 bits, given by the bits of its exponent
+// and of its fraction. The reference converts with it instead of with internal/dtype,
+// which the library uses: an oracle that shares a converter cannot find its mistakes. It
+// computes with numbers where dtype moves bits.
 type format struct{ exponent, fraction int }
 
 var (
@@ -14,7 +15,7 @@ var (
 
 func (f format) bias() int { return 1<<(f.exponent-1) - 1 }
 
-// infinity returns the bits of infinity; above it are NaNs.
+// infinity returns the bits of infinity. Greater ones are NaNs.
 func (f format) infinity() uint16 { return (1<<f.exponent - 1) << f.fraction }
 
 // value returns the number that bits stand for.
@@ -37,7 +38,7 @@ func (f format) value(bits uint16) float64 {
 	return sign * math.Ldexp(float64(units), exponent-f.bias()-f.fraction)
 }
 
-// round returns the bits of the number next to x, of two the even one.
+// round returns the bits of the number nearest to x, ties to even.
 func (f format) round(x float64) uint16 {
 	var sign uint16
 	if math.Signbit(x) {
@@ -48,14 +49,13 @@ func (f format) round(x float64) uint16 {
 		return sign | 0x7fff
 	case math.IsInf(x, 0):
 		return sign | f.infinity()
-	case x == 0: // it has no exponent
+	case x == 0: // Frexp gives no exponent
 		return sign
 	}
-	_, exponent := math.Frexp(x) // x is 2^exponent times 0.5 or more
+	_, exponent := math.Frexp(x) // x is 2^exponent times a number from 0.5 to 1
 	exponent = max(exponent-1+f.bias(), 1)
 	units := math.RoundToEven(math.Ldexp(x, f.fraction+f.bias()-exponent))
-	// The leading bit of units, if there is one, counts the exponent up; so does
-	// a carry.
+	// The leading bit of units, if there is one, adds 1 to the exponent. So does a carry.
 	magnitude := uint64(exponent-1)<<f.fraction + uint64(units)
 	return sign | uint16(min(magnitude, uint64(f.infinity())))
 }

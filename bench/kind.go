@@ -5,38 +5,34 @@ import (
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/bench/npy"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
-	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// element is what a tensor holds. A bfloat16 is a uint16, as in .npy files.
+// element is the Go type of an element. A bfloat16 is a uint16, as in .npy files.
 type element = npy.Element
 
-// operator is Apply or AddTo.
-type operator[T element] func(dst, src []T, m *mask.Mask, g layout.Geometry, workers ...spatialdropout.Workers) error
-
-// kind is a type of numbers: what the library does with it, and how the
-// reference calculates, which uses nothing of the library.
+// kind is an element type: the library's kind, and the arithmetic of the reference. The
+// arithmetic uses nothing of the library, so that the two cannot share a mistake.
 type kind[T element] struct {
-	name         string
-	apply, addTo operator[T]
+	*kernel.Kind
 
-	of       func(float64) T // rounded once, to nearest even
+	of       func(float64) T // rounds once, to nearest, ties to even
 	value    func(T) float64
 	mul, add func(x, y T) T
 	barely   float64 // a rate whose factor is just above 1
 }
 
 var (
-	float32s  = floats[float32]("float32")
-	float64s  = floats[float64]("float64")
-	float16s  = halves("float16", binary16, spatialdropout.ApplyF16[npy.Float16], spatialdropout.AddToF16[npy.Float16])
-	bfloat16s = halves("bfloat16", brain16, spatialdropout.ApplyBF16[uint16], spatialdropout.AddToBF16[uint16])
+	float32s  = floats[float32](kernel.F32)
+	float64s  = floats[float64](kernel.F64)
+	float16s  = halves[npy.Float16](kernel.F16, binary16)
+	bfloat16s = halves[uint16](kernel.BF16, brain16)
 )
 
-func floats[T float32 | float64](name string) kind[T] {
+func floats[T float32 | float64](k *kernel.Kind) kind[T] {
 	return kind[T]{
-		name, spatialdropout.Apply[T], spatialdropout.AddTo[T],
+		k,
 		func(x float64) T { return T(x) },
 		func(x T) float64 { return float64(x) },
 		func(x, y T) T { return T(x * y) },
@@ -45,14 +41,14 @@ func floats[T float32 | float64](name string) kind[T] {
 	}
 }
 
-// halves calculates in float32 and rounds every result.
-func halves[T npy.Float16 | uint16](name string, f format, apply, addTo operator[T]) kind[T] {
+// halves returns a kind that computes in float32 and rounds each result to the format.
+func halves[T npy.Float16 | uint16](k *kernel.Kind, f format) kind[T] {
 	value := make([]float32, 1<<16)
 	for bits := range value {
 		value[bits] = float32(f.value(uint16(bits)))
 	}
 	return kind[T]{
-		name, apply, addTo,
+		k,
 		func(x float64) T { return T(f.round(x)) },
 		func(x T) float64 { return f.value(uint16(x)) },
 		func(x, y T) T { return T(f.round(float64(value[x] * value[y]))) },
@@ -61,7 +57,12 @@ func halves[T npy.Float16 | uint16](name string, f format, apply, addTo operator
 	}
 }
 
-// as returns data rounded to another kind.
+// tensor returns data as the library takes them.
+func (k kind[T]) tensor(data []T, g layout.Geometry) spatialdropout.Tensor {
+	return spatialdropout.As(k.Kind, data, g)
+}
+
+// as returns data rounded to a kind.
 func as[T element](k kind[T], data []float32) []T {
 	rounded := make([]T, len(data))
 	for i, x := range data {
@@ -70,14 +71,14 @@ func as[T element](k kind[T], data []float32) []T {
 	return rounded
 }
 
-// barely is a rate whose factor, in float32, is the next number but one after
-// 1: scaled in place over and over, data stay what they are. factor is that.
+// barely is a rate whose factor is 1+2⁻²² in float32. Data that are scaled in place many
+// times keep their magnitude. factor is that factor.
 const (
 	barely         = 0x1p-22
 	factor float32 = 1 + 0x1p-22
 )
 
-// barelyOf returns a rate whose factor is the next number after 1.
+// barelyOf returns a rate whose factor is the smallest number above 1.
 func barelyOf(f format) float64 { return 1 - 1/f.value(f.round(1)+1) }
 
 // bitsOf returns the bits of x.

@@ -1,8 +1,7 @@
-// Command bench shows what this module does on the machine that it runs on: it
-// applies spatial dropout to real feature maps, compares every result bit for
-// bit with a plain loop, and measures how close to the limit of memory each
-// kernel comes. It can also apply dropout to a tensor of yours and draw the
-// feature maps.
+// Command bench verifies and measures this module on the machine it runs on. It
+// applies spatial dropout to real feature maps, compares each result bit for bit with a
+// plain loop, and measures how close each kernel comes to the limit of memory. It also
+// applies dropout to a tensor from a file, and draws feature maps.
 //
 //	go run ./bench
 //	go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
@@ -35,7 +34,8 @@ func main() {
 	case s := <-status:
 		os.Exit(s)
 	case <-interrupted.Done():
-		// Nothing waits for run, which may be in a long call or at a pipe.
+		// The process ends without waiting for run, which may be in a long call or
+		// blocked on a pipe.
 		npy.Abandon()
 		cause := context.Cause(interrupted).(signals.Interrupt)
 		if term.IsTerminal(int(os.Stderr.Fd())) {
@@ -46,15 +46,15 @@ func main() {
 	}
 }
 
-// fail says what went wrong.
+// fail prints an error.
 func fail(stderr io.Writer, err error) {
-	// A closed pipe ends the command in silence, as it does most, if that is standard
-	// output; if it is standard error, the exit status still tells what happened.
+	// A closed pipe at standard output ends the command silently, as usual. At standard
+	// error it must not, so that the exit status still tells what happened.
 	signal.Ignore(syscall.SIGPIPE)
 	fmt.Fprintln(stderr, "bench:", err)
 }
 
-// run is the command; it returns the exit status.
+// run runs the command and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	switch {
@@ -76,7 +76,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// benchMaps verifies, measures and draws on the feature maps of the repository.
+// benchMaps draws, verifies and measures with the feature maps of this module.
 func benchMaps(o options, stdout, stderr io.Writer) error {
 	all, err := loadMaps()
 	if err != nil {
@@ -135,7 +135,7 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// run measures what the flags ask for and prints it.
+// run makes the measurements that the flags ask for and prints them.
 func (r *Report) run(o options, all []featureMap, begin progress, text io.Writer) error {
 	if o.sweep != "" {
 		return r.runSweep(o.sweep, all, begin, text)
@@ -168,8 +168,7 @@ func (r *Report) runSweep(path string, all []featureMap, begin progress, text io
 	return err
 }
 
-// progressOn returns what begins a progress bar on w, which is drawn only where
-// that is a terminal.
+// progressOn returns a progress that draws its bars on w if that is a terminal.
 func progressOn(w io.Writer) progress {
 	return func(what string, steps int) func() {
 		f, ok := w.(*os.File)
@@ -181,6 +180,6 @@ func progressOn(w io.Writer) progress {
 			progressbar.OptionSetDescription(what),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(false))
-		return func() { bar.Add(1) } // a bar that cannot be drawn is no reason to stop
+		return func() { bar.Add(1) } // an error in drawing the bar is ignored
 	}
 }

@@ -20,14 +20,14 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// bench runs the command.
+// bench runs the command in this process.
 func bench(args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	status = run(args, &out, &err)
 	return status, out.String(), err.String()
 }
 
-// save writes an array of float32 counting up and returns its path.
+// save writes an array of increasing float32 numbers and returns the path.
 func save(t *testing.T, shape ...int) string {
 	t.Helper()
 	n := 1
@@ -63,15 +63,15 @@ func TestBadUsage(t *testing.T) {
 		{"-workers 2", "-workers without -input"},
 		{"-rate 0.3", "-rate without -input or -png"},
 		{"-input x.npy -output y.npy", "-input without -layout, want the order of the tensor's axes: NCHW, NHWC"},
-		{"-input x.npy -layout NCHW", "want -output, -png or -json"},
-		{"-input x.npy -layout NCHW -output y.npy -rounds 3", "-rounds is for the benchmark"},
-		{"-input x.npy -layout NCHW -output y.npy -suite full", "-suite is for the benchmark"},
-		{"-input x.npy -layout NCHW -output y.npy -sweep x.svg", "-sweep is for the benchmark"},
-		{"-input x.npy -layout NCHW -output y.npy -benchstat", "-benchstat is for the benchmark"},
+		{"-input x.npy -layout NCHW", "-input without -output, -png or -json"},
+		{"-input x.npy -layout NCHW -output y.npy -rounds 3", "-rounds with -input, want one of them"},
+		{"-input x.npy -layout NCHW -output y.npy -suite full", "-suite with -input, want one of them"},
+		{"-input x.npy -layout NCHW -output y.npy -sweep x.svg", "-sweep with -input, want one of them"},
+		{"-input x.npy -layout NCHW -output y.npy -benchstat", "-benchstat with -input, want one of them"},
 		{"-input x.npy -layout NCHW -output y.npy -type half", "want float16, bfloat16, float32 or float64"},
 		{"-type bfloat16", "-type without -input"},
 		{"-suite all", "want maps or full"},
-		{"-suite full -rounds 0", "-suite with -rounds 0, want 1 or more"},
+		{"-suite full -rounds 0", "-suite with -rounds 0, want 1 round or more"},
 		{"-sweep x.svg -rounds 0", "-sweep with -rounds 0"},
 		{"-benchstat -rounds 0", "-benchstat with -rounds 0"},
 		{"-suite maps -sweep x.svg", "-sweep and -suite, want one of them"},
@@ -114,7 +114,7 @@ func TestFailures(t *testing.T) {
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
-		t.Errorf("failures left %v behind, want x.npy alone", left)
+		t.Errorf("the directory holds %v after failures, want only x.npy", left)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestStdoutFails(t *testing.T) {
 	}
 }
 
-func TestInputOutputEqualsApply(t *testing.T) {
+func TestInputIsApplied(t *testing.T) {
 	x := save(t, 2, 5, 7, 6)
 	y := x + ".out"
 	status, stdout, stderr := bench("-input", x, "-layout", "nhwc", "-rate", "0.3", "-seed", "7", "-step", "3", "-sample-offset", "9", "-policy", "multiply", "-output", y)
@@ -154,11 +154,14 @@ func TestInputOutputEqualsApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := spatialdropout.New(0.3, spatialdropout.WithSeed(7), spatialdropout.WithStep(3), spatialdropout.WithSampleOffset(9), spatialdropout.WithPolicy(mask.Multiply))
+	d, err := spatialdropout.New(0.3, spatialdropout.WithSeed(7), spatialdropout.WithArithmetic(mask.Arithmetic{Policy: mask.Multiply}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := d.Draw(g)
+	m, err := d.At(mask.Place{Step: 3, Shard: mask.Shard{SampleOffset: 9}}, g).Mask()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := make([]float32, len(src))
 	if err := spatialdropout.Apply(want, src, m, g); err != nil {
 		t.Fatal(err)
@@ -212,7 +215,10 @@ func TestInputHalves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := d.Draw(g)
+	m, err := d.Draw(g)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if kept := m.CountKept(); kept == 0 || kept == 12 {
 		t.Fatalf("%d of 12 kept, want some of each", kept)
 	}
@@ -221,25 +227,25 @@ func TestInputHalves(t *testing.T) {
 		halves[i] = npy.Float16(x)
 	}
 	for _, c := range []struct {
-		in    *npy.Array
-		apply func(dst, src []uint16, m *mask.Mask, g layout.Geometry, w ...spatialdropout.Workers) error
-		kind  []string
-		says  string
+		in   *npy.Array
+		kind *kernel.Kind
+		flag []string
+		says string
 	}{
-		{npy.Of(halves, 3, 4, 5), spatialdropout.ApplyF16[uint16], nil, "(3, 4, 5) of <f2 in NCW"},
-		{npy.Of(halves, 3, 4, 5), spatialdropout.ApplyF16[uint16], []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
-		{npy.Of(src, 3, 4, 5), spatialdropout.ApplyBF16[uint16], []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, taken for bfloat16, in NCW"},
+		{npy.Of(halves, 3, 4, 5), kernel.F16, nil, "(3, 4, 5) of <f2 in NCW"},
+		{npy.Of(halves, 3, 4, 5), kernel.F16, []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
+		{npy.Of(src, 3, 4, 5), kernel.BF16, []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, read as bfloat16, in NCW"},
 	} {
 		x := filepath.Join(t.TempDir(), "x.npy")
 		if err := c.in.WriteFile(x); err != nil {
 			t.Fatal(err)
 		}
-		status, stdout, stderr := bench(append(c.kind, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out", "-png", x+".png")...)
+		status, stdout, stderr := bench(append(c.flag, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out", "-png", x+".png")...)
 		if status != 0 || !strings.Contains(stdout, c.says) {
 			t.Fatalf("status %d, stdout %q, stderr %q, want %q", status, stdout, stderr, c.says)
 		}
 		want := make([]uint16, len(src))
-		if err := c.apply(want, src, m, g); err != nil {
+		if err := spatialdropout.ApplyTensor(spatialdropout.As(c.kind, want, g), spatialdropout.As(c.kind, src, g), m, 0); err != nil {
 			t.Fatal(err)
 		}
 		out, err := npy.ReadFile(x + ".out")
@@ -285,15 +291,15 @@ func TestFormatsRoundToNearestEven(t *testing.T) {
 	for _, f := range []format{binary16, brain16} {
 		infinity := f.infinity()
 		if !math.IsInf(f.value(infinity), 1) || f.round(math.Inf(-1)) != 1<<15|infinity || !math.IsNaN(f.value(f.round(math.NaN()))) {
-			t.Errorf("%v: infinity and NaN do not come back", f)
+			t.Errorf("%v: infinity or NaN changes when converted and back", f)
 		}
 		for bits := range infinity {
 			x, next := f.value(bits), f.value(bits+1)
-			if bits+1 == infinity { // it is rounded to as if the exponents went on
+			if bits+1 == infinity { // infinity: rounded to as if the exponents continued
 				next = 2*x - f.value(bits-1)
 			}
 			even := bits + bits&1
-			between := (x + next) / 2 // a float64 has it to the bit
+			between := (x + next) / 2 // exact in float64
 			for _, c := range []struct {
 				x    float64
 				want uint16
@@ -315,9 +321,9 @@ func TestHalvesByHand(t *testing.T) {
 		mul, add           func(x, y uint16) uint16
 		x, y, product, sum uint16
 	}{
-		// 3·(1+2⁻¹⁰) lies between two numbers, the even one is above.
+		// 3·(1+2⁻¹⁰) lies halfway between two numbers. The even one is above.
 		{name: "float16", mul: float16Words(float16s.mul), add: float16Words(float16s.add), x: 0x4200, y: 0x3c01, product: 0x4202, sum: 0x4400},
-		// 3·(1+2⁻⁷) likewise.
+		// 3·(1+2⁻⁷) is such a number of bfloat16.
 		{name: "bfloat16", mul: bfloat16s.mul, add: bfloat16s.add, x: 0x4040, y: 0x3f81, product: 0x4042, sum: 0x4080},
 	} {
 		if got := c.mul(c.x, c.y); got != c.product {
@@ -363,15 +369,14 @@ func TestReferenceByHand(t *testing.T) {
 	}
 }
 
-func TestVerifyFindsAPlantedMismatch(t *testing.T) {
+func TestVerifyFindsAWrongBit(t *testing.T) {
 	s := shape{2, 3, 4, 5}
 	data := make([]float32, s.len())
 	for i := range data {
 		data[i] = float32(i) - 17.3
 	}
-	good := float32s
 	v := Verified{Map: "small", Shape: s}
-	if err := verifyAs(&v, data, kernel.Tiers(), good); err != nil {
+	if err := verifyAs(&v, data, kernel.Tiers(), float32s, library); err != nil {
 		t.Fatal(err)
 	}
 	calls := 2 * len(verifyRates) * len(verifyPolicies) * 6 * len(kernel.Tiers()) * len(verifyWorkers)
@@ -379,17 +384,17 @@ func TestVerifyFindsAPlantedMismatch(t *testing.T) {
 		t.Errorf("%d results and %d elements, want %d and %d", v.Results, v.Elements, calls, calls*s.len())
 	}
 
-	bad := good
-	bad.apply = func(dst, src []float32, m *mask.Mask, g layout.Geometry, w ...spatialdropout.Workers) error {
-		err := good.apply(dst, src, m, g, w...)
-		dst[87] = math.Float32frombits(math.Float32bits(dst[87]) ^ 1)
+	bad := library
+	bad.forward = func(p spatialdropout.Pass, dst, src spatialdropout.Tensor) error {
+		err := p.Forward(dst, src)
+		dst.Data.Bytes()[4*87] ^= 1
 		return err
 	}
-	err := verifyAs(&v, data, kernel.Tiers(), bad)
+	err := verifyAs(&v, data, kernel.Tiers(), float32s, bad)
 	if err == nil {
 		t.Fatal("a wrong bit was not found")
 	}
-	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], "Apply forward", "rate 0,", "element 87 (sample 1, channel 1, position 7) has bits "} {
+	for _, part := range []string{"small, NCHW float32", kernel.Tiers()[0], " forward, rate 0,", "element 87 (sample 1, channel 1, position 7) has bits "} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
@@ -409,7 +414,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	if steps != 0 {
-		t.Errorf("%d steps of the progress bar are left", steps)
+		t.Errorf("%d steps of progress bars are missing", steps)
 	}
 	var text, doc bytes.Buffer
 	if err := r.printTable(&text); err != nil || !strings.Contains(text.String(), "3×8×7×7") {
@@ -461,7 +466,7 @@ func TestLimit(t *testing.T) {
 			t.Errorf("%+v: limit %v, want %v", c.w, got, c.want)
 		}
 	}
-	b.Fill.GBs = 5 // a slow fill is not worth it: reading costs less
+	b.Fill.GBs = 5 // a fill that is slower than reading is not used
 	if got := b.limit(work{order: layout.NCHW, dropped: 0.5, inPlace: true}); got != 20 {
 		t.Errorf("limit %v with a slow fill, want 20", got)
 	}
@@ -500,14 +505,17 @@ func TestPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := d.Draw(shape{1, 20, 8, 8}.geometry(layout.NCHW))
+	m, err := d.Draw(shape{1, 20, 8, 8}.geometry(layout.NCHW))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if kept := m.CountKept(); kept == 0 || kept == 20 {
 		t.Fatalf("%d of 20 kept, want some of each", kept)
 	}
 	g := gridOf(20, 8, 8)
 	for c := range 20 {
 		before := g.rect(c).Add(image.Pt(margin, margin+heading))
-		after := before.Add(image.Pt(sideWidth+between, 0))
+		after := before.Add(image.Pt(max(leastWidth, g.width())+between, 0))
 		if blank(img, before) {
 			t.Errorf("feature map %d is blank before", c)
 		}
@@ -517,7 +525,7 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// blank reports whether there is nothing but paper inside the frame.
+// blank reports whether the inside of a frame is white.
 func blank(img image.Image, r image.Rectangle) bool {
 	r = r.Inset(1)
 	for y := r.Min.Y; y < r.Max.Y; y++ {

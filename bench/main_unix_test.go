@@ -19,8 +19,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/bench/npy"
 )
 
-// TestMain lets the test's program be the command, so that its signals, descriptors
-// and limits can be those of a process of its own.
+// TestMain runs the command instead of the tests if the environment asks for it, so that
+// tests can start it as a process with its own signals, descriptors and limits.
 func TestMain(m *testing.M) {
 	if os.Getenv("BENCH_COMMAND") != "" {
 		main()
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command returns the command, not started yet, and what it says on standard error.
+// command returns the command, which is not started yet, and its standard error.
 func command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	self, err := os.Executable()
@@ -43,8 +43,8 @@ func command(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, stderr
 }
 
-// start starts cmd, which is killed if it does not end by itself. Signals that the
-// test ignores, as a job in the background does, have their default effect on it.
+// start starts cmd, and kills it after a minute. Signals that the test ignores, as a
+// background job does, have their default effect on cmd.
 func start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	signals := make(chan os.Signal, 1)
@@ -61,14 +61,14 @@ func start(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// end waits for cmd and returns how it ended.
+// end waits for cmd and returns its status.
 func end(cmd *exec.Cmd) syscall.WaitStatus {
-	cmd.Wait() // how it ended is in its state
+	cmd.Wait() // the status is in ProcessState
 	return cmd.ProcessState.Sys().(syscall.WaitStatus)
 }
 
-// exits fails unless cmd exits with a status, after one line on standard error that
-// has the words.
+// exits fails unless cmd exits with a status and prints one line to standard error that
+// contains the words.
 func exits(t *testing.T, cmd *exec.Cmd, stderr *bytes.Buffer, status int, words ...string) {
 	t.Helper()
 	if got := end(cmd); !got.Exited() || got.ExitStatus() != status {
@@ -84,7 +84,7 @@ func exits(t *testing.T, cmd *exec.Cmd, stderr *bytes.Buffer, status int, words 
 	}
 }
 
-// holds fails unless dir has exactly the named files.
+// holds fails unless dir contains exactly the named files.
 func holds(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	if got := listed(t, dir); !slices.Equal(got, names) {
@@ -113,7 +113,7 @@ func TestStandardOutputOnAFullDisk(t *testing.T) {
 		{"-input", x, "-layout", "NCHW", "-output", "/dev/stdout"},
 	} {
 		cmd, stderr := command(t, args...)
-		// A limit on the size of files stands in for a full disk wherever it runs.
+		// A limit on the size of files replaces a full disk on every system.
 		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -f 0; exec "$@"`, "sh", cmd.Path}, args...)
 		out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 		if err != nil {
@@ -125,7 +125,7 @@ func TestStandardOutputOnAFullDisk(t *testing.T) {
 		exits(t, cmd, stderr, 1, "file too large")
 
 		if _, err := os.Stat("/dev/full"); err != nil {
-			continue // only Linux has it
+			continue // not on Linux
 		}
 		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 		if err != nil {
@@ -139,7 +139,7 @@ func TestStandardOutputOnAFullDisk(t *testing.T) {
 	}
 }
 
-func TestAFullDiskLeavesWhatWasThere(t *testing.T) {
+func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 	x := save(t, 1, 20, 8, 8)
 	dir := t.TempDir()
 	old := filepath.Join(dir, "old")
@@ -162,10 +162,10 @@ func TestAFullDiskLeavesWhatWasThere(t *testing.T) {
 	}
 }
 
-// Nothing is computed for minutes, or at all, that then cannot be written.
-func TestAReadOnlyDirectoryLeavesWhatWasThere(t *testing.T) {
+// The command finds out before it computes that its output cannot be written.
+func TestAReadOnlyDirectoryLeavesTheOldFile(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
+		t.Skip("root can write everywhere")
 	}
 	x := save(t, 1, 20, 8, 8)
 	dir := t.TempDir()
@@ -199,11 +199,11 @@ func TestASweepThatCannotBeWrittenIsNotMeasured(t *testing.T) {
 	start(t, cmd)
 	exits(t, cmd, stderr, 1, path, "no such file")
 	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("it took %v to say so", took)
+		t.Errorf("the error came after %v", took)
 	}
 }
 
-// closed returns the end to write to of a pipe that nobody reads.
+// closed returns the write end of a pipe whose read end is closed.
 func closed(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -215,8 +215,8 @@ func closed(t *testing.T) *os.File {
 	return w
 }
 
-// As in "bench | head", where the rest is not wanted.
-func TestAClosedPipeEndsTheCommandInSilence(t *testing.T) {
+// This happens in "bench | head".
+func TestAClosedPipeEndsTheCommandSilently(t *testing.T) {
 	x := save(t, 1, 20, 8, 8)
 	for _, args := range [][]string{
 		{"-h"},
@@ -233,7 +233,7 @@ func TestAClosedPipeEndsTheCommandInSilence(t *testing.T) {
 	}
 }
 
-func TestAClosedStandardErrorLeavesTheStatus(t *testing.T) {
+func TestAClosedStandardErrorKeepsTheStatus(t *testing.T) {
 	for status, args := range map[int][]string{
 		1: {"-input", "missing.npy", "-layout", "NCHW", "-json"},
 		2: {"-nonsense"},
@@ -247,7 +247,7 @@ func TestAClosedStandardErrorLeavesTheStatus(t *testing.T) {
 	}
 }
 
-// A named pipe is an output like a file: that it did not get all is no silent end.
+// Unlike standard output, a named pipe is an output file, and its closing is an error.
 func TestANamedPipeWithoutAReaderIsAnError(t *testing.T) {
 	x := save(t, 1, 20, 200, 200) // more than a pipe holds
 	pipe := fifo(t)
@@ -273,14 +273,14 @@ func fifo(t *testing.T) string {
 	return path
 }
 
-// interrupts are the signals that ask a command to end, and what it says then.
+// interrupts holds the signals that ask the command to end, with its messages.
 var interrupts = map[syscall.Signal]string{
 	syscall.SIGINT:  "bench: interrupted\n",
 	syscall.SIGTERM: "bench: terminated\n",
 	syscall.SIGHUP:  "bench: hangup\n",
 }
 
-// ends fails unless cmd ends by an interrupt.
+// ends fails unless cmd exits as it should after a signal.
 func ends(t *testing.T, cmd *exec.Cmd, stderr *bytes.Buffer, sig syscall.Signal) {
 	t.Helper()
 	exits(t, cmd, stderr, 128+int(sig))
@@ -289,7 +289,7 @@ func ends(t *testing.T, cmd *exec.Cmd, stderr *bytes.Buffer, sig syscall.Signal)
 	}
 }
 
-func TestInterruptedWhileItReads(t *testing.T) {
+func TestInterruptWhileReading(t *testing.T) {
 	for sig := range interrupts {
 		cmd, stderr := command(t, "-input", fifo(t), "-layout", "NCHW", "-json")
 		start(t, cmd)
@@ -303,7 +303,7 @@ func TestInterruptedWhileItReads(t *testing.T) {
 	}
 }
 
-func TestInterruptedWhileItVerifies(t *testing.T) {
+func TestInterruptWhileVerifying(t *testing.T) {
 	for sig := range interrupts {
 		cmd, stderr := command(t)
 		stdout, err := cmd.StdoutPipe()
@@ -320,7 +320,7 @@ func TestInterruptedWhileItVerifies(t *testing.T) {
 	}
 }
 
-func TestInterruptedWhileItSavesLeavesWhatWasThere(t *testing.T) {
+func TestInterruptWhileSavingLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	old := filepath.Join(dir, "old.png")
 	if err := os.WriteFile(old, []byte("old"), 0o644); err != nil {
@@ -340,8 +340,8 @@ func TestInterruptedWhileItSavesLeavesWhatWasThere(t *testing.T) {
 	}
 }
 
-// saving starts the command and stops it, by SIGSTOP, in the middle of saving a picture
-// to path, which the encoding makes long.
+// saving starts the command and stops it with SIGSTOP while it saves a picture to path.
+// Encoding the picture takes long enough to do so.
 func saving(t *testing.T, path string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	temporary := func(name string) bool { return strings.HasSuffix(name, ".tmp") }
@@ -356,7 +356,7 @@ func saving(t *testing.T, path string) (*exec.Cmd, *bytes.Buffer) {
 		missed := make(chan struct{})
 		go func() {
 			defer close(missed)
-			// The first lines are on the machine; what follows is written after the picture.
+			// The text after the description of the machine follows the picture.
 			for text := ""; strings.Count(text, "\n\n") < 2; {
 				b := make([]byte, 1)
 				if _, err := stdout.Read(b); err != nil {
@@ -388,11 +388,11 @@ func saving(t *testing.T, path string) (*exec.Cmd, *bytes.Buffer) {
 			os.Remove(path)
 		}
 	}
-	t.Fatal("not met at saving a picture")
+	t.Fatal("the command was never stopped while it saved a picture")
 	return nil, nil
 }
 
-func TestInterruptedWithoutAReaderLeavesTheStatus(t *testing.T) {
+func TestInterruptWithAClosedStandardErrorKeepsTheStatus(t *testing.T) {
 	cmd, _ := command(t, "-input", fifo(t), "-layout", "NCHW", "-json")
 	cmd.Stderr = closed(t)
 	start(t, cmd)
@@ -407,8 +407,8 @@ func TestInterruptedWithoutAReaderLeavesTheStatus(t *testing.T) {
 	}
 }
 
-// Whatever keeps the command from ending in order, here a message that cannot be
-// written, a second interrupt ends it.
+// A second interrupt ends a command that the first one could not end, here because its
+// message cannot be written.
 func TestASecondInterruptKills(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -438,7 +438,7 @@ func TestASecondInterruptKills(t *testing.T) {
 	cmd.Process.Signal(syscall.SIGINT)
 	stop := make(chan struct{})
 	go func() {
-		for { // the second may come before the first is dealt with
+		for { // one signal may be lost if it arrives before the first is handled
 			select {
 			case <-time.After(200 * time.Millisecond):
 				cmd.Process.Signal(syscall.SIGINT)
@@ -454,7 +454,7 @@ func TestASecondInterruptKills(t *testing.T) {
 	}
 }
 
-// A shell's jobs in the background ignore SIGINT, and what nohup starts SIGHUP.
+// A shell's background jobs ignore SIGINT, and the command of nohup ignores SIGHUP.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	var x bytes.Buffer
 	if err := npy.Of(make([]float32, 12), 1, 3, 2, 2).Write(&x); err != nil {
@@ -471,7 +471,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	}
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Process.Signal(syscall.SIGHUP)
-	time.Sleep(50 * time.Millisecond) // for what they may do
+	time.Sleep(50 * time.Millisecond) // time for what must not happen
 	_, err = w.Write(x.Bytes())
 	if err = errors.Join(err, w.Close()); err != nil {
 		t.Error(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
 
-// Quartiles of a figure over the rounds of a measurement.
+// Quartiles are those of the rounds of a measurement.
 type Quartiles struct {
 	Q1     float64 `json:"q1"`
 	Median float64 `json:"median"`
@@ -23,18 +23,18 @@ func quartilesOf(samples []float64) Quartiles {
 	return Quartiles{q(0.25), q(0.5), q(0.75)}
 }
 
-// contender is one way to do a piece of work.
+// contender is one way of doing a piece of work.
 type contender struct {
-	name    string // as Go's benchmark format wants it
-	bytes   int    // of the tensor, each element counted once
+	name    string // in Go's benchmark format
+	bytes   int    // of the tensor; each element counts once
 	tier    string
 	run     func()
 	reps    int
-	seconds []float64 // of one run, a sample a round
+	seconds []float64 // of one run; one sample for each round
 }
 
-// minSample is the time that a sample takes at least, so that the clock and the
-// way into the timed region do not matter.
+// minSample is the least duration of a sample. It keeps the cost of reading the clock
+// negligible.
 const minSample = 2 * time.Millisecond
 
 func (c *contender) time() {
@@ -46,7 +46,7 @@ func (c *contender) time() {
 	c.seconds = append(c.seconds, time.Since(start).Seconds()/float64(c.reps))
 }
 
-// throughput returns what the samples mean in GB/s.
+// throughput returns the samples in GB/s.
 func (c *contender) throughput() Quartiles {
 	rates := make([]float64, len(c.seconds))
 	for i, s := range c.seconds {
@@ -55,14 +55,14 @@ func (c *contender) throughput() Quartiles {
 	return quartilesOf(rates)
 }
 
-// interleave times the contenders in turn, round after round, so that what else
-// the machine does hits all of them. Every other round goes backwards: none
+// interleave times the contenders in turn, round after round, so that a disturbance of
+// the machine hits all of them. Every other round runs backwards, so that no contender
 // always finds the cache as the same neighbour left it.
 func interleave(all []*contender, rounds int, step func()) {
 	defer useTier(kernel.Tier())
 	for _, c := range all {
 		for c.reps = 1; ; c.seconds = c.seconds[:0] {
-			c.time() // the first is also the warm-up
+			c.time() // the first sample is also the warm-up
 			c.time()
 			took := slices.Min(c.seconds) * float64(c.reps)
 			if took >= minSample.Seconds() {
@@ -82,10 +82,10 @@ func interleave(all []*contender, rounds int, step func()) {
 	}
 }
 
-// useTier chooses one of this machine's tiers.
+// useTier makes one of this machine's tiers the one in use.
 func useTier(tier string) { must(kernel.SetTier(tier)) }
 
-// must stops at what only a mistake in this program can cause.
+// must panics at an error that only a mistake in this program can cause.
 func must(err error) {
 	if err != nil {
 		panic(err)

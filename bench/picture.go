@@ -27,9 +27,9 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// panel is the first sample of a tensor before and after dropout, a plane a
-// channel. A plane is as wide as the last spatial dim; the others lie below each
-// other.
+// panel is the first sample of a tensor before and after dropout, one plane for each
+// channel. A plane is as wide as the last spatial dim. The other spatial dims are stacked
+// from top to bottom.
 type panel struct {
 	title, note   string
 	before, after [][]float64
@@ -38,15 +38,14 @@ type panel struct {
 }
 
 const (
-	maxTiles  = 384     // feature maps that are drawn of a tensor
-	maxPixels = 1 << 24 // elements that are drawn of a tensor, unless one plane has more
+	maxTiles  = 384     // feature maps of a tensor
+	maxPixels = 1 << 24 // elements of a tensor, unless a single plane has more
 )
 
-// panelOf returns the panel of an array of the given shape, which lies in memory
-// as g says.
+// panelOf returns the panel of an array of the given shape and geometry.
 func panelOf[T element](o options, k kind[T], name string, dst, src []T, m *mask.Mask, g layout.Geometry, shape []int) (panel, error) {
 	if g.Len() == 0 {
-		return panel{}, fmt.Errorf("%s: %s has no elements, want some to draw", name, dims(shape))
+		return panel{}, fmt.Errorf("%s: %s has no elements, want one or more to draw", name, dims(shape))
 	}
 	w := planeWidth(o.order, shape, g)
 	channels := min(g.Channels(), maxTiles, max(1, maxPixels/g.Spatial()))
@@ -92,7 +91,7 @@ func planeWidth(o layout.Order, shape []int, g layout.Geometry) int {
 	return shape[i]
 }
 
-// planesOf returns the planes of the first channels.
+// planesOf returns the planes of the first channels of the first sample.
 func planesOf[T element](value func(T) float64, data []T, g layout.Geometry, channels int) [][]float64 {
 	planes := make([][]float64, channels)
 	var visit func(k, at, trial int)
@@ -113,7 +112,7 @@ func planesOf[T element](value func(T) float64, data []T, g layout.Geometry, cha
 	return planes
 }
 
-// drawMaps draws the feature maps of the repository.
+// drawMaps draws the feature maps of this module.
 func drawMaps(o options, all []featureMap) error {
 	var panels []panel
 	for _, m := range all {
@@ -136,27 +135,33 @@ func drawMaps(o options, all []featureMap) error {
 	return o.drawPanels(panels)
 }
 
-// drawPanels writes the picture of the panels.
+// drawPanels writes a picture to the file that -png names.
 func (o options) drawPanels(panels []panel) error {
 	img, err := picture(panels)
 	if err != nil {
 		return err
 	}
-	if err := npy.Save(o.png, func(w io.Writer) error { return png.Encode(w, img) }); err != nil {
+	if err := npy.Save(o.png, func(w io.Writer) error { return (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(w, img) }); err != nil {
 		return fmt.Errorf("drawing %s: %w", o.png, err)
 	}
 	return nil
 }
 
-// Measures of the picture in pixels, and its colours.
+// Measures of the picture in pixels, and numbers of colours.
 const (
-	margin    = 36
-	between   = 48  // before and after
-	sideWidth = 724 // of the feature maps before, and of those after
-	heading   = 78  // above the feature maps of a panel
-	footing   = 64  // at the bottom
-	nanLevel  = 256 // index of the colour for what is no number
+	margin     = 36
+	between    = 48  // the feature maps before and those after
+	sideWidth  = 724 // of the feature maps before, and of those after, at most
+	leastWidth = 466 // the same at least: the text needs it
+	heading    = 78  // above the feature maps of a panel
+	footing    = 64  // at the bottom
+
+	levels = 208 // colours of numbers
+	shades = 22  // of a text colour, on its edges
 )
+
+// colourTable holds the colours of numbers from dark to bright, and one for NaN.
+type colourTable [levels + 1]color.RGBA
 
 var (
 	paper   = color.RGBA{255, 255, 255, 255}
@@ -172,8 +177,9 @@ type grid struct {
 	gap           int
 }
 
-// gridOf returns the grid for n planes, about a side wide, wider than high and
-// with few places left over.
+// gridOf returns the grid for n planes. It is at most sideWidth wide, wider than high,
+// and has few empty places. An element of a plane takes a whole number of pixels, unless
+// the plane is too wide.
 func gridOf(n, height, width int) grid {
 	ideal := math.Sqrt(float64(n) * float64(height) / float64(width))
 	best, waste := 1, math.Inf(1)
@@ -184,8 +190,8 @@ func gridOf(n, height, width int) grid {
 	}
 	g := grid{columns: best, rows: (n + best - 1) / best, gap: max(2, 24/best)}
 	w := max(1, min((sideWidth-(best-1)*g.gap)/best, sideWidth*width/height))
-	if rest := w % width; w >= 2*width && rest <= w/8 {
-		w -= rest // pixels of one size
+	if w > width {
+		w -= w % width
 	}
 	g.tile = image.Pt(w, max(6, w*height/width))
 	return g
@@ -197,20 +203,23 @@ func (g grid) rect(i int) image.Rectangle {
 	return image.Rectangle{at, at.Add(g.tile)}
 }
 
+func (g grid) width() int  { return g.columns*(g.tile.X+g.gap) - g.gap }
 func (g grid) height() int { return g.rows*(g.tile.Y+g.gap) - g.gap }
 
-// picture draws panels below each other, before on the left, after on the
-// right.
+// picture draws panels from top to bottom, before dropout on the left and after it on
+// the right.
 func picture(panels []panel) (image.Image, error) {
 	colours, err := colourMap()
 	if err != nil {
 		return nil, err
 	}
-	width := 2*margin + 2*sideWidth + between
-	height := footing
+	side, height := leastWidth, footing
 	for _, p := range panels {
-		height += margin + heading + gridOf(len(p.before), p.height, p.width).height()
+		g := gridOf(len(p.before), p.height, p.width)
+		side = max(side, g.width())
+		height += margin + heading + g.height()
 	}
+	width := 2*margin + 2*side + between
 	canvas := vgimg.NewWith(vgimg.UseWH(vg.Length(width), vg.Length(height)), vgimg.UseDPI(72), vgimg.UseBackgroundColor(paper))
 	img := canvas.Image()
 	write := func(x, y int, size vg.Length, c color.Color, s string) {
@@ -221,7 +230,7 @@ func picture(panels []panel) (image.Image, error) {
 		d.FillText(style, vg.Point{X: vg.Length(x), Y: vg.Length(height - y)}, s)
 	}
 
-	left, right := margin, margin+sideWidth+between
+	left, right := margin, margin+side+between
 	y := margin
 	for _, p := range panels {
 		write(left, y+22, 24, ink, p.title)
@@ -242,53 +251,81 @@ func picture(panels []panel) (image.Image, error) {
 		y += g.height() + margin
 	}
 	for x := range 256 {
-		draw.Draw(img, image.Rect(left+x, y, left+x+1, y+16), image.NewUniform(colours[x]), image.Point{}, draw.Src)
+		draw.Draw(img, image.Rect(left+x, y, left+x+1, y+16), image.NewUniform(colours[x*levels/256]), image.Point{}, draw.Src)
 	}
-	write(left+256+16, y+14, 15, softInk, "from the least to the greatest value of a feature map, before and after alike; an empty frame is a dropped map, +0 everywhere")
-	return img, nil
+	write(left+256+16, y+14, 15, softInk, "least to greatest value of each feature map, before and after alike; an empty frame is a dropped map")
+	return paletted(img, colours), nil
 }
 
-// colourMap returns 256 colours from dark to bright, and one for what is no
-// number.
-func colourMap() (colours [nanLevel + 1]color.RGBA, err error) {
+// paletted returns img with the colours of the feature maps and of text, 256 at most. A
+// file with a palette is about a third as large.
+func paletted(img image.Image, colours colourTable) image.Image {
+	var p color.Palette
+	for _, c := range colours {
+		p = append(p, c)
+	}
+	p = append(p, paper, hair)
+	for _, c := range []color.RGBA{ink, softInk} {
+		for i := range shades {
+			mix := func(c, paper uint8) uint8 { return paper - uint8(int(paper-c)*(i+1)/shades) }
+			p = append(p, color.RGBA{mix(c.R, paper.R), mix(c.G, paper.G), mix(c.B, paper.B), 255})
+		}
+	}
+	found := map[color.RGBA]uint8{}
+	out := image.NewPaletted(img.Bounds(), p)
+	for y := range img.Bounds().Dy() {
+		for x := range img.Bounds().Dx() {
+			c := color.RGBAModel.Convert(img.At(x, y)).(color.RGBA)
+			i, ok := found[c]
+			if !ok {
+				i = uint8(p.Index(c))
+				found[c] = i
+			}
+			out.SetColorIndex(x, y, i)
+		}
+	}
+	return out
+}
+
+func colourMap() (colours colourTable, err error) {
 	var m palette.ColorMap = moreland.Kindlmann()
 	m.SetMin(0)
 	m.SetMax(1)
-	for i := range nanLevel {
-		c, err := m.At(0.94 * float64(i) / (nanLevel - 1)) // the end is as white as the paper
+	for i := range levels {
+		c, err := m.At(0.94 * float64(i) / (levels - 1)) // beyond, it is as white as the paper
 		if err != nil {
 			return colours, err
 		}
 		colours[i] = color.RGBAModel.Convert(c).(color.RGBA)
 	}
-	colours[nanLevel] = color.RGBA{150, 150, 150, 255}
+	colours[levels] = color.RGBA{150, 150, 150, 255}
 	return colours, nil
 }
 
 // tile draws a plane on dst.
-func (p panel) tile(dst draw.Image, at image.Rectangle, plane []float64, lo, hi float64, colours [nanLevel + 1]color.RGBA) {
+func (p panel) tile(dst draw.Image, at image.Rectangle, plane []float64, lo, hi float64, colours colourTable) {
 	src := image.NewRGBA(image.Rect(0, 0, p.width, p.height))
 	for i, x := range plane {
-		level := nanLevel
+		level := levels
 		if !math.IsNaN(x) {
-			level = int(min(255, max(0, 256*(x-lo)/max(hi-lo, math.SmallestNonzeroFloat64))))
+			level = int(min(levels-1, max(0, levels*(x-lo)/max(hi-lo, math.SmallestNonzeroFloat64))))
 		}
 		src.SetRGBA(i%p.width, i/p.width, colours[level])
 	}
 	var scaler xdraw.Scaler = xdraw.CatmullRom
-	if at.Dx()%p.width == 0 || at.Dx() > 6*p.width {
+	if at.Dx()%p.width == 0 {
 		scaler = xdraw.NearestNeighbor
 	}
 	scaler.Scale(dst, at, src, src.Bounds(), draw.Src, nil)
 }
 
-// outline draws the frame of an empty tile.
+// outline draws an empty frame.
 func outline(dst draw.Image, r image.Rectangle) {
 	draw.Draw(dst, r, image.NewUniform(hair), image.Point{}, draw.Src)
 	draw.Draw(dst, r.Inset(1), image.NewUniform(paper), image.Point{}, draw.Src)
 }
 
-// extent returns the least and the greatest finite number of planes.
+// extent returns the least and the greatest finite number in planes.
 func extent(planes ...[]float64) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, plane := range planes {

@@ -11,11 +11,11 @@ import (
 	"github.com/spatialdropout/spatialdropout/kernel"
 )
 
-// Report is all that a run finds out. The text and the JSON say the same.
+// Report holds the results of a run, which are printed as text or as JSON.
 type Report struct {
 	Machine    Machine      `json:"machine"`
 	Verified   []Verified   `json:"verification"`
-	Timed      int          `json:"timed_results_verified"` // calls to time that were verified first
+	Timed      int          `json:"timed_results_verified"` // calls that were verified and then timed
 	Suite      string       `json:"suite,omitempty"`
 	Rounds     int          `json:"rounds"`
 	Draw       *Draw        `json:"draw,omitempty"`
@@ -28,7 +28,7 @@ type Report struct {
 	timed []*contender
 }
 
-// Machine is what a run took place on.
+// Machine describes the machine of a run.
 type Machine struct {
 	CPU    string   `json:"cpu"`
 	L1     int      `json:"l1_bytes"`
@@ -62,6 +62,6 @@ func (m Machine) print(w io.Writer) error {
 func writeJSON(w io.Writer, document any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false) // "<f4" is no HTML
+	e.SetEscapeHTML(false) // leave "<f4" as it is
 	return e.Encode(document)
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// suite measures the cases that the library is judged by.
+// suite measures the cases by which the library is judged.
 type suite struct {
 	*Report
 	begin progress
 	tiers []string
-	data  []float32 // is repeated in every tensor
+	data  []float32 // repeated in every tensor
 }
 
-// size is how many times 64 planes of 56×56 a tensor is.
+// size is the size of a tensor in samples of 64 planes of 56×56.
 type size struct {
 	name string
 	n    int
 }
 
-// sizes of the full suite: two tensors of the first fit into 2 MiB, of the
-// second one has 206 MB.
+// sizes are those of the full suite. Two tensors of the first size fit into 2 MiB. A
+// tensor of the second size has 206 MB.
 var sizes = []size{{"L2", 1}, {"DRAM", 256}}
 
 // measureFull verifies and times the full suite.
@@ -49,7 +49,7 @@ func (r *Report) measureFull(sizes []size, all []featureMap, begin progress) err
 		if err := c.measure(c.size); err != nil {
 			return err
 		}
-		runtime.GC() // before the next tensor there should be no other
+		runtime.GC() // free the tensor before the next one is allocated
 	}
 	return nil
 }
@@ -57,36 +57,36 @@ func (r *Report) measureFull(sizes []size, all []featureMap, begin progress) err
 func (z size) shape() shape { return shape{z.n, 64, 56, 56} }
 func (z size) large() bool  { return z.n > 1 }
 
-// tensorOf returns a tensor of n elements. In either order it holds the same: what
-// the values are does not matter.
+// tensorOf returns a tensor of n elements. Both orders hold the same data, since the
+// values do not matter.
 func tensorOf[T element](k kind[T], data []float32, n int) *tensor[T] {
 	src := repeated(as(k, data), n)
 	return &tensor[T]{k, make([]T, n), map[layout.Order][]T{layout.NCHW: src, layout.NHWC: src}}
 }
 
-// halfOf returns the first draw at rate 0.5 that drops half of the channels, to
-// within 1 %.
+// halfOf returns the first draw at rate 0.5 that drops half of the channels to within
+// 1 %.
 func halfOf(s shape) *mask.Mask {
 	d, err := spatialdropout.New(0.5, spatialdropout.WithSeed(verifySeed))
 	must(err)
 	m, g := new(mask.Mask), s.geometry(layout.NCHW)
 	for n := s.samples() * s.channels(); ; {
-		d.DrawInto(m, g)
+		must(d.DrawInto(m, g))
 		if excess := 2*m.CountKept() - n; max(excess, -excess) <= max(1, n/100) {
 			return m
 		}
 	}
 }
 
-// judge adds the ratio of a and b to the figures; more is printed beside it.
+// judge appends the ratio of a and b to the figures. more is printed beside it.
 func (s *suite) judge(name, figure string, aim Aim, a, b Quantity, more ...Quantity) {
 	f := over(a, b, s.tiers)
 	f.Medians = append(f.Medians, more...)
 	s.Figures = append(s.Figures, f.judge(name, figure, aim, s.tiers[0]))
 }
 
-// planes measures channels-first data, out of place and in place, with nothing
-// dropped and with half; of large data with two workers, too.
+// planes measures channels-first data, out of place and in place, with no channel dropped
+// and with half of them. Large data are also measured with two workers.
 func (s *suite) planes(z size) error {
 	sh := z.shape()
 	t := tensorOf(float32s, s.data, sh.len())
@@ -137,7 +137,7 @@ func (s *suite) planes(z size) error {
 	return nil
 }
 
-// copyByTwo returns a copy by two goroutines: what a second core is good for.
+// copyByTwo returns a copy by two goroutines. It shows what a second core can add.
 func copyByTwo(dst, src []float32) func() {
 	half := len(dst) / 2
 	return func() {
@@ -152,7 +152,7 @@ func copyByTwo(dst, src []float32) func() {
 	}
 }
 
-// tiny measures planes that are next to nothing.
+// tiny measures planes of 7×7.
 func (s *suite) tiny(size) error {
 	sh := shape{8, 512, 7, 7}
 	t := tensorOf(float32s, s.data, sh.len())
@@ -203,7 +203,7 @@ func (s *suite) pixels(z size) error {
 	return nil
 }
 
-// halves measures the kinds of 16 bits beside float32.
+// halves measures the 16-bit kinds against float32.
 func (s *suite) halves(z size) error {
 	sh := z.shape()
 	half := halfOf(sh)
@@ -229,8 +229,8 @@ func (s *suite) halves(z size) error {
 	return nil
 }
 
-// outOfPlace returns the rows of a tensor of its own, with nothing dropped and
-// with half.
+// outOfPlace returns the rows of a new tensor, with no channel dropped and with half of
+// them.
 func outOfPlace[T element](s *suite, k kind[T], sh shape, half *mask.Mask) []*row {
 	t := tensorOf(k, s.data, sh.len())
 	var rows []*row
@@ -260,8 +260,8 @@ func (s *suite) adds(z size) error {
 	return nil
 }
 
-// factorOne measures what happens in place to channels kept with a factor of 1:
-// nothing, so that the dropped ones are all there is to do.
+// factorOne measures calls in place whose factor is 1. Kept channels need no work, so
+// that the time should be that of clearing the dropped ones.
 func (s *suite) factorOne(z size) error {
 	sh := z.shape()
 	t := tensorOf(float32s, s.data, sh.len())
@@ -288,14 +288,14 @@ func (s *suite) factorOne(z size) error {
 	if _, err := s.hold(c, s.begin); err != nil {
 		return err
 	}
-	// What takes longer has the lower throughput.
+	// A ratio of times is the inverse ratio of throughputs.
 	s.judge(fmt.Sprintf("NCHW in place, %s, factor 1, dropped 0.5", z.name), "× time of clear", atMost(1.05),
 		single("clear of the dropped", fill.throughput().Median), throughput("kernel", r.kernel), single("clear of all", c.probes[1].throughput().Median))
 	return nil
 }
 
-// draws measures the draw of a mask beside its application to planes of 7×7, where
-// there is least to do for each trial.
+// draws measures the draw of a mask against its application to planes of 7×7, where each
+// trial has the least work.
 func (s *suite) draws(z size) error {
 	sh := shape{z.n / 2, 512, 7, 7}
 	t := tensorOf(float32s, s.data, sh.len())
@@ -331,7 +331,7 @@ func (s *suite) draws(z size) error {
 	return nil
 }
 
-// nanoseconds returns the time of contenders for each of n things, by tier.
+// nanoseconds returns the time of contenders divided by n, by tier.
 func nanoseconds(of string, by map[string]*contender, n int) Quantity {
 	q := Quantity{of, map[string]float64{}}
 	for tier, c := range by {
@@ -340,7 +340,7 @@ func nanoseconds(of string, by map[string]*contender, n int) Quantity {
 	return q
 }
 
-// overhead measures a call that has next to nothing to do.
+// overhead measures a call that has almost no work.
 func (s *suite) overhead(size) error {
 	sh := shape{1, 1, 4, 4}
 	t := tensorOf(float32s, s.data, sh.len())
@@ -349,7 +349,7 @@ func (s *suite) overhead(size) error {
 	r.kernel = t.calls(r.work, sh, m, 0, s.tiers)
 	g := sh.geometry(layout.NCHW)
 	dst, src := t.operands(r.work, sh)
-	// As a user calls it: what is known to the compiler costs less.
+	// Call Apply as a user does. The compiler knows the types, which costs less.
 	call := func() { must(spatialdropout.Apply(dst, src, m.Mask, g)) }
 	for _, one := range r.kernel {
 		one.run = call

@@ -17,7 +17,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// reportOf returns a report to measure for one round with, and the maps.
+// reportOf returns a report for measurements of one round, and the feature maps.
 func reportOf(t *testing.T) (*Report, []featureMap) {
 	t.Helper()
 	all, err := loadMaps()
@@ -53,7 +53,7 @@ func TestFullSuite(t *testing.T) {
 			t.Errorf("%s, %s: met %v with %v of %v", f.Case, f.Figure, f.Met, f.Values, f.Aim)
 		}
 	}
-	// A row of the table in README.md can be several cases.
+	// A row of the table in README.md may stand for several cases.
 	if want := 2 + 1 + 2 + 1 + 4 + 2 + 6 + 8 + 4 + 4 + 2 + 2 + 2; len(r.Figures) != want {
 		t.Errorf("%d figures, want %d", len(r.Figures), want)
 	}
@@ -112,11 +112,11 @@ func TestHalfOfDropsHalf(t *testing.T) {
 	}
 }
 
-func TestContestFindsAPlantedMismatch(t *testing.T) {
+func TestContestFindsACallThatDoesNothing(t *testing.T) {
 	r, all := reportOf(t)
 	c := workload{"tiny", "deep", shape{1, 8, 7, 7}}.contest(all[2], kernel.Tiers())
 	call := c.rows[1].kernel[kernel.Tiers()[0]]
-	call.run = func() {} // leaves zeros
+	call.run = func() {} // leaves dst as it is
 	err := r.measure(c, noProgress)
 	if err == nil || !strings.Contains(err.Error(), "tiny: Apply/layout=NCHW/size=1x8x7x7/type=float32/rate=0.5/place=out") {
 		t.Errorf("a call that does nothing: %v", err)
@@ -166,13 +166,13 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	if words["half of L2"] || words["half of L3"] {
-		t.Error("the plot marks caches beyond the sweep")
+		t.Error("the plot marks caches outside the sweep")
 	}
 	if err := r.drawSweep(filepath.Join(dir, "none", "sweep.svg")); err == nil || !strings.Contains(err.Error(), "sweep.svg") {
 		t.Errorf("into no folder: %v", err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-		t.Errorf("%v, %v left behind, want sweep.svg alone", err, left)
+		t.Errorf("%v, the directory holds %v, want only sweep.svg", err, left)
 	}
 }
 
@@ -191,7 +191,7 @@ func TestSweepShapes(t *testing.T) {
 // sample is a line of Go's benchmark format as testing prints it.
 var sample = regexp.MustCompile(`^Benchmark[A-Z]\S*\t[1-9][0-9]*\t[0-9]+\.[0-9]{2} ns/op(\t[0-9]+\.[0-9]{2} MB/s)?$`)
 
-// checkSamples holds what -benchstat prints against the format.
+// checkSamples checks the format of what -benchstat prints.
 func checkSamples(t *testing.T, r *Report) {
 	t.Helper()
 	var text bytes.Buffer
@@ -205,11 +205,11 @@ func checkSamples(t *testing.T, r *Report) {
 		}
 	}
 	if got, want := len(lines)-4, r.Rounds*len(r.timed); got != want {
-		t.Errorf("%d samples, want %d: one a round and contender", got, want)
+		t.Errorf("%d samples, want %d: one for each round and contender", got, want)
 	}
 	for _, line := range lines[4:] {
 		if !sample.MatchString(line) {
-			t.Errorf("%q is no sample", line)
+			t.Errorf("%q is not a sample", line)
 		}
 	}
 }

@@ -19,26 +19,26 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// The sizes in bytes that a tensor has at the ends of a sweep.
+// The sizes in bytes of the smallest and of the largest tensor of a sweep.
 const (
 	sweepFrom = 8 << 10
 	sweepTo   = 256 << 20
 )
 
-// measureSweep verifies and times tensors of twice the size each, as many planes
-// of 28×28 as come next to it.
+// measureSweep verifies and times tensors whose size doubles from one to the next,
+// rounded to a number of planes of 28×28.
 func (r *Report) measureSweep(from, to int, all []featureMap, begin progress) error {
 	for bytes := from; bytes <= to; bytes *= 2 {
 		if err := r.measure(sweepContest(bytes, all[0].data, r.Machine.Tiers[:1]), begin); err != nil {
 			return err
 		}
-		runtime.GC() // before the next tensor there should be no other
+		runtime.GC() // free the tensor before the next one is allocated
 	}
 	return nil
 }
 
-// sweepContest returns the contest of one size, out of place: channels first with
-// nothing dropped and with half of the channels, and channels last with half.
+// sweepContest returns the contest of one size, out of place: channels first with no
+// channel dropped and with half of them, and channels last with half.
 func sweepContest(bytes int, data []float32, tiers []string) contest {
 	const plane = 28 * 28
 	pairs := (bytes + 4*plane) / (8 * plane)
@@ -68,14 +68,14 @@ type curve struct {
 	colour color.Color
 	dashed bool
 	of     func(Result) float64
-	row    int // of a size
+	row    int // among those of a size
 }
 
-// drawable returns the error that drawSweep would end with after minutes of
-// measuring, because path cannot be written. A file stays as it is.
+// drawable returns an error if path cannot be written, before minutes are spent on
+// measurements. It leaves a file as it is.
 func drawable(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return nil // who reads a pipe would notice
+		return nil // the reader of a pipe would notice the attempt
 	}
 	nothing := errors.New("nothing to write")
 	if err := npy.Save(path, func(io.Writer) error { return nothing }); !errors.Is(err, nothing) {
@@ -117,7 +117,7 @@ func (r *Report) sweepPlot() (*plot.Plot, error) {
 	p.X.Tick.Marker = plot.TickerFunc(binaryTicks)
 	p.Y.Scale = plot.LogScale{}
 	p.Y.Tick.Marker = plot.TickerFunc(decimalTicks)
-	p.Legend.Left, p.Legend.Padding = true, vg.Points(2) // small tensors leave room below
+	p.Legend.Left, p.Legend.Padding = true, vg.Points(2) // the curves of small tensors are at the top
 	p.Legend.XOffs, p.Legend.YOffs = vg.Points(8), vg.Points(4)
 	p.Title.Padding = vg.Points(6)
 	for _, style := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
@@ -157,12 +157,12 @@ func (r *Report) sweepPlot() (*plot.Plot, error) {
 	return p, r.markCaches(p)
 }
 
-// markCaches draws a line where source and destination together fill a cache.
+// markCaches draws a line at the size whose source and destination fill a cache.
 func (r *Report) markCaches(p *plot.Plot) error {
 	for i, bytes := range []int{r.Machine.L1, r.Machine.L2, r.Machine.L3} {
 		x := float64(bytes) / 2
 		if x < p.X.Min || x > p.X.Max {
-			continue // unknown, or not swept over
+			continue // unknown, or outside the sweep
 		}
 		line, err := plotter.NewLine(plotter.XYs{{X: x, Y: p.Y.Min}, {X: x, Y: p.Y.Max}})
 		if err != nil {
@@ -184,7 +184,7 @@ func (r *Report) markCaches(p *plot.Plot) error {
 	return nil
 }
 
-// binaryTicks marks the powers of 2 and names every other one.
+// binaryTicks marks the powers of 2 and labels every other one.
 func binaryTicks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for e := int(math.Ceil(math.Log2(low))); math.Exp2(float64(e)) <= high; e++ {

@@ -10,13 +10,13 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// column is one column of the table and how a result fills it.
+// column is a column of the table with the text of its cells.
 type column struct {
 	name string
 	cell func(r Result) string
 }
 
-// columns returns the table's columns on a machine with these tiers.
+// columns returns the columns of the table on a machine with the given tiers.
 func columns(tiers []string) []column {
 	best := func(r Result) float64 { return r.Kernel[tiers[0]].Median }
 	all := []column{
@@ -114,7 +114,7 @@ func (r *Report) printTable(w io.Writer) error {
 		t.AppendRow(cells)
 		line++
 	}
-	_, err := fmt.Fprintf(w, "\nGB/s of float32, each element counted once: medians of %d rounds, one worker.\nThe ratios are those of %s; all %d calls were verified before they were timed.\n\n%s\n\n", r.Rounds, r.Machine.Tiers[0], r.Timed, t.Render())
+	_, err := fmt.Fprintf(w, "\nGB/s of float32, each element counted once: medians of %d rounds, one worker.\nThe ratios are for %s; all %d calls were verified before they were timed.\n\n%s\n\n", r.Rounds, r.Machine.Tiers[0], r.Timed, t.Render())
 	if err != nil {
 		return err
 	}

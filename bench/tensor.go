@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spatialdropout/spatialdropout"
@@ -14,15 +13,15 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// Applied says what was done to a tensor of the user's.
+// Applied is the report on a tensor from a file.
 type Applied struct {
 	Input        string  `json:"input"`
-	Array        string  `json:"array"` // as NumPy writes shape and type
+	Array        string  `json:"array"` // shape and type as NumPy writes them
 	Type         string  `json:"type"`
 	Shape        []int   `json:"shape"`
 	Layout       string  `json:"layout"`
 	Rate         float64 `json:"rate"`
-	Stream       string  `json:"stream"` // with its seed
+	Stream       string  `json:"stream"` // including its seed
 	Step         uint64  `json:"step"`
 	SampleOffset int     `json:"sample_offset"`
 	Batch        int     `json:"batch,omitempty"`
@@ -40,8 +39,8 @@ type Applied struct {
 
 func (a Applied) print(w io.Writer) error {
 	array := a.Array
-	if a.Type == bfloat16s.name {
-		array += ", taken for bfloat16," // the array does not say so
+	if a.Type == bfloat16s.String() {
+		array += ", read as bfloat16,"
 	}
 	line := fmt.Sprintf("%s: %s in %s, rate %v, %s, step %d: kept %d of %d×%d channels, dropped %d",
 		a.Input, array, a.Layout, a.Rate, a.Stream, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
@@ -55,13 +54,13 @@ func (a Applied) print(w io.Writer) error {
 	return err
 }
 
-// benchTensor applies dropout to the tensor of the user's.
+// benchTensor applies dropout to the tensor in the file that -input names.
 func benchTensor(o options, stdout io.Writer) error {
 	in, err := npy.ReadFile(o.input)
 	if err != nil {
 		return err
 	}
-	name, err := o.kindOf(in)
+	k, err := o.kindOf(in)
 	if err != nil {
 		return err
 	}
@@ -69,13 +68,13 @@ func benchTensor(o options, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %v in %v: %w", o.input, in, o.order, err)
 	}
-	m, stream, err := o.draw(g, typeOf[name])
+	m, stream, err := o.draw(g, k.Type())
 	if err != nil {
 		return err
 	}
 	done := outcomeOf(m)
 	a := Applied{
-		Input: o.input, Array: in.String(), Type: name, Shape: in.Shape, Layout: o.order.String(),
+		Input: o.input, Array: in.String(), Type: k.String(), Shape: in.Shape, Layout: o.order.String(),
 		Rate: o.rate, Stream: stream.String(), Step: o.step, SampleOffset: o.offset, Batch: o.batch,
 		Policy: m.Arithmetic().Policy.String(), Rule: m.Arithmetic().Rule.String(), Sharing: o.sharing.String(),
 		Samples: m.Samples(), Channels: m.Channels(), Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
@@ -99,35 +98,35 @@ func benchTensor(o options, stdout io.Writer) error {
 	return a.print(stdout)
 }
 
-// kindOf returns the name of the kind of numbers in an array.
-func (o options) kindOf(in *npy.Array) (string, error) {
-	var name string
+// kindOf returns the kind of the elements of an array.
+func (o options) kindOf(in *npy.Array) (*kernel.Kind, error) {
+	var k *kernel.Kind
 	switch in.Data.(type) {
 	case []npy.Float16:
-		name = float16s.name
+		k = kernel.F16
 	case []float32:
-		name = float32s.name
+		k = kernel.F32
 	case []float64:
-		name = float64s.name
+		k = kernel.F64
 	case []uint16:
-		if name = bfloat16s.name; o.kind == "" {
-			return "", fmt.Errorf("%s: %v, want an array of floats, or -type bfloat16 if that is what it holds", o.input, in)
+		if k = kernel.BF16; o.kind == nil {
+			return nil, fmt.Errorf("%s: %v, want an array of floats, or -type bfloat16 if it holds bfloat16", o.input, in)
 		}
 	}
-	if o.kind != "" && o.kind != name {
-		want := o.kind
-		if want == bfloat16s.name {
+	if o.kind != nil && o.kind != k {
+		want := o.kind.String()
+		if o.kind == kernel.BF16 {
 			want = "uint16"
 		}
-		return "", fmt.Errorf("%s: %v, want an array of %s for -type %s", o.input, in, want, o.kind)
+		return nil, fmt.Errorf("%s: %v, want an array of %s for -type %v", o.input, in, want, o.kind)
 	}
-	return name, nil
+	return k, nil
 }
 
-// applyTo writes src, the data of in, with dropout to the files that o names.
+// applyTo applies m to src, the data of in, and writes the files that the flags name.
 func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Mask, g layout.Geometry) error {
 	dst := make([]T, len(src))
-	if err := k.apply(dst, src, m, g, spatialdropout.Workers(o.workers)); err != nil {
+	if err := spatialdropout.ApplyTensor(k.tensor(dst, g), k.tensor(src, g), m, o.workers); err != nil {
 		return err
 	}
 	if o.output != "" {
@@ -145,31 +144,19 @@ func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Ma
 	return o.drawPanels([]panel{p})
 }
 
-// typeOf is the type of the numbers of a kind.
-var typeOf = map[string]mask.Type{
-	float16s.name: mask.Float16, bfloat16s.name: mask.BFloat16, float32s.name: mask.Float32, float64s.name: mask.Float64,
-}
-
-// dropout returns what draws what the flags ask for, on data of a type.
+// dropout returns the Dropout that the flags ask for, on data of a type.
 func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 	name, arguments, _ := strings.Cut(o.stream, "/")
 	text := name + ":" + o.seed
 	if arguments != "" {
 		text += "/" + arguments
 	}
-	opts := slices.Clone(o.drop)
 	stream, err := mask.ParseStream(text)
 	if err != nil {
 		return nil, err
 	}
-	if o.alpha {
-		opts = append(opts, spatialdropout.WithAlpha())
-	}
-	if o.gaussian {
-		opts = append(opts, spatialdropout.WithGaussian())
-	}
 	if !strings.Contains(arguments, "float") {
-		// Where masks depend on the type, it is that of the data.
+		// The masks of these streams depend on the type of the data.
 		switch s := stream.(type) {
 		case mask.TensorFlow:
 			s.Type = t
@@ -179,11 +166,16 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 			stream = s
 		}
 	}
-	opts = append(opts, spatialdropout.WithStream(stream), spatialdropout.WithSampleOffset(o.offset))
-	if o.batch > 0 {
-		opts = append(opts, spatialdropout.WithBatch(o.batch))
+	a := stream.Arithmetic()
+	if o.policy != nil {
+		a.Policy = *o.policy
 	}
-	return spatialdropout.New(o.rate, opts...)
+	if o.rule != nil {
+		a.Rule = *o.rule
+	}
+	return spatialdropout.New(o.rate,
+		spatialdropout.WithStream(stream), spatialdropout.WithArithmetic(a), spatialdropout.WithSharing(o.sharing),
+		spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(o.offset), Samples: uint64(o.batch)}))
 }
 
 // draw returns the mask that the flags ask for, and the stream that it comes from.
@@ -192,15 +184,15 @@ func (o options) draw(g layout.Geometry, t mask.Type) (*mask.Mask, mask.Stream, 
 	if err != nil {
 		return nil, nil, err
 	}
-	at := d.Advance(g)
-	// Every call on such a tensor takes as much of the stream as the first.
-	at.Step, at.Cursor = o.step, o.step*d.State().Cursor
-	m := new(mask.Mask)
-	return m, d.Stream(), d.DrawAt(m, g, at)
+	at := d.Next(g).Place()
+	// Each call on a tensor of this size takes as many numbers as the first one.
+	at.Step, at.Cursor = o.step, o.step*d.Generator().State().Cursor
+	m, err := d.At(at, g).Mask()
+	return m, d.Generator().Stream(), err
 }
 
-// geometryOf returns the geometry of an array of the given shape. A blocked
-// order's array has an axis for the channels of a group: N, C/8, H, W, 8.
+// geometryOf returns the geometry of an array of the given shape. In a blocked order the
+// array has a last axis for the channels of a group: N, C/8, H, W, 8.
 func geometryOf(o layout.Order, shape []int) (layout.Geometry, error) {
 	unit, err := o.Of(1, 1, 1, 1)
 	if err != nil || unit.PaddedChannels() == 1 {

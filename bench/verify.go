@@ -13,14 +13,14 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-const verifyText = `Every result is compared with a plain loop: Apply and AddTo, forward and
-backward, in place and not, in NCHW and NHWC (one mask for both), float32,
-float64, float16 and bfloat16, select and multiply, 1 and 3 workers, on every
-tier.
+const verifyText = `Each result is compared with that of a plain loop: forward, backward and AddTo
+of a pass, in place and out of place, NCHW and NHWC (with the same mask),
+float32, float64, float16 and bfloat16, select and multiply, 1 and 3 workers,
+on every tier.
 
 `
 
-// Verified sums up what was compared on one feature map.
+// Verified is the report on the comparisons on one feature map.
 type Verified struct {
 	Map      string    `json:"map"`
 	Shape    shape     `json:"shape"`
@@ -29,7 +29,7 @@ type Verified struct {
 	Elements int       `json:"elements"`
 }
 
-// Outcome is what a mask decided.
+// Outcome counts the channels of a mask.
 type Outcome struct {
 	Rate    float64 `json:"rate"`
 	Kept    int     `json:"kept"`
@@ -56,44 +56,60 @@ const verifySeed = 42
 var (
 	verifyRates    = []float64{0, 0.2, 0.5, 1}
 	verifyPolicies = []mask.Policy{mask.Select, mask.Multiply}
-	verifyWorkers  = []spatialdropout.Workers{1, 3}
+	verifyWorkers  = []int{1, 3}
 )
 
-// verifyMap compares Apply and AddTo with the reference on every tier, forward
-// and backward, in NCHW and NHWC, as each kind of numbers, in place and not.
+// verifyMap compares the operators of a pass with the reference, for every tier, order,
+// kind, rate and policy.
 func verifyMap(m featureMap, tiers []string) (Verified, error) {
 	defer useTier(kernel.Tier())
 	v := Verified{Map: m.name, Shape: m.shape}
 	for _, rate := range verifyRates {
 		v.Kept = append(v.Kept, outcomeOf(drawFor(m.shape, layout.NCHW, rate, mask.Select)))
 	}
-	err := verifyAs(&v, m.data, tiers, float32s)
+	err := verifyAs(&v, m.data, tiers, float32s, library)
 	if err == nil {
 		wide := make([]float64, len(m.data))
 		for i, x := range m.data {
-			// The last bits are set too, so that products need rounding.
+			// Set the last bits as well, so that products need rounding.
 			wide[i] = float64(x) * (1 + 0x1p-30)
 		}
-		err = verifyAs(&v, wide, tiers, float64s)
+		err = verifyAs(&v, wide, tiers, float64s, library)
 	}
 	if err == nil {
-		err = verifyAs(&v, as(float16s, m.data), tiers, float16s)
+		err = verifyAs(&v, as(float16s, m.data), tiers, float16s, library)
 	}
 	if err == nil {
-		err = verifyAs(&v, as(bfloat16s, m.data), tiers, bfloat16s)
+		err = verifyAs(&v, as(bfloat16s, m.data), tiers, bfloat16s, library)
 	}
 	return v, err
 }
 
-// drawFor returns the mask for a tensor in the given order.
-func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Mask {
-	d, err := spatialdropout.New(rate, spatialdropout.WithSeed(verifySeed), spatialdropout.WithPolicy(policy))
+// dropoutFor returns a Dropout whose first draw is the mask of every comparison.
+func dropoutFor(rate float64, policy mask.Policy, opts ...spatialdropout.Option) *spatialdropout.Dropout {
+	opts = append(opts, spatialdropout.WithSeed(verifySeed), spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy}))
+	d, err := spatialdropout.New(rate, opts...)
 	must(err)
-	return d.Draw(s.geometry(o))
+	return d
 }
 
-// verifyAs verifies the operators on data, which lies in NCHW, and counts in v.
-func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error {
+// drawFor returns the mask for a tensor in the given order.
+func drawFor(s shape, o layout.Order, rate float64, policy mask.Policy) *mask.Mask {
+	m, err := dropoutFor(rate, policy).Draw(s.geometry(o))
+	must(err)
+	return m
+}
+
+// operators are the methods of a pass that are verified.
+type operators struct{ forward, backward, addTo operator }
+
+type operator func(p spatialdropout.Pass, dst, src spatialdropout.Tensor) error
+
+// library holds the operators of the library. A test puts a faulty one in their place.
+var library = operators{spatialdropout.Pass.Forward, spatialdropout.Pass.Backward, spatialdropout.Pass.AddTo}
+
+// verifyAs verifies operators on data, which lie in NCHW, and counts the results in v.
+func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T], lib operators) error {
 	gradient := slices.Clone(data)
 	slices.Reverse(gradient)
 	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
@@ -110,12 +126,12 @@ func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error
 					}
 				}
 				for _, c := range []check[T]{
-					{"Apply forward", k.apply, false, false, dy, x},
-					{"Apply forward in place", k.apply, false, true, x, x},
-					{"Apply backward", k.apply, false, false, x, dy},
-					{"Apply backward in place", k.apply, false, true, dy, dy},
-					{"AddTo", k.addTo, true, false, x, dy},
-					{"AddTo in place", k.addTo, true, true, dy, dy},
+					{"forward", lib.forward, false, false, dy, x},
+					{"forward in place", lib.forward, false, true, x, x},
+					{"backward", lib.backward, false, false, x, dy},
+					{"backward in place", lib.backward, false, true, dy, dy},
+					{"AddTo", lib.addTo, true, false, x, dy},
+					{"AddTo in place", lib.addTo, true, true, dy, dy},
 				} {
 					if err := c.run(v, k, m, o, tiers); err != nil {
 						return err
@@ -127,18 +143,20 @@ func verifyAs[T element](v *Verified, data []T, tiers []string, k kind[T]) error
 	return nil
 }
 
-// check is one call that is compared with the reference.
+// check is a call that is compared with the reference.
 type check[T element] struct {
 	name         string
-	op           operator[T]
+	op           operator
 	add, inPlace bool
 	old, src     []T // dst before the call, and src
 }
 
+// run makes the call on every tier and with every number of workers. Each pass draws a
+// mask of its own, which must equal m.
 func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tiers []string) error {
 	want := slices.Clone(c.old)
 	k.reference(want, c.src, v.Shape, o, m, c.add)
-	dst := make([]T, len(want))
+	dst, g := make([]T, len(want)), v.Shape.geometry(o)
 	for _, tier := range tiers {
 		useTier(tier)
 		for _, workers := range verifyWorkers {
@@ -147,8 +165,9 @@ func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tier
 			if c.inPlace {
 				src = dst
 			}
-			where := fmt.Sprintf("%s, %v %s, %s, %s, rate %v, %v, %d workers", v.Map, o, k.name, tier, c.name, m.Rate(), m.Arithmetic().Policy, workers)
-			if err := c.op(dst, src, m, v.Shape.geometry(o), workers); err != nil {
+			pass := dropoutFor(m.Rate(), m.Arithmetic().Policy, spatialdropout.WithWorkers(workers)).Next(g)
+			where := fmt.Sprintf("%s, %v %v, %s, %s, rate %v, %v, %d workers", v.Map, o, k, tier, c.name, m.Rate(), m.Arithmetic().Policy, workers)
+			if err := c.op(pass, k.tensor(dst, g), k.tensor(src, g)); err != nil {
 				return fmt.Errorf("%s: %w", where, err)
 			}
 			if err := compare(dst, want, v.Shape, o); err != nil {
@@ -161,8 +180,8 @@ func (c check[T]) run(v *Verified, k kind[T], m *mask.Mask, o layout.Order, tier
 	return nil
 }
 
-// reference does to dst what Apply and AddTo document, one logical index after
-// the other. Of the library it uses the mask's decisions alone.
+// reference computes what Forward, Backward and AddTo document, one logical index at a
+// time. It takes nothing from the library but which channels a mask keeps.
 func (k kind[T]) reference(dst, src []T, s shape, o layout.Order, m *mask.Mask, add bool) {
 	kept := k.of(1 / (1 - m.Rate()))
 	for n := range s.samples() {
@@ -187,8 +206,8 @@ func (k kind[T]) reference(dst, src []T, s shape, o layout.Order, m *mask.Mask, 
 	}
 }
 
-// compare returns an error that says where got, in memory, first differs from
-// want in a bit.
+// compare returns an error that names the first element of got, in memory order, that
+// differs from want in any bit.
 func compare[T element](got, want []T, s shape, o layout.Order) error {
 	i := 0
 	for i < len(want) && bitsOf(got[i]) == bitsOf(want[i]) {

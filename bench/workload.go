@@ -17,11 +17,11 @@ import (
 type workload struct {
 	name   string
 	source string // the feature map whose values are repeated
-	shape  shape  // zero: as the feature map is
+	shape  shape  // zero: that of the feature map
 }
 
-// workloads are the cases of the table. The last two are far larger than the
-// caches of most machines.
+// workloads are the cases of the table. The last two are much larger than the caches of
+// most machines.
 var workloads = []workload{
 	{name: "stem", source: "stem"},
 	{name: "middle", source: "middle"},
@@ -30,11 +30,11 @@ var workloads = []workload{
 	{"standard", "middle", shape{32, 256, 56, 56}},
 }
 
-// parallelFrom is the size in bytes from which two workers are measured too.
+// parallelFrom is the least size in bytes for which two workers are measured too.
 const parallelFrom = 16 << 20
 
-// contest brings a workload to memory, to be done in both orders, in place and
-// not, with nothing dropped and with half of the channels.
+// contest returns the measurements of a workload: both orders, in place and out of place,
+// with no channel dropped and with half of them.
 func (w workload) contest(m featureMap, tiers []string) contest {
 	s := w.shape
 	if s == (shape{}) {
@@ -68,13 +68,13 @@ func (r *Report) measureMaps(loads []workload, all []featureMap, begin progress)
 		if err := r.measure(w.contest(all[i], r.Machine.Tiers), begin); err != nil {
 			return err
 		}
-		runtime.GC() // before the next tensor there should be no other
+		runtime.GC() // free the tensor before the next one is allocated
 	}
 	r.measureDraw()
 	return nil
 }
 
-// repeated returns n elements, data again and again.
+// repeated returns n elements: data, repeated.
 func repeated[T any](data []T, n int) []T {
 	all := make([]T, n)
 	for at := 0; at < n; {
@@ -83,8 +83,8 @@ func repeated[T any](data []T, n int) []T {
 	return all
 }
 
-// drawn is a mask for measuring. Its kept channels have a factor just above 1,
-// see kind.barely, whatever rate they were drawn at.
+// drawn is a mask for measurements. The factor of its kept channels is just above 1, see
+// kind, whatever the rate at which it was drawn.
 type drawn struct {
 	*mask.Mask
 	rate float64
@@ -94,8 +94,7 @@ func (d drawn) dropped() float64 {
 	return 1 - float64(d.CountKept())/float64(d.Samples()*d.Channels())
 }
 
-// masks returns one mask in which nothing is dropped and one that decides as
-// half does.
+// masks returns a mask that drops nothing and one that drops what half drops.
 func masks(s shape, barely float64, half *mask.Mask) []drawn {
 	whole, err := mask.New(s.samples(), s.channels(), barely, mask.Arithmetic{})
 	must(err)
@@ -109,14 +108,14 @@ func masks(s shape, barely float64, half *mask.Mask) []drawn {
 	return []drawn{{whole, 0}, {part, 0.5}}
 }
 
-// tensor is memory to measure in.
+// tensor is the memory of a measurement.
 type tensor[T element] struct {
 	kind[T]
 	dst []T
 	src map[layout.Order][]T
 }
 
-// operands returns the slices that a call works on.
+// operands returns the slices of a call.
 func (t *tensor[T]) operands(w work, s shape) (dst, src []T) {
 	dst, src = t.dst[:s.len()], t.src[w.order][:s.len()]
 	if w.inPlace {
@@ -125,20 +124,20 @@ func (t *tensor[T]) operands(w work, s shape) (dst, src []T) {
 	return dst, src
 }
 
-// calls returns calls of the library, by tier.
-func (t *tensor[T]) calls(w work, s shape, m drawn, workers spatialdropout.Workers, tiers []string) map[string]*contender {
-	dst, src := t.operands(w, s)
-	g, op := s.geometry(w.order), t.apply
+// calls returns the calls of the library for a piece of work, by tier.
+func (t *tensor[T]) calls(w work, s shape, m drawn, workers int, tiers []string) map[string]*contender {
+	to, from := t.operands(w, s)
+	g, op := s.geometry(w.order), spatialdropout.ApplyTensor
 	if w.add {
-		op = t.addTo
+		op = spatialdropout.AddToTensor
 	}
+	dst, src := t.tensor(to, g), t.tensor(from, g)
 	by := map[string]*contender{}
-	only := []spatialdropout.Workers{workers} // op is not known to leave it on the stack
 	for _, tier := range tiers {
 		by[tier] = &contender{
 			name:  fmt.Sprintf("%s/%s/workers=%d/tier=%s", w.op(), t.describe(w, s, m), workers, tier),
 			bytes: t.bytes(s), tier: tier,
-			run: func() { must(op(dst, src, m.Mask, g, only...)) },
+			run: func() { must(op(dst, src, m.Mask, workers)) },
 		}
 	}
 	return by
@@ -146,12 +145,12 @@ func (t *tensor[T]) calls(w work, s shape, m drawn, workers spatialdropout.Worke
 
 func (t *tensor[T]) bytes(s shape) int { return s.len() * int(unsafe.Sizeof(t.dst[0])) }
 
-// named returns a contender of a name that is none of a call.
+// named returns a contender that is not a call of the library.
 func (t *tensor[T]) named(name string, s shape, tier string, run func()) *contender {
-	return &contender{name: fmt.Sprintf("%s/size=%s/type=%s", name, s.ascii(), t.name), bytes: t.bytes(s), tier: tier, run: run}
+	return &contender{name: fmt.Sprintf("%s/size=%s/type=%v", name, s.ascii(), t.Kind), bytes: t.bytes(s), tier: tier, run: run}
 }
 
-// describe says what is done in the keys of Go's benchmark format.
+// describe returns a piece of work as keys of Go's benchmark format.
 func (t *tensor[T]) describe(w work, s shape, m drawn) string {
 	place := "out"
 	if w.inPlace {
@@ -160,12 +159,12 @@ func (t *tensor[T]) describe(w work, s shape, m drawn) string {
 	if m.Factor() == 1 {
 		place += "/factor=1"
 	}
-	return fmt.Sprintf("layout=%v/size=%s/type=%s/rate=%v/place=%s", w.order, s.ascii(), t.name, m.rate, place)
+	return fmt.Sprintf("layout=%v/size=%s/type=%v/rate=%v/place=%s", w.order, s.ascii(), t.Kind, m.rate, place)
 }
 
 func (s shape) ascii() string { return strings.ReplaceAll(s.String(), "×", "x") }
 
-// row returns a row without a plain loop and without a second worker.
+// row returns a row without a plain loop and without two workers.
 func (t *tensor[T]) row(w work, s shape, m drawn, tiers []string) *row {
 	w.dropped = m.dropped()
 	return &row{
@@ -196,7 +195,7 @@ func (t *tensor[T]) verify(w work, s shape, m drawn, calls []*contender) error {
 	return nil
 }
 
-// plain returns the loop that one writes without a library.
+// plain returns the loop that one would write without a library.
 func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender {
 	dst, src := t.operands(w, s)
 	factors := make([]float32, m.Samples()*m.Channels())
@@ -214,8 +213,8 @@ func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender
 	return c
 }
 
-// The plain loops are functions of their own, so that what surrounds them does
-// not move them: where a loop meets a cache line changes its speed up to twofold.
+// The plain loops are functions of their own, so that changes elsewhere do not move
+// them: the place of a loop relative to a cache line changes its speed up to twofold.
 
 //go:noinline
 func plainPlanes(dst, src, factors []float32, plane int) {
@@ -246,18 +245,19 @@ func plainAdd(dst, src []float32, f float32) {
 	}
 }
 
-// ordinaryChunk is well below the size from which kernels use streaming stores.
+// ordinaryChunk is a size in elements for which kernels use ordinary stores, not
+// streaming ones.
 const ordinaryChunk = 1 << 20
 
-// probe is a contender that only a bandwidth is taken from.
+// probe is a contender that only contributes to a bandwidth.
 type probe struct {
 	what string
 	to   func(*Bandwidths) *Bandwidth
 	*contender
 }
 
-// probes returns the strategies that rows do not have among them. To the
-// kernels the tensor is a single plane.
+// probes returns strategies that are not among the rows. The kernels see the tensor as a
+// single plane.
 func probes(t *tensor[float32], s shape, tier string) []probe {
 	dst, src := t.dst[:s.len()], t.src[layout.NCHW][:s.len()]
 	toCopy := func(b *Bandwidths) *Bandwidth { return &b.Copy }
@@ -269,7 +269,7 @@ func probes(t *tensor[float32], s shape, tier string) []probe {
 		return named(name, func() {
 			for at := 0; at < len(dst); at += chunk {
 				to := min(at+chunk, len(dst))
-				kernel.Planes(dst[at:to], src[at:to], factors, to-at)
+				kernel.Planes(kernel.Scale, dst[at:to], src[at:to], factors, nil, to-at)
 			}
 		})
 	}
@@ -291,7 +291,7 @@ func addProbes(t *tensor[float32], s shape, tier string) []probe {
 	named := func(name string, run func()) *contender { return t.named(name, s, tier, run) }
 	factors := []float32{factor}
 	return []probe{
-		{"one plane added", toAdd, named("AddOnePlane", func() { kernel.AddPlanes(dst, src, factors, len(dst)) })},
+		{"one plane added", toAdd, named("AddOnePlane", func() { kernel.Planes(kernel.Add, dst, src, factors, nil, len(dst)) })},
 		{"plain Go", toAdd, named("PlainAdd", func() { plainAdd(dst, src, factor) })},
 	}
 }

@@ -20,8 +20,7 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 	genericBF16(k, dst, src, factors, extra, count, length)
 }
 
-// streams reports whether the tier in use has streaming kernels that differ from
-// the plain ones.
+// streams reports whether the tier in use has kernels that store past the cache.
 func streams() bool { return false }
 
 func fence() {}

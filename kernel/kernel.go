@@ -66,14 +66,23 @@ func PixelsOf(op Op, dst, src, factors, shifts Vector) {
 // common returns the kind of the vectors that have one. It returns a kind without kernels,
 // which is enough for nothing to do, if none has one.
 func common(dst, src, factors, shifts Vector) *Kind {
-	kinds := [...]*Kind{dst.aside(), src.aside(), factors.aside(), shifts.aside()}
+	if k := dst.kind; k != nil && src.kind == k && factors.kind == k && (shifts.kind == nil || shifts.kind == k) {
+		return k
+	}
+	return anyKind(dst.aside(), src.aside(), factors.aside(), shifts.aside())
+}
+
+// anyKind is common of vectors of which some have no kind, or another one.
+//
+//go:noinline
+func anyKind(dst, src, factors, shifts *Kind) *Kind {
 	kind := &noKind
-	for _, k := range kinds {
+	for _, k := range [...]*Kind{dst, src, factors, shifts} {
 		if k == nil {
 			continue
 		}
 		if kind != &noKind && k != kind {
-			panic(&KindError{kinds[0], kinds[1], kinds[2], kinds[3]})
+			panic(&KindError{dst, src, factors, shifts})
 		}
 		kind = k
 	}
@@ -83,16 +92,13 @@ func common(dst, src, factors, shifts Vector) *Kind {
 // noKind is the kind of vectors that have none.
 var noKind Kind
 
-// aside returns the kind of v in a way that escape analysis does not follow: it does not
-// tell the fields of a struct apart, and an error that holds on to the kind would have the
-// elements allocated.
+// aside returns the kind of v in a way that escape analysis does not follow. It does not tell
+// the fields of a struct apart: an error that refers to the kind would move the elements to
+// the heap. As with [hide], the result must not be compared with nil.
 func (v Vector) aside() *Kind { return (*Kind)(hide(unsafe.Pointer(v.kind))) }
 
 func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
-	wanted := 0
-	if checkOp(op).shifts {
-		wanted = factors.len
-	}
+	wanted := shiftsOf(op, factors.len)
 	want, ok := product(factors.len, plane)
 	if !ok || dst.len != want || src.len != want || shifts.len != wanted {
 		panic(&LengthError{Op: op, Loop: "planes", Dst: dst.len, Src: src.len, Factors: factors.len, Shifts: shifts.len, Plane: plane})
@@ -101,28 +107,38 @@ func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
 	if plane == 1 {
 		b = block{shape: pixels, count: 1, length: factors.len} // the same, without a loop for each
 	}
+	if check(kind, dst, src) && b.small(kind) {
+		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
+		return
+	}
 	serial(kind, op, b, dst, src, factors.data, shifts.data)
 }
 
 func doPixels(kind *Kind, op Op, dst, src, factors, shifts vector) {
-	wanted := 0
-	if checkOp(op).shifts {
-		wanted = factors.len
-	}
-	if dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != wanted {
+	if wanted := shiftsOf(op, factors.len); dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != wanted {
 		panic(&LengthError{Op: op, Loop: "pixels", Dst: dst.len, Src: src.len, Factors: factors.len, Shifts: shifts.len})
 	}
-	if dst.len > 0 {
-		serial(kind, op, block{shape: pixels, count: dst.len / factors.len, length: factors.len}, dst, src, factors.data, shifts.data)
+	if dst.len == 0 {
+		return
 	}
+	b := block{shape: pixels, count: dst.len / factors.len, length: factors.len}
+	if check(kind, dst, src) && b.small(kind) {
+		kind.call(kind.ways[op][0][pixels], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
+		return
+	}
+	serial(kind, op, b, dst, src, factors.data, shifts.data)
 }
 
-// checkOp panics unless Planes and Pixels can do the operation.
-func checkOp(op Op) *operation {
+// shiftsOf returns the number of shifts that an operation takes beside so many factors. It
+// panics unless Planes and Pixels do the operation.
+func shiftsOf(op Op, factors int) int {
 	if op >= Copy {
 		panic(&OpError{op})
 	}
-	return &operations[op]
+	if operations[op].shifts {
+		return factors
+	}
+	return 0
 }
 
 // serial does op on a block that fills whole slices.
@@ -130,15 +146,16 @@ func serial(kind *Kind, op Op, b block, dst, src vector, factors, shifts unsafe.
 	if dst.len == 0 {
 		return
 	}
+	n := nest{operands: operandsOf(kind, op, dst.data, src.data, factors, shifts, dst.len), block: b}
+	n.walk(0, n.count*n.length)
+}
+
+// check panics if dst and src overlap. It reports whether there is anything to do.
+func check(kind *Kind, dst, src vector) bool {
 	if bytes := overlap(dst.data, src.data, dst.len<<kind.shift); bytes != 0 {
 		panic(&OverlapError{Elements: dst.len, Distance: bytes})
 	}
-	if b.small(kind) {
-		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors, shifts, b.count, b.length)
-		return
-	}
-	n := nest{operands: operandsOf(kind, op, dst.data, src.data, factors, shifts, dst.len), block: b}
-	n.walk(0, n.count*n.length)
+	return dst.len > 0
 }
 
 // overlap returns the bytes from src to dst, negative if dst comes first, where the two

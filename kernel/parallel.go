@@ -12,9 +12,8 @@ const (
 	grainBytes = 4 << 20
 )
 
-// job is one nest shared by several goroutines. Jobs are kept for reuse, with
-// the function value that starts a goroutine, so that a parallel call does not
-// allocate.
+// job is one nest that several goroutines share. Jobs are kept for reuse, with the function
+// value that starts a goroutine, so that a parallel call does not allocate.
 type job struct {
 	nest    nest
 	total   int
@@ -33,8 +32,7 @@ var jobs = sync.Pool{New: func() any {
 	return j
 }}
 
-// parallel walks all total elements of n on the calling goroutine and
-// workers-1 others.
+// parallel walks all elements of n on the calling goroutine and workers-1 others.
 func parallel(n *nest, total, workers int) {
 	j := jobs.Get().(*job)
 	j.nest, j.total, j.workers = *n, total, workers

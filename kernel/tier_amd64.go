@@ -4,6 +4,5 @@ package kernel
 
 import "github.com/spatialdropout/spatialdropout/internal/tier"
 
-// streams reports whether the tier in use has streaming kernels that differ from
-// the plain ones.
+// streams reports whether the tier in use has kernels that store past the cache.
 func streams() bool { return tier.AVX512 || tier.AVX2 }

@@ -2,8 +2,7 @@
 
 package kernel
 
-// streams reports whether the tier in use has streaming kernels that differ from
-// the plain ones.
+// streams reports whether the tier in use has kernels that store past the cache.
 func streams() bool { return false }
 
 func fence() {}

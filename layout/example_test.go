@@ -28,8 +28,8 @@ func ExampleParse() {
 }
 
 func ExampleStrided() {
-	// Channels 2 to 4 of a tensor of 2×8 channels of 3×3, channels first: their
-	// planes are contiguous, samples are 8 planes apart.
+	// Channels 2 to 4 of a tensor of 2×8 channels of 3×3, channels first: their planes
+	// are contiguous, and samples are 8 planes apart.
 	wide := make([]float32, 2*8*3*3)
 	slice := wide[2*9:]
 	geom, err := layout.Strided([]int{2, 3, 3, 3}, []int{72, 9, 3, 1}, 0, 1)

@@ -44,7 +44,7 @@ func TestShardsOfChannelsAreColumnsOfTheWholeMask(t *testing.T) {
 				for _, shape := range shapes {
 					samples, channels := shape[0], shape[1]
 					for _, rate := range []float64{0.3, 0, 1} {
-						at := mask.Place{Step: 3, Batch: uint64(samples), Channels: uint64(channels)}
+						at := mask.Place{Step: 3, Shard: mask.Shard{Samples: uint64(samples), Channels: uint64(channels)}}
 						whole := sharedBy(t, m.of(4), sharing, samples, channels, rate, at)
 						if plain := sharedBy(t, m.of(4), sharing, samples, channels, rate, mask.Place{Step: 3}); !plain.Equal(whole) {
 							t.Fatalf("%d×%d: the number of channels makes a difference:\n%v, want\n%v", samples, channels, whole, plain)
@@ -54,7 +54,7 @@ func TestShardsOfChannelsAreColumnsOfTheWholeMask(t *testing.T) {
 							from, first := r.IntN(samples+1), r.IntN(channels+1)
 							to, last := from+r.IntN(samples-from+1), first+r.IntN(channels-first+1)
 							at := at
-							at.Offset, at.ChannelOffset = uint64(from), uint64(first)
+							at.SampleOffset, at.ChannelOffset = uint64(from), uint64(first)
 							if last == channels && r.IntN(2) == 0 {
 								at.Channels = 0 // then the last channel of the mask is that of the tensor
 							}
@@ -101,7 +101,7 @@ func (s constant) Draw(m *mask.Mask, at mask.Place) error {
 	*s.calls = append(*s.calls, at)
 	for n := range m.Samples() {
 		for c := range m.Channels() {
-			m.Set(n, c, ((int(at.Offset)+n)*m.Channels()+c)%3 == 0)
+			m.Set(n, c, ((int(at.SampleOffset)+n)*m.Channels()+c)%3 == 0)
 		}
 	}
 	return nil
@@ -119,7 +119,7 @@ func TestStreamsOfUsersServeShardsOfChannels(t *testing.T) {
 	s := constant{&calls}
 	for _, sharing := range []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample} {
 		whole := sharedBy(t, s, sharing, 4, 10, 0.5, mask.Place{})
-		at := mask.Place{Offset: 1, Batch: 4, ChannelOffset: 3, Channels: 10}
+		at := mask.Place{Shard: mask.Shard{SampleOffset: 1, Samples: 4, ChannelOffset: 3, Channels: 10}}
 		if got := sharedBy(t, s, sharing, 2, 5, 0.5, at); all(got) != part(whole, 1, 3, 3, 8) {
 			t.Errorf("%v: draws\n%v, want\n%s", sharing, got, part(whole, 1, 3, 3, 8))
 		}
@@ -151,7 +151,7 @@ func TestShardsOfAFixedCountHaveTheFactorOfTheWhole(t *testing.T) {
 		whole := sharedBy(t, mask.Philox{Seed: 1}, mask.FixedCount, 3, channels, 0.4, mask.Place{})
 		kept := 0
 		for c := range channels {
-			shard := sharedBy(t, mask.Philox{Seed: 1}, mask.FixedCount, 3, 1, 0.4, mask.Place{ChannelOffset: uint64(c), Channels: uint64(channels)})
+			shard := sharedBy(t, mask.Philox{Seed: 1}, mask.FixedCount, 3, 1, 0.4, mask.Place{Shard: mask.Shard{ChannelOffset: uint64(c), Channels: uint64(channels)}})
 			if shard.Factor() != whole.Factor() {
 				t.Fatalf("channel %d of %d: factor %v, want %v", c, channels, shard.Factor(), whole.Factor())
 			}
@@ -173,7 +173,7 @@ func TestEmptyShardsOfAFixedCountDrawNothing(t *testing.T) {
 		src := &countingSource{}
 		for _, s := range []mask.Counter{mask.Philox{}, mask.NewSource(src)} {
 			m := drawn(t, shape[0], shape[1], 0.3, 1, 2, 3)
-			if err := s.DrawCount(m, 5, mask.Place{ChannelOffset: 2, Channels: 9}); err != nil || m.CountKept() != 0 {
+			if err := s.DrawCount(m, 5, mask.Place{Shard: mask.Shard{ChannelOffset: 2, Channels: 9}}); err != nil || m.CountKept() != 0 {
 				t.Errorf("%v: %d of %v kept, %v", s, m.CountKept(), shape, err)
 			}
 		}
@@ -186,11 +186,11 @@ func TestEmptyShardsOfAFixedCountDrawNothing(t *testing.T) {
 // What was drawn for a part is forgotten by the next draw, and by Reset.
 func TestPartsAreForgotten(t *testing.T) {
 	want := drawnBy(t, mask.Philox{Seed: 5}, 3, 7, 0.3, mask.Place{})
-	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{ChannelOffset: 9})
+	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{Shard: mask.Shard{ChannelOffset: 9}})
 	if err := (mask.Philox{Seed: 5}).Draw(m, mask.Place{}); err != nil || everything(m) != everything(want) || !m.Equal(want) {
 		t.Errorf("%v, %v after a shard, want\n%v", m, err, want)
 	}
-	noise := noisy(t, 3, 7, 0.3, 1, mask.Place{ChannelOffset: 9})
+	noise := noisy(t, 3, 7, 0.3, 1, mask.Place{Shard: mask.Shard{ChannelOffset: 9}})
 	if err := noise.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
@@ -204,10 +204,10 @@ func TestPartsAreForgotten(t *testing.T) {
 
 func TestShardsOfGaussianNoiseAreColumnsOfTheWhole(t *testing.T) {
 	const samples, channels = 4, 21
-	whole := factors64(noisy(t, samples, channels, 0.3, 5, mask.Place{Step: 2, Offset: 1 << 40}), channels)
+	whole := factors64(noisy(t, samples, channels, 0.3, 5, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 1 << 40}}), channels)
 	for first := range channels {
 		for last := first + 1; last <= channels; last += 3 {
-			at := mask.Place{Step: 2, Offset: 1<<40 + 1, ChannelOffset: uint64(first), Channels: channels}
+			at := mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 1<<40 + 1, ChannelOffset: uint64(first), Channels: channels}}
 			m := noisy(t, samples-1, last-first, 0.3, 5, at)
 			for i, f := range factors64(m, last-first) {
 				n, c := i/(last-first), i%(last-first)
@@ -232,13 +232,13 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 				continue
 			}
 			for at, words := range map[mask.Place]string{
-				{Channels: 69}:                       "channels 0 to 70 of 69, want a tensor that holds them",
-				{ChannelOffset: 5, Channels: 74}:     "channels 5 to 75 of 74",
-				{ChannelOffset: math.MaxUint64 - 69}: "channels 18446744073709551546 to 0 of 0",
-				{Channels: math.MaxUint64}:           "70 of 18446744073709551615 channels, of 3 samples, want 2³⁶ trials",
-				{ChannelOffset: 1 << 50}:             "70 of 1125899906842694 channels",
-				{Channels: 1<<36/3 + 1}:              "70 of 22906492246 channels, of 3 samples, want 2³⁶ trials or fewer",
-				{Channels: 1 << 36}:                  "70 of 68719476736 channels",
+				{Shard: mask.Shard{Channels: 69}}:                       "channels 0 to 70 of 69, want a tensor that holds them",
+				{Shard: mask.Shard{ChannelOffset: 5, Channels: 74}}:     "channels 5 to 75 of 74",
+				{Shard: mask.Shard{ChannelOffset: math.MaxUint64 - 69}}: "channels 18446744073709551546 to 0 of 0",
+				{Shard: mask.Shard{Channels: math.MaxUint64}}:           "70 of 18446744073709551615 channels, of 3 samples, want 2³⁶ trials",
+				{Shard: mask.Shard{ChannelOffset: 1 << 50}}:             "70 of 1125899906842694 channels",
+				{Shard: mask.Shard{Channels: 1<<36/3 + 1}}:              "70 of 22906492246 channels, of 3 samples, want 2³⁶ trials or fewer",
+				{Shard: mask.Shard{Channels: 1 << 36}}:                  "70 of 68719476736 channels",
 			} {
 				got := drawn(t, 3, 70, 0.3, 1, 2, 3)
 				before := encoded(t, got)
@@ -262,27 +262,27 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	var typed *mask.PlaceError
-	if err := (mask.Philox{}).Draw(m, mask.Place{Channels: 69}); !errors.As(err, &typed) {
+	if err := (mask.Philox{}).Draw(m, mask.Place{Shard: mask.Shard{Channels: 69}}); !errors.As(err, &typed) {
 		t.Errorf("noise for 70 of 69 channels: %v", err)
 	}
 }
 
 // Errors of the stream leave a shard as it was, like a whole mask.
 func TestErrorsOfShardsLeaveTheMaskAlone(t *testing.T) {
-	at := mask.Place{Offset: 3, Batch: 5, ChannelOffset: 1}
+	at := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5, ChannelOffset: 1}}
 	backwards := mask.NewSource(rand.NewPCG(1, 1))
 	drawnBy(t, backwards, 1, 1000, 0.5, mask.Place{})
 	for name, draw := range map[string]func(m *mask.Mask) error{
 		"batch":     func(m *mask.Mask) error { return (&mask.PyTorch{}).Draw(m, at) },
-		"backwards": func(m *mask.Mask) error { return backwards.Draw(m, mask.Place{ChannelOffset: 1}) },
+		"backwards": func(m *mask.Mask) error { return backwards.Draw(m, mask.Place{Shard: mask.Shard{ChannelOffset: 1}}) },
 		"backwards, count": func(m *mask.Mask) error {
-			return mask.Draw(m, backwards, mask.FixedCount, mask.Place{ChannelOffset: 1})
+			return mask.Draw(m, backwards, mask.FixedCount, mask.Place{Shard: mask.Shard{ChannelOffset: 1}})
 		},
 		"backwards, PerChannel": func(m *mask.Mask) error {
-			return mask.Draw(m, backwards, mask.PerChannel, mask.Place{ChannelOffset: 1})
+			return mask.Draw(m, backwards, mask.PerChannel, mask.Place{Shard: mask.Shard{ChannelOffset: 1}})
 		},
 		"count": func(m *mask.Mask) error {
-			return (mask.Philox{}).DrawCount(m, 100, mask.Place{ChannelOffset: 1, Channels: 99})
+			return (mask.Philox{}).DrawCount(m, 100, mask.Place{Shard: mask.Shard{ChannelOffset: 1, Channels: 99}})
 		},
 	} {
 		m := drawn(t, 3, 70, 0.3, 1, 2, 3)
@@ -297,7 +297,7 @@ func TestErrorsOfShardsLeaveTheMaskAlone(t *testing.T) {
 func TestShardsOfChannelsDoNotAllocate(t *testing.T) {
 	m := drawn(t, 8, 100, 0.3, 1, 2, 3)
 	var s mask.Stream = mask.Philox{Seed: 1}
-	for _, at := range []mask.Place{{}, {Channels: 100}, {ChannelOffset: 20, Channels: 200}} {
+	for _, at := range []mask.Place{{}, {Shard: mask.Shard{Channels: 100}}, {Shard: mask.Shard{ChannelOffset: 20, Channels: 200}}} {
 		if n := testing.AllocsPerRun(100, func() {
 			if err := mask.Draw(m, s, mask.Each, at); err != nil {
 				t.Fatal(err)

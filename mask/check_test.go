@@ -192,7 +192,7 @@ func TestErrorsAreTyped(t *testing.T) {
 		"rule":       as(rule, new(*mask.ArithmeticError)),
 		"stream":     as(stream, new(*mask.StreamError)),
 		"count":      as(mask.Philox{}.DrawCount(m, 71, mask.Place{}), new(*mask.CountError)),
-		"place":      as((&mask.PyTorch{}).Draw(m, mask.Place{Offset: 3, Batch: 5}), new(*mask.PlaceError)),
+		"place":      as((&mask.PyTorch{}).Draw(m, mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}}), new(*mask.PlaceError)),
 		"source":     as(mask.NewSource(rand.NewPCG(1, 1)).Draw(m, mask.Place{Cursor: 1 << 40}), new(*mask.PlaceError)),
 		"type":       as(mask.TensorFlow{Type: 9}.Draw(m, mask.Place{}), new(*mask.ArithmeticError)),
 		"sharing":    as(mask.Draw(m, mask.Philox{}, 9, mask.Place{}), new(*mask.ArithmeticError)),

@@ -44,7 +44,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 				}
 				all = append(all, m)
 			}
-			for _, at := range []mask.Place{{Step: 1 << 50, Offset: 1 << 40}, {Offset: 3, ChannelOffset: 5, Channels: 200}} {
+			for _, at := range []mask.Place{{Step: 1 << 50, Shard: mask.Shard{SampleOffset: 1 << 40}}, {Shard: mask.Shard{SampleOffset: 3, ChannelOffset: 5, Channels: 200}}} {
 				m, err := mask.New(samples, channels, rate, mask.Arithmetic{Policy: policy, Rule: mask.Gaussian})
 				if err != nil {
 					t.Fatal(err)
@@ -58,7 +58,7 @@ func kinds(t testing.TB, samples, channels int) []*mask.Mask {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{ChannelOffset: 50, Channels: 200}); err != nil {
+			if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{Shard: mask.Shard{ChannelOffset: 50, Channels: 200}}); err != nil {
 				t.Fatal(err)
 			}
 			all = append(all, m)
@@ -132,8 +132,8 @@ func TestBinaryFormIsAsDocumented(t *testing.T) {
 	}
 	var got []byte
 	for at, want := range map[mask.Place][4]uint64{
-		{Step: 12, Offset: 13}:                                 {0, 11, 12, 13 * 5},
-		{Step: 12, Offset: 13, ChannelOffset: 3, Channels: 20}: {20, 11, 12, 13*20 + 3},
+		{Step: 12, Shard: mask.Shard{SampleOffset: 13}}:                                 {0, 11, 12, 13 * 5},
+		{Step: 12, Shard: mask.Shard{SampleOffset: 13, ChannelOffset: 3, Channels: 20}}: {20, 11, 12, 13*20 + 3},
 	} {
 		if err := (mask.Philox{Seed: 11}).Draw(m, at); err != nil {
 			t.Fatal(err)
@@ -152,7 +152,7 @@ func TestBinaryFormIsAsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for channels, whole := range map[uint64]uint64{0: 0, 5: 0, 9: 9} {
-		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{Channels: channels}); err != nil {
+		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{Shard: mask.Shard{Channels: channels}}); err != nil {
 			t.Fatal(err)
 		}
 		data := []byte(encoded(t, m))
@@ -385,10 +385,10 @@ func TestEqualComparesEverything(t *testing.T) {
 		"noise":           noise(1, mask.Place{}),
 		"other noise":     noise(2, mask.Place{}),
 		"a later step":    noise(1, mask.Place{Step: 1}),
-		"other samples":   noise(1, mask.Place{Offset: 1}),
-		"other channels":  noise(1, mask.Place{ChannelOffset: 1}),
-		"more channels":   noise(1, mask.Place{Channels: 71}),
-		"a part of more":  func(m *mask.Mask) { _ = mask.Philox{}.DrawCount(m, 71, mask.Place{Channels: 71}) },
+		"other samples":   noise(1, mask.Place{Shard: mask.Shard{SampleOffset: 1}}),
+		"other channels":  noise(1, mask.Place{Shard: mask.Shard{ChannelOffset: 1}}),
+		"more channels":   noise(1, mask.Place{Shard: mask.Shard{Channels: 71}}),
+		"a part of more":  func(m *mask.Mask) { _ = mask.Philox{}.DrawCount(m, 71, mask.Place{Shard: mask.Shard{Channels: 71}}) },
 	} {
 		m := base()
 		change(m)

@@ -83,7 +83,7 @@ func ExampleDraw_shard() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := mask.Draw(m, mask.Philox{Seed: 42}, mask.Each, mask.Place{ChannelOffset: 8 * machine, Channels: 16}); err != nil {
+		if err := mask.Draw(m, mask.Philox{Seed: 42}, mask.Each, mask.Place{Shard: mask.Shard{ChannelOffset: 8 * machine, Channels: 16}}); err != nil {
 			log.Fatal(err)
 		}
 		for c := range 8 {

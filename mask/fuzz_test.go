@@ -90,7 +90,7 @@ func FuzzDraw(f *testing.F) {
 		if err != nil || mask.CheckRate(rate) != nil {
 			return
 		}
-		at := bring(s, mask.Place{Step: step, Cursor: cursor, Offset: offset, Batch: batch})
+		at := bring(s, mask.Place{Step: step, Cursor: cursor, Shard: mask.Shard{SampleOffset: offset, Samples: batch}})
 		m, err := mask.New(int(samples), int(channels), rate, mask.Arithmetic{})
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func FuzzDraw(f *testing.F) {
 		}
 		before := encoded(t, m)
 		if err := s.Draw(m, at); err != nil {
-			if at.Batch == 0 || at.Offset+uint64(samples) <= at.Batch {
+			if at.Samples == 0 || at.SampleOffset+uint64(samples) <= at.Samples {
 				t.Fatalf("%v at %+v: %v", s, at, err)
 			}
 			if encoded(t, m) != before {
@@ -120,11 +120,11 @@ func FuzzDraw(f *testing.F) {
 // bring returns a place near at that the stream and its oracle can reach.
 func bring(s mask.Stream, at mask.Place) mask.Place {
 	if near(s) {
-		at.Offset, at.Cursor, at.Step = at.Offset%20, at.Cursor%2000, 2000+at.Step%2000
+		at.SampleOffset, at.Cursor, at.Step = at.SampleOffset%20, at.Cursor%2000, 2000+at.Step%2000
 	}
-	at.Offset %= 1 << 56 // an index of a trial has 64 bits
+	at.SampleOffset %= 1 << 56 // an index of a trial has 64 bits
 	if counts32(s) {
-		at.Offset, at.Batch = at.Offset%(1<<20), at.Batch%(1<<21)
+		at.SampleOffset, at.Samples = at.SampleOffset%(1<<20), at.Samples%(1<<21)
 	}
 	return at
 }
@@ -153,13 +153,13 @@ func FuzzShards(f *testing.F) {
 		if _, ok := stream.(mask.Counter); !ok && how == mask.FixedCount {
 			return
 		}
-		at := bring(stream, mask.Place{Step: step, Offset: offset, Cursor: cursor})
-		at.Batch = max(at.Offset+uint64(n)+more%8, 1)
+		at := bring(stream, mask.Place{Step: step, Cursor: cursor, Shard: mask.Shard{SampleOffset: offset}})
+		at.Samples = max(at.SampleOffset+uint64(n)+more%8, 1)
 		whole := sharedBy(t, stream, how, n, int(channels), rate, at)
 		next := mask.After(stream, how, at, n, int(channels), rate)
 
 		// want says which trials of the whole must be kept.
-		row, column := mask.Place{Step: at.Step, Cursor: at.Cursor, Batch: 1}, at
+		row, column := mask.Place{Step: at.Step, Cursor: at.Cursor, Shard: mask.Shard{Samples: 1}}, at
 		var want func(n, c int) bool
 		switch {
 		case n == 0 || channels == 0:
@@ -192,7 +192,7 @@ func FuzzShards(f *testing.F) {
 			setTier(t, tier)
 			for i, from := range cuts[:3] {
 				to, part := cuts[i+1], at
-				part.Offset += uint64(from)
+				part.SampleOffset += uint64(from)
 				columns := []int{int(left) % (int(channels) + 1), int(right) % (int(channels) + 1)}
 				if slices.Sort(columns); i == 1 {
 					columns = []int{0, int(channels)}
@@ -266,7 +266,7 @@ func FuzzGaussian(f *testing.F) {
 		if mask.CheckRate(rate) != nil {
 			return
 		}
-		m := noisy(t, n, width, rate, seed, mask.Place{Step: step, Offset: offset})
+		m := noisy(t, n, width, rate, seed, mask.Place{Step: step, Shard: mask.Shard{SampleOffset: offset}})
 		back := new(mask.Mask)
 		if err := back.UnmarshalBinary([]byte(encoded(t, m))); err != nil {
 			t.Fatal(err)

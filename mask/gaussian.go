@@ -13,7 +13,7 @@ func (p Philox) drawNoise(m *Mask, at Place, whole uint64) {
 	if int(whole) != m.channels {
 		m.whole = int(whole)
 	}
-	m.noise = noise{p.Seed, at.Step, at.Offset*whole + at.ChannelOffset}
+	m.noise = noise{p.Seed, at.Step, at.SampleOffset*whole + at.ChannelOffset}
 }
 
 // fillNoise writes the factors of the channels that are kept. At rate 0 they stay 1, and at

@@ -44,14 +44,14 @@ func TestGaussianFactorsFollowTheRule(t *testing.T) {
 	for i, shape := range [][2]int{{1, 1}, {3, 5}, {2, 64}, {7, 33}, {0, 4}, {4, 0}} {
 		samples, channels := shape[0], shape[1]
 		for _, rate := range []float64{1e-9, 0.1, 0.5, 0.9} {
-			at := mask.Place{Step: 1 << (7 * i), Offset: 1 << (9 * i)}
+			at := mask.Place{Step: 1 << (7 * i), Shard: mask.Shard{SampleOffset: 1 << (9 * i)}}
 			m := noisy(t, samples, channels, rate, 42<<i, at)
 			if m.Arithmetic().Rule != mask.Gaussian || m.CountKept() != samples*channels || m.Factor() != 1 || m.Action(mask.BFloat16) != (mask.Action{}) {
 				t.Errorf("%v is no Gaussian noise", m)
 			}
 			sigma := math.Sqrt(rate / (1 - rate))
 			for k, f := range factors64(m, channels) {
-				r := wide(42<<i, at.Step, at.Offset*uint64(channels)+uint64(k))
+				r := wide(42<<i, at.Step, at.SampleOffset*uint64(channels)+uint64(k))
 				want := float64(r>>12)*0x1p-52 + 0x1p-53
 				z := (f - 1) / sigma
 				got := distribution(z)
@@ -91,7 +91,7 @@ func TestGaussianFactorsOfAllTypesAreRoundedOnce(t *testing.T) {
 func TestGaussianFactorsAreTheSameOnEveryCPU(t *testing.T) {
 	const name = "testdata/gaussian.txt"
 	var b strings.Builder
-	for _, f := range append(factors64(noisy(t, 4, 8, 0.5, 42, mask.Place{}), 8), factors64(noisy(t, 2, 16, 0.1, 1<<40, mask.Place{Step: 7, Offset: 99}), 16)...) {
+	for _, f := range append(factors64(noisy(t, 4, 8, 0.5, 42, mask.Place{}), 8), factors64(noisy(t, 2, 16, 0.1, 1<<40, mask.Place{Step: 7, Shard: mask.Shard{SampleOffset: 99}}), 16)...) {
 		fmt.Fprintf(&b, "%016x %v\n", math.Float64bits(f), f)
 	}
 	want, err := os.ReadFile(name)
@@ -165,10 +165,10 @@ func TestGaussianNoiseIsNormalAndIndependent(t *testing.T) {
 
 func TestShardsOfGaussianNoiseAreRowsOfTheWholeBatch(t *testing.T) {
 	for _, channels := range []int{1, 2, 3, 7, 64, 65} {
-		at := mask.Place{Step: 3, Offset: 10}
+		at := mask.Place{Step: 3, Shard: mask.Shard{SampleOffset: 10}}
 		whole := factors64(noisy(t, 9, channels, 0.3, 5, at), channels)
 		for from := range 9 {
-			at.Offset = 10 + uint64(from)
+			at.SampleOffset = 10 + uint64(from)
 			part := factors64(noisy(t, 9-from, channels, 0.3, 5, at), channels)
 			if fmt.Sprint(part) != fmt.Sprint(whole[from*channels:]) {
 				t.Errorf("%d channels: samples %d to 9 have the factors %v, want %v", channels, from, part, whole[from*channels:])
@@ -176,7 +176,7 @@ func TestShardsOfGaussianNoiseAreRowsOfTheWholeBatch(t *testing.T) {
 		}
 	}
 	// The index of a trial wraps around at 2⁶⁴.
-	wrapped := factors64(noisy(t, 4, 3, 0.3, 5, mask.Place{Offset: 1<<64 - 2}), 3)
+	wrapped := factors64(noisy(t, 4, 3, 0.3, 5, mask.Place{Shard: mask.Shard{SampleOffset: 1<<64 - 2}}), 3)
 	if begin := factors64(noisy(t, 2, 3, 0.3, 5, mask.Place{}), 3); fmt.Sprint(wrapped[6:]) != fmt.Sprint(begin) {
 		t.Error("sample 2⁶⁴ is not sample 0")
 	}
@@ -219,7 +219,7 @@ func TestGaussianNoiseIsForgotten(t *testing.T) {
 	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2, Offset: 3}); err != nil {
+	if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := drawn(t, 3, 7, 0.3, 1, 2, 3); everything(m) != everything(want) || !m.Equal(want) {

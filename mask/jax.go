@@ -47,7 +47,7 @@ type JAX struct {
 	// v0.5: the trials of a batch are cut into halves, and trial i of the first half and
 	// trial i of the second are the two words of the block with counter (i, i+half). With
 	// X64 the counter is (i, i+trials of the batch). So trials depend on the size of the
-	// batch, see [Place.Batch]. Batches of 2³² trials or more were not compared with JAX.
+	// batch, see [Shard.Samples]. Batches of 2³² trials or more were not compared with JAX.
 	Original bool
 }
 

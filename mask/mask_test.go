@@ -19,7 +19,7 @@ func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset
 	if err != nil {
 		t.Fatal(err)
 	}
-	mask.Philox{Seed: seed}.Draw(m, mask.Place{Step: step, Offset: offset})
+	mask.Philox{Seed: seed}.Draw(m, mask.Place{Step: step, Shard: mask.Shard{SampleOffset: offset}})
 	return m
 }
 
@@ -121,7 +121,7 @@ func TestDrawForgetsWhatWasSet(t *testing.T) {
 		for c := range 50 {
 			m.Set(1, c, c%3 == 0)
 		}
-		mask.Philox{Seed: 1}.Draw(m, mask.Place{Step: 2, Offset: 3})
+		mask.Philox{Seed: 1}.Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}})
 		if m.CountKept() != want {
 			t.Errorf("rate %v: %d kept after Set and Draw, want %d", rate, m.CountKept(), want)
 		}

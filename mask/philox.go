@@ -27,7 +27,7 @@ type Philox struct {
 // String names the stream and its seed, see [ParseStream].
 func (p Philox) String() string { return fmt.Sprintf("philox:%d", p.Seed) }
 
-// Draw decides every channel of m anew. Sample n of m is sample at.Offset+n of the batch.
+// Draw decides every channel of m anew. Sample n of m is sample at.SampleOffset+n of the batch.
 // The index of a trial, (offset+n)·channels+c, is taken modulo 2⁶⁴. Draw returns a
 // [*PlaceError] if the place does not hold the mask's channels.
 func (p Philox) Draw(m *Mask, at Place) error {

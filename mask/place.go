@@ -20,28 +20,33 @@ type Place struct {
 	// not count, the number of those. Otherwise it is 0.
 	Cursor uint64
 
-	// Offset is the index in the batch of the mask's first sample.
-	Offset uint64
-	// Batch is the number of samples of the whole batch. 0 means that the mask's last
-	// sample is the last of the batch. Streams need it that go on where the batch before
-	// ended, or whose trials depend on the size of the batch; others ignore it.
-	Batch uint64
+	Shard
+}
 
-	// ChannelOffset is the index in the tensor of the mask's first channel.
-	ChannelOffset uint64
-	// Channels is the number of channels of the whole tensor. 0 means that the mask's
-	// last channel is the last of the tensor. A draw for some of the channels takes the
-	// time and the memory of a mask of all of them.
-	Channels uint64
+// Shard is a part of a larger tensor: some samples of a batch, some channels of each. The
+// zero Shard is a whole tensor.
+type Shard struct {
+	// SampleOffset is the index in the batch of the shard's first sample.
+	SampleOffset uint64 `json:"sampleOffset,omitempty"`
+	// Samples is the number of samples of the whole batch. 0 means that the batch ends with
+	// this shard. Streams need it that go on where the batch before ended, or whose trials
+	// depend on the size of the batch. Other streams ignore it.
+	Samples uint64 `json:"samples,omitempty"`
+	// ChannelOffset is the index in a sample of the shard's first channel.
+	ChannelOffset uint64 `json:"channelOffset,omitempty"`
+	// Channels is the number of channels of a whole sample. 0 means that it ends with this
+	// shard. A draw for some of the channels takes the time and the memory of a mask of all
+	// of them.
+	Channels uint64 `json:"channels,omitempty"`
 }
 
 // batch returns the samples of the batch that a mask at this place is part of.
 func (p Place) batch(samples int) (uint64, error) {
-	end := p.Offset + uint64(samples)
-	if end < p.Offset || p.Batch != 0 && end > p.Batch {
-		return 0, &PlaceError{p, fmt.Sprintf("samples %d to %d of a batch of %d", p.Offset, end, p.Batch), "a batch that holds them"}
+	end := p.SampleOffset + uint64(samples)
+	if end < p.SampleOffset || p.Samples != 0 && end > p.Samples {
+		return 0, &PlaceError{p, fmt.Sprintf("samples %d to %d of a batch of %d", p.SampleOffset, end, p.Samples), "a batch that holds them"}
 	}
-	return max(end, p.Batch), nil
+	return max(end, p.Samples), nil
 }
 
 // mostTrials bounds the memory that a draw for some of the channels takes, to 8 GiB.
@@ -97,7 +102,7 @@ func (p Place) calls() uint64 { return p.Step - p.Cursor }
 
 // first returns the index of the first trial in the batch of a mask of all channels,
 // modulo 2⁶⁴.
-func (p Place) first(m *Mask) uint64 { return p.Offset * uint64(m.channels) }
+func (p Place) first(m *Mask) uint64 { return p.SampleOffset * uint64(m.channels) }
 
 // special reports whether a draw needs drawSpecial: for some of the channels, or for
 // Gaussian noise.

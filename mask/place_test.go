@@ -40,11 +40,11 @@ func rows(t testing.TB, m *mask.Mask, from, to int) *mask.Mask {
 func checkOracle(t testing.TB, what any, m *mask.Mask, o oracle, at mask.Place) {
 	t.Helper()
 	channels := uint64(m.Channels())
-	total := max(at.Batch, at.Offset+uint64(m.Samples())) * channels
+	total := max(at.Samples, at.SampleOffset+uint64(m.Samples())) * channels
 	kept := 0
 	for n := range m.Samples() {
 		for c := range m.Channels() {
-			want := o(at, (at.Offset+uint64(n))*channels+uint64(c), total, m.Rate())
+			want := o(at, (at.SampleOffset+uint64(n))*channels+uint64(c), total, m.Rate())
 			if want {
 				kept++
 			}
@@ -76,17 +76,17 @@ func counts32(s mask.Stream) bool {
 
 // placeOf returns a random place that the stream and its oracle can reach.
 func placeOf(r *rand.Rand, s mask.Stream) mask.Place {
-	at := mask.Place{Step: r.Uint64() >> r.IntN(64), Offset: r.Uint64() >> (8 + r.IntN(56))}
+	at := mask.Place{Step: r.Uint64() >> r.IntN(64), Shard: mask.Shard{SampleOffset: r.Uint64() >> (8 + r.IntN(56))}}
 	if counts32(s) {
-		at.Offset %= 1 << 20
+		at.SampleOffset %= 1 << 20
 	}
 	if near(s) {
-		at.Offset %= 40
+		at.SampleOffset %= 40
 		at.Step = 2000 + r.Uint64N(2000)
 		at.Cursor = r.Uint64N(2000)
 	}
 	if r.IntN(2) == 0 {
-		at.Batch = at.Offset + 30 + r.Uint64N(20)
+		at.Samples = at.SampleOffset + 30 + r.Uint64N(20)
 	}
 	return at
 }
@@ -134,11 +134,11 @@ func TestThresholdOfEveryStreamIsExact(t *testing.T) {
 			// trial 11 takes the last word of a block and the first one of the next.
 			at := mask.Place{}
 			if s := m.of(6); !near(s) && !counts32(s) {
-				at.Offset = 1 << 40
+				at.SampleOffset = 1 << 40
 			} else if _, ok := s.(*mask.PyTorch); ok {
 				at.Cursor = 601
 			}
-			first, total := at.Offset*trials, (at.Offset+1)*trials
+			first, total := at.SampleOffset*trials, (at.SampleOffset+1)*trials
 			o, found := m.oracle(t, 6), 0
 			for i := range uint64(trials) {
 				kept := func(rate uint64) bool {
@@ -176,7 +176,7 @@ func checkTrial(t *testing.T, s mask.Stream, trial uint64, rates map[float64]boo
 	t.Helper()
 	const before = 5
 	for rate, want := range rates {
-		m := drawnBy(t, s, 2*before, 1, rate, mask.Place{Offset: trial - before})
+		m := drawnBy(t, s, 2*before, 1, rate, mask.Place{Shard: mask.Shard{SampleOffset: trial - before}})
 		for n := range 2 * before {
 			if kept := n != before || want; m.Kept(n, 0) != kept {
 				t.Errorf("%v at rate %v: trial %d is kept: %v, want %v", s, rate, trial-before+uint64(n), !kept, kept)
@@ -217,7 +217,7 @@ func TestOddBatchesOfOriginalJAXArePadded(t *testing.T) {
 func TestShardsOfHugeBatchesOfOriginalJAXDrawTheirPairsAlone(t *testing.T) {
 	s := mask.JAX{Key: mask.Key{1, 2}, Original: true}
 	for _, batch := range []uint64{1 << 44, 1<<44 + 1, 1 << 62} {
-		at := mask.Place{Offset: batch/2 - 100, Batch: batch}
+		at := mask.Place{Shard: mask.Shard{SampleOffset: batch/2 - 100, Samples: batch}}
 		checkOracle(t, s, drawnBy(t, s, 200, 1, 0.5, at), oracleOf(t, s), at)
 	}
 }
@@ -228,7 +228,7 @@ func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			for i, channels := range shapes {
 				samples := []int{7, 13, 16}[i%3]
-				start := mask.Place{Step: 3, Batch: uint64(samples)}
+				start := mask.Place{Step: 3, Shard: mask.Shard{Samples: uint64(samples)}}
 				if near(m.of(0)) {
 					start.Cursor = 601 // an odd number: halves of numbers lie in different blocks
 				}
@@ -241,7 +241,7 @@ func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 							continue
 						}
 						at := start
-						at.Offset = uint64(from)
+						at.SampleOffset = uint64(from)
 						if _, ok := s.(*mask.Source); ok {
 							s = m.of(2) // it cannot go back
 						}
@@ -250,7 +250,7 @@ func TestShardsAreRowsOfTheWholeBatch(t *testing.T) {
 							t.Fatalf("%v: samples %d to %d of %d×%d draw\n%v, want\n%v", s, from, to, samples, channels, part, want)
 						}
 						if to == samples {
-							at.Batch = 0 // then the last of the mask is the last of the batch
+							at.Samples = 0 // then the last of the mask is the last of the batch
 						}
 						if got := s.After(at, to-from, channels, 0.3); got.Step != after.Step || got.Cursor != after.Cursor {
 							t.Fatalf("%v: after samples %d to %d of %d×%d follows step %d, cursor %d, want %d, %d", s, from, to, samples, channels, got.Step, got.Cursor, after.Step, after.Cursor)
@@ -353,8 +353,8 @@ func TestGoroutinesShareAStream(t *testing.T) {
 							continue
 						}
 						for i := range uint64(3 * 41) {
-							total := max(at.Batch, at.Offset+3) * 41
-							if want := o(at, at.Offset*41+i, total, 0.5); got.Kept(int(i/41), int(i%41)) != want {
+							total := max(at.Samples, at.SampleOffset+3) * 41
+							if want := o(at, at.SampleOffset*41+i, total, 0.5); got.Kept(int(i/41), int(i%41)) != want {
 								t.Errorf("%+v: trial %d kept %v", at, i, !want)
 								return
 							}
@@ -476,8 +476,8 @@ func TestRatesWithoutChanceTakeNoNumbers(t *testing.T) {
 func TestErrorsOfDrawsLeaveTheMaskAlone(t *testing.T) {
 	backwards := mask.NewSource(rand.NewPCG(1, 1))
 	drawnBy(t, backwards, 1, 100, 0.5, mask.Place{})
-	small := mask.Place{Offset: 3, Batch: 5}  // a batch with 2 samples left
-	overflow := mask.Place{Offset: 1<<64 - 2} // samples 2⁶⁴−2 to 2⁶⁴+1
+	small := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}} // a batch with 2 samples left
+	overflow := mask.Place{Shard: mask.Shard{SampleOffset: 1<<64 - 2}}  // samples 2⁶⁴−2 to 2⁶⁴+1
 	batch := []string{"samples 3 to 6", "batch of 5"}
 	cases := map[string]struct {
 		draw  func(m *mask.Mask) error

@@ -122,7 +122,7 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 // After returns the place of the next step, one word later unless this one took none.
 func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
 	// A shard without samples belongs to a batch that may have some.
-	some := samples > 0 || at.Offset > 0 || at.Batch > 0
+	some := samples > 0 || at.SampleOffset > 0 || at.Samples > 0
 	return at.nextCall(some && at.wide(channels) > 0 && rate > 0 && rate < 1)
 }
 

@@ -94,7 +94,7 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	case PerChannel:
 		// Fewer trials than bits: the mask shrinks while it is drawn.
 		m.resize(1, channels)
-		at.Offset, at.Batch = 0, 1
+		at.SampleOffset, at.Samples = 0, 1
 		err := share(m, stream, at)
 		m.resize(samples, channels)
 		if err == nil {
@@ -145,7 +145,7 @@ func After(stream Stream, s Sharing, at Place, samples, channels int, rate float
 	case PerChannel:
 		batch, _ := at.batch(samples)
 		samples = int(min(batch, 1))
-		part.Offset, part.Batch = 0, uint64(samples)
+		part.SampleOffset, part.Samples = 0, uint64(samples)
 	case PerSample:
 		channels = min(channels, 1)
 	}

@@ -67,7 +67,7 @@ func everyShape(f func(samples, channels int)) {
 func TestPerChannelRepeatsOneRow(t *testing.T) {
 	const rate = 0.4
 	everyShape(func(samples, channels int) {
-		at := mask.Place{Step: uint64(samples), Offset: 5, Batch: 100}
+		at := mask.Place{Step: uint64(samples), Shard: mask.Shard{SampleOffset: 5, Samples: 100}}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerChannel, samples, channels, rate, at)
 		row := make([]bool, channels)
 		for c := range row {
@@ -80,7 +80,7 @@ func TestPerChannelRepeatsOneRow(t *testing.T) {
 func TestPerSampleRepeatsOneTrial(t *testing.T) {
 	const rate = 0.4
 	everyShape(func(samples, channels int) {
-		at := mask.Place{Step: uint64(channels), Offset: 5}
+		at := mask.Place{Step: uint64(channels), Shard: mask.Shard{SampleOffset: 5}}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerSample, samples, channels, rate, at)
 		column := make([]bool, samples)
 		for n := range column {
@@ -118,13 +118,13 @@ func TestFixedCountFollowsTheRule(t *testing.T) {
 	i := 0
 	everyShape(func(samples, channels int) {
 		i++
-		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Offset: uint64(i % 9)}
+		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Shard: mask.Shard{SampleOffset: uint64(i % 9)}}
 		m := sharedBy(t, mask.Philox{Seed: 3}, mask.FixedCount, samples, channels, rate, at)
 		count := countOf(rate, channels)
 		all := make([][]bool, samples)
 		for n := range all {
 			all[n] = countedRow(channels, count, func(c int) uint64 {
-				return wide(3, at.Step, (at.Offset+uint64(n))*uint64(channels)+uint64(c))
+				return wide(3, at.Step, (at.SampleOffset+uint64(n))*uint64(channels)+uint64(c))
 			})
 			if keptIn(m, n) != count {
 				t.Fatalf("%d×%d, rate %v: %d channels of sample %d kept, want %d", samples, channels, rate, keptIn(m, n), n, count)
@@ -275,13 +275,13 @@ func TestShardsOfSharedTrialsAreRowsOfTheWholeBatch(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(m.name, " ", sharing), func(t *testing.T) {
 				for _, channels := range []int{1, 3, 63, 64, 65, 130} {
-					start := mask.Place{Step: 2, Batch: samples}
+					start := mask.Place{Step: 2, Shard: mask.Shard{Samples: samples}}
 					whole := sharedBy(t, m.of(4), sharing, samples, channels, rate, start)
 					after := mask.After(m.of(4), sharing, start, samples, channels, rate)
 					for from := range samples {
 						for _, to := range []int{from + 1, samples} {
 							at := start
-							at.Offset = uint64(from)
+							at.SampleOffset = uint64(from)
 							s := m.of(4)
 							part := sharedBy(t, s, sharing, to-from, channels, rate, at)
 							want := rows(t, whole, from, to)

@@ -506,7 +506,7 @@ func TestPyTorchMKLDrawsShareOneCycle(t *testing.T) {
 // oneDNN's counter has 32 bits.
 func TestOneDNNRepeatsItselfAfter2To32Trials(t *testing.T) {
 	s := mask.OneDNN{Seed: 9}
-	if m := drawnBy(t, s, 3, 1000, 0.5, mask.Place{Offset: 1 << 29}); !m.Equal(drawnBy(t, s, 3, 1000, 0.5, mask.Place{})) {
+	if m := drawnBy(t, s, 3, 1000, 0.5, mask.Place{Shard: mask.Shard{SampleOffset: 1 << 29}}); !m.Equal(drawnBy(t, s, 3, 1000, 0.5, mask.Place{})) {
 		t.Error("trial 2³²·125 is not trial 0")
 	}
 }

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Make the feature maps of this folder: what a trained convolutional network
-computes, layer by layer, while it looks at a photograph.
+"""Writes the feature maps of this directory: activations of a trained convolutional
+network for a photograph.
 
     pip install --no-deps -r requirements.txt
-    python make_maps.py [OUTPUT_DIRECTORY]     # default: beside this script
+    python make_maps.py [OUTPUT_DIRECTORY]     # default: that of this script
 
-The network is the PP-OCRv4 text detector that the rapidocr-onnxruntime package
-carries, the photograph is scikit-image's astronaut. README.md names the origin
-and the licence of both.
+The network is the PP-OCRv4 text detector in the package rapidocr-onnxruntime. The
+photograph is scikit-image's astronaut. README.md names the origin and the licence
+of both.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from skimage.data import astronaut
 MODEL = "models/ch_PP-OCRv4_det_infer.onnx"
 MODEL_SHA256 = "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9"
 
-# Two square pieces of the 512x512 photo, as (top, left). At 224x224 the three
-# stages below have planes of 112x112, 28x28 and 7x7.
+# Two square crops of the 512x512 photograph, as (top, left). With 224x224 pixels the
+# three stages below have planes of 112x112, 28x28 and 7x7.
 SIDE = 224
 CROPS = [
     (0, 112),    # face and collar
@@ -32,8 +32,8 @@ CROPS = [
 ]
 
 # file name -> (tensor in the graph, how many of the crops to keep).
-# Each tensor is the output of a hard-swish activation. The first one is the
-# largest by far, so it is kept for one crop only.
+# Each tensor is the output of a hard-swish activation. The first one is by far the
+# largest, so it is kept for one crop only.
 MAPS = {
     "stem": ("hardswish_58.tmp_0", 1),
     "middle": ("hardswish_65.tmp_0", 2),
@@ -42,8 +42,8 @@ MAPS = {
 
 
 def load_model():
-    # find_spec locates the package without importing it, so that the OCR code
-    # and the libraries it wants are not needed.
+    # find_spec locates the package without importing it, so that the OCR code and
+    # its dependencies are not needed.
     spec = importlib.util.find_spec("rapidocr_onnxruntime")
     if spec is None:
         sys.exit("rapidocr-onnxruntime is not installed, see requirements.txt")
@@ -63,8 +63,7 @@ def load_input():
 
 
 def run(model, batch):
-    # With the wanted tensors as the only outputs, everything behind the last
-    # of them is dead and the runtime skips it.
+    # With these tensors as the only outputs the runtime skips all nodes after them.
     names = [tensor for tensor, _ in MAPS.values()]
     del model.graph.output[:]
     for name in names:
@@ -72,8 +71,8 @@ def run(model, batch):
             onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
         )
 
-    # One thread, no fused or reordered operators: the same sums in the same
-    # order on every run.
+    # One thread and no fused or reordered operators, so that each run adds in the same
+    # order.
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -1,10 +1,10 @@
-// Package maps holds the activations of a trained network that the benchmark
-// works on. README.md says where they come from.
+// Package maps holds activations of a trained network, on which the benchmark works.
+// README.md names their origin and licence.
 package maps
 
 import "embed"
 
-// Files are the feature maps, one .npy file each: float32, laid out NCHW.
+// Files holds the feature maps as .npy files of float32 in NCHW.
 //
 //go:embed *.npy
 var Files embed.FS

@@ -12,7 +12,8 @@ import (
 	"sync"
 )
 
-// ReadFile reads the one array in the file at path, as Read does. Errors name the path.
+// ReadFile reads the array in the file at path. Errors name the path, and are otherwise those of
+// [Read].
 func ReadFile(path string) (*Array, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -26,12 +27,12 @@ func ReadFile(path string) (*Array, error) {
 	return a, nil
 }
 
-// WriteFile writes the array to path as numpy.save does. The file appears, or replaces the one that
-// was there, only once it is complete; after an error there is what there was before.
+// WriteFile writes the array to path as numpy.save does. The file appears, or replaces the one at
+// path, only once it is complete. After an error everything is as before.
 //
-// A file that is replaced must be writable and keeps its permission bits, and a symbolic link to it
-// keeps pointing to it. What cannot be replaced, a device or a pipe or whatever file standard
-// output goes to, is written to directly. Errors name the path, the shape and the size.
+// A file that is replaced must be writable and keeps its permission bits. A symbolic link to it
+// stays. A device, a pipe and the file of standard output cannot be replaced and are written to
+// directly. Errors name the path, the shape and the size.
 func (a *Array) WriteFile(path string) error {
 	enc, err := a.encode()
 	if err == nil {
@@ -43,10 +44,10 @@ func (a *Array) WriteFile(path string) error {
 	return nil
 }
 
-// Save makes a file of what write writes, of whatever format, under the terms of
-// [Array.WriteFile]: whole, or after an error as it was before.
+// Save writes a file of any format as [Array.WriteFile] does: write produces the contents, and
+// the file is complete or, after an error, as it was before.
 func Save(path string, write func(io.Writer) error) error {
-	// Opening the target without truncation tells what it is and whether it may be written.
+	// Opening the target without truncating it shows what it is and whether it is writable.
 	old, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return replace(path, nil, write)
@@ -58,8 +59,9 @@ func Save(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return errors.Join(err, old.Close())
 	}
-	// Behind /dev/stdout may be a file that the caller reads through its own descriptor, or a
-	// pipe: when its reader leaves, a process ends that writes to its standard output.
+	// /dev/stdout may be a file that the caller reads through its own descriptor, which a
+	// replacement would miss. It may also be a pipe, and a process that writes to standard
+	// output is expected to end when the reader goes away.
 	if out, err := os.Stdout.Stat(); err == nil && os.SameFile(info, out) {
 		return cmp.Or(old.Close(), write(os.Stdout))
 	}
@@ -76,7 +78,8 @@ func Save(path string, write func(io.Writer) error) error {
 	return replace(path, info, write)
 }
 
-// replace writes a temporary file beside path and renames it to path; old is what it replaces.
+// replace writes a temporary file in the directory of path and renames it to path. old describes
+// the file that it replaces, nil if there is none.
 func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.tmp", rand.Uint64()))
 	f, err := unfinished.create(temp)
@@ -98,17 +101,16 @@ func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
 	return nil
 }
 
-// Abandon is for a program that is interrupted, just before it exits: it removes the temporary
-// files of everything that is being saved. What then has not been saved never is; its [Save] does
-// not return.
+// Abandon removes the temporary files of all calls of [Save] that have not finished. Those calls,
+// and later ones, never return. An interrupted program calls Abandon just before it exits.
 func Abandon() {
-	unfinished.Lock() // for good
+	unfinished.Lock() // and never unlock
 	for temp := range unfinished.files {
-		os.Remove(temp) // nobody is left to do more about it
+		os.Remove(temp) // an error has nowhere to go
 	}
 }
 
-// unfinished are the temporary files that are neither renamed nor removed yet.
+// unfinished holds the temporary files that are neither renamed nor removed yet.
 var unfinished = temporaries{files: map[string]bool{}}
 
 type temporaries struct {
@@ -126,7 +128,7 @@ func (t *temporaries) create(temp string) (*os.File, error) {
 	return f, err
 }
 
-// finish renames or removes a temporary file.
+// finish calls how, which renames or removes a temporary file, and forgets the file on success.
 func (t *temporaries) finish(temp string, how func() error) error {
 	t.Lock()
 	defer t.Unlock()

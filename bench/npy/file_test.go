@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// holds fails unless dir has exactly the named files, so that no temporary stays behind.
+// holds fails unless dir contains exactly the named files, so that no temporary file is left.
 func holds(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -28,7 +28,7 @@ func holds(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// oldFile makes a file that a failed write must not touch and returns its path.
+// oldFile creates a file that a failed write must not change. It returns the path.
 func oldFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.npy")
@@ -41,7 +41,7 @@ func oldFile(t *testing.T) string {
 func untouched(t *testing.T, path string) {
 	t.Helper()
 	if got, err := os.ReadFile(path); err != nil || string(got) != "old" {
-		t.Errorf("the target holds %.20q (%v), expected what it held before", got, err)
+		t.Errorf("the target holds %.20q (%v), expected it unchanged", got, err)
 	}
 	holds(t, filepath.Dir(path), "a.npy")
 }
@@ -66,7 +66,7 @@ func TestWriteRefusesAShapeThatDoesNotFitTheData(t *testing.T) {
 			var buf bytes.Buffer
 			says(t, test.a.Write(&buf), append(test.words, "npy: writing")...)
 			if buf.Len() > 0 {
-				t.Errorf("wrote %d bytes all the same", buf.Len())
+				t.Errorf("wrote %d bytes despite the error", buf.Len())
 			}
 			path := oldFile(t)
 			says(t, test.a.WriteFile(path), append(test.words, path)...)
@@ -75,7 +75,7 @@ func TestWriteRefusesAShapeThatDoesNotFitTheData(t *testing.T) {
 	}
 }
 
-func TestWritePassesOnTheErrorOfItsWriter(t *testing.T) {
+func TestWriteWrapsTheErrorOfItsWriter(t *testing.T) {
 	broken := errors.New("broken cable")
 	a := count[float32](2, 3)
 	for limit := range len(encode(t, a)) {
@@ -99,7 +99,7 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestWriteFileReplacesALongerFileWhole(t *testing.T) {
+func TestWriteFileReplacesALongerFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.npy")
 	for _, a := range []*Array{count[float64](500), count[float32](3)} {
 		if err := a.WriteFile(path); err != nil {
@@ -133,7 +133,7 @@ func TestWriteFileFollowsASymbolicLink(t *testing.T) {
 	holds(t, filepath.Dir(path), "a.npy")
 }
 
-func TestWriteFileThatCannotStartLeavesNothing(t *testing.T) {
+func TestWriteFileLeavesNoFileIfItCannotStart(t *testing.T) {
 	a := count[float32](1, 3)
 	dir := t.TempDir()
 	size := "140 bytes"
@@ -153,14 +153,14 @@ func TestWriteFileThatCannotStartLeavesNothing(t *testing.T) {
 	untouched(t, path)
 }
 
-func TestWriteFileRemovesTheTemporaryWhenTheRenameFails(t *testing.T) {
+func TestWriteFileRemovesItsTemporaryFileIfTheRenameFails(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	says(t, count[float32](1, 3).WriteFile(""), "(1, 3) of <f4", "140 bytes", "rename")
 	holds(t, dir)
 }
 
-func TestWriteFileThatFailsHalfwayLeavesNothing(t *testing.T) {
+func TestWriteFileLeavesNoFileIfItFailsHalfway(t *testing.T) {
 	broken := errors.New("broken disk")
 	path := oldFile(t)
 	half := func(w io.Writer) error {
@@ -179,7 +179,7 @@ func TestWriteFileThatFailsHalfwayLeavesNothing(t *testing.T) {
 	untouched(t, path)
 }
 
-func TestWriteFileGoesThroughStandardOutputRedirectedToAFile(t *testing.T) {
+func TestWriteFileWritesToStandardOutputIfPathIsItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.npy")
 	f, err := os.Create(path)
 	if err != nil {
@@ -196,12 +196,12 @@ func TestWriteFileGoesThroughStandardOutputRedirectedToAFile(t *testing.T) {
 	}
 	got, err := Read(f)
 	if err != nil {
-		t.Fatal("the open file did not get the array: ", err)
+		t.Fatal("the open file does not hold the array: ", err)
 	}
 	sameBits(t, got, count[float32](3))
 }
 
-// 100 MB, next to what the operating system does with the same bytes.
+// BenchmarkFile reads and writes 100 MB, and compares with the os package on the same bytes.
 func BenchmarkFile(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "a.npy")
 	a := count[float32](25, 1_000_000)

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// fullDevice returns the path of a device that is always full. Root, whom a faulty WriteFile would
-// let replace the machine's own /dev/full, gets a node of its own.
+// fullDevice returns the path of a device that is always full. For root, who could replace
+// /dev/full with a faulty WriteFile, it creates another node.
 func fullDevice(t *testing.T) string {
 	t.Helper()
 	device := "/dev/full"
@@ -46,13 +46,12 @@ func TestWriteFileReportsAFullDevice(t *testing.T) {
 		}
 	}
 	if info, err := os.Stat(device); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		t.Fatalf("%s is a device no more (%v)", device, err)
+		t.Fatalf("%s is no longer a device (%v)", device, err)
 	}
 }
 
-// A limit on the size of files stands in for a full disk: it holds for root too.
-// It is set in a process of its own, since it would hit the files that the test
-// framework writes as well.
+// A limit on the size of files replaces a full disk. It holds for root as well. It is set in another
+// process, so that the files of the test framework are not limited.
 func TestWriteFileOnAFullDiskLeavesTheOldFile(t *testing.T) {
 	const path = "NPY_FULL_DISK"
 	if target := os.Getenv(path); target != "" {
@@ -81,8 +80,8 @@ func fullDisk(t *testing.T, path string) {
 	says(t, err, "new.npy", "(1000,) of <f8", "8128 bytes")
 }
 
-// It is for good, and so in a process of its own.
-func TestAbandonRemovesWhatIsBeingSaved(t *testing.T) {
+// Abandon cannot be undone, so it is called in another process.
+func TestAbandonRemovesTemporaryFiles(t *testing.T) {
 	const path = "NPY_ABANDON"
 	if target := os.Getenv(path); target != "" {
 		abandon(t, target)
@@ -111,7 +110,7 @@ func abandon(t *testing.T, path string) {
 		<-half
 	}
 	if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) != 3 {
-		t.Errorf("there are %v (%v), expected the old file and two temporary ones", names, err)
+		t.Errorf("the directory holds %v (%v), expected the old file and two temporary ones", names, err)
 	}
 	Abandon()
 	close(whole)
@@ -123,14 +122,14 @@ func abandon(t *testing.T, path string) {
 	})
 	select {
 	case path := <-written:
-		t.Errorf("%s was begun after all", path)
-	case <-time.After(50 * time.Millisecond): // for what the three may do
+		t.Errorf("Save of %s began after Abandon", path)
+	case <-time.After(50 * time.Millisecond): // time for what must not happen
 	}
 }
 
 func TestWriteFileInAReadOnlyDirectoryLeavesTheOldFile(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
+		t.Skip("root can write everywhere")
 	}
 	path := oldFile(t)
 	if err := os.Chmod(filepath.Dir(path), 0o555); err != nil {
@@ -146,7 +145,7 @@ func TestWriteFileInAReadOnlyDirectoryLeavesTheOldFile(t *testing.T) {
 	untouched(t, path)
 }
 
-func TestANamedPipeIsWrittenThroughAndRead(t *testing.T) {
+func TestANamedPipeIsWrittenAndRead(t *testing.T) {
 	a := count[float64](100, 1000)
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -167,7 +166,7 @@ func TestANamedPipeIsWrittenThroughAndRead(t *testing.T) {
 	}
 }
 
-func TestWriteFileGoesThroughADescriptorOfAPipe(t *testing.T) {
+func TestWriteFileWritesToADescriptorOfAPipe(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -188,8 +187,8 @@ func TestWriteFileGoesThroughADescriptorOfAPipe(t *testing.T) {
 	}
 }
 
-// A large file is no reason to make more room than the header asks for.
-func TestASparseFileBeyondItsHeaderTakesNoMemory(t *testing.T) {
+// The size of the file must not make Read allocate more than the header asks for.
+func TestReadAllocatesLittleForASparseFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.npy")
 	if err := count[float32](3).WriteFile(path); err != nil {
 		t.Fatal(err)
@@ -234,7 +233,7 @@ func TestWriteFileRefusesAWriteProtectedTarget(t *testing.T) {
 	}
 	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
 		f.Close()
-		t.Skip("this user may write to protected files")
+		t.Skip("this user can write to protected files")
 	}
 	says(t, count[float32](1, 3).WriteFile(path), path, "permission denied")
 	untouched(t, path)

@@ -12,8 +12,8 @@ import (
 
 const (
 	magic     = "\x93NUMPY"
-	maxHeader = math.MaxUint16 // what version 1.0 can say; NumPy itself stops at 10000
-	maxDims   = 64             // NumPy's own limit, which also keeps every header within version 1.0
+	maxHeader = math.MaxUint16 // the limit of version 1.0; NumPy itself stops at 10000
+	maxDims   = 64             // NumPy's limit, which also keeps every header within version 1.0
 )
 
 type header struct {
@@ -22,9 +22,9 @@ type header struct {
 	shape   []int
 }
 
-// formatHeader returns all that precedes the data, padded exactly as NumPy pads it: room for the
-// first dimension to grow to 21 digits, then 1 to 64 spaces, never none, so that the data begin at
-// a multiple of 64.
+// formatHeader returns the bytes before the data, padded exactly as NumPy pads them: with room for
+// the first dimension to grow to 21 digits, and then with 1 to 64 spaces, so that the data begin
+// at a multiple of 64.
 func formatHeader(descr string, shape []int) []byte {
 	dict := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, tuple(shape))
 	if len(shape) > 0 {
@@ -47,8 +47,8 @@ func tuple(shape []int) string {
 	return "(" + strings.Join(dims, ", ") + ")"
 }
 
-// elements returns the product of shape. As NumPy does, it refuses a shape whose size in bytes
-// would overflow even if a zero elsewhere in it makes the array empty.
+// elements returns the product of shape. Like NumPy, it returns an error for a shape whose nonzero
+// dimensions overflow, even if a zero makes the array empty.
 func elements(shape []int, size int) (int, error) {
 	if len(shape) > maxDims {
 		return 0, fmt.Errorf("shape of %d dimensions, expected at most %d as in NumPy", len(shape), maxDims)
@@ -97,7 +97,7 @@ func readHeader(r io.Reader) (h header, err error) {
 	return h, nil
 }
 
-// parseHeader reads a Python dict literal with exactly the three keys of the format, in any order.
+// parseHeader parses a Python dict literal with exactly the three keys of the format, in any order.
 func parseHeader(dict string) (h header, err error) {
 	s, seen := scanner(dict), map[string]bool{}
 	if tok := s.next(); tok != "{" {
@@ -143,11 +143,12 @@ func parseHeader(dict string) (h header, err error) {
 	return h, nil
 }
 
-// scanner is the part of the header still to be scanned.
+// scanner is the rest of the header.
 type scanner string
 
-// next cuts off the next token: a string in its quotes, a mark of punctuation or a run of anything
-// else. It is empty at the end, and a bare quote where a string is not closed.
+// next removes and returns the next token: a string with its quotes, a punctuation mark, or a
+// sequence of other characters. The token is empty at the end of the header, and a single quote if
+// a string is not closed.
 func (s *scanner) next() string {
 	const space, marks = " \t\r\n", "{}():,'\""
 	rest := strings.TrimLeft(string(*s), space)
@@ -164,7 +165,7 @@ func (s *scanner) next() string {
 	return rest[:n]
 }
 
-// list hands item the first token of each item before closing, and returns the number of commas.
+// list calls item with the first token of each item up to closing. It returns the number of commas.
 func (s *scanner) list(closing string, item func(tok string) error) (commas int, err error) {
 	for {
 		tok := s.next()
@@ -195,12 +196,12 @@ func (s *scanner) tuple() (shape []int, err error) {
 		return err
 	})
 	if err == nil && len(shape) == 1 && commas == 0 {
-		err = fmt.Errorf("(%d) is no tuple, expected (%[1]d,)", shape[0])
+		err = fmt.Errorf("(%d) is not a tuple, expected (%[1]d,)", shape[0])
 	}
 	return shape, err
 }
 
-// integer takes a decimal in the one form that Python prints, but with Python 2's L allowed.
+// integer parses a decimal in the form that Python prints. It accepts the L of Python 2.
 func integer(tok string) (int, error) {
 	digits := strings.TrimSuffix(tok, "L")
 	d, err := strconv.Atoi(digits)

@@ -1,9 +1,9 @@
-// Package npy reads and writes NumPy .npy files that hold one array of floats of 16, 32 or 64 bits, or
-// of unsigned integers of 16 bits, in which types that NumPy does not have are kept.
+// Package npy reads and writes NumPy .npy files of one array. The elements are float16, float32,
+// float64 or uint16. The last of these can hold the bits of types that NumPy does not have.
 //
-// Reading takes versions 1.0, 2.0 and 3.0 of the format, little-endian and in C order. Writing
-// gives version 1.0, byte for byte what numpy.save makes of the same array (NumPy 1.24 or newer).
-// Bits pass through unchanged both ways, NaN payloads included, on hosts of either byte order.
+// Reading accepts versions 1.0, 2.0 and 3.0 of the format, little-endian and in C order. Writing
+// produces version 1.0, byte for byte what numpy.save writes for the same array (NumPy 1.24 or
+// newer). Bits are unchanged both ways, NaN payloads included, on hosts of either byte order.
 package npy
 
 import (
@@ -24,16 +24,16 @@ type Array struct {
 	Data  any   // a slice of an Element, with as many elements as the product of Shape
 }
 
-// Float16 is the bits of a 16-bit float of IEEE 754.
+// Float16 holds the bits of an IEEE 754 binary16.
 type Float16 uint16
 
-// Element lists the types whose slices an Array may hold, one for each row of dtypes.
+// Element lists the element types of an [Array], one for each row of dtypes.
 type Element interface {
 	Float16 | float32 | float64 | uint16
 }
 
-// dtype pairs the name of an element type in the header with the type of its slices. Reading and
-// writing see an element as so many bytes, so a type whose bits mean nothing to Go will do as well.
+// dtype pairs the name of an element type in the header with the Go type of its slices. Reading
+// and writing only need the size of an element.
 type dtype struct {
 	descr string
 	slice reflect.Type
@@ -48,13 +48,13 @@ var dtypes = []dtype{
 
 func (dt dtype) size() int { return int(dt.slice.Elem().Size()) }
 
-// Of returns an Array of the given shape that shares data. Whether the two fit is checked when the
-// array is written.
+// Of returns an Array of the given shape that shares data. Writing the array checks that the two
+// fit.
 func Of[T Element](data []T, shape ...int) *Array {
 	return &Array{Shape: append([]int{}, shape...), Data: data}
 }
 
-// String gives the shape as Python writes it and the dtype, as in "(1, 3, 4) of <f4".
+// String returns the shape in Python's notation and the dtype, as in "(1, 3, 4) of <f4".
 func (a *Array) String() string {
 	for _, dt := range dtypes {
 		if dt.slice == reflect.TypeOf(a.Data) {
@@ -64,12 +64,12 @@ func (a *Array) String() string {
 	return fmt.Sprintf("%s of %T", tuple(a.Shape), a.Data)
 }
 
-// Read reads one array of any shape. It reads r to its end, for bytes after the data are an error.
+// Read reads one array of any shape. It reads r to its end.
 //
-// It is an error, too, if the header is malformed, the file is cut short, or the array is one that
-// the package does not hold: another dtype, big-endian, or in Fortran order (unless at most one
-// dimension exceeds 1, where the two orders agree). Memory is taken as the data come in, at most a
-// small multiple of what has been read, whatever the header claims.
+// Read returns an error if the header is malformed, the file is truncated, bytes follow the data,
+// or the array has another dtype, is big-endian or is in Fortran order (unless at most one dimension
+// exceeds 1, since the two orders then agree). Memory grows as data arrive and stays a small
+// multiple of the bytes read, whatever the header claims.
 func Read(r io.Reader) (*Array, error) {
 	a, err := read(r)
 	if err != nil {
@@ -103,7 +103,7 @@ func read(r io.Reader) (*Array, error) {
 	case k > 0:
 		return nil, fmt.Errorf("trailing bytes: got more than the %d bytes of data expected for %v", n*dt.size(), a)
 	case err != io.EOF:
-		return nil, fmt.Errorf("reading on to the end after %v: %w", a, err)
+		return nil, fmt.Errorf("reading after the end of %v: %w", a, err)
 	}
 	return a, nil
 }
@@ -121,7 +121,7 @@ func lookup(descr string) (dtype, error) {
 	return dtype{}, fmt.Errorf("descr %.40q%s, expected %s: convert with numpy's astype", descr, order, oneOf(func(dt dtype) string { return "'" + dt.descr + "'" }))
 }
 
-// oneOf names all dtypes.
+// oneOf lists all dtypes: "a, b or c".
 func oneOf(name func(dtype) string) string {
 	var b strings.Builder
 	for i, dt := range dtypes {
@@ -137,11 +137,12 @@ func oneOf(name func(dtype) string) string {
 	return b.String()
 }
 
-// chunk is how many bytes are taken on trust; every element size divides it.
+// chunk is the number of bytes that are allocated before any have arrived. Every element size
+// divides it.
 const chunk = 1 << 16
 
-// readData reads n elements. Since n is only the header's word, room for more than a chunk is made
-// for bytes that a file is known to have, or else for as many again as were read.
+// readData reads n elements. The header may overstate n, so readData allocates more than a chunk
+// only if a file is known to have the bytes. Otherwise it doubles what it has read.
 func readData(r io.Reader, dt dtype, n int) (any, error) {
 	room := int64(chunk)
 	if f, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
@@ -169,8 +170,8 @@ func readData(r io.Reader, dt dtype, n int) (any, error) {
 	return data.Interface(), nil
 }
 
-// fill reads all of buf; before and total are for the error: how many bytes of what were read
-// before, and how many it takes.
+// fill reads all of buf, which is a part of what. The error gives the bytes read so far, before of
+// them in earlier calls, and the total that is expected.
 func fill(r io.Reader, buf []byte, what string, before, total int) error {
 	k, err := io.ReadFull(r, buf)
 	if err == nil {
@@ -179,11 +180,11 @@ func fill(r io.Reader, buf []byte, what string, before, total int) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return fmt.Errorf("truncated %s: got %d bytes, expected %d: %w", what, before+k, total, io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("reading the %s, %d of %d bytes in: %w", what, before+k, total, err)
+	return fmt.Errorf("reading the %s after %d of %d bytes: %w", what, before+k, total, err)
 }
 
-// Write writes the array, of any shape, as numpy.save does. If Data is not a slice of an Element,
-// or its length is not the product of Shape, it returns an error and writes nothing.
+// Write writes the array as numpy.save does. It returns an error, and writes nothing, if Data is not
+// a slice of an [Element] or its length is not the product of Shape.
 func (a *Array) Write(w io.Writer) error {
 	enc, err := a.encode()
 	if err == nil {
@@ -195,7 +196,7 @@ func (a *Array) Write(w io.Writer) error {
 	return nil
 }
 
-// encoded is an array ready to be written: raw is the memory of its data, in the host's byte order.
+// encoded is an array ready to be written. raw is the memory of its data in the host's byte order.
 type encoded struct {
 	header, raw []byte
 	size        int
@@ -234,12 +235,12 @@ func (e encoded) write(w io.Writer) error {
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-// memory returns the bytes of a slice where they lie.
+// memory returns the bytes of a slice without copying them.
 func memory(slice reflect.Value) []byte {
 	return unsafe.Slice((*byte)(slice.UnsafePointer()), slice.Len()*int(slice.Type().Elem().Size()))
 }
 
-// swap reverses the bytes of each element.
+// swap reverses the byte order of each element.
 func swap(raw []byte, size int) {
 	for ; len(raw) > 0; raw = raw[size:] {
 		slices.Reverse(raw[:size])

@@ -19,7 +19,8 @@ import (
 	"testing/iotest"
 )
 
-// count is the count of testdata/make_golden.py: -1.5, -1, -0.5, 0, ... in C order.
+// count returns the array of the function count in testdata/make_golden.py: -1.5, -1, -0.5, 0, ...
+// in C order.
 func count[T Element](shape ...int) *Array {
 	n := 1
 	for _, d := range shape {
@@ -40,7 +41,7 @@ func count[T Element](shape ...int) *Array {
 	return Of(data, shape...)
 }
 
-// half returns x, a normal number that needs no rounding or 0, as float16.
+// half returns x as float16. x is 0 or a normal number that needs no rounding.
 func half(x float64) Float16 {
 	if x == 0 {
 		return 0
@@ -53,7 +54,7 @@ func half(x float64) Float16 {
 	return bits
 }
 
-// specials16 are the bits of 16-bit floats in testdata/make_golden.py.
+// specials16 returns F2_BITS of testdata/make_golden.py.
 func specials16[T Float16 | uint16]() []T {
 	return []T{0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0x7C00, 0xFC00, 0x7E00, 0xFE00, 0x7C01, 0xFDA5}
 }
@@ -105,7 +106,7 @@ func saved() map[string]*Array {
 	return m
 }
 
-// sameBits fails unless got has the shape, the element type and the very bits of want.
+// sameBits fails unless got has the shape, the element type and the bits of want.
 func sameBits(t *testing.T, got, want *Array) {
 	t.Helper()
 	if !slices.Equal(got.Shape, want.Shape) {
@@ -165,7 +166,7 @@ func says(t *testing.T, err error, words ...string) {
 	}
 }
 
-// file builds a .npy file from its parts, right or wrong.
+// file builds a .npy file from parts, which may be wrong.
 func file(version byte, dict string, data ...byte) []byte {
 	out := append([]byte("\x93NUMPY"), version, 0)
 	if version == 1 {
@@ -180,7 +181,7 @@ func dict(descr, fortran, shape string) string {
 	return fmt.Sprintf("{'descr': %s, 'fortran_order': %s, 'shape': %s, }\n", descr, fortran, shape)
 }
 
-func TestReadGivesTheBitsThatNumPySaved(t *testing.T) {
+func TestReadReturnsTheBitsThatNumPySaved(t *testing.T) {
 	for name, want := range saved() {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("testdata", "saved", name+".npy")
@@ -201,7 +202,7 @@ func TestReadGivesTheBitsThatNumPySaved(t *testing.T) {
 	}
 }
 
-func TestWriteGivesTheBytesThatNumPySaved(t *testing.T) {
+func TestWriteProducesTheBytesThatNumPySaved(t *testing.T) {
 	for name, a := range saved() {
 		t.Run(name, func(t *testing.T) {
 			want, err := os.ReadFile(filepath.Join("testdata", "saved", name+".npy"))
@@ -232,7 +233,7 @@ func TestEveryGoldenFileIsTested(t *testing.T) {
 	}
 }
 
-func TestReadTakesVersions2And3(t *testing.T) {
+func TestReadAcceptsVersions2And3(t *testing.T) {
 	for _, name := range []string{"version_2", "version_3"} {
 		a, err := ReadFile(filepath.Join("testdata", "read", name+".npy"))
 		if err != nil {
@@ -242,7 +243,7 @@ func TestReadTakesVersions2And3(t *testing.T) {
 	}
 }
 
-func TestReadTakesEveryFormOfHeaderThatTheFormatAllows(t *testing.T) {
+func TestReadAcceptsEveryFormOfHeader(t *testing.T) {
 	data := []byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}
 	for _, dict := range []string{
 		"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
@@ -274,7 +275,7 @@ func TestReadTakesEveryFormOfHeaderThatTheFormatAllows(t *testing.T) {
 	}
 }
 
-func TestReadTakesTheLongestHeader(t *testing.T) {
+func TestReadAcceptsTheLongestHeader(t *testing.T) {
 	short := dict("'<f4'", "False", "()")
 	for version := byte(1); version <= 3; version++ {
 		padded := strings.Repeat(" ", math.MaxUint16-len(short)) + short
@@ -286,7 +287,7 @@ func TestReadTakesTheLongestHeader(t *testing.T) {
 	}
 }
 
-// allDtypes and allSlices are how errors name what the package holds.
+// allDtypes and allSlices are the lists of element types in errors.
 const (
 	allDtypes = "'<f2', '<f4', '<f8' or '<u2'"
 	allSlices = "[]npy.Float16, []float32, []float64 or []uint16"
@@ -326,16 +327,16 @@ func TestReadRefuses(t *testing.T) {
 		{"long doubles", header(dict("'<f16'", "False", "(1,)")), []string{`"<f16"`, allDtypes}},
 		{"objects", header(dict("'|O'", "False", "(1,)")), []string{`"|O"`, allDtypes}},
 		{"native order", header(dict("'f4'", "False", "(1,)")), []string{`"f4"`, allDtypes}},
-		{"an endless descr", header(dict("'"+strings.Repeat("x", 9000)+"'", "False", "(1,)")), []string{"descr", "xxx"}},
+		{"a descr of 9000 characters", header(dict("'"+strings.Repeat("x", 9000)+"'", "False", "(1,)")), []string{"descr", "xxx"}},
 		{"a structured dtype", header(dict("[('x', '<f4')]", "False", "(1,)")), []string{"descr", `"["`, "quoted string"}},
 		{"Fortran order", file(1, dict("'<f4'", "True", "(2, 1, 2)")), []string{"(2, 1, 2)", "Fortran order", "C order", "numpy.ascontiguousarray"}},
 
 		{"an empty header", header(""), []string{"malformed header", "the end of the header", "expected {"}},
-		{"blanks for a header", header("   \n"), []string{"malformed header", "the end of the header", "expected {"}},
-		{"no dict", header("('<f4', False, (1,))"), []string{"malformed header", `"("`, "expected {"}},
+		{"a blank header", header("   \n"), []string{"malformed header", "the end of the header", "expected {"}},
+		{"a tuple instead of a dict", header("('<f4', False, (1,))"), []string{"malformed header", `"("`, "expected {"}},
 		{"a bare comma", header("{,}"), []string{"malformed header", `","`, "quoted string"}},
-		{"a dict without end", header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), "), []string{"malformed header", "the end of the header"}},
-		{"a string without end", header("{'descr': '<f4, }"), []string{"malformed header", "descr", "quoted string"}},
+		{"an unclosed dict", header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), "), []string{"malformed header", "the end of the header"}},
+		{"an unclosed string", header("{'descr': '<f4, }"), []string{"malformed header", "descr", "quoted string"}},
 		{"no comma between keys", header("{'descr': '<f4' 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", `"'fortran_order'"`, "comma"}},
 		{"two commas", header("{'descr': '<f4',, 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", `","`}},
 		{"no colon", header("{'descr' '<f4', 'fortran_order': False, 'shape': (1,)}"), []string{"malformed header", "expected :"}},
@@ -347,7 +348,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a duplicate key", header("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}"), []string{"duplicate key", "descr"}},
 		{"an unknown key", header("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'extra': 1}"), []string{"unknown key", "extra"}},
 		{"bytes after the dict", header(dict("'<f4'", "False", "(1,)") + "x"), []string{"malformed header", `"x"`, "padding"}},
-		{"a NUL for padding", header(dict("'<f4'", "False", "(1,)") + "\x00"), []string{"malformed header", `"\x00"`, "padding"}},
+		{"padding with NUL", header(dict("'<f4'", "False", "(1,)") + "\x00"), []string{"malformed header", `"\x00"`, "padding"}},
 		{"an order of 0", header(dict("'<f4'", "0", "(1,)")), []string{"fortran_order", `"0"`, "True or False"}},
 		{"a quoted order", header(dict("'<f4'", "'False'", "(1,)")), []string{"fortran_order", "True or False"}},
 		{"an unquoted descr", header(dict("<f4", "False", "(1,)")), []string{"descr", `"<f4"`, "quoted string"}},
@@ -365,19 +366,19 @@ func TestReadRefuses(t *testing.T) {
 		{"L alone", shape("(L,)"), []string{"shape", `"L"`, "integer"}},
 		{"two Ls", shape("(1LL,)"), []string{"shape", `"1LL"`, "integer"}},
 		{"a nested tuple", shape("((1,),)"), []string{"shape", `"("`, "integer"}},
-		{"a number for a shape", shape("1"), []string{"shape", `"1"`, "tuple"}},
+		{"a number as shape", shape("1"), []string{"shape", `"1"`, "tuple"}},
 		{"a number in parentheses", shape("(1)"), []string{"shape", "(1)", "(1,)"}},
-		{"a list for a shape", shape("[1]"), []string{"shape", "tuple"}},
+		{"a list as shape", shape("[1]"), []string{"shape", "tuple"}},
 		{"a lone comma in a shape", shape("(,)"), []string{"shape", `","`, "integer"}},
-		{"a shape without end", shape("(1, 1"), []string{"shape", `"}"`, "integer"}},
+		{"an unclosed shape", shape("(1, 1"), []string{"shape", `"}"`, "integer"}},
 		{"a shape without commas", shape("(1 1)"), []string{"shape", `"1"`, "comma or )"}},
-		{"a dimension past int", shape("(99999999999999999999,)"), []string{"shape", "99999999999999999999", "overflows"}},
+		{"a dimension that overflows an int", shape("(99999999999999999999,)"), []string{"shape", "99999999999999999999", "overflows"}},
 		{"a dimension of 9000 digits", shape("(" + strings.Repeat("9", 9000) + ",)"), []string{"shape", "overflows"}},
-		{"a product past int", shape(fmt.Sprintf("(%d, 2)", math.MaxInt)), []string{"overflows", strconv.Itoa(math.MaxInt)}},
-		{"bytes past int", shape(fmt.Sprintf("(%d,)", math.MaxInt/4+1)), []string{"overflows", "4 bytes an element"}},
+		{"a product that overflows an int", shape(fmt.Sprintf("(%d, 2)", math.MaxInt)), []string{"overflows", strconv.Itoa(math.MaxInt)}},
+		{"a size in bytes that overflows an int", shape(fmt.Sprintf("(%d,)", math.MaxInt/4+1)), []string{"overflows", "4 bytes an element"}},
 		{"a product that wraps to 1", shape(fmt.Sprintf("(%d, %[1]d)", math.MaxInt)), []string{"overflows"}},
-		{"an overflow hidden by a zero", shape(fmt.Sprintf("(%d, 8, 0)", math.MaxInt)), []string{"overflows"}},
-		{"an overflow behind a zero", shape(fmt.Sprintf("(0, %d, 8)", math.MaxInt)), []string{"overflows"}},
+		{"an overflow before a zero", shape(fmt.Sprintf("(%d, 8, 0)", math.MaxInt)), []string{"overflows"}},
+		{"an overflow after a zero", shape(fmt.Sprintf("(0, %d, 8)", math.MaxInt)), []string{"overflows"}},
 		{"65 dimensions", shape("(" + strings.Repeat("1, ", 65) + ")"), []string{"65 dimensions", "at most 64"}},
 		{"20000 dimensions", shape("(" + strings.Repeat("1, ", 20000) + ")"), []string{"20000 dimensions", "at most 64"}},
 	}
@@ -386,7 +387,7 @@ func TestReadRefuses(t *testing.T) {
 			a, err := Read(bytes.NewReader(test.file))
 			says(t, err, append(test.words, "npy: ")...)
 			if a != nil {
-				t.Errorf("an array along with the error")
+				t.Errorf("an array as well as an error")
 			}
 			path := filepath.Join(t.TempDir(), "bad.npy")
 			if err := os.WriteFile(path, test.file, 0o666); err != nil {
@@ -398,7 +399,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-func TestReadFileRefusesWhatNumPySavesInOtherForms(t *testing.T) {
+func TestReadFileRefusesOtherArraysOfNumPy(t *testing.T) {
 	for name, words := range map[string][]string{
 		"big_endian":      {">f4", "big-endian", allDtypes},
 		"big_endian_half": {">f2", "big-endian", allDtypes},
@@ -420,7 +421,7 @@ func TestReadFileRefusesWhatNumPySavesInOtherForms(t *testing.T) {
 	says(t, err, "npy: ", dir)
 }
 
-// allocated returns how many bytes f allocates in all.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -429,7 +430,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func TestALyingHeaderTakesNoMemory(t *testing.T) {
+func TestReadAllocatesLittleForAFalseHeader(t *testing.T) {
 	const bound = 1 << 20
 	trillion := "(1000000000000,)"
 	if strconv.IntSize < 64 {
@@ -457,18 +458,18 @@ func TestALyingHeaderTakesNoMemory(t *testing.T) {
 	}
 }
 
-func TestReadingAStreamTakesASmallMultipleOfWhatItHolds(t *testing.T) {
+func TestReadAllocatesASmallMultipleOfAStream(t *testing.T) {
 	const held = 10 << 20
 	lie := file(1, dict("'<f4'", "False", "(500000000,)"), make([]byte, held)...)
 	var err error
 	got := allocated(func() { _, err = Read(bytes.NewReader(lie)) })
 	says(t, err, "truncated data", strconv.Itoa(held), "2000000000")
 	if got > 5*held {
-		t.Errorf("allocated %d bytes for the %d there were", got, held)
+		t.Errorf("allocated %d bytes for a stream of %d", got, held)
 	}
 }
 
-func TestReadTakesDataThatComeInPieces(t *testing.T) {
+func TestReadAcceptsDataInPieces(t *testing.T) {
 	small, large := count[float64](7, 3), count[float32](3, 100_003)
 	for name, a := range map[string]*Array{"small": small, "large": large} {
 		raw := encode(t, a)
@@ -485,7 +486,7 @@ func TestReadTakesDataThatComeInPieces(t *testing.T) {
 	}
 }
 
-func TestReadPassesOnTheErrorOfItsReader(t *testing.T) {
+func TestReadWrapsTheErrorOfItsReader(t *testing.T) {
 	broken := errors.New("broken cable")
 	raw := encode(t, count[float32](2, 3))
 	for n := range len(raw) + 1 {
@@ -499,7 +500,7 @@ func TestReadPassesOnTheErrorOfItsReader(t *testing.T) {
 	}
 }
 
-func TestAHostOfTheOtherByteOrderSwapsBytes(t *testing.T) {
+func TestBytesAreSwappedOnAHostOfTheOtherByteOrder(t *testing.T) {
 	defer func(was bool) { littleEndian = was }(littleEndian)
 	a := count[float32](3, 30_001)
 	raw := encode(t, a)
@@ -556,13 +557,13 @@ func FuzzRead(f *testing.F) {
 		a, err := Read(bytes.NewReader(raw))
 		if err != nil {
 			if says(t, err, "npy: "); a != nil {
-				t.Fatal("an array along with the error")
+				t.Fatal("an array as well as an error")
 			}
 			return
 		}
 		again, err := Read(bytes.NewReader(encode(t, a)))
 		if err != nil {
-			t.Fatalf("what was written does not read: %v", err)
+			t.Fatalf("the written file cannot be read: %v", err)
 		}
 		sameBits(t, again, a)
 		if data := memory(reflect.ValueOf(a.Data)); littleEndian && !bytes.HasSuffix(raw, data) {
@@ -571,8 +572,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzHeader reads files whose header is a dict as Python may write it, with the keys in
-// any order, and whose data may be too short or too long.
+// FuzzHeader reads files whose header is a dict in any form that Python may write, and whose data
+// may be too short or too long.
 func FuzzHeader(f *testing.F) {
 	for i, dims := range [][]byte{{}, {0}, {1}, {7}, {3, 4}, {1, 9, 1}, {0, 5}, {2, 3, 4, 5}, {1, 1, 1, 1, 1, 1, 1, 1}} {
 		for descr := range uint8(4) {

@@ -1,11 +1,11 @@
-"""Compares the draw of a mask with PyTorch's, side by side.
+"""Compares the time of drawing a mask with that of PyTorch.
 
     python bench/peers/draw.py [rounds]
 
-from the root of the repository, where PyTorch and Go are installed. In every round
-PyTorch draws the masks of 65,536 channels, by what dropout2d does for a mask, and
-then this module does, from each of its streams; medians and their ratios are
-printed. One thread each.
+Run it in the root of the repository, with PyTorch and Go installed. In each round
+PyTorch draws a mask of 65,536 channels as dropout2d does, and then this module draws
+one from each of its streams. The script prints medians and their ratios. Both use one
+thread.
 """
 
 import os
@@ -23,7 +23,7 @@ RATE = 0.5
 
 
 def pytorch(noise, calls=5):
-    """Nanoseconds a channel of drawing the noise, scaled as dropout2d scales it."""
+    """Nanoseconds per channel for drawing the noise and scaling it as dropout2d does."""
     start = time.perf_counter()
     for _ in range(calls):
         noise.bernoulli_(1 - RATE).div_(1 - RATE)
@@ -31,7 +31,7 @@ def pytorch(noise, calls=5):
 
 
 def module(program):
-    """Nanoseconds a channel by the name of the stream."""
+    """Nanoseconds per channel, by the name of the stream."""
     out = subprocess.run(
         [program, "-test.run", "^$", "-test.bench", "Draw",
          "-test.benchtime", "20ms", "-test.cpu", "1"],
@@ -54,11 +54,11 @@ def main(rounds):
             for name, ns in module(program).items():
                 ours.setdefault(name, []).append(ns)
     peer = statistics.median(theirs)
-    print("PyTorch %s: %.2f ns a channel, the median of %d rounds"
+    print("PyTorch %s: %.2f ns per channel, median of %d rounds"
           % (torch.__version__, peer, rounds))
     for name, all_ns in ours.items():
         ns = statistics.median(all_ns)
-        print("%-28s %6.2f ns  %.3f of PyTorch's" % (name, ns, ns / peer))
+        print("%-28s %6.2f ns  %.3f of PyTorch" % (name, ns, ns / peer))
 
 
 if __name__ == "__main__":

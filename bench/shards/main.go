@@ -1,10 +1,11 @@
-// Command shards shows that machines which share a batch, and runs that are resumed,
-// draw what a single machine draws in one go, without a word between them.
+// Command shards shows that machines that share a batch, and runs that are resumed, draw
+// the masks of a single run without communication.
 //
-// It starts two worker processes. Each has half of the samples of every batch and
-// draws its rows of the mask. After three steps the workers save their states and end;
-// two new ones restore them and go on. What the four wrote is compared, bit for bit,
-// with what one process writes that has the whole batch and does all steps.
+// It starts two worker processes. Each of them holds half of the samples of a batch and
+// draws its own rows of the mask. After three steps the workers save their states and
+// exit. Two new workers restore the states and continue. The output of all four is
+// compared, bit for bit, with that of one process that holds the whole batch and makes
+// all steps.
 //
 //	go run ./bench/shards
 //	go run ./bench/shards -stream pytorch:0
@@ -39,7 +40,7 @@ const (
 	samples  = 6 // of a batch
 	channels = 37
 	side     = 7
-	steps    = 3 // until the workers end, and again after
+	steps    = 3 // of a worker
 	rate     = 0.3
 )
 
@@ -47,17 +48,18 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("shards: ")
 	stream := flag.String("stream", "philox:42", "random `STREAM` with its seed")
-	worker := flag.Int("worker", -1, "be worker `N`, which the command starts itself")
-	state := flag.String("state", "", "`FILE` that a worker restores its state from, if there is one, and saves it to")
+	worker := flag.Int("worker", -1, "run as worker `N`; the command starts its workers itself")
+	state := flag.String("state", "", "`FILE` from which a worker restores its state, if it exists, and to which it saves it")
 	flag.Parse()
 	var err error
 	if *worker >= 0 {
-		// An interrupt from the terminal goes to all; what becomes of a worker is its parent's business.
+		// An interrupt from the terminal reaches all processes. The parent ends its workers.
 		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 		err = work(os.Stdout, *stream, *worker, *state)
 	} else {
 		ctx := signals.Context()
-		// Standard output may end the process, so it comes when nothing is left to be removed.
+		// A write to a closed pipe ends the process, so nothing is written before the
+		// temporary files are removed.
 		var text bytes.Buffer
 		err = compare(ctx, &text, *stream)
 		if ctx.Err() != nil && err != nil {
@@ -77,22 +79,20 @@ func main() {
 	}
 }
 
-// work is a worker: it writes its part of the output of a few steps.
+// work runs a worker. It writes the output of its samples for a few steps.
 func work(w io.Writer, stream string, worker int, path string) error {
 	const share = samples / workers
-	drop, err := dropout(stream, spatialdropout.WithSampleOffset(worker*share), spatialdropout.WithBatch(samples))
-	if err != nil {
-		return err
-	}
+	var drop *spatialdropout.Dropout
 	saved, err := os.ReadFile(path)
-	if err == nil {
+	switch {
+	case err == nil:
 		var state spatialdropout.State
 		if err := json.Unmarshal(saved, &state); err != nil {
 			return err
 		}
-		err = drop.Restore(state)
-	} else if os.IsNotExist(err) {
-		err = nil
+		drop, err = spatialdropout.Restore(state)
+	case os.IsNotExist(err):
+		drop, err = dropout(stream, spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(worker * share), Samples: samples}))
 	}
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func dropout(stream string, opts ...spatialdropout.Option) (*spatialdropout.Drop
 	return spatialdropout.New(rate, append(opts, spatialdropout.WithStream(s))...)
 }
 
-// step applies a new mask to so many samples of the batch, from the given one on.
+// step applies a new mask to count samples of the batch, the first of which is from.
 func step(drop *spatialdropout.Dropout, from, count int) ([]float32, error) {
 	geom, err := layout.NCHW.Of(count, channels, side, side)
 	if err != nil {
@@ -131,10 +131,12 @@ func step(drop *spatialdropout.Dropout, from, count int) ([]float32, error) {
 	for i := range x {
 		x[i] = float32(math.Sin(float64(from*channels*side*side + i)))
 	}
-	return x, spatialdropout.Apply(x, x, drop.Draw(geom), geom)
+	t := spatialdropout.Of(x, geom)
+	_, err = drop.Forward(t, t)
+	return x, err
 }
 
-// compare runs the workers, twice, and compares what they wrote.
+// compare runs the workers twice and compares their output with that of one process.
 func compare(ctx context.Context, w io.Writer, stream string) error {
 	single, err := dropout(stream)
 	if err != nil {
@@ -161,7 +163,7 @@ func compare(ctx context.Context, w io.Writer, stream string) error {
 				got = append(got, p[s*share:][:share]...)
 			}
 			if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
-				return fmt.Errorf("step %d: the workers' outputs are not those of a single process", run*steps+s)
+				return fmt.Errorf("step %d: the output of the workers differs from that of a single process", run*steps+s)
 			}
 			fmt.Fprintf(w, "step %d: %d processes wrote the bits of one\n", run*steps+s, workers)
 		}
@@ -169,7 +171,8 @@ func compare(ctx context.Context, w io.Writer, stream string) error {
 	return nil
 }
 
-// start runs all workers at once and returns what each wrote. When it returns, all have ended.
+// start runs all workers in parallel and returns the output of each. All have exited when
+// it returns.
 func start(ctx context.Context, stream, dir string) (parts [workers][]float32, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -189,7 +192,7 @@ func start(ctx context.Context, stream, dir string) (parts [workers][]float32, e
 			return parts, err
 		}
 		defer func() {
-			kill() // after an error; what has ended is past it
+			kill() // for an early return; it does nothing to a worker that has exited
 			all[i].Wait()
 		}()
 	}

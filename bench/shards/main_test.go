@@ -10,7 +10,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// TestMain lets the test's program be the command: it is what compare starts.
+// TestMain runs the command instead of the tests if the environment asks for it. compare
+// starts this same program.
 func TestMain(m *testing.M) {
 	if os.Getenv("SHARDS_COMMAND") != "" {
 		main()
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Two processes, and two more that resume, write what one writes: for every stream.
+// For every stream, two workers and the two that resume write what one process writes.
 func TestShardsAndResumedRunsAgreeWithOneProcess(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// command returns the command with a directory for temporary files of its own.
+// command returns a command with its own directory for temporary files.
 func command(t *testing.T, name string, args ...string) (cmd *exec.Cmd, dir string, stderr *bytes.Buffer) {
 	t.Helper()
 	dir, stderr = t.TempDir(), new(bytes.Buffer)
@@ -33,7 +33,7 @@ func self(t *testing.T) string {
 	return path
 }
 
-// entries returns how many files there are in dir.
+// entries returns the number of files in dir.
 func entries(t *testing.T, dir string) int {
 	t.Helper()
 	all, err := os.ReadDir(dir)
@@ -43,7 +43,7 @@ func entries(t *testing.T, dir string) int {
 	return len(all)
 }
 
-func TestFailuresLeaveNothing(t *testing.T) {
+func TestFailuresLeaveNoFiles(t *testing.T) {
 	r, closed, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestFailuresLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		limit  string // of the size of files, which stands in for a full disk
+		limit  string // on the size of files, in place of a full disk
 		stdout *os.File
 		status string
 		words  string
@@ -84,8 +84,8 @@ func TestFailuresLeaveNothing(t *testing.T) {
 	}
 }
 
-func TestInterruptsLeaveNothing(t *testing.T) {
-	// Their default effect on the command, whatever the test itself was told to ignore.
+func TestInterruptsLeaveNoFiles(t *testing.T) {
+	// Give the command the default handlers, even if the test ignores a signal.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)

@@ -1,4 +1,4 @@
-// Package signals lets a command that is interrupted end in order.
+// Package signals lets a command clean up when it is interrupted.
 package signals
 
 import (
@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Interrupt is the signal that interrupted a command, as an error.
+// Interrupt is the error of a command that a signal interrupted.
 type Interrupt struct{ Signal syscall.Signal }
 
 func (i Interrupt) Error() string {
@@ -18,14 +18,14 @@ func (i Interrupt) Error() string {
 	return i.Signal.String()
 }
 
-// Status returns the exit status of a command that was interrupted, which shells
-// show for one that the signal killed, too.
+// Status returns the exit status of an interrupted command: 128 plus the number of the
+// signal, which is also what shells report for a command that the signal killed.
 func (i Interrupt) Status() int { return 128 + int(i.Signal) }
 
-// Context returns a context that is cancelled, with the [Interrupt] as its cause, by
-// the first SIGINT, SIGTERM or SIGHUP. From then on these have their usual effect: a
-// second one kills. What the process was told to ignore, as nohup and a shell's jobs
-// in the background are, stays ignored.
+// Context returns a context that the first SIGINT, SIGTERM or SIGHUP cancels, with an
+// [Interrupt] as its cause. Afterwards these signals have their default effect, so that a
+// second one kills the process. Signals that the process ignores stay ignored: nohup
+// ignores SIGHUP, and a shell's background jobs ignore SIGINT.
 func Context() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	first := make(chan os.Signal, 1)

@@ -1,10 +1,10 @@
-"""Makes the .npy files beside it with NumPy 1.24 or newer: python3 make_golden.py
+"""Writes the .npy files in this directory with NumPy 1.24 or newer: python3 make_golden.py
 
-saved/    by numpy.save; this package must read them and write them back byte for byte
-read/     what numpy.save does not make but NumPy reads, and so must this package
-refused/  what NumPy saves but this package does not hold
+saved/    files of numpy.save that this package must read, and write byte for byte
+read/     files that numpy.save does not write but NumPy and this package read
+refused/  files of numpy.save whose arrays this package does not support
 
-The Go tests hold the same arrays as Go values, so a change here is a change there.
+The Go tests hold the same arrays as Go values. Change both together.
 """
 
 import pathlib
@@ -64,8 +64,8 @@ np.save(path("saved", "f4_special"), np.array(F4_BITS, "<u4").view("<f4").reshap
 np.save(path("saved", "f8_special"), np.array(F8_BITS, "<u8").view("<f8").reshape(6, 2))
 np.save(path("saved", "f4_32d"), count("<f4", *[1] * 32))
 
-# A header that ends at a multiple of 64 unpadded still gets 64 spaces: one just before it, it, and
-# one just after it.
+# A header whose unpadded length is a multiple of 64 still gets 64 spaces. These three are just
+# below, at and just above that length.
 for zeros in (10, 11, 12):
     shape = (0, 10**zeros) + (1,) * 9
     np.save(path("saved", f"f4_padding_{zeros}"), np.zeros(shape, "<f4"))

@@ -1,0 +1,106 @@
+package kernel_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+)
+
+// buildTags returns the tags that this test was built with.
+func buildTags() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "-tags" {
+				return s.Value
+			}
+		}
+	}
+	return ""
+}
+
+// TestProgramsContainOnlyTheKindsTheyName builds programs and reads their symbols. A table or
+// a switch that reaches every kind would link all of their assembly, most of which is for
+// halves.
+func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
+	tool, err := exec.LookPath("go") // which "go test" puts on the path
+	if err != nil {
+		t.Skip("NOT TESTED: there is no go tool to link programs with")
+	}
+	if kernel.RaceEnabled {
+		return // the programs are the same
+	}
+	tags := buildTags()
+	assembly := (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") && !slices.Contains(strings.Split(tags, ","), "purego")
+	for _, c := range []struct{ kinds, statement string }{
+		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`},
+		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`},
+		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`},
+		{"F16", `x := kernel.F16Of([]uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`},
+		{"BF16", `x := kernel.BF16Of([]uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`},
+		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`},
+		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`},
+	} {
+		if testing.Short() && c.kinds != "F32" {
+			continue
+		}
+		dir := t.TempDir()
+		write := func(name string, text []byte) string {
+			name = filepath.Join(dir, name)
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return name
+		}
+		// The overlay puts the program into the module, which has its dependencies.
+		here, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		program := write("main.go", []byte("package main\n\nimport (\n\"fmt\"\n\"github.com/spatialdropout/spatialdropout/kernel\"\n)\n\nfunc main() { fmt.Println(); "+c.statement+" }\n"))
+		overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "testdata", "linked", "main.go"): program}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary := filepath.Join(dir, "linked")
+		run := func(args ...string) []byte {
+			cmd := exec.Command(tool, args...)
+			cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %v: %s", cmd, err, out)
+			}
+			return out
+		}
+		run("build", "-overlay", write("overlay.json", overlay), "-tags", tags, "-o", binary, "./testdata/linked")
+		symbols := run("tool", "nm", binary)
+		for what, pattern := range map[string]string{
+			"dispatch": `kernel\.dispatch(F32|F64|F16|BF16)\b`,
+			"assembly": `kernel\.\w+?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
+		} {
+			got := []string{}
+			for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(symbols, -1) {
+				if kind := string(m[1]); !slices.Contains(got, kind) {
+					got = append(got, kind)
+				}
+			}
+			slices.Sort(got)
+			want := strings.Fields(c.kinds)
+			if what == "assembly" && !assembly {
+				want = nil
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: a program with %s of %v, want %v", c.statement, what, got, want)
+			}
+		}
+	}
+}

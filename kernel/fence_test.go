@@ -13,6 +13,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -33,7 +35,7 @@ type steppedCall struct {
 // place, where at most dropped planes are streamed, and a kernel by itself, which leaves
 // the fence to who calls it.
 func steppedCalls() (calls []steppedCall) {
-	for _, tier := range available {
+	for _, tier := range tier.Available() {
 		if tier == "generic" {
 			continue
 		}
@@ -112,7 +114,7 @@ func init() {
 	}
 	debug.SetGCPercent(-1)
 	for _, c := range steppedCalls() {
-		use(c.tier)
+		machine.Use(c.tier)
 		SetStreamBytes(c.from)
 		runtime.Breakpoint()
 		c.run()

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -177,7 +178,7 @@ func fuzzKernel[T number](t *testing.T, k id, count, length int, place where, se
 			h.expect(c.op, i, i, i/length, place.inPlace())
 		}
 	}
-	eachTier(func(tier string) {
+	machine.EachTier(func(tier string) {
 		dst, src := h.operands()
 		k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&h.factors[0]), unsafe.Pointer(&h.shifts[0]), count, length)
 		h.check(t, k, count, length, place, tier)
@@ -218,7 +219,7 @@ func fuzzFourPlanes[T number](t *testing.T, k id, lines int, place where, seed u
 			clear(h.want[h.at+places[four+s]:][:length])
 		}
 	}
-	eachTier(func(tier string) {
+	machine.EachTier(func(tier string) {
 		dst, src := h.operands()
 		k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&h.factors[0]), unsafe.Pointer(&b), four, length)
 		h.check(t, k, length, places, place, tier)

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // kernelCall returns a call of a kernel on count planes or rows of a length. kept says
@@ -108,7 +109,7 @@ func fewLengths(k id) (few []int) {
 			if n++; n%11 != 0 {
 				continue
 			}
-		} else if slow := RaceEnabled || testing.Short() || Tier() == tierGeneric; slow && length > 20 && length%7 != 0 {
+		} else if slow := RaceEnabled || testing.Short() || Tier() == tier.Generic; slow && length > 20 && length%7 != 0 {
 			continue
 		}
 		few = append(few, length)

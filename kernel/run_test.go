@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -71,15 +72,13 @@ type way struct {
 // everyMode calls f on every tier, first without and then with stores past the cache,
 // whatever the size.
 func everyMode(f func(mode string)) {
-	tier, from := Tier(), streamBytes
-	defer func() { use(tier); streamBytes = from }()
-	for _, tier := range available {
-		use(tier)
+	defer func(from int) { streamBytes = from }(streamBytes)
+	machine.EachTier(func(tier string) {
 		streamBytes = math.MaxInt
 		f("tier " + tier)
 		streamBytes = 0
 		f("tier " + tier + ", past the cache")
-	}
+	})
 }
 
 // pastCache does what [Run] does with data far larger than the cache, also on tiers
@@ -790,7 +789,7 @@ func TestRunUsesTheDocumentedNumberOfGoroutines(t *testing.T) {
 
 func testCopy[T number](t *testing.T) {
 	call := callsOf[T]()
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		for seed := range uint64(200) {
 			r := rand.New(rand.NewPCG(16, seed))
 			loops := randomNest(r, 500)

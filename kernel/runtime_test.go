@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -62,9 +63,9 @@ func onStack(want *[3]uint64) (wrong string) {
 // overflow at every place on the way to the assembly, and move with the arrays on them.
 func TestStacksGrowUnderEveryRoutine(t *testing.T) {
 	before := Tier()
-	defer use(before)
+	defer machine.Use(before)
 	want := new([3]uint64)
-	if use(tierGeneric); onStack(want) != "" {
+	if machine.Use(tier.Generic); onStack(want) != "" {
 		t.Fatal("the reference contradicts itself")
 	}
 	machine.CheckStacks(t, func() string { return onStack(want) })
@@ -111,7 +112,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 		}
 		return nil
 	}
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		for rep := range 20 {
 			if err := one(1 + rep%3); err != nil {
 				t.Fatal(err)
@@ -123,7 +124,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 // TestNeighboursWorkSimultaneously has goroutines work on adjacent parts of the same memory,
 // which share cache lines, with the same factors and shifts.
 func TestNeighboursWorkSimultaneously(t *testing.T) {
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		eachKernel(func(k id) {
 			length := 37
 			if !k.takes(length) {

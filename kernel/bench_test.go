@@ -6,9 +6,9 @@ import (
 	"unsafe"
 )
 
-// BenchmarkRoutines shows the speed of every routine that has assembly, on every tier, in
-// bytes that it writes: kernels with planes, or rows, in the first cache and in the
-// second, of which half are dropped.
+// BenchmarkRoutines measures every routine that has assembly, on every tier, in bytes that it
+// writes. Kernels get planes or rows that fit the first cache and the second, half of them
+// dropped.
 //
 //	go test ./kernel -run '^$' -bench 'Routines/multiplyPlanesF32/'
 func BenchmarkRoutines(b *testing.B) {

@@ -13,11 +13,11 @@ import (
 	"unsafe"
 )
 
-// fenced is memory between pages that nobody may touch. The kernels are the same
-// on every system: one is enough to test them so.
+// fenced is memory between pages that fault when touched. The kernels are the same on every
+// system: testing them on one is enough.
 type fenced []byte
 
-// newFenced returns at least so many bytes.
+// newFenced returns fenced memory of at least the given size.
 func newFenced(t *testing.T, bytes int) fenced {
 	t.Helper()
 	page := os.Getpagesize()
@@ -31,7 +31,7 @@ func newFenced(t *testing.T, bytes int) fenced {
 	return fenced(all[page : page+inner])
 }
 
-// mapped returns pages of its own.
+// mapped returns new pages.
 func mapped(t *testing.T, bytes int) []byte {
 	t.Helper()
 	all, err := syscall.Mmap(-1, 0, bytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
@@ -46,7 +46,7 @@ func mapped(t *testing.T, bytes int) []byte {
 	return all
 }
 
-// at returns the address of so many bytes at the end, or at the beginning.
+// at returns the address of a number of bytes at the end or at the beginning.
 func (f fenced) at(end bool, bytes int) unsafe.Pointer {
 	if end {
 		return unsafe.Pointer(&f[len(f)-bytes])
@@ -66,7 +66,7 @@ func faulted(f func()) (fault error) {
 	return nil
 }
 
-// beyond says beyond which operand a fault is, and by how much.
+// beyond describes a fault: beyond which operand it is, and by how much.
 func beyond(fault error, operands []operand, fences []fenced) string {
 	if f, ok := fault.(interface{ Addr() uintptr }); ok {
 		for i, o := range operands {
@@ -74,8 +74,8 @@ func beyond(fault error, operands []operand, fences []fenced) string {
 			if before := begin - f.Addr(); before-1 < 4096 {
 				return fmt.Sprintf("%d bytes before %s", before, o.name)
 			}
-			if behind := f.Addr() - begin - uintptr(len(fences[i])); behind < 4096 {
-				return fmt.Sprintf("%d bytes behind %s", behind, o.name)
+			if after := f.Addr() - begin - uintptr(len(fences[i])); after < 4096 {
+				return fmt.Sprintf("%d bytes after %s", after, o.name)
 			}
 		}
 	}
@@ -93,17 +93,17 @@ func TestFencesFault(t *testing.T) {
 		}
 		if fault := faulted(func() { *(*byte)(unsafe.Add(at, step))++ }); fault == nil {
 			t.Errorf("no fault beyond the fence, end %v", end)
-		} else if got, want := beyond(fault, []operand{{name: "it"}}, []fenced{f}), map[bool]string{false: "before it", true: "behind it"}[end]; !strings.HasSuffix(got, want) {
-			t.Errorf("the fault is said to be %s, want %s", got, want) // some CPUs tell of the page alone
+		} else if got, want := beyond(fault, []operand{{name: "it"}}, []fenced{f}), map[bool]string{false: "before it", true: "after it"}[end]; !strings.HasSuffix(got, want) {
+			t.Errorf("the fault is described as %s, want %s", got, want) // some CPUs report the page only
 		}
 	}
 }
 
-// TestCallsStayWithinTheirOperands puts every operand between memory that faults, at
-// either end of it: what the other tests see is only what is written, not what is read.
+// TestCallsStayWithinTheirOperands places every operand next to memory that faults, on either
+// side. The other tests see what calls write, and this one what they read, too.
 func TestCallsStayWithinTheirOperands(t *testing.T) {
 	if RaceEnabled {
-		return // fences see no more with it
+		return // the same accesses fault without the race detector
 	}
 	var fences []fenced
 	for range 4 {
@@ -111,7 +111,7 @@ func TestCallsStayWithinTheirOperands(t *testing.T) {
 	}
 	everyTier(t, func(t *testing.T) {
 		everyCall(t, func(t *testing.T, c call) {
-			// Each operand at each of its ends, with the others at either of theirs.
+			// Each operand at either end of its fence, with the others at either of theirs.
 			for sides := range 4 {
 				var at [4]unsafe.Pointer
 				for i, o := range c.operands {
@@ -129,8 +129,8 @@ func TestCallsStayWithinTheirOperands(t *testing.T) {
 	})
 }
 
-// testGaps runs loops over planes, or rows, that lie at either end of pages between
-// which nothing may be touched.
+// testGaps runs loops over planes or rows that lie at either end of pages, with pages in
+// between that must not be touched.
 func testGaps[T number](t *testing.T) {
 	page, size := os.Getpagesize(), formatOf[T]().kind.Size()
 	const parts = 5
@@ -146,7 +146,7 @@ func testGaps[T number](t *testing.T) {
 	call := callsOf[T]()
 	everyMode(func(mode string) {
 		for rep := range 60 {
-			// Each page has some planes of a length, or some rows.
+			// Each page has some planes or rows of a length.
 			length := 1 + r.IntN(page/size/(1+r.IntN(16)))
 			if rep%3 == 0 {
 				length = min((length+63)/64*64, page/size)
@@ -180,7 +180,7 @@ func testGaps[T number](t *testing.T) {
 				if fault := faulted(func() {
 					err = call.Run(op, dst, src, factors, ShiftsOf(op, factors), append([]Loop{outer}, inner...), 1)
 				}); fault != nil {
-					t.Fatalf("%s: %v of %v around %v, from element %d of a page on: %v", mode, op, outer, inner, begin, fault)
+					t.Fatalf("%s: %v of %v around %v, from element %d of each page: %v", mode, op, outer, inner, begin, fault)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -1,4 +1,4 @@
 package kernel
 
-// RaceEnabled says that the race detector watches, and how slow the tests are.
+// RaceEnabled reports whether the race detector is on, which makes tests slow.
 const RaceEnabled = raceEnabled

@@ -8,8 +8,8 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// TestTiersAreThoseOfTheMachine fails where a tier is missing that the machine
-// should have: whoever runs the tests says which in WANT_TIERS, best first.
+// TestTiersAreThoseOfTheMachine fails if a tier is missing that the machine has. WANT_TIERS
+// in the environment lists them, best first.
 func TestTiersAreThoseOfTheMachine(t *testing.T) {
 	got := strings.Join(Tiers(), ",")
 	t.Logf("%v: tiers %s, in use %s", ThisCPU(), got, Tier())

@@ -18,12 +18,12 @@ const plantVariable = "SPATIALDROPOUT_PLANT_RACES"
 // races reports whether the race detector reports a race between a call and a function
 // that accesses operand i. The detector forgets some accesses, and does not watch memory
 // any more after a report: there are several tries, each with new memory.
-func (c call) races(i int, f func(first, behind *byte)) bool {
+func (c call) races(i int, f func(first, after *byte)) bool {
 	for range 5 {
 		var at []unsafe.Pointer
 		for _, o := range c.operands {
 			room := make([]uint64, o.bytes/8+16)
-			p := unsafe.Pointer(&room[(64-uintptr(unsafe.Pointer(&room[0]))%64)%64/8]) // streams need a line
+			p := unsafe.Pointer(&room[(64-uintptr(unsafe.Pointer(&room[0]))%64)%64/8]) // stores past the cache need a line
 			if o.fill != nil {
 				o.fill(p)
 			}
@@ -66,11 +66,11 @@ func TestPlantedRaces(t *testing.T) {
 				// The bits stay: a call relies on its factors and places.
 				fmt.Printf("planted %s %s %s: written %v, beside it %v\n", Tier(), name, o.name,
 					c.races(i, func(first, _ *byte) { same := *first; *first = same }),
-					c.races(i, func(_, behind *byte) { *behind = 1 }))
+					c.races(i, func(_, after *byte) { *after = 1 }))
 				if o.written {
 					fmt.Printf("planted %s %s %s: read %v, beside it %v\n", Tier(), name, o.name,
 						c.races(i, func(first, _ *byte) { sink += *first }),
-						c.races(i, func(_, behind *byte) { sink += *behind }))
+						c.races(i, func(_, after *byte) { sink += *after }))
 				}
 			}
 		})
@@ -124,7 +124,7 @@ func testShortCalls[T number](t *testing.T) {
 		denseRows(1, 3*limit), denseRows(3, limit+1), denseRows(limit, 3), denseRows(5, limit/4), denseRows(300, limit/64), denseRows(2*limit+9, 1),
 		{alike(3, 2*limit, 1), alike(2*limit, 1, 0)}, {alike(3, 2*limit+5, 0), alike(limit/32, 32, 0), alike(32, 1, 1)},
 	} {
-		span, entries := extent(loops)
+		span, _, entries := extent(loops)
 		src, factors := make([]T, span), make([]T, entries)
 		for i := range factors {
 			factors[i] = num[T](1.5)

@@ -61,6 +61,9 @@ func testTranspositions[T number](t *testing.T) {
 			shapes = append(shapes, [2]int{few, many}, [2]int{many, few})
 		}
 	}
+	// Planes long enough to be processed four side by side out of one tile.
+	room := gatherBytes >> shift
+	shapes = append(shapes, [2]int{4, room / 4}, [2]int{4, room/4 - 1}, [2]int{8, room / 8}, [2]int{5, room / 8})
 	if testing.Short() || RaceEnabled {
 		shapes = slices.DeleteFunc(shapes, func([2]int) bool { return r.IntN(4) > 0 })
 	}

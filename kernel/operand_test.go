@@ -92,8 +92,8 @@ func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 	})
 }
 
-// unrolled is how many bytes no loop of a kernel takes at once: two turns of four
-// cache lines each, and a rest.
+// unrolled is a number of bytes that takes every loop of a kernel through two turns, of four
+// cache lines each, and a remainder.
 const unrolled = 2*4*64 + 63
 
 // fewLengths are the lengths that kernel k takes: all until the loops have had two

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 )
 
 // The tests have a Go type for each type of data. Both of these are a [Half] for the
@@ -508,7 +509,7 @@ func everyHalf[T number](t *testing.T, op Op, factors, shifts []uint64) {
 			}
 		}
 	}
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		copy(dst, start)
 		call.Pixels(op, dst, src, factor, ShiftsOf(op, shift))
 		check("pixels", want, func(i int) int { return i })

@@ -134,8 +134,10 @@ func (v Vector) Bytes() []byte {
 // an element and holds whole elements.
 func OfBytes(kind *Kind, memory []byte) Vector {
 	data := unsafe.Pointer(unsafe.SliceData(memory))
-	if (uintptr(data)|uintptr(len(memory)))&(1<<kind.shift-1) != 0 {
-		panic(&BytesError{Kind: kind, Len: len(memory), Offset: int(uintptr(data) & (1<<kind.shift - 1))})
+	// 32-bit platforms align numbers of 8 bytes to 4.
+	offset := uintptr(data) & (min(1<<kind.shift, unsafe.Alignof(uint64(0))) - 1)
+	if offset != 0 || len(memory)&(1<<kind.shift-1) != 0 {
+		panic(&BytesError{Kind: kind, Len: len(memory), Offset: int(offset)})
 	}
 	return Vector{kind, vector{data, len(memory) >> kind.shift}}
 }

@@ -399,3 +399,83 @@ func TestVectorsReferToTheirSlices(t *testing.T) {
 		t.Error("a vector has other memory than its slice")
 	}
 }
+
+// Parts of a vector, and vectors of bytes, refer to the same memory.
+func TestVectorsOfPartsAndOfBytes(t *testing.T) {
+	memory := make([]float64, 3)
+	bytes := kernel.Of(memory).Bytes()
+	for _, kind := range []*kernel.Kind{kernel.F32, kernel.F64, kernel.F16, kernel.BF16} {
+		size := kind.Size()
+		v := kernel.OfBytes(kind, bytes)
+		if v.Kind() != kind || v.Len() != 24/size || len(v.Bytes()) != 24 || &v.Bytes()[0] != &bytes[0] {
+			t.Errorf("%v: %d elements of %v from 24 bytes", kind, v.Len(), v.Kind())
+		}
+		for n := range v.Len() {
+			part := v.From(n)
+			if part.Kind() != kind || part.Len() != v.Len()-n || &part.Bytes()[0] != &bytes[n*size] {
+				t.Errorf("%v from element %d up: %d elements of %v", kind, n, part.Len(), part.Kind())
+			}
+		}
+		for _, none := range []kernel.Vector{v.From(v.Len()), kernel.OfBytes(kind, nil), kernel.OfBytes(kind, bytes[:0])} {
+			if none.Kind() != kind || none.Len() != 0 || none.Bytes() != nil {
+				t.Errorf("%v: %d elements of %v, want none", kind, none.Len(), none.Kind())
+			}
+		}
+		for _, n := range []int{-1, v.Len() + 1, math.MinInt, math.MaxInt} {
+			got := func() (p any) {
+				defer func() { p = recover() }()
+				v.From(n)
+				return nil
+			}()
+			if want := fmt.Sprintf("kernel: elements from %d up of a vector of %d", n, v.Len()); got != want {
+				t.Errorf("%v from element %d up: panics with %v, want %s", kind, n, got, want)
+			}
+		}
+		wantBytes := func(what string, err error, want kernel.BytesError) {
+			t.Helper()
+			var got *kernel.BytesError
+			if !errors.As(err, &got) || *got != want {
+				t.Errorf("%v, %s: %v, want %+v", kind, what, err, want)
+				return
+			}
+			for _, w := range []string{"kernel: ", fmt.Sprintf("%d bytes", want.Len), kind.String(), fmt.Sprintf("%d bytes after", want.Offset), fmt.Sprintf("elements of %d bytes", size)} {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%v, %s: %q does not contain %q", kind, what, err, w)
+				}
+			}
+		}
+		// 32-bit platforms align numbers of 8 bytes to 4.
+		align := min(size, int(unsafe.Alignof(uint64(0))))
+		for offset := range 8 {
+			for length := range 17 {
+				err := caught(func() { kernel.OfBytes(kind, bytes[offset:][:length]) })
+				if offset%align == 0 && length%size == 0 {
+					if err != nil {
+						t.Errorf("%v, %d bytes from byte %d up: %v", kind, length, offset, err)
+					}
+					continue
+				}
+				wantBytes(fmt.Sprintf("%d bytes from byte %d up", length, offset), err, kernel.BytesError{Kind: kind, Len: length, Offset: offset % align})
+			}
+		}
+		// A slice of elements of another size.
+		for other, err := range map[int]error{
+			2: caught(func() { kernel.As(kind, make([]uint16, 12)) }),
+			4: caught(func() { kernel.As(kind, make([]Celsius, 6)) }),
+			8: caught(func() { kernel.As(kind, memory) }),
+		} {
+			if other != size {
+				wantBytes(fmt.Sprintf("elements of %d bytes", other), err, kernel.BytesError{Kind: kind, Len: 24})
+			} else if err != nil {
+				t.Errorf("%v, elements of %d bytes: %v", kind, other, err)
+			}
+		}
+	}
+	floats := []Celsius{1, 2}
+	if v := kernel.As(kernel.F32, floats); v.Kind() != kernel.F32 || v.Len() != 2 || unsafe.Pointer(&v.Bytes()[0]) != unsafe.Pointer(&floats[0]) {
+		t.Errorf("%d elements of %v, want 2 of float32", v.Len(), v.Kind())
+	}
+	if none := (kernel.Vector{}).From(0); none != (kernel.Vector{}) {
+		t.Errorf("a part of the zero Vector has %d elements of %v", none.Len(), none.Kind())
+	}
+}

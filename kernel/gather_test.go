@@ -39,9 +39,8 @@ func toPlanes(samples, channels, plane, srcGap, dstGap int) []layout.Loop {
 	return []layout.Loop{apart(samples, channels*column, plane*row, channels), apart(channels, column, 1, 1), apart(plane, 1, row, 0)}
 }
 
-// TestTranspositionsAgreeWithTheOracle covers every operation, type and tier with numbers of
-// channels and of pixels around those where gathering takes another turn: the elements of a
-// cache line, and those of a row that fill the memory for gathered rows.
+// TestTranspositionsAgreeWithTheOracle covers every operation, type and tier, with channels and
+// pixels around the numbers that fill a cache line, and the rows and columns of a tile.
 func TestTranspositionsAgreeWithTheOracle(t *testing.T) {
 	t.Run("float32", testTranspositions[float32])
 	t.Run("float64", testTranspositions[float64])
@@ -111,7 +110,8 @@ func TestRandomNestsThatLieDifferentlyAgreeWithTheOracle(t *testing.T) {
 	}
 }
 
-// A view whose rows lie further apart in src than in dst is made dense without gathering.
+// Views have rows that lie further apart in src than in dst, rows that overlap there, and gaps
+// between the elements.
 func TestViewsBecomeDense(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 23))
 	for _, loops := range [][]layout.Loop{

@@ -96,9 +96,9 @@ func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 // cache lines each, and a remainder.
 const unrolled = 2*4*64 + 63
 
-// fewLengths are the lengths that kernel k takes: all until the loops have had two
-// turns and any rest, and some of those longer ones that the test of all has, see
-// [lengths]. Plain Go, which is slow and whose loops are simple, takes fewer.
+// fewLengths returns lengths that a kernel accepts: all up to two turns of its loops and any
+// remainder, and some of the longer ones of [lengths]. There are fewer for plain Go, which is
+// slow and has simple loops.
 func fewLengths(k id) (few []int) {
 	n := 0
 	for _, length := range lengths(k.typ()) {

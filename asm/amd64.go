@@ -81,7 +81,11 @@ var (
 // maskOf returns the mask of lanes with a factor other than 0, for vector u of rows.
 func maskOf(u int) reg.Register { return []reg.Register{reg.K4, reg.K5, reg.K6, reg.K7}[u] }
 
-const notEqual = operand.U8(4) // NEQ_UQ: true also for NaN
+// Comparisons, which are true also for a NaN.
+const (
+	notEqual = operand.U8(4)  // NEQ_UQ
+	positive = operand.U8(22) // NLE_UQ, with 0
+)
 
 // arithmetic is what of a machine depends on the type of the elements.
 type arithmetic interface {
@@ -99,6 +103,8 @@ type arithmetic interface {
 	lanes(b block, factor, shift operand.Mem)
 	// mixed takes a vector that holds the factors of lanes.
 	mixed(from int)
+	// rectifyShift returns a register with the shift of a plane, or 0 if it is negative.
+	rectifyShift() int
 	// value returns the register with the accumulator.
 	value(b block) reg.Register
 
@@ -296,9 +302,12 @@ func (p *x86) zeros() operand.Mem {
 
 func (p *x86) takeFill() {
 	p.fill = regZero
-	if p.dropped == S {
+	if p.shifts() {
 		p.takeFactor()
 		p.fill = regShift
+	}
+	if p.rectifies() {
+		p.fill = p.rectifyShift()
 	}
 }
 

@@ -72,19 +72,43 @@ func (p *x86Floats) value(block) reg.Register { return p.accum.(reg.Register) }
 func (p *x86Floats) takeX(b block, c choice) {
 	src := p.place(toSrc, b)
 	p.accum = src
-	if !b.operand() || c.keep {
-		value := p.vec(regValue+b.vector, b)
+	value := p.vec(regValue+b.vector, b)
+	if !b.operand() && !(c.drop && b.tail) || c.keep {
 		p.load(src, value, b)
 		p.accum = value
 	}
+	switch {
+	case !c.drop:
+		return
+	case p.masks:
+		p.set.movZ(p.Context, p.accum, p.mask(b, c), value)
+	default:
+		keep := p.vec(regKeep, b)
+		if c.row {
+			p.set.cmp(p.Context, notEqual, p.vec(regZero, b), p.factors(b, c), keep)
+		}
+		p.set.and(p.Context, p.accum, keep, value)
+	}
+	p.accum = value
 }
 
 func (p *x86Floats) apply(s stage, b block, c choice) {
-	if s.operator == sum {
+	switch s.operator {
+	case sum:
 		p.add(s.leaf, b, c)
-		return
+	case maximum:
+		value := p.vec(regValue+b.vector, b)
+		p.rectify(p.set, value, p.vec(regOther+b.vector, b), maskOf(b.vector), b)
+	default:
+		p.scale(b, c)
 	}
-	p.scale(b, c)
+}
+
+// rectifyShift adds 0 to make a signalling NaN quiet, as the sum with a product does.
+func (p *x86Floats) rectifyShift() int {
+	p.set.add(p.Context, p.vec(regZero, p.whole()), p.vec(regShift, p.whole()), p.vec(regShift, p.whole()))
+	p.rectify(p.set, p.vec(regShift, p.whole()), p.vec(regOther, p.whole()), maskOf(0), p.whole())
+	return regShift
 }
 
 // finish has nothing to do: apply chooses, on AVX-512 by the mask of an operation.
@@ -168,6 +192,18 @@ func (p *x86Floats) add(leaf *expr, b block, c choice) {
 		p.set.add(p.Context, value, other, value)
 		p.set.blend(p.Context, keep, value, other, value)
 	}
+}
+
+// rectify sets what is negative to 0. MAXPS would keep -0, or lose a NaN. It needs
+// another register, or a mask register.
+func (p *x86) rectify(set instructionSet, value, help, mask reg.Register, w block) {
+	if p.masks {
+		set.cmp(p.Context, positive, p.vec(regZero, w), value, mask)
+		set.movZ(p.Context, value, mask, value)
+		return
+	}
+	set.cmp(p.Context, positive, p.vec(regZero, w), value, help)
+	set.and(p.Context, help, value, value)
 }
 
 // operation returns the instruction that multiplies a register by a factor or

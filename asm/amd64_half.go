@@ -115,15 +115,57 @@ func (p *x86Halves) takeX(b block, c choice) {
 	if c.keep {
 		p.load(p.place(toSrc, b), p.vec(regOld, b), b)
 		p.widen(regOld, regLow, regHigh, b)
-	} else {
-		p.loadWide(p.place(toSrc, b), b)
+		return
 	}
+	if !c.drop {
+		p.loadWide(p.place(toSrc, b), b)
+		return
+	}
+	raw := p.vec(regRaw, b)
+	drop, keep := p.chosen(b, c)
+	switch {
+	case p.masks && b.bytes == p.tier.width:
+		p.VMOVDQU16_Z(p.place(toSrc, b), keep, raw)
+	case p.masks:
+		p.load(p.place(toSrc, b), raw, b)
+		p.VMOVDQU16_Z(raw, keep, raw)
+	default:
+		p.load(p.place(toSrc, b), raw, b)
+		p.VPANDN(raw, drop, raw)
+	}
+	p.widen(regRaw, regLow, regHigh, b)
+}
+
+// chosen returns the register with the lanes to drop, or the mask of those to keep.
+func (p *x86Halves) chosen(b block, c choice) (drop, keep reg.Register) {
+	if c.row {
+		return p.vec(regDropped, b), maskOf(0)
+	}
+	return p.vec(regKeep, b), maskKeep
+}
+
+// rectifyShift rounds its result again, which changes nothing, and adds 0 to make a
+// signalling NaN quiet, as the sum with a product does.
+func (p *x86Halves) rectifyShift() int {
+	whole := p.whole()
+	for _, x := range []int{regLow, regHigh} {
+		p.VADDPS(p.vec(regZero, whole), p.vec(regWide, whole), p.vec(x, whole))
+		p.rectify(instructions["F32"], p.vec(x, whole), p.vec(regFactorLow, whole), maskOf(1), whole)
+	}
+	p.narrow(whole)
+	return regRaw
 }
 
 func (p *x86Halves) apply(s stage, b block, c choice) {
 	accum := []int{regLow, regHigh}[:p.wides(b)]
-	if s.operator == sum {
+	switch s.operator {
+	case sum:
 		p.add(s.leaf, accum, b, c)
+		return
+	case maximum:
+		for _, x := range accum {
+			p.rectify(instructions["F32"], p.wide(x, b), p.wide(regFactorLow, b), maskOf(1), p.wideBlock(b))
+		}
 		return
 	}
 	factors := [2]int{p.factor, p.factor}
@@ -164,10 +206,7 @@ func (p *x86Halves) add(leaf *expr, accum []int, b block, c choice) {
 func (p *x86Halves) finish(b block, c choice) {
 	raw, old := p.vec(regRaw, b), p.vec(regOld, b)
 	p.narrow(b)
-	drop, keep := p.vec(regKeep, b), reg.Register(maskKeep)
-	if c.row {
-		drop, keep = p.vec(regDropped, b), maskOf(0)
-	}
+	drop, keep := p.chosen(b, c)
 	switch {
 	case !c.drop:
 	case p.sums() && p.masks:
@@ -199,12 +238,14 @@ func (p *x86) wides(w block) int {
 }
 
 // wide returns vector register i, as wide as the float32 of a block need.
-func (p *x86) wide(i int, w block) reg.Register {
-	bytes := w.bytes
-	if p.elem.name != "BF16" {
-		bytes = min(2*bytes, p.tier.width)
+func (p *x86) wide(i int, w block) reg.Register { return p.vec(i, p.wideBlock(w)) }
+
+// wideBlock returns a block as wide as the float32 of another need.
+func (p *x86) wideBlock(w block) block {
+	if p.elem.name == "BF16" {
+		return block{bytes: w.bytes}
 	}
-	return p.vec(i, block{bytes: bytes})
+	return block{bytes: min(2*w.bytes, p.tier.width)}
 }
 
 // broadcastWide sets all lanes of a register to a half from memory, as float32.

@@ -214,6 +214,9 @@ func (p *neon) takeFill() {
 			p.ins("VLD1R.P", after(xShifts, p.size), p.list(vValue+u, 1))
 		}
 	}
+	if p.rectifies() {
+		p.arithmetic(fmax, vValue, vValue, vZero, width(p.turn()))
+	}
 }
 
 func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
@@ -271,7 +274,21 @@ func (p *neon) takeX(b block, c choice) {
 	if c.keep {
 		p.accum = vOther
 	}
-	p.load(p.accum, xSrc, width(b.bytes))
+	w := width(b.bytes)
+	if c.row && c.drop {
+		for u := range w.vectors() {
+			p.notZero(vMask+u, vFactor+u)
+		}
+	}
+	p.load(p.accum, xSrc, w)
+	for u := range w.vectors() {
+		switch {
+		case c.row && c.drop:
+			p.ins("VAND", v16(vMask+u), v16(p.accum+u), v16(p.accum+u))
+		case c.drop:
+			p.ins("VAND", v16(vLive), v16(p.accum+u), v16(p.accum+u))
+		}
+	}
 }
 
 func (p *neon) apply(s stage, b block, c choice) {
@@ -284,6 +301,8 @@ func (p *neon) apply(s stage, b block, c choice) {
 	case s.leaf == Y:
 		p.peek(vOther, xDst, w)
 		p.arithmetic(fadd, vValue, vOther, vValue, w)
+	case s.operator == maximum:
+		p.arithmetic(fmax, vValue, vValue, vZero, w)
 	case c.row:
 		p.load(vOther, xRowShifts, w)
 		p.arithmetic(fadd, vValue, vValue, vOther, w)
@@ -320,8 +339,10 @@ func (p *neon) constants() {
 	if p.drops() {
 		p.constant(vMagnitude, 1<<(8*p.size-1)-1, p.lanes())
 	}
-	if p.bfloat() {
+	if p.bfloat() || p.rectifies() {
 		p.ins("VEOR", v16(vZero), v16(vZero), v16(vZero))
+	}
+	if p.bfloat() {
 		p.constant(vLast, 0x10000, "S4")
 		p.constant(vRound, 0x7fff, "S4")
 	}
@@ -373,10 +394,10 @@ func (p *neon) operation() encoding {
 
 // arithmetic sets the registers from d up to the product, the quotient or the sum of
 // those from a up and from b up, rounded to the type of the elements. It computes w
-// bytes. b may be vPlane or vShift, which is one register for all.
+// bytes. b may be vPlane, vShift or vZero, one register for all.
 func (p *neon) arithmetic(e encoding, d, a, b int, w width) {
 	each := 1
-	if b == vPlane || b == vShift {
+	if b == vPlane || b == vShift || b == vZero {
 		each = 0
 	}
 	if !p.half {

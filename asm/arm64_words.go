@@ -20,6 +20,7 @@ type encoding struct {
 var (
 	fmul = encoding{word: 0x6e20dc00, text: "fmul v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6e401c00}
 	fdiv = encoding{word: 0x6e20fc00, text: "fdiv v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6e403c00}
+	fmax = encoding{word: 0x4e20f400, text: "fmax v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x4e403400}
 	fadd = encoding{word: 0x4e20d400, text: "fadd v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x4e401400}
 
 	// float16 to float32 and back, low and high half of a vector.

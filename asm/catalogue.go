@@ -34,6 +34,7 @@ var (
 		{"addDivide", add(Y, div(X, F)), Y},
 		{"affine", add(mul(X, F), S), S},
 		{"affineMultiply", add(mul(X, F), S), nil},
+		{"affineMax", relu(add(mul(X, F), S)), relu(S)},
 	}
 	// streamed are the operations that also have kernels that write past the cache.
 	streamed = []string{"scale", "multiply", "divide"}

@@ -22,7 +22,7 @@ func catalogueFile() ([]byte, error) {
 	fmt.Fprintf(&b, "\t// Copy sets y = x, to the bit. [Run] alone does it, and it takes no factors.\n\tCopy\n\tops = iota\n)\n\n")
 	fmt.Fprintf(&b, "// operations says what each operation does.\nvar operations = [ops]operation{\n")
 	for _, o := range operations {
-		fmt.Fprintf(&b, "\t%s: {name: %q, divides: %v, adds: %v, shifts: %v, dropped: %s},\n", o.constant(), o.constant(), o.divides(), o.readsDst(), o.shifts(), o.droppedConstant())
+		fmt.Fprintf(&b, "\t%s: {name: %q, divides: %v, adds: %v, shifts: %v, rectifies: %v, dropped: %s},\n", o.constant(), o.constant(), o.divides(), o.readsDst(), o.shifts(), o.rectifies(), o.droppedConstant())
 	}
 	fmt.Fprintf(&b, "\tCopy: {name: \"Copy\"},\n}\n\n")
 

@@ -33,6 +33,7 @@ var (
 func mul(a, b *expr) *expr   { return &expr{op: product, a: a, b: b} }
 func div(a, b *expr) *expr   { return &expr{op: quotient, a: a, b: b} }
 func add(a, b *expr) *expr   { return &expr{op: sum, a: a, b: b} }
+func relu(a *expr) *expr     { return &expr{op: maximum, a: a, b: Zero} }
 func (e *expr) isLeaf() bool { return e.op == "" }
 
 // has reports whether e contains a leaf.
@@ -117,6 +118,17 @@ func (o operation) divides() bool { return o.value.applies(quotient) }
 // sums reports whether anything follows the product or the quotient. If nothing
 // does, a factor of 1 leaves an element as it is.
 func (o operation) sums() bool { return len(o.value.chain()) > 1 }
+
+// rectifies reports whether what is negative becomes 0 in the end.
+func (o operation) rectifies() bool { return o.value.op == maximum }
+
+// clearsX reports whether an element of 0 gives what a dropped one becomes: then x can
+// be cleared before the product, and nothing need be chosen after. The zero that the
+// product then is may have either sign, which only a sum of two zeros shows. That one
+// must become +0, too.
+func (o operation) clearsX() bool {
+	return o.drops() && o.rectifies() && o.value.a.op == sum && o.dropped.op == maximum && o.dropped.a == o.value.a.b
+}
 
 // undropped returns the operation that treats a factor of 0 like any other.
 func (o operation) undropped() operation {

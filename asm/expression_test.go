@@ -16,13 +16,15 @@ func TestWhatCodeNeedsFollowsFromExpressions(t *testing.T) {
 		{operation{"", div(X, F), Zero}, "y = x / f; where f = 0: y = 0", "drops divides", "/ f"},
 		{operation{"", add(Y, div(X, F)), Y}, "y = y + x / f; where f = 0: y = y", "drops reads divides sums", "/ f + y"},
 		{operation{"", add(mul(X, F), S), S}, "y = x * f + s; where f = 0: y = s", "drops shifts sums", "* f + s"},
+		{operation{"", relu(add(mul(X, F), S)), relu(S)}, "y = max(x * f + s, 0); where f = 0: y = max(s, 0)", "drops shifts sums rectifies clears", "* f + s max 0"},
+		{operation{"", relu(add(mul(X, F), S)), nil}, "y = max(x * f + s, 0)", "shifts sums rectifies", "* f + s max 0"},
 	} {
 		o := c.operation
 		if got := o.formula(choice{drop: o.drops()}); got != c.formula {
 			t.Errorf("%s: the formula is %q", c.formula, got)
 		}
 		var needs, stages []string
-		for name, is := range map[string]bool{"drops": o.drops(), "reads": o.readsDst(), "shifts": o.shifts(), "divides": o.divides(), "sums": o.sums()} {
+		for name, is := range map[string]bool{"drops": o.drops(), "reads": o.readsDst(), "shifts": o.shifts(), "divides": o.divides(), "sums": o.sums(), "rectifies": o.rectifies(), "clears": o.clearsX()} {
 			if is != strings.Contains(c.needs, name) {
 				needs = append(needs, name)
 			}

@@ -56,6 +56,8 @@ var amd64Plants = []plant{
 		"\tVZEROUPPER\n", "\tSTD\n\tVZEROUPPER\n", stateTest, "Flags:1024"},
 	{"rounding is set to zero", "affineMultiplyPlanesF32",
 		"\tVZEROUPPER\n", "\tMOVL $0xff80, -8(SP)\n\tLDMXCSR -8(SP)\n\tVZEROUPPER\n", stateTest, "Control:65408"},
+	{"a negative sum is kept", "affineMaxPlanesF32",
+		"\tVANDPS Y8, Y0, Y0\n", "", meaningTest, "gave"},
 	{"a register is taken for zero", "scalePlanesF32",
 		"\tVXORPS X13, X13, X13\n", "", stateTest, "wrote other bits with garbage"},
 }

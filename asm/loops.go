@@ -218,16 +218,20 @@ func (l *loops) element(c choice) func(block) {
 // compute leaves the operation on the elements of a block in the accumulator. What
 // the factors are has been taken before.
 func (l *loops) compute(b block, c choice) {
-	l.takeX(b, c)
+	first, last := choice{row: c.row, keep: c.keep}, c
+	if l.clearsX() {
+		first.drop, last.drop = c.drop, false
+	}
+	l.takeX(b, first)
 	stages := l.value.chain()
 	for i, s := range stages {
 		if i < len(stages)-1 {
 			l.apply(s, b, choice{row: c.row})
 		} else {
-			l.apply(s, b, c)
+			l.apply(s, b, last)
 		}
 	}
-	l.finish(b, c)
+	l.finish(b, last)
 }
 
 // rows walks count rows of length channels, the factors beside them.

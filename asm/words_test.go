@@ -28,30 +28,34 @@ const armFP16 = `
   24:	4e5a1421 	fadd	v1.8h, v1.8h, v26.8h
   28:	4e5a1442 	fadd	v2.8h, v2.8h, v26.8h
   2c:	4e5a1463 	fadd	v3.8h, v3.8h, v26.8h
-  30:	6e441c00 	fmul	v0.8h, v0.8h, v4.8h
-  34:	6e443c00 	fdiv	v0.8h, v0.8h, v4.8h
-  38:	6e451c21 	fmul	v1.8h, v1.8h, v5.8h
-  3c:	6e453c21 	fdiv	v1.8h, v1.8h, v5.8h
-  40:	6e461c42 	fmul	v2.8h, v2.8h, v6.8h
-  44:	6e463c42 	fdiv	v2.8h, v2.8h, v6.8h
-  48:	6e471c63 	fmul	v3.8h, v3.8h, v7.8h
-  4c:	6e473c63 	fdiv	v3.8h, v3.8h, v7.8h
-  50:	6e581c00 	fmul	v0.8h, v0.8h, v24.8h
-  54:	6e581c21 	fmul	v1.8h, v1.8h, v24.8h
-  58:	6e581c42 	fmul	v2.8h, v2.8h, v24.8h
-  5c:	6e581c63 	fmul	v3.8h, v3.8h, v24.8h
-  60:	6e581e00 	fmul	v0.8h, v16.8h, v24.8h
-  64:	6e581e21 	fmul	v1.8h, v17.8h, v24.8h
-  68:	6e581e42 	fmul	v2.8h, v18.8h, v24.8h
-  6c:	6e581e63 	fmul	v3.8h, v19.8h, v24.8h
-  70:	6e583c00 	fdiv	v0.8h, v0.8h, v24.8h
-  74:	6e583c21 	fdiv	v1.8h, v1.8h, v24.8h
-  78:	6e583c42 	fdiv	v2.8h, v2.8h, v24.8h
-  7c:	6e583c63 	fdiv	v3.8h, v3.8h, v24.8h
-  80:	6e583e00 	fdiv	v0.8h, v16.8h, v24.8h
-  84:	6e583e21 	fdiv	v1.8h, v17.8h, v24.8h
-  88:	6e583e42 	fdiv	v2.8h, v18.8h, v24.8h
-  8c:	6e583e63 	fdiv	v3.8h, v19.8h, v24.8h
+  30:	4e5c3400 	fmax	v0.8h, v0.8h, v28.8h
+  34:	4e5c3421 	fmax	v1.8h, v1.8h, v28.8h
+  38:	4e5c3442 	fmax	v2.8h, v2.8h, v28.8h
+  3c:	4e5c3463 	fmax	v3.8h, v3.8h, v28.8h
+  40:	6e441c00 	fmul	v0.8h, v0.8h, v4.8h
+  44:	6e443c00 	fdiv	v0.8h, v0.8h, v4.8h
+  48:	6e451c21 	fmul	v1.8h, v1.8h, v5.8h
+  4c:	6e453c21 	fdiv	v1.8h, v1.8h, v5.8h
+  50:	6e461c42 	fmul	v2.8h, v2.8h, v6.8h
+  54:	6e463c42 	fdiv	v2.8h, v2.8h, v6.8h
+  58:	6e471c63 	fmul	v3.8h, v3.8h, v7.8h
+  5c:	6e473c63 	fdiv	v3.8h, v3.8h, v7.8h
+  60:	6e581c00 	fmul	v0.8h, v0.8h, v24.8h
+  64:	6e581c21 	fmul	v1.8h, v1.8h, v24.8h
+  68:	6e581c42 	fmul	v2.8h, v2.8h, v24.8h
+  6c:	6e581c63 	fmul	v3.8h, v3.8h, v24.8h
+  70:	6e581e00 	fmul	v0.8h, v16.8h, v24.8h
+  74:	6e581e21 	fmul	v1.8h, v17.8h, v24.8h
+  78:	6e581e42 	fmul	v2.8h, v18.8h, v24.8h
+  7c:	6e581e63 	fmul	v3.8h, v19.8h, v24.8h
+  80:	6e583c00 	fdiv	v0.8h, v0.8h, v24.8h
+  84:	6e583c21 	fdiv	v1.8h, v1.8h, v24.8h
+  88:	6e583c42 	fdiv	v2.8h, v2.8h, v24.8h
+  8c:	6e583c63 	fdiv	v3.8h, v3.8h, v24.8h
+  90:	6e583e00 	fdiv	v0.8h, v16.8h, v24.8h
+  94:	6e583e21 	fdiv	v1.8h, v17.8h, v24.8h
+  98:	6e583e42 	fdiv	v2.8h, v18.8h, v24.8h
+  9c:	6e583e63 	fdiv	v3.8h, v19.8h, v24.8h
 `
 
 // armFP16Words are the texts of the words of armFP16.

@@ -68,23 +68,23 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
 	f.BoolVar(&o.benchstat, "benchstat", false, "print each sample in Go's benchmark format, for benchstat, instead of text")
 	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
-	f.Func("layout", "order of the axes, a `NAME` such as NCHW: "+orders()+" (default NCHW for the feature maps, required with -input)", func(s string) (err error) {
+	f.Func("layout", "the axes lie in the order `NAME`: "+orders()+" (default NCHW for the feature maps, required with -input)", func(s string) (err error) {
 		o.order, err = layout.Parse(s)
 		return err
 	})
 	f.Func("rate", "drop a channel with probability `P`, from 0 to 1 (default 0.5)", number(&o.rate, probability, "a number from 0 to 1"))
 	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream `NAME` and compute as its framework does: "+strings.Join(mask.StreamNames(), ", ")+"; options follow a slash, as in jax/fold")
-	f.StringVar(&o.seed, "seed", o.seed, "seed `N` of the random stream, as users of the framework write it")
+	f.StringVar(&o.seed, "seed", o.seed, "the random stream has seed `N`, as users of the framework write it")
 	f.Func("step", "draw the mask of call `N` on a tensor of this shape, counted from 0 (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
-	f.Func("sample-offset", "index `N` of the first sample in a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
-	f.Func("batch", "number `N` of samples in the larger batch (default: it ends with this tensor)", number(&o.batch, positive, "a number, 1 or more"))
-	f.Func("policy", "policy for dropped elements, a `NAME`: select writes +0, multiply the product with 0 (default: that of the stream, select for philox)",
+	f.Func("sample-offset", "the first sample has index `N` in a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
+	f.Func("batch", "the larger batch has `N` samples (default: it ends with this tensor)", number(&o.batch, positive, "a number, 1 or more"))
+	f.Func("policy", "compute dropped elements by the policy `NAME`: select writes +0, multiply the product with 0 (default: that of the stream, select for philox)",
 		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { o.policy = &p }))
-	f.Func("rule", "rule for kept elements, a `NAME`: reciprocal, widereciprocal, roundedreciprocal, quotient, compiledquotient or unscaled; alpha is feature alpha dropout, gaussian multiplies by noise of variance rate/(1-rate) (default: that of the stream, reciprocal for philox)",
+	f.Func("rule", "scale kept elements by the rule `NAME`: reciprocal, widereciprocal, roundedreciprocal, quotient, compiledquotient or unscaled; alpha is feature alpha dropout, gaussian multiplies by noise of variance rate/(1-rate) (default: that of the stream, reciprocal for philox)",
 		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Alpha, mask.Gaussian}, func(r mask.Rule) { o.rule = &r }))
-	f.Func("sharing", "which channels share a trial, a `NAME`: each, perchannel, persample or fixedcount (default each)",
+	f.Func("sharing", "share trials between channels as `NAME` says: each, perchannel, persample or fixedcount (default each)",
 		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) { o.sharing = s }))
-	f.Func("type", "element type `NAME` of -input: bfloat16 for an array of uint16, since NumPy has no bfloat16; float16, float32 and float64 only check the type of the array", named([]*kernel.Kind{kernel.F16, kernel.BF16, kernel.F32, kernel.F64}, func(k *kernel.Kind) { o.kind = k }))
+	f.Func("type", "the elements of -input are `NAME`: bfloat16 for an array of uint16, since NumPy has no bfloat16; float16, float32 and float64 only check the type of the array", named([]*kernel.Kind{kernel.F16, kernel.BF16, kernel.F32, kernel.F64}, func(k *kernel.Kind) { o.kind = k }))
 	f.Func("workers", "use at most `N` goroutines for -input; 0 chooses by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
 	return f
 }

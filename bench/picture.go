@@ -253,7 +253,7 @@ func picture(panels []panel) (image.Image, error) {
 	for x := range 256 {
 		draw.Draw(img, image.Rect(left+x, y, left+x+1, y+16), image.NewUniform(colours[x*levels/256]), image.Point{}, draw.Src)
 	}
-	write(left+256+16, y+14, 15, softInk, "least to greatest value of each feature map, before and after alike; an empty frame is a dropped map")
+	write(left+256+16, y+14, 15, softInk, "least to greatest value of each feature map, same scale before and after; an empty frame is a dropped map")
 	return paletted(img, colours), nil
 }
 

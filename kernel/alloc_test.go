@@ -111,8 +111,8 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 		"float32":          allocating(t, kernel.CallsOfFloats[Celsius]()),
 		"float32 vectors":  allocating(t, kernel.CallsOfVectors(kernel.Of[Celsius])),
 		"float64":          allocating(t, kernel.CallsOfFloats[Metres]()),
-		"float16 vectors":  allocating(t, kernel.CallsOfVectors(func(s []Float16) kernel.Vector { return kernel.As(kernel.F16, s) })),
-		"bfloat16 vectors": allocating(t, kernel.CallsOfVectors(func(s []BFloat16) kernel.Vector { return kernel.As(kernel.BF16, s) })),
+		"float16 vectors":  allocating(t, kernel.CallsOfVectors(kernel.HalvesOf[Float16](kernel.F16))),
+		"bfloat16 vectors": allocating(t, kernel.CallsOfVectors(kernel.HalvesOf[BFloat16](kernel.BF16))),
 	} {
 		for name, f := range cases {
 			runs := 100

@@ -7,8 +7,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/machine"
 )
 
-// BenchmarkRoutines measures every kernel on every tier, in bytes that it writes, with
-// planes, or rows, in the first cache and in the second, half of which are dropped.
+// BenchmarkRoutines measures every kernel on every tier, in bytes that it writes. Planes or
+// rows fit the first cache and the second, half of them dropped.
 //
 //	go test ./kernel -run '^$' -bench 'Routines/multiplyPlanesF32/'
 func BenchmarkRoutines(b *testing.B) {

@@ -10116,6 +10116,1513 @@ rowBelow2:
 	VZEROUPPER
 	RET
 
+// func affineMaxPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affineMaxPlanesBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPANDN     Y4, Y15, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPANDN     Y4, Y15, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPANDN     Y4, Y15, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPANDN     Y4, Y15, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPANDN     Y4, Y15, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPANDN     Y4, Y15, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ    $+16, R8
+	JZ       shortBelow32
+	VMOVUPS  (CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+shortBelow32:
+	TESTQ    $+8, R8
+	JZ       shortBelow16
+	VMOVUPS  (CX), X4
+	VPANDN   X4, X15, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+shortBelow16:
+	TESTQ    $+4, R8
+	JZ       shortBelow8
+	VMOVSD   (CX), X4
+	VPANDN   X4, X15, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+shortBelow8:
+	TESTQ    $+2, R8
+	JZ       shortBelow4
+	VMOVSS   (CX), X4
+	VPANDN   X4, X15, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+shortBelow4:
+	TESTQ    $+1, R8
+	JZ       shortBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPANDN   X4, X15, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x01, R8
+
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R9
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R9
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R9
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R9
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R9
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VADDPS       Y13, Y3, Y0
+	VCMPPS       $0x16, Y13, Y0, Y2
+	VANDPS       Y2, Y0, Y0
+	VADDPS       Y13, Y3, Y1
+	VCMPPS       $0x16, Y13, Y1, Y2
+	VANDPS       Y2, Y1, Y1
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y1, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y1, Y1
+	VPADDD       Y6, Y1, Y1
+	VPSRLD       $0x10, Y0, Y4
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y4, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X4, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X4, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X4, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X4, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affineMaxPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affineMaxPixelsBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Y5
+	VMOVUPS    (R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPANDN     Y4, Y8, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPANDN     Y4, Y8, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R10), Y5
+	VMOVUPS    64(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    64(CX), Y4
+	VPANDN     Y4, Y8, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R10), Y5
+	VMOVUPS    96(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    96(CX), Y4
+	VPANDN     Y4, Y8, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        rowTurn
+
+rowRest:
+	TESTQ      $+32, R8
+	JZ         rowBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Y5
+	VMOVUPS    (R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPANDN     Y4, Y8, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R9), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPANDN     Y4, Y8, Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VCMPPS     $0x16, Y13, Y1, Y2
+	VANDPS     Y2, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+rowBelow64:
+	TESTQ    $+16, R8
+	JZ       rowBelow32
+	VMOVUPS  (R10), Y5
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R9
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ    $+8, R8
+	JZ       rowBelow16
+	VMOVUPS  (R10), X5
+	VMOVUPS  (R9), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPANDN   X4, X8, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R9
+	ADDQ     $+16, R10
+
+rowBelow16:
+	TESTQ    $+4, R8
+	JZ       rowBelow8
+	VMOVSD   (R10), X5
+	VMOVSD   (R9), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPANDN   X4, X8, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R9
+	ADDQ     $+8, R10
+
+rowBelow8:
+	TESTQ    $+2, R8
+	JZ       rowBelow4
+	VMOVSS   (R10), X5
+	VMOVSS   (R9), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPANDN   X4, X8, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R9
+	ADDQ     $+4, R10
+
+rowBelow4:
+	TESTQ    $+1, R8
+	JZ       rowBelow2
+	VPINSRW  $0x00, (R10), X13, X5
+	VPINSRW  $0x00, (R9), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPANDN   X4, X8, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPAND    X5, X11, X3
+	VPSLLD   $0x10, X5, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X2
+	VANDPS   X2, X0, X0
+	VCMPPS   $0x16, X13, X1, X2
+	VANDPS   X2, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R9
+	ADDQ     $+2, R10
+
+rowBelow2:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamScalePlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 // Requires: AVX, AVX2
 TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40

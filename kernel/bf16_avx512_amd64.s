@@ -9574,6 +9574,1458 @@ rowEnd:
 	VZEROUPPER
 	RET
 
+// func affineMaxPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
+TEXT ·affineMaxPlanesBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Z11
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
+	JL           shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	PREFETCHT0  640(AX)
+	PREFETCHT0  704(AX)
+	VMOVDQU16.Z (CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVDQU16.Z 64(CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVDQU16.Z 128(CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVDQU16.Z 192(CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+128, R8
+	CMPQ        R8, $+128
+	JGE         shortTurn
+
+shortRest:
+	TESTQ       $+64, R8
+	JZ          shortBelow128
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VMOVDQU16.Z (CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVDQU16.Z 64(CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+
+shortBelow128:
+	TESTQ       $+32, R8
+	JZ          shortBelow64
+	PREFETCHT0  512(AX)
+	VMOVDQU16.Z (CX), K2, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+shortBelow64:
+	TESTQ       $+16, R8
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VCMPPS      $0x16, Y13, Y1, K5
+	VMOVUPS.Z   Y1, K5, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y0, Y0
+	VPADDD      Y6, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPAND       Y6, Y10, Y6
+	VPADDD      Y9, Y1, Y1
+	VPADDD      Y6, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+shortBelow32:
+	TESTQ       $+8, R8
+	JZ          shortBelow16
+	VMOVUPS     (CX), X4
+	VMOVDQU16.Z X4, K2, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VCMPPS      $0x16, X13, X0, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCMPPS      $0x16, X13, X1, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+
+shortBelow16:
+	TESTQ       $+4, R8
+	JZ          shortBelow8
+	VMOVSD      (CX), X4
+	VMOVDQU16.Z X4, K2, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VCMPPS      $0x16, X13, X0, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCMPPS      $0x16, X13, X1, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+
+shortBelow8:
+	TESTQ       $+2, R8
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VMOVDQU16.Z X4, K2, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VCMPPS      $0x16, X13, X0, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCMPPS      $0x16, X13, X1, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+
+shortBelow4:
+	TESTQ       $+1, R8
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VCMPPS      $0x16, X13, X0, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCMPPS      $0x16, X13, X1, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X0, X0
+	VPADDD      X6, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPAND       X6, X10, X6
+	VPADDD      X9, X1, X1
+	VPADDD      X6, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x01, R8
+
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
+	JL           keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+64, R9
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VCMPPS     $0x16, Z13, Z0, K5
+	VMOVUPS.Z  Z0, K5, Z0
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R9
+	JZ        keptBelow32
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x16, Y13, Y0, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VCMPPS    $0x16, Y13, Y1, K5
+	VMOVUPS.Z Y1, K5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VCMPPS    $0x16, X13, X1, K5
+	VMOVUPS.Z X1, K5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VCMPPS    $0x16, X13, X1, K5
+	VMOVUPS.Z X1, K5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VCMPPS    $0x16, X13, X1, K5
+	VMOVUPS.Z X1, K5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X12, X0, X0
+	VMULPS    X12, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VADDPS    X3, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VCMPPS    $0x16, X13, X1, K5
+	VMOVUPS.Z X1, K5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	VADDPS       Z13, Z3, Z0
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VADDPS       Z13, Z3, Z1
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VPSRLD       $0x10, Z0, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z0, Z0
+	VPADDD       Z6, Z0, Z0
+	VPSRLD       $0x10, Z1, Z6
+	VPANDD       Z6, Z10, Z6
+	VPADDD       Z9, Z1, Z1
+	VPADDD       Z6, Z1, Z1
+	VPSRLD       $0x10, Z0, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
+	JL           fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+64, R9
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y4, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X4, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X4, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X4, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X4, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affineMaxPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affineMaxPixelsBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+40(FP), SI
+	MOVQ         shifts+24(FP), DI
+	MOVQ         count+32(FP), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R9
+	ANDQ         $+31, R9
+	MOVQ         R9, CX
+	MOVL         $0x00000001, R10
+	SHLL         CL, R10
+	DECL         R10
+	KMOVD        R10, K1
+	SHLQ         $0x01, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	PREFETCHT0  640(AX)
+	PREFETCHT0  704(AX)
+	VMOVUPS     (R11), Z5
+	VMOVUPS     (R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R11), Z5
+	VMOVUPS     64(R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z 64(DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     128(R11), Z5
+	VMOVUPS     128(R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z 128(DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     192(R11), Z5
+	VMOVUPS     192(R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z 192(DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	ADDQ        $+256, R10
+	ADDQ        $+256, R11
+	SUBQ        $+128, CX
+	CMPQ        CX, $+128
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+64, CX
+	JZ          rowBelow128
+	PREFETCHT0  512(AX)
+	PREFETCHT0  576(AX)
+	VMOVUPS     (R11), Z5
+	VMOVUPS     (R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(R11), Z5
+	VMOVUPS     64(R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z 64(DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	ADDQ        $+128, R10
+	ADDQ        $+128, R11
+
+rowBelow128:
+	TESTQ       $+32, CX
+	JZ          rowBelow64
+	PREFETCHT0  512(AX)
+	VMOVUPS     (R11), Z5
+	VMOVUPS     (R10), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R10
+	ADDQ        $+64, R11
+
+rowBelow64:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (R11), K1, Z5
+	VMOVDQU16.Z (R10), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K4, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	ADDQ        R9, R10
+	ADDQ        R9, R11
+
+rowEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamScalePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
 TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40

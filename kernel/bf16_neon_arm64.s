@@ -3533,3 +3533,672 @@ rowBelow2:
 	SUBS $1, R3, R3
 	BNE  next
 	RET
+
+// func affineMaxPlanesBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMaxPlanesBF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+	CMP  $512, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	VLD1R.P 2(R5), [V27.H8]
+	VZIP1   V27.H8, V28.H8, V26.H8
+	VCMTST  V31.H8, V25.H8, V20.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD   $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	WORD   $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
+	WORD   $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD    $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ    $0, R6, shortBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VAND   V20.B16, V0.B16, V0.B16
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V25.H8]
+	VZIP1   V25.H8, V28.H8, V24.H8
+	VLD1R.P 2(R5), [V27.H8]
+	VZIP1   V27.H8, V28.H8, V26.H8
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD   $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD   $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD   $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD   $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	WORD   $0x4e3ad54a // fadd v10.4s, v10.4s, v26.4s
+	WORD   $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD   $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	WORD   $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
+	WORD   $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD    $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	WORD    $0x4e3ad529 // fadd v9.4s, v9.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD    $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ    $0, R6, keptBelow2
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     $2, R2, R2
+	VLD1R   (R5), [V0.H8]
+	VLD1R.P 2(R5), [V1.H8]
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V1.H8, V28.H8, V10.H8
+	VZIP2   V1.H8, V28.H8, V11.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD    $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	WORD    $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
+	WORD    $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VCMTST  V29.S4, V10.S4, V14.S4
+	VCMTST  V29.S4, V11.S4, V15.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	VSUB    V14.S4, V10.S4, V10.S4
+	VSUB    V15.S4, V11.S4, V11.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD    $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD    $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	ADD     R9, R1, R1
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+	RET
+
+// func affineMaxPixelsBF16NEON(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMaxPixelsBF16NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	MOVD $0x10000, R12
+	VDUP R12, V29.S4
+	MOVD $0x7fff, R12
+	VDUP R12, V30.S4
+
+next:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VCMTST V31.H8, V4.H8, V20.H8
+	VCMTST V31.H8, V5.H8, V21.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	VZIP2  V4.H8, V28.H8, V13.H8
+	VZIP1  V5.H8, V28.H8, V14.H8
+	VZIP2  V5.H8, V28.H8, V15.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD   $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	WORD   $0x6e2edd4a // fmul v10.4s, v10.4s, v14.4s
+	WORD   $0x6e2fdd6b // fmul v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VLD1.P 32(R8), [V16.H8, V17.H8]
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	VZIP1  V16.H8, V28.H8, V12.H8
+	VZIP2  V16.H8, V28.H8, V13.H8
+	VZIP1  V17.H8, V28.H8, V14.H8
+	VZIP2  V17.H8, V28.H8, V15.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD   $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD   $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD   $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP2  V0.H8, V28.H8, V9.H8
+	VZIP1  V1.H8, V28.H8, V10.H8
+	VZIP2  V1.H8, V28.H8, V11.H8
+	WORD   $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD   $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	WORD   $0x4e3cf54a // fmax v10.4s, v10.4s, v28.4s
+	WORD   $0x4e3cf56b // fmax v11.4s, v11.4s, v28.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VCMTST V29.S4, V9.S4, V13.S4
+	VCMTST V29.S4, V10.S4, V14.S4
+	VCMTST V29.S4, V11.S4, V15.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	VSUB   V13.S4, V9.S4, V9.S4
+	VSUB   V14.S4, V10.S4, V10.S4
+	VSUB   V15.S4, V11.S4, V11.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	WORD   $0x0e7e4141 // addhn v1.4h, v10.4s, v30.4s
+	WORD   $0x4e7e4161 // addhn2 v1.8h, v11.4s, v30.4s
+	VST1.P [V0.H8, V1.H8], 32(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	VZIP2   V4.H8, V28.H8, V13.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x6e2ddd29 // fmul v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P 16(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	VZIP2   V16.H8, V28.H8, V13.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP2   V0.H8, V28.H8, V9.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	WORD    $0x4e3cf529 // fmax v9.4s, v9.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VCMTST  V29.S4, V9.S4, V13.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	VSUB    V13.S4, V9.S4, V9.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD    $0x4e7e4120 // addhn2 v0.8h, v9.4s, v30.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P 8(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	FMOVS.P 4(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P 4(R8), F16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V16.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1   V0.H8, V28.H8, V8.H8
+	WORD    $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	VCMTST V31.H8, V4.H8, V20.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VAND   V20.B16, V0.B16, V0.B16
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V4.H8, V28.H8, V12.H8
+	WORD   $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c402510 // ldr h16, [x8], #2
+	VZIP1  V0.H8, V28.H8, V8.H8
+	VZIP1  V16.H8, V28.H8, V12.H8
+	WORD   $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VZIP1  V0.H8, V28.H8, V8.H8
+	WORD   $0x4e3cf508 // fmax v8.4s, v8.4s, v28.4s
+	VCMTST V29.S4, V8.S4, V12.S4
+	VSUB   V12.S4, V8.S4, V8.S4
+	WORD   $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  next
+	RET

@@ -12,10 +12,11 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
+// The other tests see what calls write, and this one what they read, too.
 func TestCallsStayWithinTheirOperands(t *testing.T) { machine.CheckBounds(t, everyCall) }
 
-// testGaps runs loops over planes, or rows, that lie at either end of pages between
-// which nothing may be touched.
+// testGaps runs loops over planes or rows that lie at either end of pages, with pages in
+// between that must not be touched.
 func testGaps[T number](t *testing.T) {
 	page, size := os.Getpagesize(), formatOf[T]().kind.Size()
 	const parts = 5
@@ -29,7 +30,7 @@ func testGaps[T number](t *testing.T) {
 	call := callsOf[T]()
 	everyMode(func(mode string) {
 		for rep := range 60 {
-			// Each page has some planes of a length, or some rows.
+			// Each page has some planes or rows of a length.
 			length := 1 + r.IntN(page/size/(1+r.IntN(16)))
 			if rep%3 == 0 {
 				length = min((length+63)/64*64, page/size)
@@ -63,7 +64,7 @@ func testGaps[T number](t *testing.T) {
 				if fault := machine.Faulted(func() {
 					err = call.Run(op, dst, src, factors, ShiftsOf(op, factors), append([]layout.Loop{outer}, inner...), 1)
 				}); fault != nil {
-					t.Fatalf("%s: %v of %v around %v, from element %d of a page on: %v", mode, op, outer, inner, begin, fault)
+					t.Fatalf("%s: %v of %v around %v, from element %d of each page: %v", mode, op, outer, inner, begin, fault)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -46,6 +46,11 @@ func CallsOfVectors[T any](of func(s []T) Vector) Calls[T] {
 	}
 }
 
+// HalvesOf returns the function that makes a Vector of one kind of halves.
+func HalvesOf[T Half](kind *Kind) func(s []T) Vector {
+	return func(s []T) Vector { return As(kind, s) }
+}
+
 // ShiftsOf returns the shifts that op takes: the given ones, or none.
 func ShiftsOf[T any](op Op, shifts []T) []T {
 	if op < ops && operations[op].shifts {
@@ -102,6 +107,9 @@ func (k id) exec(dst, src, factors, extra unsafe.Pointer, count, length int) {
 }
 
 // alike returns a loop with the same stride in dst and in src.
-func alike(size, stride, factor int) layout.Loop {
-	return layout.Loop{Size: size, Dst: stride, Src: stride, Factor: factor}
+func alike(size, stride, factor int) layout.Loop { return apart(size, stride, stride, factor) }
+
+// apart returns a loop with a stride of dst and another one of src.
+func apart(size, dst, src, factor int) layout.Loop {
+	return layout.Loop{Size: size, Dst: dst, Src: src, Factor: factor}
 }

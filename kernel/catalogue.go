@@ -23,6 +23,8 @@ const (
 	Affine
 	// AffineMultiply sets y = x * f + s, also where f is 0: NaN and Inf give NaN there.
 	AffineMultiply
+	// AffineMax sets y = max(x * f + s, 0), and y = max(s, 0) where f is 0, whatever x is.
+	AffineMax
 	// Copy sets y = x, to the bit. [Run] alone does it, and it takes no factors.
 	Copy
 	ops = iota
@@ -30,14 +32,15 @@ const (
 
 // operations says what each operation does.
 var operations = [ops]operation{
-	Scale:          {name: "Scale", divides: false, adds: false, shifts: false, dropped: zeroed},
-	Multiply:       {name: "Multiply", divides: false, adds: false, shifts: false, dropped: computed},
-	Divide:         {name: "Divide", divides: true, adds: false, shifts: false, dropped: zeroed},
-	Add:            {name: "Add", divides: false, adds: true, shifts: false, dropped: kept},
-	AddMultiply:    {name: "AddMultiply", divides: false, adds: true, shifts: false, dropped: computed},
-	AddDivide:      {name: "AddDivide", divides: true, adds: true, shifts: false, dropped: kept},
-	Affine:         {name: "Affine", divides: false, adds: false, shifts: true, dropped: shifted},
-	AffineMultiply: {name: "AffineMultiply", divides: false, adds: false, shifts: true, dropped: computed},
+	Scale:          {name: "Scale", divides: false, adds: false, shifts: false, rectifies: false, dropped: zeroed},
+	Multiply:       {name: "Multiply", divides: false, adds: false, shifts: false, rectifies: false, dropped: computed},
+	Divide:         {name: "Divide", divides: true, adds: false, shifts: false, rectifies: false, dropped: zeroed},
+	Add:            {name: "Add", divides: false, adds: true, shifts: false, rectifies: false, dropped: kept},
+	AddMultiply:    {name: "AddMultiply", divides: false, adds: true, shifts: false, rectifies: false, dropped: computed},
+	AddDivide:      {name: "AddDivide", divides: true, adds: true, shifts: false, rectifies: false, dropped: kept},
+	Affine:         {name: "Affine", divides: false, adds: false, shifts: true, rectifies: false, dropped: shifted},
+	AffineMultiply: {name: "AffineMultiply", divides: false, adds: false, shifts: true, rectifies: false, dropped: computed},
+	AffineMax:      {name: "AffineMax", divides: false, adds: false, shifts: true, rectifies: true, dropped: shifted},
 	Copy:           {name: "Copy"},
 }
 
@@ -110,6 +113,14 @@ const (
 	affineMultiplyPixelsF64
 	affineMultiplyPixelsF16
 	affineMultiplyPixelsBF16
+	affineMaxPlanesF32
+	affineMaxPlanesF64
+	affineMaxPlanesF16
+	affineMaxPlanesBF16
+	affineMaxPixelsF32
+	affineMaxPixelsF64
+	affineMaxPixelsF16
+	affineMaxPixelsBF16
 	streamScalePlanesF32
 	streamScalePlanesF64
 	streamScalePlanesF16
@@ -227,6 +238,14 @@ var catalogue = [ids]entry{
 	affineMultiplyPixelsF64:      {name: "affineMultiplyPixelsF64", op: AffineMultiply, typ: dtype.Float64, past: false, shape: pixels},
 	affineMultiplyPixelsF16:      {name: "affineMultiplyPixelsF16", op: AffineMultiply, typ: dtype.Float16, past: false, shape: pixels},
 	affineMultiplyPixelsBF16:     {name: "affineMultiplyPixelsBF16", op: AffineMultiply, typ: dtype.BFloat16, past: false, shape: pixels},
+	affineMaxPlanesF32:           {name: "affineMaxPlanesF32", op: AffineMax, typ: dtype.Float32, past: false, shape: planes},
+	affineMaxPlanesF64:           {name: "affineMaxPlanesF64", op: AffineMax, typ: dtype.Float64, past: false, shape: planes},
+	affineMaxPlanesF16:           {name: "affineMaxPlanesF16", op: AffineMax, typ: dtype.Float16, past: false, shape: planes},
+	affineMaxPlanesBF16:          {name: "affineMaxPlanesBF16", op: AffineMax, typ: dtype.BFloat16, past: false, shape: planes},
+	affineMaxPixelsF32:           {name: "affineMaxPixelsF32", op: AffineMax, typ: dtype.Float32, past: false, shape: pixels},
+	affineMaxPixelsF64:           {name: "affineMaxPixelsF64", op: AffineMax, typ: dtype.Float64, past: false, shape: pixels},
+	affineMaxPixelsF16:           {name: "affineMaxPixelsF16", op: AffineMax, typ: dtype.Float16, past: false, shape: pixels},
+	affineMaxPixelsBF16:          {name: "affineMaxPixelsBF16", op: AffineMax, typ: dtype.BFloat16, past: false, shape: pixels},
 	streamScalePlanesF32:         {name: "streamScalePlanesF32", op: Scale, typ: dtype.Float32, past: true, shape: planes},
 	streamScalePlanesF64:         {name: "streamScalePlanesF64", op: Scale, typ: dtype.Float64, past: true, shape: planes},
 	streamScalePlanesF16:         {name: "streamScalePlanesF16", op: Scale, typ: dtype.Float16, past: true, shape: planes},
@@ -287,6 +306,7 @@ var waysF32 = [ops]ways{
 	AddDivide:      {{planes: addDividePlanesF32, pixels: addDividePixelsF32, fourPlanes: addDivideFourPlanesF32}, {}},
 	Affine:         {{planes: affinePlanesF32, pixels: affinePixelsF32}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesF32, pixels: affineMultiplyPixelsF32}, {}},
+	AffineMax:      {{planes: affineMaxPlanesF32, pixels: affineMaxPixelsF32}, {}},
 }
 
 // waysF64 lists the kernels of float64 by operation: those that store as usual, and those that store past the cache.
@@ -299,6 +319,7 @@ var waysF64 = [ops]ways{
 	AddDivide:      {{planes: addDividePlanesF64, pixels: addDividePixelsF64, fourPlanes: addDivideFourPlanesF64}, {}},
 	Affine:         {{planes: affinePlanesF64, pixels: affinePixelsF64}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesF64, pixels: affineMultiplyPixelsF64}, {}},
+	AffineMax:      {{planes: affineMaxPlanesF64, pixels: affineMaxPixelsF64}, {}},
 }
 
 // waysF16 lists the kernels of float16 by operation: those that store as usual, and those that store past the cache.
@@ -311,6 +332,7 @@ var waysF16 = [ops]ways{
 	AddDivide:      {{planes: addDividePlanesF16, pixels: addDividePixelsF16, fourPlanes: addDivideFourPlanesF16}, {}},
 	Affine:         {{planes: affinePlanesF16, pixels: affinePixelsF16}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesF16, pixels: affineMultiplyPixelsF16}, {}},
+	AffineMax:      {{planes: affineMaxPlanesF16, pixels: affineMaxPixelsF16}, {}},
 }
 
 // waysBF16 lists the kernels of bfloat16 by operation: those that store as usual, and those that store past the cache.
@@ -323,4 +345,5 @@ var waysBF16 = [ops]ways{
 	AddDivide:      {{planes: addDividePlanesBF16, pixels: addDividePixelsBF16, fourPlanes: addDivideFourPlanesBF16}, {}},
 	Affine:         {{planes: affinePlanesBF16, pixels: affinePixelsBF16}, {}},
 	AffineMultiply: {{planes: affineMultiplyPlanesBF16, pixels: affineMultiplyPixelsBF16}, {}},
+	AffineMax:      {{planes: affineMaxPlanesBF16, pixels: affineMaxPixelsBF16}, {}},
 }

@@ -4,33 +4,36 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 func TestSetTierChoosesAmongTheTiersHere(t *testing.T) {
 	before := Tier()
-	defer use(before)
+	defer machine.Use(before)
 	tiers := Tiers()
-	if tiers[len(tiers)-1] != tierGeneric {
+	if tiers[len(tiers)-1] != tier.Generic {
 		t.Errorf("tiers %v, want generic last", tiers)
 	}
-	for _, tier := range tiers {
-		if err := SetTier(tier); err != nil || Tier() != tier {
-			t.Errorf("SetTier(%s): %v, in use %s", tier, err, Tier())
+	for _, name := range tiers {
+		if err := SetTier(name); err != nil || Tier() != name {
+			t.Errorf("SetTier(%s): %v, in use %s", name, err, Tier())
 		}
 	}
-	for _, tier := range []string{"", "avx1024", "GENERIC", "generic ", "avx512,avx2"} {
-		err := SetTier(tier)
+	for _, name := range []string{"", "avx1024", "GENERIC", "generic ", "avx512,avx2"} {
+		err := SetTier(name)
 		if err == nil {
-			t.Errorf("SetTier(%q): no error", tier)
+			t.Errorf("SetTier(%q): no error", name)
 			continue
 		}
-		for _, w := range append(Tiers(), fmt.Sprintf("%q", tier), "want one of") {
+		for _, w := range append(Tiers(), fmt.Sprintf("%q", name), "want one of") {
 			if !strings.Contains(err.Error(), w) {
-				t.Errorf("SetTier(%q): %q does not say %q", tier, err, w)
+				t.Errorf("SetTier(%q): %q does not say %q", name, err, w)
 			}
 		}
-		if Tier() != tierGeneric {
-			t.Errorf("SetTier(%q) failed and left %s in use", tier, Tier())
+		if Tier() != tier.Generic {
+			t.Errorf("SetTier(%q) failed and left %s in use", name, Tier())
 		}
 	}
 	tiers[0] = "none"
@@ -40,7 +43,7 @@ func TestSetTierChoosesAmongTheTiersHere(t *testing.T) {
 }
 
 func TestOperationNames(t *testing.T) {
-	for op, want := range map[Op]string{Scale: "Scale", Multiply: "Multiply", Divide: "Divide", Add: "Add", AddMultiply: "AddMultiply", AddDivide: "AddDivide", Affine: "Affine", AffineMultiply: "AffineMultiply", Copy: "Copy", 99: "Op(99)"} {
+	for op, want := range map[Op]string{Scale: "Scale", Multiply: "Multiply", Divide: "Divide", Add: "Add", AddMultiply: "AddMultiply", AddDivide: "AddDivide", Affine: "Affine", AffineMultiply: "AffineMultiply", AffineMax: "AffineMax", Copy: "Copy", 99: "Op(99)"} {
 		if op.String() != want {
 			t.Errorf("operation %d is called %s, want %s", uint8(op), op, want)
 		}

@@ -161,6 +161,24 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			affineMultiplyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
+	case affineMaxPlanesF32:
+		switch {
+		case tier.AVX512:
+			affineMaxPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF32:
+		switch {
+		case tier.AVX512:
+			affineMaxPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF32:
 		switch {
 		case tier.AVX512:
@@ -421,6 +439,24 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			return
 		case tier.AVX2:
 			affineMultiplyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesF64:
+		switch {
+		case tier.AVX512:
+			affineMaxPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF64:
+		switch {
+		case tier.AVX512:
+			affineMaxPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF64:
@@ -685,6 +721,24 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			affineMultiplyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
+	case affineMaxPlanesF16:
+		switch {
+		case tier.AVX512:
+			affineMaxPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF16:
+		switch {
+		case tier.AVX512:
+			affineMaxPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF16:
 		switch {
 		case tier.AVX512:
@@ -945,6 +999,24 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 			return
 		case tier.AVX2:
 			affineMultiplyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesBF16:
+		switch {
+		case tier.AVX512:
+			affineMaxPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsBF16:
+		switch {
+		case tier.AVX512:
+			affineMaxPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.AVX2:
+			affineMaxPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesBF16:

@@ -161,6 +161,24 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			affineMultiplyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
 			return
 		}
+	case affineMaxPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), (*float32)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF32:
 		switch {
 		case tier.NEONFP16:
@@ -385,6 +403,24 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			return
 		case tier.NEON:
 			affineMultiplyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), (*float64)(extra), count, length)
 			return
 		}
 	case streamScalePlanesF64:
@@ -613,6 +649,24 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 			affineMultiplyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
+	case affineMaxPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
 	case streamScalePlanesF16:
 		switch {
 		case tier.NEONFP16:
@@ -837,6 +891,24 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 			return
 		case tier.NEON:
 			affineMultiplyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		}
+	case affineMaxPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			affineMaxPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
+			return
+		case tier.NEON:
+			affineMaxPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*uint16)(extra), count, length)
 			return
 		}
 	case streamScalePlanesBF16:

@@ -2,5 +2,5 @@ package kernel
 
 import "github.com/spatialdropout/spatialdropout/internal/race"
 
-// RaceEnabled says that the race detector watches, and how slow the tests are.
+// RaceEnabled reports whether the race detector is on, which makes tests slow.
 const RaceEnabled = race.Enabled

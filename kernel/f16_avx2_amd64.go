@@ -225,6 +225,34 @@ func affineMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shif
 //go:noescape
 func affineMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
 
+// affineMaxPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[p] + shifts[p], 0) // max(shifts[p], 0) if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
+//
+//go:noescape
+func affineMaxPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMaxPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[i] + shifts[i], 0) // max(shifts[i], 0) if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
+//
+//go:noescape
+func affineMaxPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
 // streamScalePlanesF16AVX2 is the loop
 //
 //	for p := range count {

@@ -240,3 +240,33 @@ func affineMultiplyPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, 
 //
 //go:noescape
 func affineMultiplyPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMaxPlanesF16NEONFP16 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[p] + shifts[p], 0) // max(shifts[p], 0) if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
+// It computes in float16, which gives the same numbers.
+//
+//go:noescape
+func affineMaxPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+
+// affineMaxPixelsF16NEONFP16 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[i] + shifts[i], 0) // max(shifts[i], 0) if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// Each rounding is one to float32 and then one to float16.
+// It computes in float16, which gives the same numbers.
+//
+//go:noescape
+func affineMaxPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)

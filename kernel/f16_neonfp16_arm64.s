@@ -2182,3 +2182,346 @@ rowBelow2:
 	SUBS $1, R3, R3
 	BNE  next
 	RET
+
+// func affineMaxPlanesF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMaxPlanesF16NEONFP16(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+	CMP  $512, R4
+	BHI  long
+
+short:
+	VLD1R.P 2(R2), [V24.H8]
+	VLD1R.P 2(R5), [V26.H8]
+	VCMTST  V31.H8, V24.H8, V20.H8
+	MOVD    R4, R6
+	SUBS    $32, R6, R6
+	BLT     shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
+	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
+	WORD   $0x4e5a1442 // fadd v2.8h, v2.8h, v26.8h
+	WORD   $0x4e5a1463 // fadd v3.8h, v3.8h, v26.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	WORD   $0x4e5c3442 // fmax v2.8h, v2.8h, v28.8h
+	WORD   $0x4e5c3463 // fmax v3.8h, v3.8h, v28.8h
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $4, R6, shortBelow32
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+shortBelow32:
+	TBZ     $3, R6, shortBelow16
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $2, R6, shortBelow8
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $1, R6, shortBelow4
+	FMOVS.P 4(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	TBZ  $0, R6, shortBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	VAND V20.B16, V0.B16, V0.B16
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD $0x7c002400 // str h0, [x0], #2
+
+shortBelow2:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $1, R4, R9
+
+plane:
+	MOVHU   (R2), R10
+	LSL     $49, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 2(R2), [V24.H8]
+	VLD1R.P 2(R5), [V26.H8]
+	MOVD    R4, R6
+	SUBS    $32, R6, R6
+	BLT     keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x6e581c42 // fmul v2.8h, v2.8h, v24.8h
+	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
+	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
+	WORD   $0x4e5a1442 // fadd v2.8h, v2.8h, v26.8h
+	WORD   $0x4e5a1463 // fadd v3.8h, v3.8h, v26.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	WORD   $0x4e5c3442 // fmax v2.8h, v2.8h, v28.8h
+	WORD   $0x4e5c3463 // fmax v3.8h, v3.8h, v28.8h
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $4, R6, keptBelow32
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
+	WORD   $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD   $0x4e5a1421 // fadd v1.8h, v1.8h, v26.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+keptBelow32:
+	TBZ     $3, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $2, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $1, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD    $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+	TBZ  $0, R6, keptBelow2
+	WORD $0x7c402420 // ldr h0, [x1], #2
+	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
+	WORD $0x4e5a1400 // fadd v0.8h, v0.8h, v26.8h
+	WORD $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD $0x7c002400 // str h0, [x0], #2
+
+keptBelow2:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     $2, R2, R2
+	VLD1R   (R5), [V0.H8]
+	VLD1R   (R5), [V1.H8]
+	VLD1R   (R5), [V2.H8]
+	VLD1R.P 2(R5), [V3.H8]
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD    $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	WORD    $0x4e5c3442 // fmax v2.8h, v2.8h, v28.8h
+	WORD    $0x4e5c3463 // fmax v3.8h, v3.8h, v28.8h
+	ADD     R9, R1, R1
+	MOVD    R4, R6
+	SUBS    $32, R6, R6
+	BLT     fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $4, R6, fillBelow32
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+fillBelow32:
+	TBZ     $3, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $2, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $1, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	TBZ  $0, R6, fillBelow2
+	WORD $0x7c002400 // str h0, [x0], #2
+
+fillBelow2:
+	B next
+	RET
+
+// func affineMaxPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+TEXT ·affineMaxPixelsF16NEONFP16(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fff, R12
+	VDUP R12, V31.H8
+	VEOR V28.B16, V28.B16, V28.B16
+
+next:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $32, R6, R6
+	BLT  rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	VLD1.P 64(R7), [V4.H8, V5.H8, V6.H8, V7.H8]
+	VCMTST V31.H8, V4.H8, V20.H8
+	VCMTST V31.H8, V5.H8, V21.H8
+	VCMTST V31.H8, V6.H8, V22.H8
+	VCMTST V31.H8, V7.H8, V23.H8
+	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	VAND   V22.B16, V2.B16, V2.B16
+	VAND   V23.B16, V3.B16, V3.B16
+	WORD   $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	WORD   $0x6e451c21 // fmul v1.8h, v1.8h, v5.8h
+	WORD   $0x6e461c42 // fmul v2.8h, v2.8h, v6.8h
+	WORD   $0x6e471c63 // fmul v3.8h, v3.8h, v7.8h
+	VLD1.P 64(R8), [V16.H8, V17.H8, V18.H8, V19.H8]
+	WORD   $0x4e501400 // fadd v0.8h, v0.8h, v16.8h
+	WORD   $0x4e511421 // fadd v1.8h, v1.8h, v17.8h
+	WORD   $0x4e521442 // fadd v2.8h, v2.8h, v18.8h
+	WORD   $0x4e531463 // fadd v3.8h, v3.8h, v19.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	WORD   $0x4e5c3442 // fmax v2.8h, v2.8h, v28.8h
+	WORD   $0x4e5c3463 // fmax v3.8h, v3.8h, v28.8h
+	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
+	SUBS   $32, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $4, R6, rowBelow32
+	VLD1.P 32(R7), [V4.H8, V5.H8]
+	VCMTST V31.H8, V4.H8, V20.H8
+	VCMTST V31.H8, V5.H8, V21.H8
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	WORD   $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	WORD   $0x6e451c21 // fmul v1.8h, v1.8h, v5.8h
+	VLD1.P 32(R8), [V16.H8, V17.H8]
+	WORD   $0x4e501400 // fadd v0.8h, v0.8h, v16.8h
+	WORD   $0x4e511421 // fadd v1.8h, v1.8h, v17.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x4e5c3421 // fmax v1.8h, v1.8h, v28.8h
+	VST1.P [V0.H8, V1.H8], 32(R0)
+
+rowBelow32:
+	TBZ     $3, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e501400 // fadd v0.8h, v0.8h, v16.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $2, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e501400 // fadd v0.8h, v0.8h, v16.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $1, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	FMOVS.P 4(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	FMOVS.P 4(R8), F16
+	WORD    $0x4e501400 // fadd v0.8h, v0.8h, v16.8h
+	WORD    $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	TBZ    $0, R6, rowBelow2
+	WORD   $0x7c4024e4 // ldr h4, [x7], #2
+	VCMTST V31.H8, V4.H8, V20.H8
+	WORD   $0x7c402420 // ldr h0, [x1], #2
+	VAND   V20.B16, V0.B16, V0.B16
+	WORD   $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	WORD   $0x7c402510 // ldr h16, [x8], #2
+	WORD   $0x4e501400 // fadd v0.8h, v0.8h, v16.8h
+	WORD   $0x4e5c3400 // fmax v0.8h, v0.8h, v28.8h
+	WORD   $0x7c002400 // str h0, [x0], #2
+
+rowBelow2:
+	SUBS $1, R3, R3
+	BNE  next
+	RET

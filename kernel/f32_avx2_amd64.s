@@ -3385,6 +3385,484 @@ rowBelow4:
 	VZEROUPPER
 	RET
 
+// func affineMaxPlanesF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMaxPlanesF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+256
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VANDPS     (CX), Y15, Y0
+	VMULPS     Y0, Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VANDPS     32(CX), Y15, Y1
+	VMULPS     Y1, Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x16, Y13, Y1, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VANDPS     64(CX), Y15, Y2
+	VMULPS     Y2, Y12, Y2
+	VADDPS     Y14, Y2, Y2
+	VCMPPS     $0x16, Y13, Y2, Y10
+	VANDPS     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VANDPS     96(CX), Y15, Y3
+	VMULPS     Y3, Y12, Y3
+	VADDPS     Y14, Y3, Y3
+	VCMPPS     $0x16, Y13, Y3, Y11
+	VANDPS     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+16, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VANDPS     (CX), Y15, Y0
+	VMULPS     Y0, Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VANDPS     32(CX), Y15, Y1
+	VMULPS     Y1, Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x16, Y13, Y1, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ   $+8, R8
+	JZ      shortBelow32
+	VANDPS  (CX), Y15, Y0
+	VMULPS  Y0, Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+shortBelow32:
+	TESTQ   $+4, R8
+	JZ      shortBelow16
+	VANDPS  (CX), X15, X0
+	VMULPS  X0, X12, X0
+	VADDPS  X14, X0, X0
+	VCMPPS  $0x16, X13, X0, X8
+	VANDPS  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+shortBelow16:
+	TESTQ  $+2, R8
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VANDPS X0, X15, X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X8
+	VANDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+shortBelow8:
+	TESTQ  $+1, R8
+	JZ     shortBelow4
+	VMOVSS (CX), X0
+	VANDPS X0, X15, X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X8
+	VANDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+shortBelow4:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x02, R8
+
+plane:
+	MOVL         (DX), R9
+	ADDL         R9, R9
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPS     (CX), Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x16, Y13, Y1, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(CX), Y12, Y2
+	VADDPS     Y14, Y2, Y2
+	VCMPPS     $0x16, Y13, Y2, Y10
+	VANDPS     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(CX), Y12, Y3
+	VADDPS     Y14, Y3, Y3
+	VCMPPS     $0x16, Y13, Y3, Y11
+	VANDPS     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPS     (CX), Y12, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x16, Y13, Y1, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+8, R9
+	JZ      keptBelow32
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R9
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VADDPS  X14, X0, X0
+	VCMPPS  $0x16, X13, X0, X8
+	VANDPS  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X8
+	VANDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R9
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X0, X12, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X8
+	VANDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VADDPS       Y13, Y14, Y14
+	VCMPPS       $0x16, Y13, Y14, Y8
+	VANDPS       Y8, Y14, Y14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+16, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+8, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R9
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affineMaxPixelsF32AVX2(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMaxPixelsF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VCMPPS     $0x04, Y13, Y4, Y15
+	VANDPS     (CX), Y15, Y0
+	VMULPS     Y0, Y4, Y0
+	VADDPS     Y8, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VCMPPS     $0x04, Y13, Y5, Y15
+	VANDPS     32(CX), Y15, Y1
+	VMULPS     Y1, Y5, Y1
+	VADDPS     Y9, Y1, Y1
+	VCMPPS     $0x16, Y13, Y1, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    64(R10), Y10
+	VCMPPS     $0x04, Y13, Y6, Y15
+	VANDPS     64(CX), Y15, Y2
+	VMULPS     Y2, Y6, Y2
+	VADDPS     Y10, Y2, Y2
+	VCMPPS     $0x16, Y13, Y2, Y10
+	VANDPS     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R9), Y7
+	VMOVUPS    96(R10), Y11
+	VCMPPS     $0x04, Y13, Y7, Y15
+	VANDPS     96(CX), Y15, Y3
+	VMULPS     Y3, Y7, Y3
+	VADDPS     Y11, Y3, Y3
+	VCMPPS     $0x16, Y13, Y3, Y11
+	VANDPS     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        rowTurn
+
+rowRest:
+	TESTQ      $+16, R8
+	JZ         rowBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VCMPPS     $0x04, Y13, Y4, Y15
+	VANDPS     (CX), Y15, Y0
+	VMULPS     Y0, Y4, Y0
+	VADDPS     Y8, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y8
+	VANDPS     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VCMPPS     $0x04, Y13, Y5, Y15
+	VANDPS     32(CX), Y15, Y1
+	VMULPS     Y1, Y5, Y1
+	VADDPS     Y9, Y1, Y1
+	VCMPPS     $0x16, Y13, Y1, Y9
+	VANDPS     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+rowBelow64:
+	TESTQ   $+8, R8
+	JZ      rowBelow32
+	VMOVUPS (R9), Y4
+	VMOVUPS (R10), Y8
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VANDPS  (CX), Y15, Y0
+	VMULPS  Y0, Y4, Y0
+	VADDPS  Y8, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R9
+	ADDQ    $+32, R10
+
+rowBelow32:
+	TESTQ   $+4, R8
+	JZ      rowBelow16
+	VMOVUPS (R9), X4
+	VMOVUPS (R10), X8
+	VCMPPS  $0x04, X13, X4, X15
+	VANDPS  (CX), X15, X0
+	VMULPS  X0, X4, X0
+	VADDPS  X8, X0, X0
+	VCMPPS  $0x16, X13, X0, X8
+	VANDPS  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+2, R8
+	JZ     rowBelow8
+	VMOVSD (R9), X4
+	VMOVSD (R10), X8
+	VMOVSD (CX), X0
+	VCMPPS $0x04, X13, X4, X15
+	VANDPS X0, X15, X0
+	VMULPS X0, X4, X0
+	VADDPS X8, X0, X0
+	VCMPPS $0x16, X13, X0, X8
+	VANDPS X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R9
+	ADDQ   $+8, R10
+
+rowBelow8:
+	TESTQ  $+1, R8
+	JZ     rowBelow4
+	VMOVSS (R9), X4
+	VMOVSS (R10), X8
+	VMOVSS (CX), X0
+	VCMPPS $0x04, X13, X4, X15
+	VANDPS X0, X15, X0
+	VMULPS X0, X4, X0
+	VADDPS X8, X0, X0
+	VCMPPS $0x16, X13, X0, X8
+	VANDPS X8, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R9
+	ADDQ   $+4, R10
+
+rowBelow4:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamScalePlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
 // Requires: AVX, AVX2
 TEXT ·streamScalePlanesF32AVX2(SB), NOSPLIT, $0-40

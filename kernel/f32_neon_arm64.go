@@ -205,3 +205,29 @@ func affineMultiplyPlanesF32NEON(dst *float32, src *float32, factors *float32, s
 //
 //go:noescape
 func affineMultiplyPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMaxPlanesF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[p] + shifts[p], 0) // max(shifts[p], 0) if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+//
+//go:noescape
+func affineMaxPlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+
+// affineMaxPixelsF32NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[i] + shifts[i], 0) // max(shifts[i], 0) if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+//
+//go:noescape
+func affineMaxPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)

@@ -1969,3 +1969,313 @@ rowBelow4:
 	SUBS $1, R3, R3
 	BNE  next
 	RET
+
+// func affineMaxPlanesF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+TEXT ·affineMaxPlanesF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+	VEOR V28.B16, V28.B16, V28.B16
+	CMP  $256, R4
+	BHI  long
+
+short:
+	VLD1R.P 4(R2), [V24.S4]
+	VLD1R.P 4(R5), [V26.S4]
+	VCMTST  V31.S4, V24.S4, V20.S4
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD   $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	WORD   $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD   $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	WORD   $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
+	WORD   $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $3, R6, shortBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD   $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+shortBelow32:
+	TBZ     $2, R6, shortBelow16
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $1, R6, shortBelow8
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	TBZ     $0, R6, shortBelow4
+	FMOVS.P 4(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVS.P F0, 4(R0)
+
+shortBelow4:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $2, R4, R9
+
+plane:
+	MOVWU   (R2), R10
+	LSL     $33, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 4(R2), [V24.S4]
+	VLD1R.P 4(R5), [V26.S4]
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD   $0x4e3ad463 // fadd v3.4s, v3.4s, v26.4s
+	WORD   $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD   $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	WORD   $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
+	WORD   $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $3, R6, keptBelow32
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD   $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD   $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	WORD   $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD   $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+keptBelow32:
+	TBZ     $2, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $1, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+	TBZ     $0, R6, keptBelow4
+	FMOVS.P 4(R1), F0
+	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD    $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVS.P F0, 4(R0)
+
+keptBelow4:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     $4, R2, R2
+	VLD1R   (R5), [V0.S4]
+	VLD1R   (R5), [V1.S4]
+	VLD1R   (R5), [V2.S4]
+	VLD1R.P 4(R5), [V3.S4]
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD    $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	WORD    $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
+	WORD    $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
+	ADD     R9, R1, R1
+	MOVD    R4, R6
+	SUBS    $16, R6, R6
+	BLT     fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $3, R6, fillBelow32
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+fillBelow32:
+	TBZ     $2, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $1, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	TBZ     $0, R6, fillBelow4
+	FMOVS.P F0, 4(R0)
+
+fillBelow4:
+	B next
+	RET
+
+// func affineMaxPixelsF32NEON(dst *float32, src *float32, factors *float32, shifts *float32, count int, length int)
+TEXT ·affineMaxPixelsF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffff, R12
+	VDUP R12, V31.S4
+	VEOR V28.B16, V28.B16, V28.B16
+
+next:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $16, R6, R6
+	BLT  rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	VLD1.P 64(R7), [V4.S4, V5.S4, V6.S4, V7.S4]
+	VCMTST V31.S4, V4.S4, V20.S4
+	VCMTST V31.S4, V5.S4, V21.S4
+	VCMTST V31.S4, V6.S4, V22.S4
+	VCMTST V31.S4, V7.S4, V23.S4
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	VAND   V22.B16, V2.B16, V2.B16
+	VAND   V23.B16, V3.B16, V3.B16
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD   $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD   $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	VLD1.P 64(R8), [V16.S4, V17.S4, V18.S4, V19.S4]
+	WORD   $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD   $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD   $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD   $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD   $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD   $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	WORD   $0x4e3cf442 // fmax v2.4s, v2.4s, v28.4s
+	WORD   $0x4e3cf463 // fmax v3.4s, v3.4s, v28.4s
+	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
+	SUBS   $16, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $3, R6, rowBelow32
+	VLD1.P 32(R7), [V4.S4, V5.S4]
+	VCMTST V31.S4, V4.S4, V20.S4
+	VCMTST V31.S4, V5.S4, V21.S4
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	WORD   $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD   $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	VLD1.P 32(R8), [V16.S4, V17.S4]
+	WORD   $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD   $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD   $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	WORD   $0x4e3cf421 // fmax v1.4s, v1.4s, v28.4s
+	VST1.P [V0.S4, V1.S4], 32(R0)
+
+rowBelow32:
+	TBZ     $2, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.S4, V4.S4, V20.S4
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $1, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.S4, V4.S4, V20.S4
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	TBZ     $0, R6, rowBelow4
+	FMOVS.P 4(R7), F4
+	VCMTST  V31.S4, V4.S4, V20.S4
+	FMOVS.P 4(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVS.P 4(R8), F16
+	WORD    $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD    $0x4e3cf400 // fmax v0.4s, v0.4s, v28.4s
+	FMOVS.P F0, 4(R0)
+
+rowBelow4:
+	SUBS $1, R3, R3
+	BNE  next
+	RET

@@ -3083,6 +3083,435 @@ rowBelow8:
 	VZEROUPPER
 	RET
 
+// func affineMaxPlanesF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMaxPlanesF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VANDPD     (CX), Y15, Y0
+	VMULPD     Y0, Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VANDPD     32(CX), Y15, Y1
+	VMULPD     Y1, Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x16, Y13, Y1, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VANDPD     64(CX), Y15, Y2
+	VMULPD     Y2, Y12, Y2
+	VADDPD     Y14, Y2, Y2
+	VCMPPD     $0x16, Y13, Y2, Y10
+	VANDPD     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VANDPD     96(CX), Y15, Y3
+	VMULPD     Y3, Y12, Y3
+	VADDPD     Y14, Y3, Y3
+	VCMPPD     $0x16, Y13, Y3, Y11
+	VANDPD     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+8, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VANDPD     (CX), Y15, Y0
+	VMULPD     Y0, Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VANDPD     32(CX), Y15, Y1
+	VMULPD     Y1, Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x16, Y13, Y1, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ   $+4, R8
+	JZ      shortBelow32
+	VANDPD  (CX), Y15, Y0
+	VMULPD  Y0, Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+shortBelow32:
+	TESTQ   $+2, R8
+	JZ      shortBelow16
+	VANDPD  (CX), X15, X0
+	VMULPD  X0, X12, X0
+	VADDPD  X14, X0, X0
+	VCMPPD  $0x16, X13, X0, X8
+	VANDPD  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+shortBelow16:
+	TESTQ  $+1, R8
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VANDPD X0, X15, X0
+	VMULPD X0, X12, X0
+	VADDPD X14, X0, X0
+	VCMPPD $0x16, X13, X0, X8
+	VANDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+shortBelow8:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x03, R8
+
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x16, Y13, Y1, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(CX), Y12, Y2
+	VADDPD     Y14, Y2, Y2
+	VCMPPD     $0x16, Y13, Y2, Y10
+	VANDPD     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(CX), Y12, Y3
+	VADDPD     Y14, Y3, Y3
+	VCMPPD     $0x16, Y13, Y3, Y11
+	VANDPD     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Y12, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x16, Y13, Y1, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ   $+4, R9
+	JZ      keptBelow32
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R9
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VADDPD  X14, X0, X0
+	VCMPPD  $0x16, X13, X0, X8
+	VANDPD  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VADDPD X14, X0, X0
+	VCMPPD $0x16, X13, X0, X8
+	VANDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VADDPD       Y13, Y14, Y14
+	VCMPPD       $0x16, Y13, Y14, Y8
+	VANDPD       Y8, Y14, Y14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+8, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affineMaxPixelsF64AVX2(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·affineMaxPixelsF64AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R9
+	MOVQ SI, R10
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VCMPPD     $0x04, Y13, Y4, Y15
+	VANDPD     (CX), Y15, Y0
+	VMULPD     Y0, Y4, Y0
+	VADDPD     Y8, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VCMPPD     $0x04, Y13, Y5, Y15
+	VANDPD     32(CX), Y15, Y1
+	VMULPD     Y1, Y5, Y1
+	VADDPD     Y9, Y1, Y1
+	VCMPPD     $0x16, Y13, Y1, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    64(R10), Y10
+	VCMPPD     $0x04, Y13, Y6, Y15
+	VANDPD     64(CX), Y15, Y2
+	VMULPD     Y2, Y6, Y2
+	VADDPD     Y10, Y2, Y2
+	VCMPPD     $0x16, Y13, Y2, Y10
+	VANDPD     Y10, Y2, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMOVUPS    96(R9), Y7
+	VMOVUPS    96(R10), Y11
+	VCMPPD     $0x04, Y13, Y7, Y15
+	VANDPD     96(CX), Y15, Y3
+	VMULPD     Y3, Y7, Y3
+	VADDPD     Y11, Y3, Y3
+	VCMPPD     $0x16, Y13, Y3, Y11
+	VANDPD     Y11, Y3, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R9
+	ADDQ       $+128, R10
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        rowTurn
+
+rowRest:
+	TESTQ      $+8, R8
+	JZ         rowBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R10), Y8
+	VCMPPD     $0x04, Y13, Y4, Y15
+	VANDPD     (CX), Y15, Y0
+	VMULPD     Y0, Y4, Y0
+	VADDPD     Y8, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y8
+	VANDPD     Y8, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    32(R10), Y9
+	VCMPPD     $0x04, Y13, Y5, Y15
+	VANDPD     32(CX), Y15, Y1
+	VMULPD     Y1, Y5, Y1
+	VADDPD     Y9, Y1, Y1
+	VCMPPD     $0x16, Y13, Y1, Y9
+	VANDPD     Y9, Y1, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R10
+
+rowBelow64:
+	TESTQ   $+4, R8
+	JZ      rowBelow32
+	VMOVUPS (R9), Y4
+	VMOVUPS (R10), Y8
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VANDPD  (CX), Y15, Y0
+	VMULPD  Y0, Y4, Y0
+	VADDPD  Y8, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R9
+	ADDQ    $+32, R10
+
+rowBelow32:
+	TESTQ   $+2, R8
+	JZ      rowBelow16
+	VMOVUPS (R9), X4
+	VMOVUPS (R10), X8
+	VCMPPD  $0x04, X13, X4, X15
+	VANDPD  (CX), X15, X0
+	VMULPD  X0, X4, X0
+	VADDPD  X8, X0, X0
+	VCMPPD  $0x16, X13, X0, X8
+	VANDPD  X8, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+1, R8
+	JZ     rowBelow8
+	VMOVSD (R9), X4
+	VMOVSD (R10), X8
+	VMOVSD (CX), X0
+	VCMPPD $0x04, X13, X4, X15
+	VANDPD X0, X15, X0
+	VMULPD X0, X4, X0
+	VADDPD X8, X0, X0
+	VCMPPD $0x16, X13, X0, X8
+	VANDPD X8, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R9
+	ADDQ   $+8, R10
+
+rowBelow8:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamScalePlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 // Requires: AVX, AVX2
 TEXT ·streamScalePlanesF64AVX2(SB), NOSPLIT, $0-40

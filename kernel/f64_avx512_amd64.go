@@ -205,3 +205,29 @@ func affineMultiplyPlanesF64AVX512(dst *float64, src *float64, factors *float64,
 //
 //go:noescape
 func affineMultiplyPixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMaxPlanesF64AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[p] + shifts[p], 0) // max(shifts[p], 0) if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+//
+//go:noescape
+func affineMaxPlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMaxPixelsF64AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[i] + shifts[i], 0) // max(shifts[i], 0) if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+//
+//go:noescape
+func affineMaxPixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)

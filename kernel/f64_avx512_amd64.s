@@ -3111,3 +3111,467 @@ rowEnd:
 	JNZ  next
 	VZEROUPPER
 	RET
+
+// func affineMaxPlanesF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, AVX512F, AVX512VL, MMX+
+TEXT ·affineMaxPlanesF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	VCMPPD       $0x04, Z13, Z12, K2
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
+	JL           shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPD.Z  (CX), K2, Z0
+	VMULPD     Z0, Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPD.Z  64(CX), K2, Z1
+	VMULPD     Z1, Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPD.Z  128(CX), K2, Z2
+	VMULPD     Z2, Z12, Z2
+	VADDPD     Z14, Z2, Z2
+	VCMPPD     $0x16, Z13, Z2, K6
+	VMOVUPD.Z  Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPD.Z  192(CX), K2, Z3
+	VMULPD     Z3, Z12, Z3
+	VADDPD     Z14, Z3, Z3
+	VCMPPD     $0x16, Z13, Z3, K7
+	VMOVUPD.Z  Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+16, R8
+	JZ         shortBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPD.Z  (CX), K2, Z0
+	VMULPD     Z0, Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPD.Z  64(CX), K2, Z1
+	VMULPD     Z1, Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+shortBelow128:
+	TESTQ      $+8, R8
+	JZ         shortBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPD.Z  (CX), K2, Z0
+	VMULPD     Z0, Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+shortBelow64:
+	TESTQ     $+4, R8
+	JZ        shortBelow32
+	VMOVUPD.Z (CX), K2, Y0
+	VMULPD    Y0, Y12, Y0
+	VADDPD    Y14, Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, K4
+	VMOVUPD.Z Y0, K4, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+shortBelow32:
+	TESTQ     $+2, R8
+	JZ        shortBelow16
+	VMOVUPD.Z (CX), K2, X0
+	VMULPD    X0, X12, X0
+	VADDPD    X14, X0, X0
+	VCMPPD    $0x16, X13, X0, K4
+	VMOVUPD.Z X0, K4, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+shortBelow16:
+	TESTQ     $+1, R8
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMOVUPD.Z X0, K2, X0
+	VMULPD    X0, X12, X0
+	VADDPD    X14, X0, X0
+	VCMPPD    $0x16, X13, X0, K4
+	VMOVUPD.Z X0, K4, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+shortBelow8:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, R8
+	SHLQ $0x03, R8
+
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMULPD     128(CX), Z12, Z2
+	VADDPD     Z14, Z2, Z2
+	VCMPPD     $0x16, Z13, Z2, K6
+	VMOVUPD.Z  Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMULPD     192(CX), Z12, Z3
+	VADDPD     Z14, Z3, Z3
+	VCMPPD     $0x16, Z13, Z3, K7
+	VMOVUPD.Z  Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R9
+	JZ         keptBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMULPD     64(CX), Z12, Z1
+	VADDPD     Z14, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 512(AX)
+	VMULPD     (CX), Z12, Z0
+	VADDPD     Z14, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ     $+4, R9
+	JZ        keptBelow32
+	VMULPD    (CX), Y12, Y0
+	VADDPD    Y14, Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, K4
+	VMOVUPD.Z Y0, K4, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+2, R9
+	JZ        keptBelow16
+	VMULPD    (CX), X12, X0
+	VADDPD    X14, X0, X0
+	VCMPPD    $0x16, X13, X0, K4
+	VMOVUPD.Z X0, K4, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+1, R9
+	JZ        keptBelow8
+	VMOVSD    (CX), X0
+	VMULPD    X0, X12, X0
+	VADDPD    X14, X0, X0
+	VCMPPD    $0x16, X13, X0, K4
+	VMOVUPD.Z X0, K4, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VBROADCASTSD (DX), Z12
+	VBROADCASTSD (SI), Z14
+	VADDPD       Z13, Z14, Z14
+	VCMPPD       $0x16, Z13, Z14, K4
+	VMOVUPD.Z    Z14, K4, Z14
+	ADDQ         R8, CX
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+16, R9
+	JZ         fillBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+8, R9
+	JZ         fillBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+4, R9
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R9
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R9
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affineMaxPixelsF64AVX512(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affineMaxPixelsF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+7, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x03, R9
+
+next:
+	MOVQ BX, R10
+	MOVQ DI, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	PREFETCHT0 640(AX)
+	PREFETCHT0 704(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMOVUPD.Z  64(DX), K5, Z1
+	VMULPD     Z1, Z5, Z1
+	VADDPD     Z9, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z10
+	VCMPPD     $0x04, Z13, Z6, K6
+	VMOVUPD.Z  128(DX), K6, Z2
+	VMULPD     Z2, Z6, Z2
+	VADDPD     Z10, Z2, Z2
+	VCMPPD     $0x16, Z13, Z2, K6
+	VMOVUPD.Z  Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z11
+	VCMPPD     $0x04, Z13, Z7, K7
+	VMOVUPD.Z  192(DX), K7, Z3
+	VMULPD     Z3, Z7, Z3
+	VADDPD     Z11, Z3, Z3
+	VCMPPD     $0x16, Z13, Z3, K7
+	VMOVUPD.Z  Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	ADDQ       $+256, R11
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
+
+rowRest:
+	TESTQ      $+16, CX
+	JZ         rowBelow128
+	PREFETCHT0 512(AX)
+	PREFETCHT0 576(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z9
+	VCMPPD     $0x04, Z13, Z5, K5
+	VMOVUPD.Z  64(DX), K5, Z1
+	VMULPD     Z1, Z5, Z1
+	VADDPD     Z9, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+
+rowBelow128:
+	TESTQ      $+8, CX
+	JZ         rowBelow64
+	PREFETCHT0 512(AX)
+	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+rowBelow64:
+	ANDQ      $+7, CX
+	JZ        rowEnd
+	VMOVUPD.Z (R10), K1, Z4
+	VMOVUPD.Z (R11), K1, Z8
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K4, Z0
+	VMULPD    Z0, Z4, Z0
+	VADDPD    Z8, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPD   Z0, K1, (AX)
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
+	ADDQ      R9, R11
+
+rowEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET

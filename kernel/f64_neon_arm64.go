@@ -205,3 +205,29 @@ func affineMultiplyPlanesF64NEON(dst *float64, src *float64, factors *float64, s
 //
 //go:noescape
 func affineMultiplyPixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMaxPlanesF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[p] + shifts[p], 0) // max(shifts[p], 0) if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+//
+//go:noescape
+func affineMaxPlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+
+// affineMaxPixelsF64NEON is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = max(src[p*length+i] * factors[i] + shifts[i], 0) // max(shifts[i], 0) if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+//
+//go:noescape
+func affineMaxPixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)

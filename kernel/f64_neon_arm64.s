@@ -1756,3 +1756,280 @@ rowBelow8:
 	SUBS $1, R3, R3
 	BNE  next
 	RET
+
+// func affineMaxPlanesF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+TEXT ·affineMaxPlanesF64NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+	VEOR V28.B16, V28.B16, V28.B16
+	CMP  $128, R4
+	BHI  long
+
+short:
+	VLD1R.P 8(R2), [V24.D2]
+	VLD1R.P 8(R5), [V26.D2]
+	VCMTST  V31.D2, V24.D2, V20.D2
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     shortRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+shortTurn:
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	VAND   V20.B16, V2.B16, V2.B16
+	VAND   V20.B16, V3.B16, V3.B16
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7ad442 // fadd v2.2d, v2.2d, v26.2d
+	WORD   $0x4e7ad463 // fadd v3.2d, v3.2d, v26.2d
+	WORD   $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD   $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	WORD   $0x4e7cf442 // fmax v2.2d, v2.2d, v28.2d
+	WORD   $0x4e7cf463 // fmax v3.2d, v3.2d, v28.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    shortTurn
+
+shortRest:
+	TBZ    $2, R6, shortBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V20.B16, V1.B16, V1.B16
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD   $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+shortBelow32:
+	TBZ     $1, R6, shortBelow16
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	FMOVQ.P F0, 16(R0)
+
+shortBelow16:
+	TBZ     $0, R6, shortBelow8
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	FMOVD.P F0, 8(R0)
+
+shortBelow8:
+	SUBS $1, R3, R3
+	BNE  short
+	RET
+
+long:
+	LSL $3, R4, R9
+
+plane:
+	MOVD    (R2), R10
+	LSL     $1, R10, R10
+	CBZ     R10, dropped
+	VLD1R.P 8(R2), [V24.D2]
+	VLD1R.P 8(R5), [V26.D2]
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     keptRest
+
+	// y = max(x * f + s, 0)
+keptTurn:
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x6e78dc42 // fmul v2.2d, v2.2d, v24.2d
+	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7ad442 // fadd v2.2d, v2.2d, v26.2d
+	WORD   $0x4e7ad463 // fadd v3.2d, v3.2d, v26.2d
+	WORD   $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD   $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	WORD   $0x4e7cf442 // fmax v2.2d, v2.2d, v28.2d
+	WORD   $0x4e7cf463 // fmax v3.2d, v3.2d, v28.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    keptTurn
+
+keptRest:
+	TBZ    $2, R6, keptBelow32
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
+	WORD   $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD   $0x4e7ad421 // fadd v1.2d, v1.2d, v26.2d
+	WORD   $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD   $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+keptBelow32:
+	TBZ     $1, R6, keptBelow16
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	FMOVQ.P F0, 16(R0)
+
+keptBelow16:
+	TBZ     $0, R6, keptBelow8
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
+	WORD    $0x4e7ad400 // fadd v0.2d, v0.2d, v26.2d
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	FMOVD.P F0, 8(R0)
+
+keptBelow8:
+next:
+	SUBS $1, R3, R3
+	BNE  plane
+	RET
+
+dropped:
+	ADD     $8, R2, R2
+	VLD1R   (R5), [V0.D2]
+	VLD1R   (R5), [V1.D2]
+	VLD1R   (R5), [V2.D2]
+	VLD1R.P 8(R5), [V3.D2]
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD    $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	WORD    $0x4e7cf442 // fmax v2.2d, v2.2d, v28.2d
+	WORD    $0x4e7cf463 // fmax v3.2d, v3.2d, v28.2d
+	ADD     R9, R1, R1
+	MOVD    R4, R6
+	SUBS    $8, R6, R6
+	BLT     fillRest
+
+	// y = max(s, 0)
+fillTurn:
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    fillTurn
+
+fillRest:
+	TBZ    $2, R6, fillBelow32
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+fillBelow32:
+	TBZ     $1, R6, fillBelow16
+	FMOVQ.P F0, 16(R0)
+
+fillBelow16:
+	TBZ     $0, R6, fillBelow8
+	FMOVD.P F0, 8(R0)
+
+fillBelow8:
+	B next
+	RET
+
+// func affineMaxPixelsF64NEON(dst *float64, src *float64, factors *float64, shifts *float64, count int, length int)
+TEXT ·affineMaxPixelsF64NEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD factors+16(FP), R2
+	MOVD count+32(FP), R3
+	MOVD length+40(FP), R4
+	MOVD shifts+24(FP), R5
+	MOVD $0x7fffffffffffffff, R12
+	VDUP R12, V31.D2
+	VEOR V28.B16, V28.B16, V28.B16
+
+next:
+	MOVD R2, R7
+	MOVD R5, R8
+	MOVD R4, R6
+	SUBS $8, R6, R6
+	BLT  rowRest
+
+	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
+rowTurn:
+	VLD1.P 64(R7), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VCMTST V31.D2, V4.D2, V20.D2
+	VCMTST V31.D2, V5.D2, V21.D2
+	VCMTST V31.D2, V6.D2, V22.D2
+	VCMTST V31.D2, V7.D2, V23.D2
+	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	VAND   V22.B16, V2.B16, V2.B16
+	VAND   V23.B16, V3.B16, V3.B16
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	WORD   $0x6e66dc42 // fmul v2.2d, v2.2d, v6.2d
+	WORD   $0x6e67dc63 // fmul v3.2d, v3.2d, v7.2d
+	VLD1.P 64(R8), [V16.D2, V17.D2, V18.D2, V19.D2]
+	WORD   $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD   $0x4e71d421 // fadd v1.2d, v1.2d, v17.2d
+	WORD   $0x4e72d442 // fadd v2.2d, v2.2d, v18.2d
+	WORD   $0x4e73d463 // fadd v3.2d, v3.2d, v19.2d
+	WORD   $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD   $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	WORD   $0x4e7cf442 // fmax v2.2d, v2.2d, v28.2d
+	WORD   $0x4e7cf463 // fmax v3.2d, v3.2d, v28.2d
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
+	SUBS   $8, R6, R6
+	BGE    rowTurn
+
+rowRest:
+	TBZ    $2, R6, rowBelow32
+	VLD1.P 32(R7), [V4.D2, V5.D2]
+	VCMTST V31.D2, V4.D2, V20.D2
+	VCMTST V31.D2, V5.D2, V21.D2
+	VLD1.P 32(R1), [V0.D2, V1.D2]
+	VAND   V20.B16, V0.B16, V0.B16
+	VAND   V21.B16, V1.B16, V1.B16
+	WORD   $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	WORD   $0x6e65dc21 // fmul v1.2d, v1.2d, v5.2d
+	VLD1.P 32(R8), [V16.D2, V17.D2]
+	WORD   $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD   $0x4e71d421 // fadd v1.2d, v1.2d, v17.2d
+	WORD   $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	WORD   $0x4e7cf421 // fmax v1.2d, v1.2d, v28.2d
+	VST1.P [V0.D2, V1.D2], 32(R0)
+
+rowBelow32:
+	TBZ     $1, R6, rowBelow16
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.D2, V4.D2, V20.D2
+	FMOVQ.P 16(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVQ.P 16(R8), F16
+	WORD    $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	FMOVQ.P F0, 16(R0)
+
+rowBelow16:
+	TBZ     $0, R6, rowBelow8
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.D2, V4.D2, V20.D2
+	FMOVD.P 8(R1), F0
+	VAND    V20.B16, V0.B16, V0.B16
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVD.P 8(R8), F16
+	WORD    $0x4e70d400 // fadd v0.2d, v0.2d, v16.2d
+	WORD    $0x4e7cf400 // fmax v0.2d, v0.2d, v28.2d
+	FMOVD.P F0, 8(R0)
+
+rowBelow8:
+	SUBS $1, R3, R3
+	BNE  next
+	RET

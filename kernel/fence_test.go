@@ -13,27 +13,29 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // stepVariable makes the program run the stepped calls and nothing else, each between
-// breakpoints that somebody must wait for.
+// breakpoints that a tracer must handle.
 const stepVariable = "SPATIALDROPOUT_STEP"
 
-// steppedCall is a call whose instructions are looked at one by one.
+// steppedCall is a call whose instructions are checked one by one.
 type steppedCall struct {
 	name, tier string
-	from       int  // from how many bytes on it may write past the cache
-	streams    bool // and does
+	from       int  // bytes of dst from which it may store past the cache
+	streams    bool // it stores past the cache
 	forgets    bool // and no fence follows
 	run        func()
 }
 
-// steppedCalls returns calls that stream, by each way that leads to a kernel, the same in
-// place, where at most dropped planes are streamed, and a kernel by itself, which leaves
-// the fence to who calls it.
+// steppedCalls returns calls that store past the cache, one for each way that leads to a
+// kernel. In place they store at most dropped planes past it. A kernel by itself leaves the
+// fence to its caller.
 func steppedCalls() (calls []steppedCall) {
-	for _, tier := range available {
+	for _, tier := range tier.Available() {
 		if tier == "generic" {
 			continue
 		}
@@ -48,6 +50,8 @@ func steppedCalls() (calls []steppedCall) {
 			stepped[float64](tier, Scale, 0, func(_, whole int) []layout.Loop {
 				return append([]layout.Loop{alike(2, 7*whole, 0)}, densePlanes(3, whole)...)
 			}),
+			stepped[float32](tier, Scale, 0, func(line, _ int) []layout.Loop { return toRows(2, 4*line, 3*line+1, 0, 0) }),
+			stepped[float64](tier, Scale, 0, func(line, _ int) []layout.Loop { return toPlanes(1, 5, 8*line, 1, 0) }),
 			stepped[float32](tier, Multiply, 0, func(line, _ int) []layout.Loop {
 				return append([]layout.Loop{alike(3, 31*line, 2*line)}, denseRows(4, 2*line)...)
 			}),
@@ -58,7 +62,7 @@ func steppedCalls() (calls []steppedCall) {
 			F32.ways[Scale][1][planes].exec(p, p, unsafe.Pointer(&f[0]), nil, 1, 64)
 		}})
 		for _, from := range []int{8192, 8193} {
-			calls = append(calls, steppedCall{fmt.Sprintf("%s: 8192 bytes where streaming begins at %d", tier, from), tier, from, from == 8192, false, func() {
+			calls = append(calls, steppedCall{fmt.Sprintf("%s: 8192 bytes, past the cache from %d bytes up", tier, from), tier, from, from == 8192, false, func() {
 				Planes(Scale, y, x, f, nil, 1024)
 			}})
 		}
@@ -72,14 +76,17 @@ func steppedCalls() (calls []steppedCall) {
 func stepped[T number](tier string, op Op, skew int, nest func(line, whole int) []layout.Loop) (calls []steppedCall) {
 	f, call := formatOf[T](), callsOf[T]()
 	loops := nest(lineBytes>>f.kind.shift, wholeBytes>>f.kind.shift)
-	span, _, entries := extent(loops)
+	span, srcSpan, entries := extent(loops)
 	factors := make([]T, entries)
 	for i := range factors {
 		factors[i] = num[T]([]float64{1.25, 0, -2}[i%3])
 	}
 	dst := aligned[T](skew + span)[skew:]
-	for _, src := range [][]T{make([]T, span), dst} {
+	for _, src := range [][]T{make([]T, srcSpan), dst} {
 		inPlace := &src[0] == &dst[0]
+		if last := loops[len(loops)-1]; inPlace && last.Dst != last.Src {
+			continue // a transposition in place is refused
+		}
 		add := func(by string, run func()) {
 			calls = append(calls, steppedCall{
 				name:    fmt.Sprintf("%s: %s of %s, %v, %v, in place %v", tier, by, f.name, op, loops, inPlace),
@@ -104,15 +111,15 @@ func stepped[T number](tier string, op Op, skew int, nest func(line, whole int) 
 	return calls
 }
 
-// init has the stepped calls run before anything else does: there the goroutine is the
-// only one, and on the thread with which the program began, the one that is watched.
+// init runs the stepped calls before anything else. There is a single goroutine then, and it
+// runs on the first thread of the program, which is the traced one.
 func init() {
 	if os.Getenv(stepVariable) == "" {
 		return
 	}
 	debug.SetGCPercent(-1)
 	for _, c := range steppedCalls() {
-		use(c.tier)
+		machine.Use(c.tier)
 		SetStreamBytes(c.from)
 		runtime.Breakpoint()
 		c.run()
@@ -129,9 +136,9 @@ const (
 	storeFence
 )
 
-// orders returns what an instruction is, by its first bytes: of MOVNTPS, MOVNTPD, MOVNTDQ
-// and MOVNTI the forms of SSE, VEX and EVEX (Intel 64 and IA-32 Architectures Software
-// Developer's Manual, volume 2).
+// orders returns the class of an instruction, given its first bytes. It knows the SSE, VEX and
+// EVEX encodings of MOVNTPS, MOVNTPD, MOVNTDQ and MOVNTI (Intel 64 and IA-32 Architectures
+// Software Developer's Manual, volume 2).
 func orders(code []byte) int {
 	isStore := func(opcode byte) int {
 		if opcode == 0x2b || opcode == 0xe7 {
@@ -163,28 +170,28 @@ func orders(code []byte) int {
 	return isStore(code[1])
 }
 
-// walked is what was seen of a call.
+// walked counts the instructions of a call.
 type walked struct {
 	instructions, stores int
-	open                 bool // a streaming store came behind the last fence
+	open                 bool // a streaming store followed the last fence
 }
 
-// step runs the stepped calls in a program of its own, instruction by instruction.
+// step runs the stepped calls in another process, instruction by instruction.
 func step(t *testing.T) (calls []walked) {
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread() // only the thread that begins to trace may go on
+	runtime.LockOSThread() // only the thread that starts to trace may continue
 	defer runtime.UnlockOSThread()
 	pid, err := syscall.ForkExec(program, []string{program}, &syscall.ProcAttr{
 		Env:   append(os.Environ(), stepVariable+"=1"),
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Ptrace: true},
 	})
-	// Who says which tiers there must be wants nothing left out.
+	// Where WANT_TIERS is set, nothing may be left out.
 	if wanted := os.Getenv("WANT_TIERS") != ""; !wanted && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS)) {
-		t.Skipf("not run: nobody may be traced here: %v", err)
+		t.Skipf("NOT TESTED: tracing is not permitted here: %v", err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +223,7 @@ func step(t *testing.T) (calls []walked) {
 			return calls
 		case !status.Stopped():
 			t.Fatalf("the program has ended after %d calls: %v", len(calls), status.Signal())
-		case inside && status.StopSignal() == syscall.SIGURG: // somebody would have the thread, and asks again
+		case inside && status.StopSignal() == syscall.SIGURG: // a request to preempt the goroutine, which is repeated
 			must(syscall.PtraceSingleStep(pid))
 			continue
 		case inside && status.StopSignal() != syscall.SIGTRAP:
@@ -260,15 +267,15 @@ func step(t *testing.T) (calls []walked) {
 	}
 }
 
-// TestStreamingStoresAreFenced looks at all that calls execute: no processor shows by its
-// results that a fence was forgotten, until another one reads too early.
+// TestStreamingStoresAreFenced checks every instruction that calls execute: results show a
+// missing fence only where another processor reads too early.
 func TestStreamingStoresAreFenced(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a step takes some 30 µs, and there are 300,000 for each tier")
 	}
 	want := steppedCalls()
 	if len(want) == 0 {
-		t.Skip("no tier of this machine streams")
+		t.Skip("no tier of this machine stores past the cache")
 	}
 	got := step(t)
 	if len(got) != len(want) {
@@ -286,5 +293,5 @@ func TestStreamingStoresAreFenced(t *testing.T) {
 			t.Errorf("%s: %d streaming stores among %d instructions, want any: %v; a fence is missing: %v, want %v", c.name, g.stores, g.instructions, c.streams, g.open, c.forgets)
 		}
 	}
-	t.Logf("%d calls, %d of which stream: %d instructions, %d streaming stores", len(got), streamed, instructions, stores)
+	t.Logf("%d calls, %d of them with streaming stores: %d instructions, %d streaming stores", len(got), streamed, instructions, stores)
 }

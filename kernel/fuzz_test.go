@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -177,7 +178,7 @@ func fuzzKernel[T number](t *testing.T, k id, count, length int, place where, se
 			h.expect(c.op, i, i, i/length, place.inPlace())
 		}
 	}
-	eachTier(func(tier string) {
+	machine.EachTier(func(tier string) {
 		dst, src := h.operands()
 		k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&h.factors[0]), unsafe.Pointer(&h.shifts[0]), count, length)
 		h.check(t, k, count, length, place, tier)
@@ -218,7 +219,7 @@ func fuzzFourPlanes[T number](t *testing.T, k id, lines int, place where, seed u
 			clear(h.want[h.at+places[four+s]:][:length])
 		}
 	}
-	eachTier(func(tier string) {
+	machine.EachTier(func(tier string) {
 		dst, src := h.operands()
 		k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&h.factors[0]), unsafe.Pointer(&b), four, length)
 		h.check(t, k, length, places, place, tier)
@@ -586,8 +587,8 @@ func FuzzRun(f *testing.F) {
 		// and the columns of a matrix.
 		spell(alike(65, 0, 0), alike(9, 0, 1), alike(3, 11, 9)), spell(alike(3, 0, 1), alike(400, 0, 0), alike(2, 5, 3)), spell(alike(33, 99, 0), alike(100, 0, 1)),
 		// As many loops as there may be.
-		spell(alike(3, 1, 1), alike(2, 1, 5), alike(3, 2, 0), alike(2, 3, 0), alike(2, 5, 7), alike(3, 7, 2), alike(2, 1, 1), alike(3, 1, 9)),
-		spell(alike(2, 0, 1), alike(2, 0, 2), alike(2, 0, 4), alike(2, 0, 8), alike(2, 0, 16), alike(2, 0, 32), alike(2, 0, 64), alike(2, 0, 128)),
+		spell(alike(3, 1, 1), alike(2, 1, 5), alike(3, 2, 0), alike(2, 3, 0), alike(2, 5, 7), alike(3, 7, 2)),
+		spell(alike(2, 0, 1), alike(2, 0, 2), alike(2, 0, 4), alike(2, 0, 8), alike(2, 0, 16), alike(2, 0, 32)),
 	}
 	for typ := range formats {
 		typ := dtype.Type(typ)
@@ -619,7 +620,7 @@ func FuzzRun(f *testing.F) {
 	for i, nest := range [][]byte{
 		spell(alike(64, 0, 1), alike(49, 0, 0)), spell(alike(49, 0, 0), alike(64, 0, 1)), spell(alike(17, 0, 1), alike(3, 0, 0)), spell(alike(3, 0, 1), alike(999, 0, 0)),
 		spell(alike(2100, 0, 0), alike(3, 0, 1)), spell(alike(15, 0, 1), alike(7, 1, 0), alike(7, 2, 0), alike(4, 3, 15)), spell(alike(33, 0, 0), alike(65, 5, 1), alike(3, 9, 65)),
-		spell(layout.Loop{Size: 16, Dst: 0, Src: none, Factor: 1}, layout.Loop{Size: 40, Dst: 0, Src: 1, Factor: 0}), spell(layout.Loop{Size: 16, Dst: 0, Src: 3, Factor: 0}, layout.Loop{Size: 40, Dst: 0, Src: none, Factor: 1}, layout.Loop{Size: 2, Dst: 1, Src: 0, Factor: 0}),
+		spell(apart(16, 0, none, 1), apart(40, 0, 1, 0)), spell(apart(16, 0, 3, 0), apart(40, 0, none, 1), apart(2, 1, 0, 0)),
 	} {
 		for order := range uint64(4) {
 			f.Add(nest, uint8(i*5+int(order)), uint8(i), uint16(whereOf(i%5, i%7, 0)), int16(0), uint64(i), order<<1|1, raw)

@@ -30,13 +30,13 @@ func relaid(r *rand.Rand, loops []layout.Loop) []layout.Loop {
 // have a gap of some elements after each of them, and the rows have gaps, too.
 func toRows(samples, channels, plane, srcGap, dstGap int) []layout.Loop {
 	row, column := channels+dstGap, plane+srcGap
-	return []layout.Loop{{Size: samples, Dst: plane * row, Src: channels * column, Factor: channels}, {Size: plane, Dst: row, Src: 1, Factor: 0}, {Size: channels, Dst: 1, Src: column, Factor: 1}}
+	return []layout.Loop{apart(samples, plane*row, channels*column, channels), apart(plane, row, 1, 0), apart(channels, 1, column, 1)}
 }
 
 // toPlanes returns the loops that make planes of rows of channels: NHWC to NCHW.
 func toPlanes(samples, channels, plane, srcGap, dstGap int) []layout.Loop {
 	row, column := channels+srcGap, plane+dstGap
-	return []layout.Loop{{Size: samples, Dst: channels * column, Src: plane * row, Factor: channels}, {Size: channels, Dst: column, Src: 1, Factor: 1}, {Size: plane, Dst: 1, Src: row, Factor: 0}}
+	return []layout.Loop{apart(samples, channels*column, plane*row, channels), apart(channels, column, 1, 1), apart(plane, 1, row, 0)}
 }
 
 // TestTranspositionsAgreeWithTheOracle covers every operation, type and tier with numbers of
@@ -61,6 +61,9 @@ func testTranspositions[T number](t *testing.T) {
 			shapes = append(shapes, [2]int{few, many}, [2]int{many, few})
 		}
 	}
+	// Planes long enough to be processed four side by side out of one tile.
+	room := gatherBytes >> shift
+	shapes = append(shapes, [2]int{4, room / 4}, [2]int{4, room/4 - 1}, [2]int{8, room / 8}, [2]int{5, room / 8})
 	if testing.Short() || RaceEnabled {
 		shapes = slices.DeleteFunc(shapes, func([2]int) bool { return r.IntN(4) > 0 })
 	}
@@ -112,9 +115,9 @@ func TestRandomNestsThatLieDifferentlyAgreeWithTheOracle(t *testing.T) {
 func TestViewsBecomeDense(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 23))
 	for _, loops := range [][]layout.Loop{
-		{{Size: 5, Dst: 300, Src: 777, Factor: 1}, {Size: 300, Dst: 1, Src: 1, Factor: 0}}, {{Size: 5, Dst: 300, Src: 7, Factor: 1}, {Size: 300, Dst: 1, Src: 1, Factor: 0}}, {{Size: 4, Dst: 1500, Src: 2000, Factor: 0}, {Size: 50, Dst: 30, Src: 40, Factor: 0}, {Size: 30, Dst: 1, Src: 1, Factor: 1}},
-		{{Size: 3, Dst: 3000, Src: 4000, Factor: 3}, {Size: 3, Dst: 1000, Src: 1000, Factor: 1}, {Size: 1000, Dst: 1, Src: 1, Factor: 0}}, {{Size: 2, Dst: 4000, Src: 9000, Factor: 0}, {Size: 500, Dst: 8, Src: 8, Factor: 0}, {Size: 8, Dst: 1, Src: 1, Factor: 1}},
-		{{Size: 300, Dst: 1, Src: 2, Factor: 0}}, {{Size: 300, Dst: 1, Src: 2, Factor: 1}}, {{Size: 300, Dst: 2, Src: 1, Factor: 1}}, {{Size: 40, Dst: 9, Src: 1, Factor: 1}, {Size: 9, Dst: 1, Src: 40, Factor: 3}},
+		{apart(5, 300, 777, 1), apart(300, 1, 1, 0)}, {apart(5, 300, 7, 1), apart(300, 1, 1, 0)}, {apart(4, 1500, 2000, 0), apart(50, 30, 40, 0), apart(30, 1, 1, 1)},
+		{apart(3, 3000, 4000, 3), apart(3, 1000, 1000, 1), apart(1000, 1, 1, 0)}, {apart(2, 4000, 9000, 0), apart(500, 8, 8, 0), apart(8, 1, 1, 1)},
+		{apart(300, 1, 2, 0)}, {apart(300, 1, 2, 1)}, {apart(300, 2, 1, 1)}, {apart(40, 9, 1, 1), apart(9, 1, 40, 3)},
 	} {
 		for _, op := range allOps {
 			checkRuns(t, r, loops, way{op: op, shift: r.IntN(16), workers: r.IntN(4)})
@@ -158,7 +161,7 @@ func TestRunRefusesOverlapOfWhatLiesDifferently(t *testing.T) {
 		x[i] = float32(i + 1)
 	}
 	before := slices.Clone(x)
-	for _, loops := range [][]layout.Loop{toRows(1, 6, 4, 0, 0), toPlanes(1, 6, 4, 0, 0), toRows(1, 6, 4, 2, 0), toPlanes(1, 6, 4, 0, 1), {{Size: 24, Dst: 2, Src: 1, Factor: 0}}, {{Size: 24, Dst: 1, Src: 2, Factor: 0}}, {{Size: 24, Dst: 1, Src: 0, Factor: 0}}} {
+	for _, loops := range [][]layout.Loop{toRows(1, 6, 4, 0, 0), toPlanes(1, 6, 4, 0, 0), toRows(1, 6, 4, 2, 0), toPlanes(1, 6, 4, 0, 1), {apart(24, 2, 1, 0)}, {apart(24, 1, 2, 0)}, {apart(24, 1, 0, 0)}} {
 		dst, src, _ := extent(loops)
 		for distance := -dst - 1; distance <= src+1; distance++ { // from src to dst
 			y, from := x[100+distance:], x[100:]

@@ -59,14 +59,31 @@ func genericFloat[T float32 | float64](k *entry, dst, src, factors, extra unsafe
 			clear(d)
 		case f == 0 && op.dropped == kept:
 		case f == 0 && op.dropped == shifted:
+			shift := shiftOf(op, f, b[p])
 			for i := range d {
-				d[i] = b[p]
+				d[i] = shift
 			}
 		case f == 1 && dst == src && op.skips():
 		default:
 			planeOf(op, d, s, f, b[p])
 		}
 	}
+}
+
+// rectified returns max(x, 0): a NaN stays a NaN, and −0 gives +0.
+func rectified[T float32 | float64](x T) T {
+	if x <= 0 {
+		return 0
+	}
+	return x
+}
+
+// shiftOf returns what an element becomes that a factor of 0 drops to its shift.
+func shiftOf[T float32 | float64](op *operation, f, shift T) T {
+	if op.rectifies {
+		return rectified(T(0*f) + shift)
+	}
+	return shift
 }
 
 // planeOf computes the formula of an operation for a plane. A division takes so long that
@@ -84,6 +101,10 @@ func planeOf[T float32 | float64](op *operation, dst, src []T, f, shift T) {
 		}
 	case op.adds:
 		addPlane(dst, src, f)
+	case op.rectifies:
+		for i := range dst {
+			dst[i] = rectified(T(src[i]*f) + shift)
+		}
 	case op.shifts:
 		for i := range dst {
 			dst[i] = T(src[i]*f) + shift
@@ -126,6 +147,10 @@ func pixelsOf[T float32 | float64](op *operation, dst, src, factors, shifts []T)
 				}
 			case op.adds:
 				addRow(d, s, f)
+			case op.rectifies:
+				for c := range f {
+					d[c] = rectified(T(s[c]*f[c]) + b[c])
+				}
 			case op.shifts:
 				for c := range f {
 					d[c] = T(s[c]*f[c]) + b[c]
@@ -140,7 +165,7 @@ func pixelsOf[T float32 | float64](op *operation, dst, src, factors, shifts []T)
 				}
 			case shifted:
 				for _, c := range list[:listed] {
-					d[c] = b[c]
+					d[c] = shiftOf(op, f[c], b[c])
 				}
 			}
 		}
@@ -292,6 +317,9 @@ func halves(t dtype.Type, op *operation, dst, src []uint16, factor, shift uint16
 		case kept:
 			return
 		case shifted:
+			if op.rectifies {
+				shift = t.Narrow(shiftOf(op, t.Widen(factor), t.Widen(shift)))
+			}
 			for i := range dst {
 				dst[i] = shift
 			}
@@ -310,6 +338,8 @@ func halves(t dtype.Type, op *operation, dst, src []uint16, factor, shift uint16
 		switch {
 		case op.adds:
 			y = t.Narrow(t.Widen(dst[i]) + t.Widen(y))
+		case op.rectifies:
+			y = t.Narrow(rectified(t.Widen(y) + b))
 		case op.shifts:
 			y = t.Narrow(t.Widen(y) + b)
 		}

@@ -45,8 +45,8 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`},
 		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`},
 		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`},
-		{"F16", `x := kernel.F16Of([]uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`},
-		{"BF16", `x := kernel.BF16Of([]uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`},
+		{"F16", `x := kernel.As(kernel.F16, []uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`},
+		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`},
 		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`},
 		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`},
 	} {

@@ -21,11 +21,12 @@ func (op Op) String() string {
 
 // operation describes an [Op].
 type operation struct {
-	name    string
-	divides bool    // x/f instead of x·f
-	adds    bool    // reads y
-	shifts  bool    // takes shifts
-	dropped dropped // what an element becomes where the factor is 0
+	name      string
+	divides   bool    // x/f instead of x·f
+	adds      bool    // reads y
+	shifts    bool    // takes shifts
+	rectifies bool    // max(…, 0) at the end: a NaN stays a NaN, and −0 gives +0
+	dropped   dropped // what an element becomes where the factor is 0
 }
 
 // dropped is what an element becomes where the factor is 0.
@@ -35,7 +36,7 @@ const (
 	computed dropped = iota // what the formula gives
 	zeroed                  // +0
 	kept                    // y
-	shifted                 // the shift
+	shifted                 // the shift, rectified if the operation rectifies
 )
 
 // skips reports whether the operation does nothing to a plane with factor 1 in place.

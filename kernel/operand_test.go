@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // kernelCall returns a call of a kernel on count planes or rows of a length. kept says
@@ -91,8 +92,8 @@ func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 	})
 }
 
-// unrolled is how many bytes no loop of a kernel takes at once: two turns of four
-// cache lines each, and a rest.
+// unrolled is a number of bytes that takes every loop of a kernel through two turns, of four
+// cache lines each, and a remainder.
 const unrolled = 2*4*64 + 63
 
 // fewLengths are the lengths that kernel k takes: all until the loops have had two
@@ -108,7 +109,7 @@ func fewLengths(k id) (few []int) {
 			if n++; n%11 != 0 {
 				continue
 			}
-		} else if slow := RaceEnabled || testing.Short() || Tier() == tierGeneric; slow && length > 20 && length%7 != 0 {
+		} else if slow := RaceEnabled || testing.Short() || Tier() == tier.Generic; slow && length > 20 && length%7 != 0 {
 			continue
 		}
 		few = append(few, length)

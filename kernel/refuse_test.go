@@ -30,7 +30,7 @@ func everyType(t *testing.T, test func(refuser, *testing.T)) {
 	for _, r := range []refuser{
 		calls[Celsius]{kernel.CallsOfFloats[Celsius]()}, calls[Metres]{kernel.CallsOfFloats[Metres]()},
 		calls[Celsius]{kernel.CallsOfVectors(kernel.Of[Celsius])}, calls[Metres]{kernel.CallsOfVectors(kernel.Of[Metres])},
-		calls[Float16]{kernel.CallsOfVectors(func(s []Float16) kernel.Vector { return kernel.As(kernel.F16, s) })}, calls[BFloat16]{kernel.CallsOfVectors(func(s []BFloat16) kernel.Vector { return kernel.As(kernel.BF16, s) })},
+		calls[Float16]{kernel.CallsOfVectors(kernel.HalvesOf[Float16](kernel.F16))}, calls[BFloat16]{kernel.CallsOfVectors(kernel.HalvesOf[BFloat16](kernel.BF16))},
 	} {
 		t.Run(r.name(), func(t *testing.T) { test(r, t) })
 	}
@@ -47,9 +47,11 @@ type refuser interface {
 
 func (c calls[T]) name() string { return c.Name }
 
-var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply}
+var allOps = []kernel.Op{kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Add, kernel.AddMultiply, kernel.AddDivide, kernel.Affine, kernel.AffineMultiply, kernel.AffineMax}
 
-func takesShifts(op kernel.Op) bool { return op == kernel.Affine || op == kernel.AffineMultiply }
+func takesShifts(op kernel.Op) bool {
+	return op == kernel.Affine || op == kernel.AffineMultiply || op == kernel.AffineMax
+}
 
 // caught returns the error that f panics with, nil if it returns.
 func caught(f func()) (err error) {

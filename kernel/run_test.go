@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -71,15 +72,13 @@ type way struct {
 // everyMode calls f on every tier, first without and then with stores past the cache,
 // whatever the size.
 func everyMode(f func(mode string)) {
-	tier, from := Tier(), streamBytes
-	defer func() { use(tier); streamBytes = from }()
-	for _, tier := range available {
-		use(tier)
+	defer func(from int) { streamBytes = from }(streamBytes)
+	machine.EachTier(func(tier string) {
 		streamBytes = math.MaxInt
 		f("tier " + tier)
 		streamBytes = 0
 		f("tier " + tier + ", past the cache")
-	}
+	})
 }
 
 // pastCache does what [Run] does with data far larger than the cache, also on tiers
@@ -195,7 +194,7 @@ func everyWay(t *testing.T, loops []layout.Loop, ops []Op, shifts, workers []int
 	checkRuns(t, r, loops, ways...)
 }
 
-var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, Copy}
+var allOps = []Op{Scale, Multiply, Divide, Add, AddMultiply, AddDivide, Affine, AffineMultiply, AffineMax, Copy}
 
 // denseRows returns the loops of rows of channels without gaps.
 func denseRows(rows, channels int) []layout.Loop {
@@ -564,18 +563,18 @@ func testRefusals[T number](t *testing.T) {
 		words                     []string
 	}{
 		{"negative workers", Scale, 12, 12, 4, 0, ok, -3, []string{"-3 workers", "0 or more"}},
-		{"too many loops", Scale, 12, 12, 4, 0, make([]layout.Loop, 7), 1, []string{"7 loops", "at most 6"}},
+		{"too many loops", Scale, 12, 12, 4, 0, make([]layout.Loop, layout.MaxLoops+1), 1, []string{"7 loops", "at most 6"}},
 		{"a negative size", Scale, 12, 12, 4, 0, []layout.Loop{alike(-1, 4, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
-		{"a negative stride of dst", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, 0), {Size: 4, Dst: -1, Src: 1, Factor: 1}}, 1, []string{"loop 1", "negative"}},
-		{"a negative stride of src", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, 0), {Size: 4, Dst: 1, Src: -1, Factor: 1}}, 1, []string{"loop 1", "negative"}},
+		{"a negative stride of dst", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, 0), apart(4, -1, 1, 1)}, 1, []string{"loop 1", "negative"}},
+		{"a negative stride of src", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, 0), apart(4, 1, -1, 1)}, 1, []string{"loop 1", "negative"}},
 		{"a negative factor", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, -1), alike(4, 1, 1)}, 1, []string{"loop 0", "negative"}},
 		{"a stride of zero", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 0, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
-		{"a stride of zero in dst", Scale, 12, 12, 4, 0, []layout.Loop{{Size: 3, Dst: 0, Src: 4, Factor: 0}, alike(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
+		{"a stride of zero in dst", Scale, 12, 12, 4, 0, []layout.Loop{apart(3, 0, 4, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "stride 0", "4 elements"}},
 		{"rows that overlap", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 3, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "stride 3", "4 elements"}},
 		{"loops inside out", Scale, 12, 12, 4, 0, []layout.Loop{alike(4, 1, 1), alike(3, 4, 0)}, 1, []string{"loop 0", "stride 1", "9 elements"}},
-		{"a transposition into loops inside out", Scale, 12, 12, 4, 0, []layout.Loop{{Size: 4, Dst: 1, Src: 3, Factor: 1}, {Size: 3, Dst: 4, Src: 1, Factor: 0}}, 1, []string{"loop 0", "stride 1", "9 elements"}},
+		{"a transposition into loops inside out", Scale, 12, 12, 4, 0, []layout.Loop{apart(4, 1, 3, 1), apart(3, 4, 1, 0)}, 1, []string{"loop 0", "stride 1", "9 elements"}},
 		{"too long a stride", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, math.MaxInt/2, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
-		{"too long a stride of src", Scale, 12, 12, 4, 0, []layout.Loop{{Size: 3, Dst: 4, Src: math.MaxInt / 2, Factor: 0}, alike(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
+		{"too long a stride of src", Scale, 12, 12, 4, 0, []layout.Loop{apart(3, 4, math.MaxInt/2, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "further than an int counts"}},
 		{"too many steps", Scale, 12, 12, 4, 0, []layout.Loop{alike(5, math.MaxInt/2, 0), alike(4, 1, 1)}, 1, []string{"loop 0", "further"}},
 		{"too long a stride of the factors", Scale, 12, 12, 4, 0, []layout.Loop{alike(3, 4, math.MaxInt/2+1), alike(4, 1, 1)}, 1, []string{"loop 0", "further"}},
 		{"too many factors", Scale, 12, 12, 4, 0, []layout.Loop{alike(2, 4, math.MaxInt), alike(4, 1, 1)}, 1, []string{"loop 0", "further"}},
@@ -595,8 +594,8 @@ func testRefusals[T number](t *testing.T) {
 		{"few factors and enough shifts", Affine, 12, 12, 3, 9, ok, 1, []string{"factors of 3", "shifts of 9", "12, 12, 4 and 4"}},
 		{"a short dst to shift", Affine, 11, 12, 4, 4, ok, 1, []string{"dst of 11", "src of 12", "12, 12, 4 and 4"}},
 		{"a short src to shift", Affine, 12, 11, 4, 4, ok, 1, []string{"dst of 12", "src of 11", "12, 12, 4 and 4"}},
-		{"a short src that lies differently", Scale, 12, 13, 4, 0, []layout.Loop{{Size: 3, Dst: 4, Src: 1, Factor: 0}, {Size: 4, Dst: 1, Src: 4, Factor: 1}}, 1, []string{"dst of 12", "src of 13", "12, 15, 4 and 0"}},
-		{"a short dst that lies differently", Scale, 11, 15, 4, 0, []layout.Loop{{Size: 3, Dst: 4, Src: 1, Factor: 0}, {Size: 4, Dst: 1, Src: 4, Factor: 1}}, 2, []string{"dst of 11", "src of 15", "12, 15, 4 and 0"}},
+		{"a short src that lies differently", Scale, 12, 13, 4, 0, []layout.Loop{apart(3, 4, 1, 0), apart(4, 1, 4, 1)}, 1, []string{"dst of 12", "src of 13", "12, 15, 4 and 0"}},
+		{"a short dst that lies differently", Scale, 11, 15, 4, 0, []layout.Loop{apart(3, 4, 1, 0), apart(4, 1, 4, 1)}, 2, []string{"dst of 11", "src of 15", "12, 15, 4 and 0"}},
 	} {
 		dst, src, factors, shifts := make([]T, c.dst), make([]T, c.src), make([]T, c.factors), make([]T, c.shifts)
 		for i := range dst {
@@ -640,7 +639,7 @@ func TestRunRefusesBeforeItWrites(t *testing.T) {
 }
 
 func TestRunOfNothingDoesNothing(t *testing.T) {
-	for _, loops := range [][]layout.Loop{{alike(0, 0, 0)}, {alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(0, math.MaxInt, math.MaxInt)}, {{Size: 0, Dst: 1, Src: math.MaxInt, Factor: 0}}} {
+	for _, loops := range [][]layout.Loop{{alike(0, 0, 0)}, {alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(0, math.MaxInt, math.MaxInt)}, {apart(0, 1, math.MaxInt, 0)}} {
 		for _, op := range allOps {
 			for workers := range 3 {
 				for _, err := range []error{Run[float64](op, nil, nil, nil, nil, loops, workers), RunOf(op, As[uint16](F16, nil), As[uint16](F16, nil), Vector{}, Vector{}, loops, workers), RunOf(op, As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), loops, workers)} {
@@ -652,7 +651,7 @@ func TestRunOfNothingDoesNothing(t *testing.T) {
 		}
 	}
 	// A loop of no steps among others, with elements that could be written.
-	for _, loops := range [][]layout.Loop{{alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(3, 4, 0), alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 1), alike(0, 4, 5), alike(4, 1, 0)}, {alike(0, 1, 0)}, {{Size: 3, Dst: 4, Src: 1, Factor: 0}, {Size: 0, Dst: 1, Src: 4, Factor: 0}}, {{Size: 0, Dst: 4, Src: 1, Factor: 0}, {Size: 3, Dst: 1, Src: 4, Factor: 1}}} {
+	for _, loops := range [][]layout.Loop{{alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(3, 4, 0), alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 1), alike(0, 4, 5), alike(4, 1, 0)}, {alike(0, 1, 0)}, {apart(3, 4, 1, 0), apart(0, 1, 4, 0)}, {apart(0, 4, 1, 0), apart(3, 1, 4, 1)}} {
 		x, factors := make([]float32, 12), []float32{2, 2, 2, 2}
 		for i := range x {
 			x[i] = 7
@@ -790,7 +789,7 @@ func TestRunUsesTheDocumentedNumberOfGoroutines(t *testing.T) {
 
 func testCopy[T number](t *testing.T) {
 	call := callsOf[T]()
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		for seed := range uint64(200) {
 			r := rand.New(rand.NewPCG(16, seed))
 			loops := randomNest(r, 500)

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -16,7 +17,7 @@ import (
 // in use. It sets want if that is zero, and describes any other result.
 //
 //go:noinline
-func onStack(want *[2]uint64) (wrong string) {
+func onStack(want *[3]uint64) (wrong string) {
 	var dst, src [3 * 37]float32
 	var halves, from [3 * 37]uint16
 	var factors, shifts [37]float32
@@ -37,18 +38,19 @@ func onStack(want *[2]uint64) (wrong string) {
 	if Run(Scale, run[:], run[:], ranFactors[:2], nil, []layout.Loop{alike(2, 40, 1), alike(37, 1, 0)}, 1) != nil {
 		return "Run refuses a nest"
 	}
-	if Run(Affine, run[:], ran[:], ranFactors[:3], ranShifts[:3], []layout.Loop{{Size: 37, Dst: 3, Src: 1, Factor: 0}, {Size: 3, Dst: 1, Src: 37, Factor: 1}}, 1) != nil {
+	if Run(Affine, run[:], ran[:], ranFactors[:3], ranShifts[:3], []layout.Loop{apart(37, 3, 1, 0), apart(3, 1, 37, 1)}, 1) != nil {
 		return "Run refuses a transposition"
 	}
-	// A sum of every result, in places of their own.
-	var got [2]uint64
+	// A sum of every result.
+	var got [3]uint64
 	for i, x := range dst {
-		got[0] = (got[0]*31+bitsOf(x)+uint64(i))*31 + bitsOf(run[i])
+		got[0] = got[0]*31 + bitsOf(x) + uint64(i)
+		got[1] = got[1]*31 + bitsOf(run[i])
 	}
 	for _, x := range halves {
-		got[1] = got[1]*31 + uint64(x)
+		got[2] = got[2]*31 + uint64(x)
 	}
-	if *want == ([2]uint64{}) {
+	if *want == ([3]uint64{}) {
 		*want = got
 	}
 	if got != *want {
@@ -57,14 +59,15 @@ func onStack(want *[2]uint64) (wrong string) {
 	return ""
 }
 
-// TestStacksGrowUnderEveryRoutine calls routines with stacks that have little room left: they
+// TestStacksGrowUnderEveryRoutine calls kernels with stacks that have little room left: they
 // overflow at every place on the way to the assembly, and move with the arrays on them.
 func TestStacksGrowUnderEveryRoutine(t *testing.T) {
-	want := new([2]uint64)
-	if use(tierGeneric); onStack(want) != "" {
+	before := Tier()
+	defer machine.Use(before)
+	want := new([3]uint64)
+	if machine.Use(tier.Generic); onStack(want) != "" {
 		t.Fatal("the reference contradicts itself")
 	}
-	use(available[0])
 	machine.CheckStacks(t, func() string { return onStack(want) })
 }
 
@@ -109,7 +112,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 		}
 		return nil
 	}
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		for rep := range 20 {
 			if err := one(1 + rep%3); err != nil {
 				t.Fatal(err)
@@ -121,7 +124,7 @@ func TestCollectionsDuringCalls(t *testing.T) {
 // TestNeighboursWorkSimultaneously has goroutines work on adjacent parts of the same memory,
 // which share cache lines, with the same factors and shifts.
 func TestNeighboursWorkSimultaneously(t *testing.T) {
-	everyTier(t, func(t *testing.T) {
+	machine.EveryTier(t, func(t *testing.T) {
 		eachKernel(func(k id) {
 			length := 37
 			if !k.takes(length) {

@@ -27,11 +27,11 @@ func reported(t *testing.T, f func()) string {
 	return string(text)
 }
 
-func TestEnvironmentSaysFromWhereOnToStream(t *testing.T) {
+func TestEnvironmentSetsTheBytesForStoresPastTheCache(t *testing.T) {
 	const standard = 32 << 20
 	for value, want := range map[string]int{
 		"": standard, "0": 0, "1": 1, "007": 7, "33554431": standard - 1, "1048576": 1 << 20,
-		// More than there is memory means never.
+		// More than any memory means never.
 		fmt.Sprint(math.MaxInt): math.MaxInt, "9223372036854775808": math.MaxInt, "18446744073709551615": math.MaxInt,
 	} {
 		got := -1
@@ -47,7 +47,7 @@ func TestEnvironmentSaysFromWhereOnToStream(t *testing.T) {
 		}
 		for _, w := range []string{"SPATIALDROPOUT_STREAM: ", fmt.Sprintf("%q", value), "want a number of bytes"} {
 			if !strings.Contains(warning, w) || strings.Count(warning, "\n") != 1 {
-				t.Errorf("%q warns %q, want one line that says %q", value, warning, w)
+				t.Errorf("%q warns %q, want one line with %q", value, warning, w)
 			}
 		}
 	}
@@ -56,13 +56,13 @@ func TestEnvironmentSaysFromWhereOnToStream(t *testing.T) {
 func TestSetStreamBytesSetsWhatIsReturned(t *testing.T) {
 	before := StreamBytes()
 	defer SetStreamBytes(before)
-	// Whoever runs the tests may have set it.
+	// It may be set in the environment of the tests.
 	if want := streamFrom(os.Getenv("SPATIALDROPOUT_STREAM")); before != want {
-		t.Errorf("streaming from %d bytes on at the start, want %d", before, want)
+		t.Errorf("%d bytes at the start, want %d", before, want)
 	}
 	for _, bytes := range []int{0, 1, 64, 1 << 20, math.MaxInt} {
 		if SetStreamBytes(bytes); StreamBytes() != bytes {
-			t.Errorf("streaming from %d bytes on, %d were set", StreamBytes(), bytes)
+			t.Errorf("%d bytes after %d were set", StreamBytes(), bytes)
 		}
 	}
 	SetStreamBytes(12345)
@@ -72,7 +72,7 @@ func TestSetStreamBytesSetsWhatIsReturned(t *testing.T) {
 				message := fmt.Sprint(recover())
 				for _, w := range []string{"kernel: ", fmt.Sprintf("%d bytes", bytes), "0 or more"} {
 					if !strings.Contains(message, w) {
-						t.Errorf("SetStreamBytes(%d) panics with %q, which does not say %q", bytes, message, w)
+						t.Errorf("SetStreamBytes(%d) panics with %q, want it to contain %q", bytes, message, w)
 					}
 				}
 			}()

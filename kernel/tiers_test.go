@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // channel is what all elements of a channel share.
@@ -78,7 +80,7 @@ func differ[T number](got, want []T, loose []bool) int {
 	}
 	f := formatOf[T]()
 	for i, w := range want {
-		if g, w := bitsOf(got[i]), bitsOf(w); g != w && !(loose[i] && f.nan(g)) {
+		if g, w := bitsOf(got[i]), bitsOf(w); !f.same(g, w, loose[i]) {
 			return i
 		}
 	}
@@ -137,7 +139,7 @@ func misalignments(r *rand.Rand, k id, length int) []int {
 		}
 	}
 	some := 2
-	switch plain := Tier() == tierGeneric; { // plain Go does not depend on the alignment, and is slow
+	switch plain := Tier() == tier.Generic; { // plain Go does not depend on the alignment, and is slow
 	case plain && length > dense && length%9 > 0:
 		some = 0
 	case !plain && length <= dense:
@@ -168,7 +170,7 @@ func sources(r *rand.Rand, k id, length int) []int {
 	if catalogue[k].shape == pixels && catalogue[k].past {
 		turn = 5 * lanes
 	}
-	if length != turn || Tier() == tierGeneric {
+	if length != turn || Tier() == tier.Generic {
 		return []int{r.IntN(lanes)}
 	}
 	all := make([]int, lanes)
@@ -197,12 +199,12 @@ func testKernel[T number](t *testing.T, k id) {
 			continue
 		}
 		e := expect(r, hard[T], c.op, largest+lanes+2*guard+dense, inPlace, inPlace && c.shape != pixels)
-		everyTier(t, func(t *testing.T) {
+		machine.EveryTier(t, func(t *testing.T) {
 			for _, length := range lengths {
 				if c.past && (length < lanes || c.shape == pixels && length%lanes != 0) {
 					continue
 				}
-				if testing.Short() && Tier() == tierGeneric && length > 20 && length%5 != 0 && length%lanes != 0 {
+				if testing.Short() && Tier() == tier.Generic && length > 20 && length%5 != 0 && length%lanes != 0 {
 					continue
 				}
 				for _, shift := range misalignments(r, k, length) {
@@ -287,10 +289,10 @@ func testFourPlanes[T number](t *testing.T, k id) {
 			draw = plain[T] // the callers decide whether a factor of 1 is left out
 		}
 		e := expect(r, draw, c.op, 2*longest*lanes, inPlace, false)
-		everyTier(t, func(t *testing.T) {
+		machine.EveryTier(t, func(t *testing.T) {
 			for lines := 1; lines <= longest; lines++ {
 				for rep := range 5 * reps * lanes {
-					if Tier() == tierGeneric && rep%3 > 0 || testing.Short() && lines%5 > 1 {
+					if Tier() == tier.Generic && rep%3 > 0 || testing.Short() && lines%5 > 1 {
 						continue // these are slow, see misalignments
 					}
 					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5
@@ -424,7 +426,7 @@ func TestEveryKernelIsReachedAsWhatItComputes(t *testing.T) {
 			t.Errorf("no operation leads to %v", k)
 		}
 	})
-	if want := 1 + len(kinds)*(2*(8+3)+6); len(catalogue) != want {
-		t.Errorf("the catalogue has %d entries, want %d: none, and for each kind two shapes of eight operations, three of which store past the cache as well, and six of four planes", len(catalogue), want)
+	if want := 1 + len(kinds)*(2*(9+3)+6); len(catalogue) != want {
+		t.Errorf("the catalogue has %d entries, want %d: none, and for each kind two shapes of nine operations, three of which store past the cache as well, and six of four planes", len(catalogue), want)
 	}
 }

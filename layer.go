@@ -1,6 +1,8 @@
 package spatialdropout
 
 import (
+	"unsafe"
+
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -39,12 +41,20 @@ func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 	return newLayer[T](kernel.Of[T](nil).Kind(), rate, opts)
 }
 
-// NewLayerAs is [NewLayer] for data of the given kind, see [As].
+// NewLayerAs is [NewLayer] for data of the given kind, see [As]. It returns a
+// [*kernel.BytesError] if the elements of the kind have another size, and a
+// [*kernel.KindError] if kind is nil.
 func NewLayerAs[T Float | Half](kind *kernel.Kind, rate float64, opts ...Option) (*Layer[T], error) {
 	return newLayer[T](kind, rate, opts)
 }
 
 func newLayer[T Float | Half](kind *kernel.Kind, rate float64, opts []Option) (*Layer[T], error) {
+	var x T
+	if kind == nil {
+		return nil, &kernel.KindError{}
+	} else if size := int(unsafe.Sizeof(x)); size != kind.Size() {
+		return nil, &kernel.BytesError{Kind: kind, Len: size}
+	}
 	d, err := New(rate, opts...)
 	if err != nil {
 		return nil, err

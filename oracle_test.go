@@ -320,7 +320,7 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 		}
 	case mask.Quotient:
 		kept.factor, kept.over = scalar(q), true
-	case mask.Unscaled:
+	case mask.Unscaled, mask.AtInference:
 		kept.factor = one
 	case mask.Expectation:
 		kept.factor = k.of(q)

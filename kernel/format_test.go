@@ -387,57 +387,6 @@ func TestOracleOfHalvesFollowsTheirStandards(t *testing.T) {
 	}
 }
 
-func TestWidenIsExact(t *testing.T) {
-	for _, f := range formats[dtype.Float16:] {
-		for bits := range uint64(1 << 16) {
-			got, want := f.typ.Widen(uint16(bits)), f.decoded[bits]
-			if f.nan(bits) {
-				// A signalling NaN may become quiet here or in the product that follows.
-				got = math.Float32frombits(math.Float32bits(got) | 1<<22)
-			}
-			if math.Float32bits(got) != math.Float32bits(want) {
-				t.Fatalf("%s %#x widened is %#x, want %#x", f.name, bits, math.Float32bits(got), math.Float32bits(want))
-			}
-		}
-	}
-}
-
-// The result changes half way between two neighbouring halves: these borders and the
-// floats next to them are tried, and random bits.
-func TestNarrowIsTheNearestHalf(t *testing.T) {
-	for _, f := range formats[dtype.Float16:] {
-		check := func(bits uint32) {
-			for _, bits := range [...]uint32{bits, bits | 1<<31} {
-				x := math.Float32frombits(bits)
-				if got, want := uint64(f.typ.Narrow(x)), f.encode(float64(x)); got != want {
-					t.Fatalf("%#x (%v) narrowed to %s is %#x, want %#x", bits, x, f.name, got, want)
-				}
-			}
-		}
-		around := func(x float64) {
-			bits := math.Float32bits(float32(x))
-			if float64(math.Float32frombits(bits)) != x && x < math.MaxFloat32 {
-				t.Fatalf("%v, a border of %s, is not a float32", x, f.name)
-			}
-			for off := uint32(0); off < 3; off++ {
-				check((bits + off) & math.MaxInt32)
-				check((bits - off) & math.MaxInt32)
-			}
-		}
-		for i, x := range f.ascend[:len(f.ascend)-1] {
-			around(x)
-			around((x + f.ascend[i+1]) / 2)
-		}
-		for _, bits := range []uint32{0x7f800000, 0x7f800001, 0x7f801fff, 0x7f802000, 0x7f80ffff, 0x7f810000, 0x7fbfffff, 0x7fc00000, 0x7fffffff, 0x7f7fffff, 0x7f7f8000} {
-			check(bits)
-		}
-		r := rand.New(rand.NewPCG(2, uint64(f.typ)))
-		for range 300000 {
-			check(r.Uint32())
-		}
-	}
-}
-
 // All pairs of fractions are divided at one exponent where the quotient is normal, and
 // at all exponents where it is subnormal.
 func TestQuotientsOfHalvesAreRoundedTwiceWithoutHarm(t *testing.T) {

@@ -53,7 +53,7 @@ func newLayer[T Float | Half](kind *kernel.Kind, rate float64, opts []Option) (*
 	if kind == nil {
 		return nil, &kernel.KindError{}
 	} else if size := int(unsafe.Sizeof(x)); size != kind.Size() {
-		return nil, &kernel.BytesError{Kind: kind, Len: size}
+		return nil, &kernel.BytesError{Kind: kind, Size: size}
 	}
 	d, err := New(rate, opts...)
 	if err != nil {

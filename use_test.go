@@ -897,7 +897,7 @@ func TestLayerRefusesAnotherKind(t *testing.T) {
 		wantError(t, what, err, words...)
 	}
 	a, err := spatialdropout.NewLayerAs[float32](kernel.F16, 0.5)
-	check("float32 as float16", a == nil, err, "float16", "2 bytes")
+	check("float32 as float16", a == nil, err, "elements of 4 bytes", "float16", "want elements of 2 bytes")
 	var bytes *kernel.BytesError
 	if !errors.As(err, &bytes) || bytes.Kind != kernel.F16 {
 		t.Errorf("%T, want a *kernel.BytesError", err)

@@ -75,13 +75,18 @@ func product(a, b int) (int, bool) {
 	return int(lo), a >= 0 && b >= 0 && hi == 0 && int(lo) >= 0
 }
 
-// BytesError refuses a byte slice that does not hold elements of a kind.
+// BytesError refuses memory that does not hold elements of a kind: bytes that are not whole
+// aligned elements, or a slice whose elements have another size.
 type BytesError struct {
 	Kind   *Kind
-	Len    int // bytes of the slice
-	Offset int // bytes from an aligned address to its first one
+	Size   int // bytes of an element of the slice, 1 if it is one of bytes
+	Len    int // elements of the slice
+	Offset int // bytes from an aligned address to the first element
 }
 
 func (e *BytesError) Error() string {
+	if e.Size > 1 {
+		return fmt.Sprintf("kernel: elements of %d bytes for a vector of %v, want elements of %d bytes", e.Size, e.Kind, e.Kind.Size())
+	}
 	return fmt.Sprintf("kernel: %d bytes that begin %d bytes after an aligned address for a vector of %v, want whole aligned elements of %d bytes", e.Len, e.Offset, e.Kind, e.Kind.Size())
 }

@@ -99,7 +99,7 @@ func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
 func As[T Float | Half](kind *Kind, s []T) Vector {
 	var x T
 	if int(unsafe.Sizeof(x)) != kind.Size() {
-		panic(&BytesError{Kind: kind, Len: len(s) * int(unsafe.Sizeof(x))})
+		panic(&BytesError{Kind: kind, Size: int(unsafe.Sizeof(x)), Len: len(s)})
 	}
 	return Vector{kind, erase(s)}
 }
@@ -137,7 +137,7 @@ func OfBytes(kind *Kind, memory []byte) Vector {
 	// 32-bit platforms align numbers of 8 bytes to 4.
 	offset := uintptr(data) & (min(1<<kind.shift, unsafe.Alignof(uint64(0))) - 1)
 	if offset != 0 || len(memory)&(1<<kind.shift-1) != 0 {
-		panic(&BytesError{Kind: kind, Len: len(memory), Offset: int(offset)})
+		panic(&BytesError{Kind: kind, Size: 1, Len: len(memory), Offset: int(offset)})
 	}
 	return Vector{kind, vector{data, len(memory) >> kind.shift}}
 }

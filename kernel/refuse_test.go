@@ -438,7 +438,11 @@ func TestVectorsOfPartsAndOfBytes(t *testing.T) {
 				t.Errorf("%v, %s: %v, want %+v", kind, what, err, want)
 				return
 			}
-			for _, w := range []string{"kernel: ", fmt.Sprintf("%d bytes", want.Len), kind.String(), fmt.Sprintf("%d bytes after", want.Offset), fmt.Sprintf("elements of %d bytes", size)} {
+			words := []string{"kernel: ", fmt.Sprintf("%d bytes that begin %d bytes after", want.Len, want.Offset), kind.String(), fmt.Sprintf("want whole aligned elements of %d bytes", size)}
+			if want.Size > 1 {
+				words = []string{fmt.Sprintf("kernel: elements of %d bytes", want.Size), kind.String(), fmt.Sprintf("want elements of %d bytes", size)}
+			}
+			for _, w := range words {
 				if !strings.Contains(err.Error(), w) {
 					t.Errorf("%v, %s: %q does not contain %q", kind, what, err, w)
 				}
@@ -455,17 +459,17 @@ func TestVectorsOfPartsAndOfBytes(t *testing.T) {
 					}
 					continue
 				}
-				wantBytes(fmt.Sprintf("%d bytes from byte %d up", length, offset), err, kernel.BytesError{Kind: kind, Len: length, Offset: offset % align})
+				wantBytes(fmt.Sprintf("%d bytes from byte %d up", length, offset), err, kernel.BytesError{Kind: kind, Size: 1, Len: length, Offset: offset % align})
 			}
 		}
 		// A slice of elements of another size.
 		for other, err := range map[int]error{
 			2: caught(func() { kernel.As(kind, make([]uint16, 12)) }),
 			4: caught(func() { kernel.As(kind, make([]Celsius, 6)) }),
-			8: caught(func() { kernel.As(kind, memory) }),
+			8: caught(func() { kernel.As(kind, memory[:3]) }),
 		} {
 			if other != size {
-				wantBytes(fmt.Sprintf("elements of %d bytes", other), err, kernel.BytesError{Kind: kind, Len: 24})
+				wantBytes(fmt.Sprintf("elements of %d bytes", other), err, kernel.BytesError{Kind: kind, Size: other, Len: 24 / other})
 			} else if err != nil {
 				t.Errorf("%v, elements of %d bytes: %v", kind, other, err)
 			}

@@ -64,8 +64,12 @@ func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
 
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
 func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
-	loops, joined, err := pair(dst, src, g, srcGeom)
-	if err != nil {
+	var loops []layout.Loop
+	var joined *layout.Nest
+	var err error
+	if g == srcGeom && dst.Len() == g.Len() && src.Len() == dst.Len() && src.Kind() == dst.Kind() {
+		loops = g.Loops() // as pair returns them, without a call
+	} else if loops, joined, err = pair(dst, src, g, srcGeom); err != nil {
 		return err
 	}
 	if m == nil {

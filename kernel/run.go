@@ -12,12 +12,14 @@ import (
 // Σ iₖ·Dstₖ of dst and the one at Σ iₖ·Srcₖ of src, with the factor, and the shift, at
 // Σ iₖ·Factorₖ.
 //
-// [layout.Geometry] and [layout.Join] make the loops of a tensor. Loops are given outermost first. The stride of a loop in dst is at least as long as
-// all that lies inside it, so that no element is visited twice. No loops mean the single
-// element at offset 0, and a loop of size 0 means no element. The work is fast where the
-// innermost loops are planes (strides 1, factor 0; around it factor 1 and no gap) or rows
-// of channels (strides 1, factor 1; around it factor 0 and no gap), and where a tensor is
-// transposed: stride 1 of dst in the innermost loop, stride 1 of src in another one.
+// [layout.Geometry] and [layout.Join] make the loops of a tensor. Loops are given outermost
+// first. The stride of a loop in dst is at least as long as all that lies inside it, so that
+// no element is visited twice. No loops mean the single element at offset 0, and a loop of
+// size 0 means no element. The work is fast where the innermost loops are planes (strides 1,
+// factor 0; around it factor 1 and no gap) or rows of channels (strides 1, factor 1; around
+// it factor 0 and no gap). A transposed tensor, with stride 1 of dst in the innermost loop and
+// stride 1 of src in another one, takes several times as long, and less than element by
+// element.
 //
 // dst and src may be the same slice if all strides agree, or two slices that share no
 // visited element. shifts is empty unless op is [Affine] or one of its relatives.
@@ -30,31 +32,32 @@ import (
 // Run returns an [*OpError], a [*LoopError] or an [*OverlapError] before it writes
 // anything.
 func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
-	return run(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
+	return RunOf(op, Of(dst), Of(src), Of(factors), Of(shifts), loops, workers)
 }
 
 // RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
 // vectors differ in kind.
-func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) (err error) {
+func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
+	// A single call of a kernel is all overhead: one or two loops that make no more than that
+	// are recognised here.
+	if b, ok := single(loops); ok && op < Copy && uint(workers) <= 1 && b.small(kind) && b.fit(op, dst.vector, src.vector, factors.vector, shifts.vector) && overlap(dst.data, src.data, b.count*b.length<<kind.shift) == 0 {
+		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
+		return nil
+	}
 	return run(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
 }
 
-// run does op on all elements of a nest. A single call of a kernel is all overhead: one
-// or two loops that make no more than that are recognised first.
+// run does op on all elements of a nest.
 func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	if op >= ops {
 		return &OpError{op}
 	}
 	if workers < 0 {
 		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
-	}
-	if b, ok := single(loops); ok && op != Copy && workers <= 1 && b.small(kind) && b.fit(op, dst, src, factors, shifts) && overlap(dst.data, src.data, b.count*b.length<<kind.shift) == 0 {
-		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
-		return nil
 	}
 	var n nest
 	span, err := n.set(kind, op, dst, src, factors, shifts, loops)

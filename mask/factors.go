@@ -44,8 +44,11 @@ func (m *Mask) Action(t Type) Action {
 func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 	a := m.Action(t)
 	size := t.Size()
-	if err := m.misfit("factors", factors, size, pitch); err != nil {
-		panic(err)
+	// The trials of a mask are in memory: eight times their number does not overflow.
+	if pitch != m.channels || len(factors) != m.samples*m.channels*size || !aligned(factors, size) {
+		if err := m.misfit("factors", factors, size, pitch); err != nil {
+			panic(err)
+		}
 	}
 	if a.Shift {
 		if err := m.misfit("shifts", shifts, size, pitch); err != nil {
@@ -145,7 +148,11 @@ func (m *Mask) write(t Type, factors, shifts []byte, pitch int, shift bool) {
 // fill is write for the types of one size.
 func fill[W uint16 | uint32 | uint64](m *Mask, t Type, factors, shifts []byte, pitch int, shift bool) {
 	dst := wordsOf[W](factors)
-	expandRows(dst, m, pitch, W(m.kept[t]), 0)
+	if pitch == m.channels && uint(len(dst)-1) < 64 {
+		expandWord(dst, m.bits[0], W(m.kept[t]), 0) // in a small call every step counts
+	} else {
+		expandRows(dst, m, pitch, W(m.kept[t]), 0)
+	}
 	if m.arithmetic.Rule == Gaussian {
 		fillNoise(dst, m, t, pitch)
 	}

@@ -136,6 +136,9 @@ func share(m *Mask, stream Stream, at Place) error {
 // After returns the place of the draw that follows one for samples×channels at a place,
 // with trials shared as s says. It is the same for all shards of a batch.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
+	if _, ok := stream.(Philox); ok {
+		return at.next() // whatever is drawn; an eighth of a draw of one channel
+	}
 	if s == Each && at.ChannelOffset|at.Channels == 0 {
 		return stream.After(at, samples, channels, rate)
 	}

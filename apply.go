@@ -147,7 +147,11 @@ const (
 	fewElements = 1 << 12
 )
 
-// hide returns the bytes of room in a way that escape analysis does not follow.
+// hide returns the bytes of room in a way that escape analysis does not follow. It must not
+// be inlined: the compiler would keep the address as a number across calls, and the garbage
+// collector, which may move the stack meanwhile, would not correct it.
+//
+//go:noinline
 func hide(room *[fewBytes / 8]uint64) []byte {
 	bits := uintptr(unsafe.Pointer(room))
 	return (*(**[fewBytes]byte)(unsafe.Pointer(&bits)))[:]

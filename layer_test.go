@@ -71,6 +71,11 @@ func wantBackwardError(t testing.TB, what string, err error, used bool) {
 	if !errors.As(err, &refused) || refused.Used != used {
 		t.Errorf("%s: %v, want a *BackwardError, used %v", what, err, used)
 	}
+	words := []string{"without a Forward"}
+	if used {
+		words = []string{"second backward pass", "Layer.Pass"}
+	}
+	wantError(t, what, err, words...)
 }
 
 // layerCalls returns the calls of a layer. Each begins at the same place of the stream, and

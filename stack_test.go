@@ -1,0 +1,73 @@
+package spatialdropout_test
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// grow makes the stack of the goroutine large.
+//
+//go:noinline
+func grow(n int) int {
+	var room [64]int
+	room[n%64] = n
+	if n == 0 {
+		return 0
+	}
+	return grow(n-1) + room[n%64]
+}
+
+// The factors of a small call are on the stack of a goroutine, which a garbage collection
+// may move in the middle of the call.
+func TestSmallCallsSurviveMovedStacks(t *testing.T) {
+	x := dense(t, layout.NCHW, 2, 16, 1, 2)
+	m := draw(t, newDropout(t, 0), x.geom)
+	var stop atomic.Bool
+	done := make(chan bool)
+	go func() {
+		for !stop.Load() {
+			runtime.GC()
+		}
+		close(done)
+	}()
+	limit := 2 * time.Second
+	if testing.Short() {
+		limit /= 4
+	}
+	var factors [32]float32
+	fill(factors[:], 1)
+	want, wrong := filled[float32](x.length, 3), 0
+	for begin := time.Now(); time.Since(begin) < limit && wrong == 0; {
+		ready := make(chan int)
+		go func() {
+			grow(100)
+			var y, v [64]float32 // of the caller, on its stack as well
+			dst, src := y[:x.length], v[:x.length]
+			failed := 0
+			for range 500 {
+				fill(dst, 1)
+				fill(src, 2)
+				if err := spatialdropout.AddTo(dst, src, m, x.geom); err != nil || !same(dst, want) {
+					failed++
+				}
+				kernel.Planes(kernel.Add, dst, src, factors[:], nil, 2)
+				if dst[0] != 5 || !same(dst[1:], dst[:len(dst)-1]) {
+					failed++
+				}
+			}
+			ready <- failed
+		}()
+		wrong = <-ready
+	}
+	stop.Store(true)
+	<-done
+	if wrong > 0 {
+		t.Errorf("%d of 500 calls give something else in one goroutine", wrong)
+	}
+}

@@ -143,7 +143,11 @@ const (
 	fewElements = 1 << 12
 )
 
-// hide returns the bytes of room in a way that escape analysis does not follow.
+// hide returns the bytes of room in a way that escape analysis does not follow. While the
+// address is a number the stack must not move, so nothing may be called: checkptr, which the
+// race detector brings, would.
+//
+//go:nocheckptr
 func hide(room *[fewBytes / 8]uint64) []byte {
 	bits := uintptr(unsafe.Pointer(room))
 	return (*(**[fewBytes]byte)(unsafe.Pointer(&bits)))[:]

@@ -147,11 +147,13 @@ const (
 	fewElements = 1 << 12
 )
 
-// hide returns the bytes of room in a way that escape analysis does not follow. It must not
-// be inlined: the compiler would keep the address as a number across calls, and the garbage
-// collector, which may move the stack meanwhile, would not correct it.
+// hide returns the bytes of room in a way that escape analysis does not follow. While the
+// address is a number the stack must not move, so nothing may be called meanwhile. Inlined, the
+// compiler could keep the number across calls, and checkptr, which the race detector brings,
+// would add one.
 //
 //go:noinline
+//go:nocheckptr
 func hide(room *[fewBytes / 8]uint64) []byte {
 	bits := uintptr(unsafe.Pointer(room))
 	return (*(**[fewBytes]byte)(unsafe.Pointer(&bits)))[:]

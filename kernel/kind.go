@@ -71,7 +71,12 @@ func (k *Kind) call(routine id, dst, src, factors, extra unsafe.Pointer, count, 
 
 // hide returns p in a way that escape analysis does not follow. It costs nothing: a load
 // through the address of a uintptr would go through memory. The compiler takes a sum for a
-// pointer that is not nil: the result must be passed on, and not compared with nil.
+// pointer that is not nil: the result must be passed on, and not compared with nil. It may
+// also forget that the sum is a pointer, and would not move it with the stack: nothing may be
+// called before the result is passed on. Checkptr, which the race detector brings, would call;
+// without it, hide is a call whose result is a pointer there.
+//
+//go:nocheckptr
 func hide(p unsafe.Pointer) unsafe.Pointer { return unsafe.Add(nil, uintptr(p)) }
 
 // Vector is a slice of elements whose kind is known at run time only. It refers to the

@@ -71,6 +71,23 @@ func TestStacksGrowUnderEveryRoutine(t *testing.T) {
 	machine.CheckStacks(t, func() string { return onStack(want) })
 }
 
+// TestStacksShrinkUnderKernels is about the race detector above all: it adds calls to the
+// library, at which a stack can move.
+func TestStacksShrinkUnderKernels(t *testing.T) {
+	machine.CheckShrinkingStacks(t, func() string {
+		var dst, src [12]float32
+		for i := range src {
+			src[i] = 1
+		}
+		factors := [3]float32{2, 0, 3}
+		Planes(Scale, dst[:], src[:], factors[:], nil, 4)
+		if want := [12]float32{2, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 3}; dst != want {
+			return fmt.Sprintf("got %v, want %v", dst, want)
+		}
+		return ""
+	})
+}
+
 // TestCollectionsDuringCalls collects garbage over and over while kernels use memory to which
 // nothing else refers.
 func TestCollectionsDuringCalls(t *testing.T) {

@@ -20,7 +20,10 @@ func Write(p unsafe.Pointer, bytes int) { runtime.RaceWriteRange(hidden(p), byte
 
 // hidden returns p in a way that the compiler cannot follow. Otherwise it would
 // assume that the detector keeps the pointer, and would allocate every array on a
-// caller's stack.
+// caller's stack. While the address is a number the stack must not move, so checkptr must
+// not add a call.
+//
+//go:nocheckptr
 func hidden(p unsafe.Pointer) unsafe.Pointer {
 	bits := uintptr(p)
 	return *(*unsafe.Pointer)(unsafe.Pointer(&bits))

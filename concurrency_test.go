@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
-	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -76,25 +75,5 @@ func TestManyUseOneMaskConcurrently(t *testing.T) {
 				t.Error(err)
 			}
 		}
-	})
-}
-
-// Small calls keep their factors on the stack, which moves when a collection shrinks it.
-func TestStacksShrinkUnderApply(t *testing.T) {
-	g := dense(t, layout.NCHW, 1, 3, 2, 2).geom
-	m := draw(t, newDropout(t, 0.5), g)
-	for c := range 3 {
-		m.Set(0, c, c != 1)
-	}
-	ones, want := filled[float32](12, 1), []float32{2, 2, 2, 2, 0, 0, 0, 0, 2, 2, 2, 2}
-	machine.CheckShrinkingStacks(t, func() string {
-		y := make([]float32, 12)
-		if err := spatialdropout.Apply(y, ones, m, g); err != nil {
-			return err.Error()
-		}
-		if !same(y, want) {
-			return fmt.Sprintf("got %v, want %v", y, want)
-		}
-		return ""
 	})
 }

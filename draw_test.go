@@ -250,3 +250,88 @@ func TestConcurrentDrawsTakeEveryStepOnce(t *testing.T) {
 		t.Errorf("step %d after %d draws", step(d), draws*each)
 	}
 }
+
+// Shards of channels draw columns of the mask of all channels, from every stream and with
+// any sharing, and what they compute is their part of the whole.
+func TestShardsOfChannelsDrawTheirColumns(t *testing.T) {
+	const samples, channels = 5, 70
+	whole := dense(t, layout.NCW, samples, channels, 2)
+	ones := filled[float32](whole.length, 1)
+	for name, stream := range streams(t) {
+		for _, sharing := range sharings(stream()) {
+			common := spatialdropout.WithSharing(sharing)
+			all := newDropout(t, 0.4, spatialdropout.WithStream(stream()), common)
+			type part struct {
+				shard mask.Shard
+				x     tensor
+				d     *spatialdropout.Dropout
+			}
+			var parts []part
+			for _, c := range [][2]int{{0, 3}, {3, 64}, {64, 70}, {0, 70}} {
+				for _, n := range [][2]int{{0, 5}, {1, 3}} {
+					s := mask.Shard{SampleOffset: uint64(n[0]), Samples: samples, ChannelOffset: uint64(c[0]), Channels: channels}
+					parts = append(parts, part{s, dense(t, layout.NCW, n[1]-n[0], c[1]-c[0], 2), newDropout(t, 0.4, spatialdropout.WithStream(stream()), common, spatialdropout.WithShard(s))})
+				}
+			}
+			for step := range 2 {
+				y := make([]float32, whole.length)
+				p, err := all.Forward(spatialdropout.Of(y, whole.geom), spatialdropout.Of(ones, whole.geom))
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := p.Mask()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, part := range parts {
+					got := make([]float32, part.x.length)
+					p, err := part.d.Forward(spatialdropout.Of(got, part.x.geom), spatialdropout.Of(ones[:part.x.length], part.x.geom))
+					if err != nil {
+						t.Fatalf("%s, %v, %+v: %v", name, sharing, part.shard, err)
+					}
+					if p.Place().Shard != part.shard {
+						t.Fatalf("%s: the shard of the place is %+v, want %+v", name, p.Place().Shard, part.shard)
+					}
+					mine, err := p.Mask()
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, e := range part.x.places {
+						n, c := e.n+int(part.shard.SampleOffset), e.c+int(part.shard.ChannelOffset)
+						if want := y[(n*channels+c)*2]; mine.Kept(e.n, e.c) != m.Kept(n, c) || math.Float32bits(got[e.at]) != math.Float32bits(want) {
+							t.Fatalf("%s, %v, step %d, %+v: channel %d of sample %d is %v, want %v", name, sharing, step, part.shard, e.c, e.n, got[e.at], want)
+						}
+					}
+					if state(part.d) != state(all) {
+						t.Fatalf("%s, %v: a shard is at %+v, the whole at %+v", name, sharing, state(part.d), state(all))
+					}
+				}
+			}
+		}
+	}
+}
+
+// Layers whose seeds are children of one seed drop different channels, and the same ones
+// again with the same seed.
+func TestLayersWithSeedsOfTheirOwnDiffer(t *testing.T) {
+	x := dense(t, layout.NC, 4, 50)
+	ones := filled[float32](x.length, 1)
+	seen := map[string]uint64{}
+	for network := range uint64(3) {
+		for layer := range uint64(20) {
+			opt := spatialdropout.WithSeed(mask.Child(network, layer))
+			l, again := newLayer[float32](t, 0.5, opt), newLayer[float32](t, 0.5, opt)
+			for step := range uint64(3) {
+				y := forward(t, l, ones, x.geom)
+				if !same(y, forward(t, again, ones, x.geom)) {
+					t.Fatalf("two layers with child %d of seed %d differ", layer, network)
+				}
+				drawn := fmt.Sprint(y)
+				if other, ok := seen[drawn]; ok {
+					t.Fatalf("layer %d of network %d drops at step %d what number %d dropped", layer, network, step, other)
+				}
+				seen[drawn] = 1000*network + 10*layer + step
+			}
+		}
+	}
+}

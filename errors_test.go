@@ -289,3 +289,72 @@ func TestEmptyTensorsAreFine(t *testing.T) {
 		}
 	}
 }
+
+// Every refusal has a type that says what was given, and writes nothing.
+func TestErrorsHaveTypes(t *testing.T) {
+	x, last := dense(t, layout.NCHW, 2, 3, 4, 5), dense(t, layout.NHWC, 2, 4, 5, 3)
+	other := dense(t, layout.NCHW, 2, 3, 5, 4)
+	d := newDropout(t, 0.5)
+	m := draw(t, d, x.geom)
+	buf := filled[float32](300, 7)
+	doubles, halves := filled[float64](120, 7), filled[float16](120, 7)
+	of := func(data []float32, x tensor) spatialdropout.Tensor { return spatialdropout.Of(data, x.geom) }
+	dst, src := of(buf[:120], x), of(buf[150:270], x)
+	for _, c := range []struct {
+		what     string
+		dst, src spatialdropout.Tensor
+		m        *mask.Mask
+		want     error
+	}{
+		{"short dst", of(buf[:119], x), src, m, &spatialdropout.LengthError{Name: "dst", Len: 119, Geometry: x.geom}},
+		{"long src", dst, of(buf[150:271], x), m, &spatialdropout.LengthError{Name: "src", Len: 121, Geometry: x.geom}},
+		{"no src", dst, spatialdropout.Tensor{Geometry: x.geom}, m, &spatialdropout.LengthError{Name: "src", Geometry: x.geom}},
+		{"another kind of src", dst, spatialdropout.Of(doubles, x.geom), m, &kernel.KindError{Dst: kernel.F32, Src: kernel.F64}},
+		{"halves of another kind", spatialdropout.As(kernel.F16, halves, x.geom), spatialdropout.As(kernel.BF16, make([]uint16, 120), x.geom), m, &kernel.KindError{Dst: kernel.F16, Src: kernel.BF16}},
+		{"another shape", dst, of(buf[150:270], other), m, &layout.ShapeError{Given: fmt.Sprintf("dst of %v with src of %v", x.geom, other.geom), Want: "the same samples, channels and spatial dims"}},
+		{"overlap", of(buf[1:121], x), of(buf[:120], x), m, &kernel.OverlapError{Elements: 120, Distance: 4}},
+		{"another layout in place", dst, of(buf[:120], last), m, &kernel.OverlapError{Elements: 120}},
+		{"another layout, overlapping", of(buf[119:239], last), of(buf[:120], x), m, &kernel.OverlapError{Elements: 120, Distance: 4 * 119}},
+		{"no mask", dst, src, nil, &spatialdropout.MaskError{Geometry: x.geom}},
+		{"another mask", dst, src, draw(t, d, dense(t, layout.NC, 3, 2).geom), &spatialdropout.MaskError{Samples: 3, Channels: 2, Geometry: x.geom}},
+		{"another mask for another layout", of(buf[150:270], last), dst, draw(t, d, dense(t, layout.NC, 1, 6).geom), &spatialdropout.MaskError{Samples: 1, Channels: 6, Geometry: last.geom}},
+	} {
+		calls := map[string]func() error{
+			"ApplyTensor": func() error { return spatialdropout.ApplyTensor(c.dst, c.src, c.m, 0) },
+			"AddToTensor": func() error { return spatialdropout.AddToTensor(c.dst, c.src, c.m, 2) },
+		}
+		if c.m == m {
+			calls["Forward"] = func() error { _, err := d.Forward(c.dst, c.src); return err }
+			calls["Evaluate"] = func() error { _, err := d.Evaluate(c.dst, c.src); return err }
+			for name, do := range calledBy(d.At(mask.Place{}, x.geom)) {
+				calls["Pass."+name] = func() error { return do(c.dst, c.src) }
+			}
+		}
+		for name, do := range calls {
+			if err := do(); fmt.Sprintf("%T %v", err, err) != fmt.Sprintf("%T %v", c.want, c.want) {
+				t.Errorf("%s with %s: %T %v, want %T %v", name, c.what, err, err, c.want, c.want)
+			}
+		}
+	}
+	if !same(buf, filled[float32](300, 7)) || !same(doubles, filled[float64](120, 7)) || !same(halves, filled[float16](120, 7)) {
+		t.Error("a refused call wrote")
+	}
+	if step(d) != 3 {
+		t.Errorf("refused calls move the stream to step %d, want 3 after three masks", step(d))
+	}
+	for what, f := range map[string]func(){
+		"As of float32 as float16":  func() { spatialdropout.As(kernel.F16, buf[:120], x.geom) },
+		"As of halves as float64":   func() { spatialdropout.As(kernel.F64, halves, x.geom) },
+		"As of doubles as bfloat16": func() { spatialdropout.As(kernel.BF16, doubles, x.geom) },
+	} {
+		func() {
+			defer func() {
+				if err, ok := recover().(*kernel.BytesError); !ok {
+					t.Errorf("%s: %v, want a *kernel.BytesError", what, err)
+				}
+			}()
+			f()
+			t.Errorf("%s is no error", what)
+		}()
+	}
+}

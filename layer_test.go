@@ -495,3 +495,36 @@ func TestLayerAddsWhatBackwardWrites(t *testing.T) {
 	t.Run("float16", testLayerAddTo[float16])
 	t.Run("bfloat16", testLayerAddTo[bfloat16])
 }
+
+// A layer of a kind that its type cannot hold is an error when it is made.
+func TestLayerRefusesAnotherKind(t *testing.T) {
+	check := func(what string, none bool, err error, words ...string) {
+		t.Helper()
+		if !none {
+			t.Errorf("%s: a layer besides the error", what)
+		}
+		wantError(t, what, err, words...)
+	}
+	a, err := spatialdropout.NewLayerAs[float32](kernel.F16, 0.5)
+	check("float32 as float16", a == nil, err, "elements of 4 bytes", "float16", "want elements of 2 bytes")
+	var bytes *kernel.BytesError
+	if !errors.As(err, &bytes) || bytes.Kind != kernel.F16 {
+		t.Errorf("%T, want a *kernel.BytesError", err)
+	}
+	b, err := spatialdropout.NewLayerAs[uint16](kernel.F64, 0.5)
+	check("uint16 as float64", b == nil, err, "float64", "8 bytes")
+	c, err := spatialdropout.NewLayerAs[uint16](nil, 0.5)
+	check("no kind", c == nil, err, "no kind")
+	var kind *kernel.KindError
+	if !errors.As(err, &kind) {
+		t.Errorf("%T, want a *kernel.KindError", err)
+	}
+	l, err := spatialdropout.NewLayerAs[named32](kernel.F32, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := []named32{3}
+	if err := l.Forward(y, y, dense(t, layout.NC, 1, 1).geom); err != nil || y[0] != 0 && y[0] != 6 {
+		t.Errorf("%v, %v", y, err)
+	}
+}

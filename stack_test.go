@@ -1,12 +1,14 @@
 package spatialdropout_test
 
 import (
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -70,4 +72,24 @@ func TestSmallCallsSurviveMovedStacks(t *testing.T) {
 	if wrong > 0 {
 		t.Errorf("%d of 500 calls give something else in one goroutine", wrong)
 	}
+}
+
+// Small calls keep their factors on the stack, which moves when a collection shrinks it.
+func TestStacksShrinkUnderApply(t *testing.T) {
+	g := dense(t, layout.NCHW, 1, 3, 2, 2).geom
+	m := draw(t, newDropout(t, 0.5), g)
+	for c := range 3 {
+		m.Set(0, c, c != 1)
+	}
+	ones, want := filled[float32](12, 1), []float32{2, 2, 2, 2, 0, 0, 0, 0, 2, 2, 2, 2}
+	machine.CheckShrinkingStacks(t, func() string {
+		y := make([]float32, 12)
+		if err := spatialdropout.Apply(y, ones, m, g); err != nil {
+			return err.Error()
+		}
+		if !same(y, want) {
+			return fmt.Sprintf("got %v, want %v", y, want)
+		}
+		return ""
+	})
 }

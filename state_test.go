@@ -335,3 +335,96 @@ func TestEmptyFeatureMapsKeepStreamsInStep(t *testing.T) {
 		}
 	}
 }
+
+// A state is plain data from which another process goes on to the bit, with any options.
+func TestStateRestoresEveryOption(t *testing.T) {
+	g := dense(t, layout.NC, 5, 9).geom
+	x := dense(t, layout.NCHW, 3, 13, 2, 3)
+	r := rand.New(rand.NewPCG(1, 46))
+	for name, opts := range variants() {
+		l := newLayer[float32](t, 0.4, opts()...)
+		for range 2 {
+			draw(t, l.Dropout(), g)
+		}
+		s := saved(t, l.Dropout().State())
+		if s.Rate != 0.4 || s.Step != 2 || s.Scheduled != (name == "a schedule") || s.Always != (name == "always" || name == "alpha dropout from a source, always") {
+			t.Errorf("%s: state %+v", name, s)
+		}
+		// What a state cannot hold.
+		var missing []spatialdropout.Option
+		switch name {
+		case "a schedule":
+			missing = append(missing, spatialdropout.WithSchedule(wave{}))
+			d, err := spatialdropout.Restore(s)
+			if wantStateError(t, name, err, "schedule", "WithSchedule"); d != nil {
+				t.Errorf("%s: a result besides the error", name)
+			}
+		case "a source", "a count from a source", "alpha dropout from a source, always":
+			missing = append(missing, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(7, 8))))
+			d, err := spatialdropout.Restore(s)
+			var unknown *mask.StreamError
+			if !errors.As(err, &unknown) || unknown.Text != "source:*rand.PCG" || d != nil {
+				t.Errorf("%s: %v, %v, want a *mask.StreamError", name, d, err)
+			}
+		}
+		d, err := spatialdropout.Restore(s, missing...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if d.State() != s || d.Rate() != l.Dropout().Rate() {
+			t.Errorf("%s: restored as %+v with rate %v, want %+v with %v", name, d.State(), d.Rate(), s, l.Dropout().Rate())
+		}
+		for i := range 3 {
+			src, dy := values[float32](r, x.length), values[float32](r, x.length)
+			y, dx := make([]float32, x.length), make([]float32, x.length)
+			forwards := d.Forward
+			if l.SetTraining(i != 1); i == 1 {
+				forwards = d.Evaluate
+			}
+			p, err := forwards(spatialdropout.Of(y, x.geom), spatialdropout.Of(src, x.geom))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if !same(y, forward(t, l, src, x.geom)) {
+				t.Fatalf("%s: output %d of the restored is another", name, i)
+			}
+			if err := p.Backward(spatialdropout.Of(dx, x.geom), spatialdropout.Of(dy, x.geom)); err != nil {
+				t.Fatal(err)
+			}
+			if !same(dx, backward(t, l, dy, x.geom)) {
+				t.Fatalf("%s: gradient %d of the restored is another", name, i)
+			}
+			if d.State() != l.Dropout().State() || p.Place() != l.Pass().Place() {
+				t.Fatalf("%s: restored at %+v, want %+v", name, d.State(), l.Dropout().State())
+			}
+		}
+	}
+}
+
+// Options replace what a state holds, and a shared generator is left where it is.
+func TestRestoreTakesOptions(t *testing.T) {
+	s := newDropout(t, 0.4, spatialdropout.WithSeed(5), spatialdropout.WithSharing(mask.PerChannel), spatialdropout.WithSchedule(spatialdropout.Ramp(9)), shardOf(1, 4)).State()
+	want := s
+	want.Sharing, want.Ramp, want.Shard, want.Always, want.Arithmetic = mask.Each, 3, mask.Shard{}, true, mask.Arithmetic{Rule: mask.Unscaled}
+	d, err := spatialdropout.Restore(s, spatialdropout.WithSharing(mask.Each), spatialdropout.WithSchedule(spatialdropout.Ramp(3)), spatialdropout.WithShard(mask.Shard{}), spatialdropout.WithAlways(), withRule(mask.Unscaled))
+	if err != nil || d.State() != want {
+		t.Errorf("%v, state %+v, want %+v", err, d.State(), want)
+	}
+	gen := spatialdropout.NewGenerator(mask.Philox{Seed: 5})
+	other := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
+	draw(t, other, dense(t, layout.NC, 2, 2).geom)
+	s.Step = 7
+	d, err = spatialdropout.Restore(s, spatialdropout.WithGenerator(gen))
+	if err != nil || d.Generator() != gen || gen.State().Step != 1 {
+		t.Errorf("%v, a shared generator is at %+v, want step 1", err, gen.State())
+	}
+	for what, opts := range map[string][]spatialdropout.Option{
+		"WithGenerator": {spatialdropout.WithGenerator(gen), spatialdropout.WithSeed(5)}, "WithSeed": {spatialdropout.WithSeed(5), spatialdropout.WithStream(mask.Philox{Seed: 5})},
+	} {
+		_, err := spatialdropout.Restore(s, opts...)
+		var option *spatialdropout.OptionError
+		if !errors.As(err, &option) || option.Option != what {
+			t.Errorf("%v, want an *OptionError of %s", err, what)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func Of[T Float](data []T, g layout.Geometry) Tensor { return Tensor{kernel.Of(d
 // [kernel.F16] in any 16-bit type. A factor is rounded to that kind, which makes one of
 // float16 infinite at rates above 0.99998. A product of halves is computed in float32 and
 // rounded once to the nearest half, ties to even. As panics with a [*kernel.BytesError] if
-// the elements of the kind have another size.
+// the elements of the kind have another size. The kind must not be nil.
 func As[T Float | Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
 	return Tensor{kernel.As(kind, data), g}
 }

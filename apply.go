@@ -17,8 +17,9 @@ import (
 // own transpose. (Alpha dropout is not linear: its gradient takes [mask.Mask.Gradient].)
 //
 // g says where the channels of both dst and src lie. Each slice holds g.Len() elements, or
-// more if g is a view. Elements of dst in the gaps of a view stay as they are, and the
-// padding channels of a blocked layout count as dropped.
+// more if g is a view. Elements of dst in the gaps of a view stay as they are. The padding
+// channels of a blocked layout count as dropped: their elements become +0, or their product
+// with 0 with [mask.Multiply] and with the rule [mask.Gaussian].
 //
 // dst may be src itself. A plane of two or more elements whose factor is 1 is not touched
 // then. dst and src may share memory in other ways, as two channel slices of one tensor
@@ -38,7 +39,7 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 
 // AddTo adds what [Apply] would write to dst: for tapes that accumulate gradients. Product
 // and sum are rounded separately. With [mask.Select] the dropped channels of dst stay as
-// they are, and so does padding. A mask of alpha dropout is an [*AlphaError], since the
+// they are, and so does padding, except with Gaussian noise. A mask of alpha dropout is an [*AlphaError], since the
 // gradient takes [mask.Mask.Gradient]. The other errors are those of Apply.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	return apply(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)

@@ -229,6 +229,50 @@ func TestApplyRefusesPartialOverlap(t *testing.T) {
 	t.Run("bfloat16", testOverlap[bfloat16])
 }
 
+// Where channels are left over of a blocked order, a call is done in parts: none of them may
+// write what another one reads.
+func TestApplyRefusesOverlapBetweenParts(t *testing.T) {
+	for _, orders := range [][2]layout.Order{
+		{layout.NCHW8c, layout.NCHW}, {layout.NCHW, layout.NCHW8c}, {layout.NCHW16c, layout.NHWC}, {layout.NHWC, layout.NCHW16c}, {layout.NCHW16c, layout.NCHW8c}, {layout.NCHW8c, layout.NCHW16c},
+	} {
+		for _, dims := range [][]int{{1, 9, 2, 2}, {1, 27, 1, 3}, {2, 9, 1, 2}} {
+			var tensors [2]tensor
+			for i, o := range orders {
+				if tensors[i] = dense(t, layout.NHWC, dims[0], dims[2], dims[3], dims[1]); o != layout.NHWC {
+					tensors[i] = dense(t, o, dims...)
+				}
+			}
+			to, from := tensors[0], tensors[1]
+			m := draw(t, newDropout(t, 0.5), to.geom)
+			buf := values[float32](rand.New(rand.NewPCG(3, 3)), 2*to.length+from.length)
+			src := buf[to.length:][:from.length] // dst goes from before it to behind it
+			read := 0                            // padding is not
+			for _, p := range from.places {
+				read = max(read, p.at+1)
+			}
+			for at := 0; at <= to.length+read; at++ {
+				dst, before := buf[at:][:to.length], append([]float32(nil), buf...)
+				err := spatialdropout.ApplyTensor(spatialdropout.Of(dst, to.geom), spatialdropout.Of(src, from.geom), m, 1)
+				if at == 0 || at == to.length+read {
+					if err != nil {
+						t.Errorf("%s and %s that meet: %v", to.name, from.name, err)
+					}
+					copy(buf, before)
+					continue
+				}
+				var overlap *kernel.OverlapError
+				if !errors.As(err, &overlap) {
+					t.Errorf("dst of %s begins %d elements from src of %s: %v, want a *kernel.OverlapError", to.name, at-to.length, from.name, err)
+				}
+				if !same(buf, before) {
+					t.Errorf("dst of %s begins %d elements from src of %s: a refused call wrote", to.name, at-to.length, from.name)
+				}
+				copy(buf, before)
+			}
+		}
+	}
+}
+
 func testAliasing[T number](t *testing.T) {
 	x := dense(t, layout.NCHW, 2, 3, 4, 5)
 	m := draw(t, newDropout(t, 0.5), x.geom)

@@ -60,8 +60,9 @@ func (p Pass) Backward(dst, src Tensor) error {
 }
 
 // AddTo adds what [Pass.Backward] would write to dst, for tapes that accumulate gradients.
-// Product and sum are rounded separately. The padding of dst stays as it is, except that
-// its product with 0 is added in training with [mask.Multiply].
+// Product and sum are rounded separately. The padding of dst stays as it is, except that in
+// training with [mask.Multiply], or with Gaussian noise, the product of the padding of src
+// with 0 is added if both tensors lie alike.
 func (p Pass) AddTo(dst, src Tensor) error {
 	g, from := dst.Geometry, src.Geometry
 	return p.apply(kernel.Add, dst.Data, src.Data, &g, &from, true)

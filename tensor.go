@@ -30,7 +30,7 @@ func Of[T Float](data []T, g layout.Geometry) Tensor { return Tensor{kernel.Of(d
 // [kernel.F16] in any 16-bit type. A factor is rounded to that kind, which makes one of
 // float16 infinite at rates above 0.99998. A product of halves is computed in float32 and
 // rounded once to the nearest half, ties to even. As panics with a [*kernel.BytesError] if
-// the elements of the kind have another size.
+// the elements of the kind have another size. The kind must not be nil.
 func As[T Float | Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
 	return Tensor{kernel.As(kind, data), g}
 }
@@ -127,14 +127,37 @@ func apart(dst, src kernel.Vector, loops []layout.Loop, joined *layout.Nest) err
 	if joined == nil {
 		return disjoint(dst, src, loops)
 	}
-	for i := range joined.Parts() {
-		if p := &joined.Parts()[i]; !p.Padding {
-			if err := disjoint(dst.From(p.Dst), src.From(p.Src), p.Loops()); err != nil {
+	parts := joined.Parts()
+	for i := range parts {
+		to := &parts[i]
+		if !to.Padding {
+			if err := disjoint(dst.From(to.Dst), src.From(to.Src), to.Loops()); err != nil {
 				return err
+			}
+		}
+		for k := range parts {
+			if from := &parts[k]; k != i && !from.Padding {
+				if err := separate(dst.From(to.Dst), src.From(from.Src), to, from); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// separate returns an error if what one part of a joined nest visits in dst reaches into what
+// another part visits in src.
+func separate(dst, src kernel.Vector, to, from *layout.Part) error {
+	written, _ := loop.Measure(to.Loops())
+	read, _ := loop.Measure(from.Loops())
+	size := dst.Kind().Size()
+	distance := int(uintptr(unsafe.Pointer(unsafe.SliceData(dst.Bytes()))) - uintptr(unsafe.Pointer(unsafe.SliceData(src.Bytes()))))
+	if distance >= read.Src*size || -distance >= written.Dst*size {
+		return nil
+	}
+	// The distance of the tensors, not that of the parts.
+	return &kernel.OverlapError{Elements: to.Dst + written.Dst, Distance: distance + (from.Src-to.Dst)*size}
 }
 
 // disjoint is apart for one nest.

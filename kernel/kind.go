@@ -99,8 +99,8 @@ func erase[T Float | Half](s []T) vector {
 // Of returns the Vector of a slice of float32 or float64.
 func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
 
-// As returns the Vector of a slice whose elements are of the given kind. It panics
-// with a [*BytesError] if the elements of that kind have another size.
+// As returns the Vector of a slice whose elements are of the given kind, which must not be
+// nil. It panics with a [*BytesError] if the elements of that kind have another size.
 func As[T Float | Half](kind *Kind, s []T) Vector {
 	var x T
 	if int(unsafe.Sizeof(x)) != kind.Size() {

@@ -12,14 +12,16 @@ import (
 // Σ iₖ·Dstₖ of dst and the one at Σ iₖ·Srcₖ of src, with the factor, and the shift, at
 // Σ iₖ·Factorₖ.
 //
-// [layout.Geometry] and [layout.Join] make the loops of a tensor. Loops are given outermost
-// first. The stride of a loop in dst is at least as long as all that lies inside it, so that
-// no element is visited twice. No loops mean the single element at offset 0, and a loop of
-// size 0 means no element. The work is fast where the innermost loops are planes (strides 1,
-// factor 0; around it factor 1 and no gap) or rows of channels (strides 1, factor 1; around
-// it factor 0 and no gap). A transposed tensor, with stride 1 of dst in the innermost loop and
-// stride 1 of src in another one, takes several times as long, and less than element by
-// element.
+// [layout.Geometry] and [layout.Join] make the loops of a tensor. Loops are given
+// outermost first. The stride of a loop in dst is at least as long as all that lies inside
+// it, so that no element is visited twice. No loops mean the single element at offset 0, and
+// a loop of size 0 means no element.
+//
+// The work is fast where the innermost loops are planes (the innermost one with strides 1
+// and factor 0, the one around it with factor 1 and without a gap), or rows of channels (the
+// innermost one with strides 1 and factor 1, the one around it with factor 0 and without a
+// gap). A transposed tensor, with stride 1 of dst in the innermost loop and stride 1 of src in
+// another one, takes several times as long, but less than element by element.
 //
 // dst and src may be the same slice if all strides agree, or two slices that share no
 // visited element. shifts is empty unless op is [Affine] or one of its relatives.

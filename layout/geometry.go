@@ -20,8 +20,8 @@ const maxSpatial = 6
 // Geometry describes the shape of a tensor, where its elements lie in a buffer,
 // and which channel each belongs to. The zero Geometry is an empty tensor.
 //
-// Two geometries are equal if they place the same elements in the same way,
-// however they were made: CHW.Of(3, 4, 5), NCHW.Of(1, 3, 4, 5) and a call of
+// Two geometries are equal if they place the same elements in the same way and
+// agree on [Geometry.View], however they were made: CHW.Of(3, 4, 5), NCHW.Of(1, 3, 4, 5) and a call of
 // [Strided] with the strides of these are ==. Spatial dims of 1 do not count.
 type Geometry struct {
 	counts

@@ -83,7 +83,8 @@ const (
 	AlphaGradient
 	// Gaussian is x·(1+σ·z) with σ² = rate/q and a standard normal z for each channel of
 	// each sample: multiplicative noise with mean 1 (Srivastava et al. 2014, section 10).
-	// Nothing is dropped. [Philox] says how z is drawn.
+	// Nothing is dropped at rates below 1. Elements of padding, and of channels that
+	// [Mask.Set] drops, are multiplied by 0. [Philox] says how z is drawn.
 	Gaussian
 	// AtInference is x in training and x · fl(q) in evaluation, as in the first papers on
 	// dropout, see [Arithmetic.Evaluation].

@@ -146,8 +146,10 @@ const (
 
 // hide returns the bytes of room in a way that escape analysis does not follow. While the
 // address is a number the stack must not move, so nothing may be called: checkptr, which the
-// race detector brings, would.
+// race detector brings, would. Inlined, the result could stay a number for the compiler, which
+// does not move with the stack: it must be that of a call.
 //
+//go:noinline
 //go:nocheckptr
 func hide(room *[fewBytes / 8]uint64) []byte {
 	bits := uintptr(unsafe.Pointer(room))

@@ -116,7 +116,7 @@ func (r Ramp) Rate(rate float64, step uint64) float64 {
 func WithSchedule(s Schedule) Option {
 	return func(c *config) error {
 		if s == nil {
-			return &OptionError{"WithSchedule", "no schedule, want a function of rate and step such as Ramp(1000)"}
+			return &OptionError{"WithSchedule", "no schedule, want one such as Ramp(1000)"}
 		}
 		c.schedule = s
 		return nil

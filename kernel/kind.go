@@ -99,10 +99,13 @@ func erase[T Float | Half](s []T) vector {
 // Of returns the Vector of a slice of float32 or float64.
 func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
 
-// As returns the Vector of a slice whose elements are of the given kind, which must not be
-// nil. It panics with a [*BytesError] if the elements of that kind have another size.
+// As returns the Vector of a slice whose elements are of the given kind. It panics with a
+// [*KindError] if the kind is nil, and with a [*BytesError] if its elements have another size.
 func As[T Float | Half](kind *Kind, s []T) Vector {
 	var x T
+	if kind == nil {
+		panic(&KindError{})
+	}
 	if int(unsafe.Sizeof(x)) != kind.Size() {
 		panic(&BytesError{Kind: kind, Size: int(unsafe.Sizeof(x)), Len: len(s)})
 	}
@@ -136,8 +139,11 @@ func (v Vector) Bytes() []byte {
 
 // OfBytes returns the Vector of elements of a kind that lie in a byte slice in the
 // machine's own byte order. It panics with a [*BytesError] unless the slice is aligned to
-// an element and holds whole elements.
+// an element and holds whole elements, and with a [*KindError] if the kind is nil.
 func OfBytes(kind *Kind, memory []byte) Vector {
+	if kind == nil {
+		panic(&KindError{})
+	}
 	data := unsafe.Pointer(unsafe.SliceData(memory))
 	// 32-bit platforms align numbers of 8 bytes to 4.
 	offset := uintptr(data) & (min(1<<kind.shift, unsafe.Alignof(uint64(0))) - 1)

@@ -483,3 +483,15 @@ func TestVectorsOfPartsAndOfBytes(t *testing.T) {
 		t.Errorf("a part of the zero Vector has %d elements of %v", none.Len(), none.Kind())
 	}
 }
+
+func TestVectorsOfNoKindAreRefused(t *testing.T) {
+	for what, f := range map[string]func(){
+		"As":      func() { kernel.As(nil, []float32{1}) },
+		"OfBytes": func() { kernel.OfBytes(nil, make([]byte, 8)) },
+	} {
+		var kind *kernel.KindError
+		if err := caught(f); !errors.As(err, &kind) {
+			t.Errorf("%s of no kind: %v, want a *KindError", what, err)
+		}
+	}
+}

@@ -78,7 +78,7 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 		{"WithStream(nil)", spatialdropout.WithStream(nil), "WithStream", []string{"no stream", "package mask"}},
 		{"WithGenerator(nil)", spatialdropout.WithGenerator(nil), "WithGenerator", []string{"no generator", "NewGenerator"}},
 		{"WithGenerator of the zero Generator", spatialdropout.WithGenerator(new(spatialdropout.Generator)), "WithGenerator", []string{"no generator", "NewGenerator"}},
-		{"WithSchedule(nil)", spatialdropout.WithSchedule(nil), "WithSchedule", []string{"no schedule", "function"}},
+		{"WithSchedule(nil)", spatialdropout.WithSchedule(nil), "WithSchedule", []string{"no schedule", "Ramp"}},
 		{"WithWorkers(-1)", spatialdropout.WithWorkers(-1), "WithWorkers", []string{"-1 workers", "0 or more"}},
 		{"a nil option", nil, "New", []string{"is nil", "function"}},
 	} {

@@ -9,8 +9,8 @@ import (
 )
 
 // Layer is dropout of data of one type, with a memory: Forward keeps its pass, and Backward
-// uses it. A Layer starts in training and serves one goroutine at a time. [NewLayer] and
-// [NewLayerAs] make one.
+// uses it. A Layer starts in training and serves one goroutine at a time. [NewLayer],
+// [NewLayerAs] and [RestoreLayer] make one.
 //
 // A Layer that runs several times before its backward passes, as one with shared weights
 // does, forgets all passes but the last. [Layer.Pass] returns each of them after its
@@ -48,18 +48,45 @@ func NewLayerAs[T Float | Half](kind *kernel.Kind, rate float64, opts ...Option)
 	return newLayer[T](kind, rate, opts)
 }
 
+// RestoreLayer returns a layer that goes on where the state was taken, bit for bit: that of
+// [Layer.Dropout]. It is in training. The kind is that of the data, such as [kernel.F32]. The
+// errors are those of [Restore] and [NewLayerAs].
+func RestoreLayer[T Float | Half](kind *kernel.Kind, s State, opts ...Option) (*Layer[T], error) {
+	if err := fits[T](kind); err != nil {
+		return nil, err
+	}
+	d, err := Restore(s, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return layerOf[T](kind, d), nil
+}
+
 func newLayer[T Float | Half](kind *kernel.Kind, rate float64, opts []Option) (*Layer[T], error) {
-	var x T
-	if kind == nil {
-		return nil, &kernel.KindError{}
-	} else if size := int(unsafe.Sizeof(x)); size != kind.Size() {
-		return nil, &kernel.BytesError{Kind: kind, Size: size}
+	if err := fits[T](kind); err != nil {
+		return nil, err
 	}
 	d, err := New(rate, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return &Layer[T]{kind: kind, drop: d, mask: new(mask.Mask), spare: new(mask.Mask)}, nil
+	return layerOf[T](kind, d), nil
+}
+
+// fits returns an error unless a T holds an element of the kind.
+func fits[T Float | Half](kind *kernel.Kind) error {
+	var x T
+	if kind == nil {
+		return &kernel.KindError{}
+	}
+	if size := int(unsafe.Sizeof(x)); size != kind.Size() {
+		return &kernel.BytesError{Kind: kind, Size: size}
+	}
+	return nil
+}
+
+func layerOf[T Float | Half](kind *kernel.Kind, d *Dropout) *Layer[T] {
+	return &Layer[T]{kind: kind, drop: d, mask: new(mask.Mask), spare: new(mask.Mask)}
 }
 
 // SetTraining switches between training and evaluation, from the next Forward on.

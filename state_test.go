@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -426,5 +427,65 @@ func TestRestoreTakesOptions(t *testing.T) {
 		if !errors.As(err, &option) || option.Option != what {
 			t.Errorf("%v, want an *OptionError of %s", err, what)
 		}
+	}
+}
+
+func testRestoredLayer[T number](t *testing.T) {
+	x := dense(t, layout.NHWC, 3, 2, 3, 13)
+	kind := kindOf[T]().tensor(nil, x.geom).Data.Kind()
+	r := rand.New(rand.NewPCG(2, 47))
+	l, err := spatialdropout.NewLayerAs[T](kind, 0.4, spatialdropout.WithSeed(3), spatialdropout.WithAlways())
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := make([]T, x.length)
+	if err := l.Forward(y, values[T](r, x.length), x.geom); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := spatialdropout.RestoreLayer[T](kind, saved(t, l.Dropout().State()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var backward *spatialdropout.BackwardError
+	if err := restored.Backward(y, y, x.geom); !errors.As(err, &backward) || !restored.Training() {
+		t.Errorf("restored as training %v with a Backward that gives %v, want training without a pass", restored.Training(), err)
+	}
+	for i := range 3 {
+		l.SetTraining(i != 1)
+		restored.SetTraining(i != 1)
+		src := values[T](r, x.length)
+		want, got := make([]T, x.length), make([]T, x.length)
+		for _, err := range []error{l.Forward(want, src, x.geom), restored.Forward(got, src, x.geom), l.Backward(want, want, x.geom), restored.Backward(got, got, x.geom)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !same(got, want) {
+			t.Errorf("%v: step %d of the restored layer is another", kind, i)
+		}
+	}
+}
+
+func TestRestoreLayerGoesOn(t *testing.T) {
+	t.Run("float32", testRestoredLayer[float32])
+	t.Run("float64", testRestoredLayer[float64])
+	t.Run("float16", testRestoredLayer[float16])
+	t.Run("bfloat16", testRestoredLayer[bfloat16])
+}
+
+func TestRestoreLayerRefuses(t *testing.T) {
+	s := newDropout(t, 0.4).State()
+	var kind *kernel.KindError
+	if l, err := spatialdropout.RestoreLayer[float32](nil, s); !errors.As(err, &kind) || l != nil {
+		t.Errorf("no kind: %v, want a *KindError", err)
+	}
+	var size *kernel.BytesError
+	if l, err := spatialdropout.RestoreLayer[float32](kernel.BF16, s); !errors.As(err, &size) || l != nil {
+		t.Errorf("float32 as bfloat16: %v, want a *BytesError", err)
+	}
+	s.Stream = "nothing:1"
+	var stream *mask.StreamError
+	if l, err := spatialdropout.RestoreLayer[float32](kernel.F32, s); !errors.As(err, &stream) || l != nil {
+		t.Errorf("an unknown stream: %v, want a *StreamError", err)
 	}
 }

@@ -34,8 +34,10 @@ func (d *Dropout) State() State {
 // share a generator, which is then left where it is, [WithStream] where the stream is a
 // [mask.Source], which must begin as the other one did, [WithSchedule], [WithWorkers].
 //
-// Restore returns a [*StateError] if the state needs an option that is missing or is for
-// another stream. The other errors are those of [New] and [mask.ParseStream].
+// Restore returns a [*StateError] if the state needs a schedule that is missing or is for
+// another stream than the options give. The other errors are those of [New] and
+// [mask.ParseStream]: a [*mask.StreamError] for a state of a [mask.Source] without
+// [WithStream].
 func Restore(s State, opts ...Option) (*Dropout, error) {
 	c := config{rate: s.Rate, arithmetic: &s.Arithmetic, sharing: s.Sharing, always: s.Always}
 	if err := c.take([]Option{WithShard(s.Shard)}); err != nil {

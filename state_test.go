@@ -278,7 +278,7 @@ func TestStatesAtTheEndOfTheNumbersDraw(t *testing.T) {
 // A source that begins anew with its seed is passed on to where it was.
 func TestSourceGoesOnFromItsSeed(t *testing.T) {
 	stream := func(seed uint64) spatialdropout.Option {
-		return spatialdropout.WithStream(mask.NewSource(rand.NewPCG(seed, 8)))
+		return spatialdropout.WithStream(mask.Source(rand.NewPCG(seed, 8)))
 	}
 	batches := uneven(t)
 	d := newDropout(t, 0.5, stream(1), spatialdropout.WithSharing(mask.FixedCount))
@@ -361,7 +361,7 @@ func TestStateRestoresEveryOption(t *testing.T) {
 				t.Errorf("%s: a result besides the error", name)
 			}
 		case "a source", "a count from a source", "alpha dropout from a source, always":
-			missing = append(missing, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(7, 8))))
+			missing = append(missing, spatialdropout.WithStream(mask.Source(rand.NewPCG(7, 8))))
 			d, err := spatialdropout.Restore(s)
 			var unknown *mask.StreamError
 			if !errors.As(err, &unknown) || unknown.Text != "source:*rand.PCG" || d != nil {
@@ -411,7 +411,7 @@ func TestRestoreTakesOptions(t *testing.T) {
 	if err != nil || d.State() != want {
 		t.Errorf("%v, state %+v, want %+v", err, d.State(), want)
 	}
-	gen := spatialdropout.NewGenerator(mask.Philox{Seed: 5})
+	gen := spatialdropout.NewGenerator(mask.Philox(5))
 	other := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
 	draw(t, other, dense(t, layout.NC, 2, 2).geom)
 	s.Step = 7
@@ -420,7 +420,7 @@ func TestRestoreTakesOptions(t *testing.T) {
 		t.Errorf("%v, a shared generator is at %+v, want step 1", err, gen.State())
 	}
 	for what, opts := range map[string][]spatialdropout.Option{
-		"WithGenerator": {spatialdropout.WithGenerator(gen), spatialdropout.WithSeed(5)}, "WithSeed": {spatialdropout.WithSeed(5), spatialdropout.WithStream(mask.Philox{Seed: 5})},
+		"WithGenerator": {spatialdropout.WithGenerator(gen), spatialdropout.WithSeed(5)}, "WithSeed": {spatialdropout.WithSeed(5), spatialdropout.WithStream(mask.Philox(5))},
 	} {
 		_, err := spatialdropout.Restore(s, opts...)
 		var option *spatialdropout.OptionError

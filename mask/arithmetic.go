@@ -79,7 +79,7 @@ const (
 	// for halves, a scalar is rounded to float32 before it is multiplied, and to the half
 	// before it is added.
 	Alpha
-	// AlphaGradient is x·a: the gradient of Alpha, see [Arithmetic.Gradient].
+	// AlphaGradient is x·a: the gradient of Alpha, see [Mask.Gradient].
 	AlphaGradient
 	// Gaussian is x·(1+σ·z) with σ² = rate/q and a standard normal z for each channel of
 	// each sample: multiplicative noise with mean 1 (Srivastava et al. 2014, section 10).
@@ -154,15 +154,6 @@ type Arithmetic struct {
 	Rule   Rule   `json:"rule"`
 }
 
-// Gradient returns the arithmetic of the gradient: a itself, except for [Alpha], whose
-// gradient is not shifted.
-func (a Arithmetic) Gradient() Arithmetic {
-	if a.Rule == Alpha {
-		a.Rule = AlphaGradient
-	}
-	return a
-}
-
 // Evaluation returns the arithmetic of evaluation and true, or false where evaluation is
 // the identity. Evaluation drops nothing: its arithmetic belongs to a mask from [New], at
 // the rate of training.
@@ -184,10 +175,24 @@ func (a Arithmetic) check() error {
 	return nil
 }
 
-// Check returns an [*ArithmeticError] if training cannot draw from stream, with channels
-// that share trials as s says, and compute a: if one of them is unknown or two contradict
-// each other.
-func Check(stream Stream, a Arithmetic, s Sharing) error {
+// Check returns an error if training cannot draw from stream at a rate, with channels that
+// share trials as s says, and compute a: a [*RateError] unless the rate is a number from 0
+// to 1, and an [*ArithmeticError] if another of them is unknown or two contradict each
+// other.
+func Check(rate float64, stream Stream, a Arithmetic, s Sharing) error {
+	if err := checkRate(rate); err != nil {
+		return err
+	}
+	return check(stream, a, s)
+}
+
+// noStream is the error of a stream that is nil.
+func noStream() error {
+	return &ArithmeticError{"no stream", "one of this package, such as Philox"}
+}
+
+// check is Check at any rate.
+func check(stream Stream, a Arithmetic, s Sharing) error {
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -195,9 +200,9 @@ func Check(stream Stream, a Arithmetic, s Sharing) error {
 		return err
 	}
 	if stream == nil {
-		return &ArithmeticError{"no stream", "one of this package, such as Philox"}
+		return noStream()
 	}
-	_, philox := stream.(Philox)
+	_, noise := stream.(philox)
 	_, counts := stream.(Counter)
 	with := a.Rule.String() + " with " + s.String()
 	switch {
@@ -207,7 +212,7 @@ func Check(stream Stream, a Arithmetic, s Sharing) error {
 		return &ArithmeticError{"AlphaGradient in training", "Alpha, whose gradient it is"}
 	case (a.Rule == Quotient || a.Rule == CompiledQuotient) && a.Policy == Multiply:
 		return &ArithmeticError{a.Rule.String() + " with Multiply", "Select: a dropped element is not divided by 0"}
-	case a.Rule == Gaussian && !philox:
+	case a.Rule == Gaussian && !noise:
 		return &ArithmeticError{"Gaussian noise from " + stream.String(), "Philox"}
 	case a.Rule == Gaussian && s != Each:
 		return &ArithmeticError{with, "Each"}

@@ -28,9 +28,10 @@ const (
 	headerSize = 72
 )
 
-// AppendBinary appends the binary form of m to b: 72 bytes and a bit for each channel. It
-// never returns an error.
-func (m *Mask) AppendBinary(b []byte) ([]byte, error) {
+// MarshalBinary returns the binary form of m: 72 bytes and a bit for each channel. It never
+// returns an error.
+func (m *Mask) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, headerSize+(m.samples*m.channels+7)/8)
 	b = append(b, magic...)
 	b = append(b, byte(m.arithmetic.Policy), byte(m.arithmetic.Rule), 0, 0)
 	for _, x := range []uint64{math.Float64bits(m.rate), uint64(m.samples), uint64(m.channels), uint64(m.count), uint64(m.whole), m.noise.seed, m.noise.step, m.noise.first} {
@@ -40,11 +41,6 @@ func (m *Mask) AppendBinary(b []byte) ([]byte, error) {
 		b = append(b, byte(m.bits[i/8]>>(8*(i%8))))
 	}
 	return b, nil
-}
-
-// MarshalBinary returns the binary form of m.
-func (m *Mask) MarshalBinary() ([]byte, error) {
-	return m.AppendBinary(make([]byte, 0, headerSize+(m.samples*m.channels+7)/8))
 }
 
 // UnmarshalBinary sets m to the mask that data encodes. It returns a [*FormatError], a
@@ -75,7 +71,7 @@ func (m *Mask) UnmarshalBinary(data []byte) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if err := CheckRate(rate); err != nil {
+	if err := checkRate(rate); err != nil {
 		return err
 	}
 	if math.Signbit(rate) {

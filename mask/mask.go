@@ -20,8 +20,8 @@ import (
 	"math/bits"
 )
 
-// CheckRate returns a [*RateError] unless rate is a number from 0 to 1.
-func CheckRate(rate float64) error {
+// checkRate returns an error unless rate is a number from 0 to 1.
+func checkRate(rate float64) error {
 	if !(rate >= 0 && rate <= 1) {
 		return &RateError{rate}
 	}
@@ -69,7 +69,7 @@ func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 	if err != nil {
 		return err
 	}
-	if err := CheckRate(rate); err != nil {
+	if err := checkRate(rate); err != nil {
 		return err
 	}
 	if err := a.check(); err != nil {
@@ -93,9 +93,13 @@ func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 
 // trialsOf returns the number of trials of a mask.
 func trialsOf(samples, channels int) (int, error) {
+	given := func() string { return fmt.Sprintf("%d samples of %d channels", samples, channels) }
+	if samples < 0 || channels < 0 {
+		return 0, &ShapeError{given(), "neither negative"}
+	}
 	hi, lo := bits.Mul64(uint64(samples), uint64(channels))
-	if samples < 0 || channels < 0 || hi != 0 || lo > math.MaxInt-63 || uint64(int(lo)) != lo {
-		return 0, &ShapeError{samples, channels}
+	if hi != 0 || lo > math.MaxInt-63 || uint64(int(lo)) != lo {
+		return 0, &ShapeError{given() + ", more trials than an int counts", "fewer"}
 	}
 	return int(lo), nil
 }

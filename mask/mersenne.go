@@ -30,9 +30,9 @@ func (g *mersenne) next() { draw.MersenneTwister(&g.words, &g.state) }
 // sequence gives the words of mt19937 from any place up. It remembers where it was, so that
 // going on from there costs nothing.
 type sequence struct {
+	seed  uint32
 	mu    sync.Mutex
 	begun bool
-	seed  uint32
 	block uint64 // the number of the block in words
 	mersenne
 }
@@ -43,14 +43,14 @@ type sequence struct {
 const jumpBlocks = 10000
 
 // seek makes words the block that holds word at.
-func (s *sequence) seek(seed uint32, at uint64) {
+func (s *sequence) seek(at uint64) {
 	block := at / blockWords
-	if s.begun && s.seed == seed && block == s.block {
+	if s.begun && block == s.block {
 		return
 	}
-	if !s.begun || s.seed != seed || block < s.block || block-s.block > jumpBlocks {
-		s.begun, s.seed, s.block = true, seed, block
-		s.mersenne.seed(seed)
+	if !s.begun || block < s.block || block-s.block > jumpBlocks {
+		s.begun, s.block = true, block
+		s.mersenne.seed(s.seed)
 		s.skip(block)
 		s.next()
 	}

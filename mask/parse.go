@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,107 +31,121 @@ var kinds = []struct {
 }{
 	{"philox", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := unsigned(s[0])
-		return Philox{seed}, err
+		return Philox(seed), err
 	}},
 	{"pytorch", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := torchSeed(s[0])
-		return &PyTorch{Seed: seed}, err
+		return PyTorch(seed), err
 	}},
 	{"pytorch-mkl", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := torchSeed(s[0])
-		return &PyTorchMKL{Seed: seed}, err
+		return PyTorchMKL(seed), err
 	}},
 	{"keras-torch", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt32, math.MaxInt32)
-		return KerasTorch{int32(seed)}, err
+		return KerasTorch(int32(seed)), err
 	}},
 	{"tensorflow", 2, "type xla", func(s []number, o options) (Stream, error) {
-		t := TensorFlow{Type: o.typ, XLA: o.xla}
+		var seed [2]int64
 		for i, n := range s {
 			var err error
-			if t.Seed[i], err = within(n, math.MinInt64, math.MaxInt64); err != nil {
+			if seed[i], err = within(n, math.MinInt64, math.MaxInt64); err != nil {
 				return nil, err
 			}
 		}
-		return t, nil
+		return TensorFlow(seed, o.typ, o.flags...)
 	}},
 	{"keras-tensorflow", 1, "type", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
-		return KerasTensorFlow{seed, o.typ}, err
+		if err != nil {
+			return nil, err
+		}
+		return KerasTensorFlow(seed, o.typ)
 	}},
 	{"jax", 2, "fold original x64", func(s []number, o options) (Stream, error) {
-		key, err := keyOf(s, o.x64)
-		return JAX{Key: key, Fold: o.fold, X64: o.x64, Original: o.original}, err
+		key, err := keyOf(s, o.flags)
+		if err != nil {
+			return nil, err
+		}
+		return JAX(key, o.flags...)
 	}},
 	{"flax-linen", 2, "fold x64 path call", func(s []number, o options) (Stream, error) {
-		key, err := keyOf(s, o.x64)
-		return Linen{Key: key, Fold: o.fold, X64: o.x64, Path: o.path, Call: int(o.call)}, err
+		key, err := keyOf(s, o.flags)
+		if err != nil {
+			return nil, err
+		}
+		return Linen(key, o.path, o.call, o.flags...)
 	}},
-	{"flax-nnx", 2, "x64 layer", func(s []number, o options) (Stream, error) {
-		key, err := keyOf(s, o.x64)
-		return NNX{Key: key, Layer: uint32(o.layer), X64: o.x64}, err
+	{"flax-nnx", 2, "x64 count", func(s []number, o options) (Stream, error) {
+		key, err := keyOf(s, o.flags)
+		if err != nil {
+			return nil, err
+		}
+		return NNX(key, o.count, o.flags...)
 	}},
 	{"keras-jax", 1, "x64", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], 0, math.MaxUint32)
-		return KerasJAX{uint32(seed), o.x64}, err
+		if err != nil {
+			return nil, err
+		}
+		return KerasJAX(uint32(seed), o.flags...)
 	}},
 	{"onednn", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
-		return OneDNN{uint32(seed)}, err
+		return OneDNN(uint32(seed)), err
 	}},
 }
 
 // options are what may follow a seed.
 type options struct {
-	typ                 Type
-	fold, original, x64 bool
-	xla                 bool
-	path                string
-	call, layer         uint64
+	given []string // which of them, each once
+	typ   Type
+	flags []Flag
+	path  string
+	call  int
+	count uint32
 }
 
 // set reads an option. It reports whether it is among those allowed.
 func (o *options) set(text, allowed string) (known bool, err error) {
-	name, value, _ := strings.Cut(text, "=")
-	given := false
+	name, value, valued := strings.Cut(text, "=")
+	isType := false
 	for t := Type(0); t < dtype.Count; t++ {
 		if text == t.String() {
-			o.typ, name, given = t, "type", true
+			o.typ, name, isType = t, "type", true
 		}
 	}
-	if name == "type" && !given {
-		return false, nil // a type is written without "type="
-	}
-	if !strings.Contains(" "+allowed+" ", " "+name+" ") || name == "" {
+	if name == "" || !slices.Contains(strings.Fields(allowed), name) {
 		return false, nil
 	}
-	switch text {
-	case "fold":
-		o.fold = true
-	case "original":
-		o.original = true
-	case "x64":
-		o.x64 = true
-	case "xla":
-		o.xla = true
-	default:
-		switch name {
-		case "path":
-			o.path = value
-		case "call":
-			if o.call, err = strconv.ParseUint(value, 10, 31); err != nil || o.call == 0 {
-				err = fmt.Errorf("call %q, want a number from 1 to 2³¹−1", value)
-			}
-		case "layer":
-			if o.layer, err = strconv.ParseUint(value, 10, 32); err != nil {
-				err = fmt.Errorf("layer %q, want a number from 0 to 2³²−1", value)
-			}
-		case "type":
-		default:
-			return false, nil // such as fold=1
-		}
+	takes := name == "path" || name == "call" || name == "count"
+	if takes != valued || name == "type" && !isType {
+		return false, nil // such as fold=1; a type is written without "type="
 	}
-	return true, err
+	if slices.Contains(o.given, name) {
+		return true, fmt.Errorf("option %q after another %s, want one at most", text, name)
+	}
+	o.given = append(o.given, name)
+	switch name {
+	case "type":
+	case "path":
+		o.path = value
+	case "call":
+		n, err := strconv.ParseUint(value, 10, 31)
+		if err != nil || n == 0 {
+			return true, fmt.Errorf("call %q, want a number from 1 to 2³¹−1", value)
+		}
+		o.call = int(n)
+	case "count":
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return true, fmt.Errorf("count %q, want a number from 0 to 2³²−1", value)
+		}
+		o.count = uint32(n)
+	default:
+		o.flags = append(o.flags, Flag(slices.Index(flagNames[:], name)))
+	}
+	return true, nil
 }
 
 // ParseStream returns the stream that a text describes, such as "pytorch:42": its name, a
@@ -138,10 +153,11 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // this package but [Source] is such a text. A seed that is left out is 0, and so is a
 // second number of a seed of [TensorFlow]. Numbers are decimal, or hexadecimal with 0x.
 //
-// Options may follow, each after a slash: a type ("tensorflow:1,0/float16"), fold,
-// original, x64 and xla for streams that have such a field ("jax:42/fold"), and path, call
-// and layer ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/layer=1"). A key of
-// JAX may be written as its two words.
+// Options may follow, each after a slash and at most once: a type
+// ("tensorflow:1,0/float16"), fold, original, x64 and xla for streams that take such a
+// [Flag] ("jax:42/fold"), and path, call and count
+// ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/count=1"). A key of JAX may be
+// written as its two words.
 //
 // ParseStream returns a [*StreamError] for any other text.
 func ParseStream(text string) (Stream, error) {
@@ -172,7 +188,7 @@ func ParseStream(text string) (Stream, error) {
 	if len(numbers) > k.seeds {
 		return bad("a seed of %d numbers, want %d at most", len(numbers), k.seeds)
 	}
-	var o options
+	o := options{call: 1}
 	for _, arg := range args[1:] {
 		known, err := o.set(arg, k.options)
 		switch {
@@ -185,6 +201,10 @@ func ParseStream(text string) (Stream, error) {
 		}
 	}
 	s, err := k.of(numbers, o)
+	var refused *StreamError
+	if errors.As(err, &refused) {
+		return bad("%s", refused.Reason)
+	}
 	if err != nil {
 		return bad("%v", err)
 	}
@@ -255,10 +275,10 @@ func torchSeed(n number) (uint64, error) {
 }
 
 // keyOf returns the key of a seed, or of its two words.
-func keyOf(s []number, x64 bool) (Key, error) {
+func keyOf(s []number, flags []Flag) (Key, error) {
 	if len(s) == 1 {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
-		return KeyOf(seed, x64), err
+		return KeyOf(seed, slices.Contains(flags, X64)), err
 	}
 	var k Key
 	for i, n := range s {

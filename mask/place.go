@@ -115,9 +115,9 @@ func drawSpecial(m *Mask, s Stream, at Place) error {
 	if m.arithmetic.Rule != Gaussian {
 		return drawPart(m, s, at, -1)
 	}
-	p, ok := s.(Philox)
+	p, ok := s.(philox)
 	if !ok {
-		return Check(s, m.arithmetic, Each)
+		return check(s, m.arithmetic, Each)
 	}
 	whole := uint64(m.channels)
 	if at.partial(m.channels) {

@@ -10,7 +10,7 @@ func (e *RateError) Error() string {
 }
 
 // ShapeError says that numbers of samples, channels and elements do not fit each other, or
-// are those of no mask: a negative number, more trials than an int counts, a count of
+// are those of no mask: a negative number, more than 2³⁶ trials, a count of
 // channels to keep that a sample does not have, memory that does not hold a mask's factors.
 type ShapeError struct{ Given, Want string }
 

@@ -19,7 +19,7 @@ func (p philox) drawNoise(m *Mask, at Place, whole uint64) {
 // fillNoise writes the factors of the channels that are kept. At rate 0 they stay 1, and at
 // rate 1 nothing is kept.
 func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) {
-	if m.rate == 0 || m.rate == 1 {
+	if !m.draws() {
 		return
 	}
 	sigma := math.Sqrt(m.rate / (1 - m.rate))

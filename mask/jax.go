@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 
@@ -245,6 +246,10 @@ func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 	if err != nil {
 		return err
 	}
+	high, total := bits.Mul64(batch, uint64(m.channels))
+	if flags.has(Original) && high != 0 && m.draws() {
+		return &PlaceError{at, fmt.Sprintf("a batch of %d samples of %d channels", batch, m.channels), "fewer than 2⁶⁴ trials"}
+	}
 	if m.settled() {
 		return nil
 	}
@@ -257,14 +262,14 @@ func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 		}
 		w := words{draw: draw.Spec{Key: key}, threefry: true, double: true, threshold: threshold << 12}
 		if flags.has(Original) {
-			w.pairs = batch * uint64(m.channels)
+			w.pairs = total
 		}
 		m.drawWords(w, at.first(m))
 		return nil
 	}
 	threshold := ceil(float64(float32(1-m.rate)), 23) << 9
 	if flags.has(Original) && threshold < 1<<32 {
-		m.drawPairs(key, batch*uint64(m.channels), uint32(threshold), at.first(m))
+		m.drawPairs(key, total, uint32(threshold), at.first(m))
 		return nil
 	}
 	m.drawWords(words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))

@@ -51,7 +51,7 @@ type Mask struct {
 }
 
 // New returns a mask of samples×channels that keeps every channel, or none at rate 1. It
-// returns a [*ShapeError] if a number is negative or the trials overflow an int, a
+// returns a [*ShapeError] if a number is negative or there are more than 2³⁶ trials, a
 // [*RateError] unless rate is from 0 to 1, and an [*ArithmeticError] if the policy or the
 // rule is unknown.
 func New(samples, channels int, rate float64, a Arithmetic) (*Mask, error) {
@@ -91,6 +91,18 @@ func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 	return nil
 }
 
+// mostTrials is how many trials a mask may have: their bits take 8 GiB. On 32-bit
+// platforms an int counts them.
+const mostTrials = min(1<<36, math.MaxInt-63)
+
+// fewerTrials says what is expected of a larger mask.
+func fewerTrials() string {
+	if mostTrials < 1<<36 {
+		return fmt.Sprintf("%d trials or fewer in all", uint64(mostTrials))
+	}
+	return "2³⁶ trials or fewer in all"
+}
+
 // trialsOf returns the number of trials of a mask.
 func trialsOf(samples, channels int) (int, error) {
 	given := func() string { return fmt.Sprintf("%d samples of %d channels", samples, channels) }
@@ -98,8 +110,8 @@ func trialsOf(samples, channels int) (int, error) {
 		return 0, &ShapeError{given(), "neither negative"}
 	}
 	hi, lo := bits.Mul64(uint64(samples), uint64(channels))
-	if hi != 0 || lo > math.MaxInt-63 || uint64(int(lo)) != lo {
-		return 0, &ShapeError{given() + ", more trials than an int counts", "fewer"}
+	if hi != 0 || lo > mostTrials {
+		return 0, &ShapeError{given(), fewerTrials()}
 	}
 	return int(lo), nil
 }

@@ -25,8 +25,6 @@ import (
 // last, a channel is kept with probability needed/left: how many are still to be kept over
 // how many are left (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S). It is
 // kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the number r of its trial.
-//
-// The index of a trial is taken modulo 2⁶⁴.
 func Philox(seed uint64) Counter { return philox{seed} }
 
 type philox struct{ seed uint64 }

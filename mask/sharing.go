@@ -187,6 +187,9 @@ func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error 
 	}
 	clear(m.bits)
 	m.setCount(count, 0)
+	if len(m.bits) == 0 {
+		return nil // there may be many samples without channels
+	}
 	i, trial := at.first(m), 0
 	for n := 0; n < m.samples; n++ {
 		needed := uint64(count)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -91,7 +92,7 @@ func (g *Generator) check(stream string) error {
 	}
 	// There is more than one way to write a seed.
 	if given, err := mask.ParseStream(stream); err != nil || given.String() != have {
-		return &StateError{fmt.Sprintf("of the stream %q, want one of %q", stream, have)}
+		return &StateError{fmt.Sprintf("of the stream %s, want one of %q", excerpt.Quote(stream), have)}
 	}
 	return nil
 }

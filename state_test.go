@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -222,7 +223,7 @@ func TestHostileStatesAreErrors(t *testing.T) {
 	for text, word := range map[string]string{
 		"": "one of philox", "nothing:3": "one of philox", "philox:": "whole number", "philox:-1": "seed -1", "philox:1,2": "2 numbers", "philox:1/fold": "this stream takes none", "philox:0\n": "whole number",
 		"pytorch:99999999999999999999999": "99999999999999999999999", "jax:5/fast": "fold, original, x64", "flax-linen:1/call=0": `call "0"`, "keras-jax:-1": "seed -1",
-		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "whole number", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
+		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "want 4096 at most", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
 	} {
 		d, err := spatialdropout.Restore(spatialdropout.State{Rate: 0.5, GeneratorState: spatialdropout.GeneratorState{Stream: text}})
 		wantError(t, "Restore of "+text[:min(len(text), 40)], err, "mask: stream", word)
@@ -252,6 +253,31 @@ func TestHostileStatesAreErrors(t *testing.T) {
 		wantError(t, what, err, c.words...)
 		if d != nil {
 			t.Errorf("%s: a result besides the error", what)
+		}
+	}
+}
+
+// A state comes from a file. Errors quote little of it.
+func TestStatesOfLongStreamsAreRefused(t *testing.T) {
+	long := strings.Repeat("p", 4<<20)
+	gen := spatialdropout.NewGenerator(mask.Philox(1))
+	for what, f := range map[string]func() error{
+		"Restore": func() error {
+			_, err := spatialdropout.Restore(spatialdropout.State{GeneratorState: spatialdropout.GeneratorState{Stream: long}})
+			return err
+		},
+		"Restore with a generator": func() error {
+			_, err := spatialdropout.Restore(spatialdropout.State{GeneratorState: spatialdropout.GeneratorState{Stream: long}}, spatialdropout.WithGenerator(gen))
+			return err
+		},
+		"Generator.Restore": func() error { return gen.Restore(spatialdropout.GeneratorState{Stream: long}) },
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := f()
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "4194304") || took > 1<<20 {
+			t.Errorf("%s: %.200v, and %d bytes of memory", what, err, took)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // Policy says what an element of a dropped channel becomes.
@@ -131,7 +132,7 @@ func unmarshalName(text []byte, what string, names []string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, &ArithmeticError{fmt.Sprintf("unknown %s %q", what, text), oneOf(names)}
+	return 0, &ArithmeticError{"unknown " + what + " " + excerpt.Quote(text), oneOf(names)}
 }
 
 // oneOf lists names: "a, b or c".

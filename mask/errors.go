@@ -1,6 +1,10 @@
 package mask
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+)
 
 // RateError is a rate that is not a number from 0 to 1.
 type RateError struct{ Rate float64 }
@@ -28,7 +32,9 @@ type StreamError struct {
 	Reason string // what is wrong with it, and what is expected
 }
 
-func (e *StreamError) Error() string { return fmt.Sprintf("mask: stream %q: %s", e.Text, e.Reason) }
+func (e *StreamError) Error() string {
+	return "mask: stream " + excerpt.Quote(e.Text) + ": " + e.Reason
+}
 
 // PlaceError is a place that a stream cannot draw, or a place that does not hold the
 // mask.

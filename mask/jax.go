@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spatialdropout/spatialdropout/internal/draw"
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // Key is a key of JAX's default generator, threefry2x32, as jax.random.key_data shows it.
@@ -107,7 +108,7 @@ func Linen(key Key, path string, call int, flags ...Flag) (Stream, error) {
 	case len(path) > mostPath:
 		return nil, &StreamError{name, fmt.Sprintf("a path of %d bytes, want %d at most", len(path), mostPath)}
 	case !utf8.ValidString(path):
-		return nil, &StreamError{name, fmt.Sprintf("path %.40q, want UTF-8", path)}
+		return nil, &StreamError{name, "path " + excerpt.Quote(path) + ", want UTF-8"}
 	case call < 1 || call > math.MaxInt32:
 		return nil, &StreamError{name, fmt.Sprintf("call %d, want a number from 1 to 2³¹−1", call)}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // StreamNames returns the names that [ParseStream] knows, in the order of README.md.
@@ -123,7 +124,7 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 		return false, nil // such as fold=1; a type is written without "type="
 	}
 	if slices.Contains(o.given, name) {
-		return true, fmt.Errorf("option %q after another %s, want one at most", text, name)
+		return true, fmt.Errorf("option %s after another %s, want one at most", excerpt.Quote(text), name)
 	}
 	o.given = append(o.given, name)
 	switch name {
@@ -133,13 +134,13 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 	case "call":
 		n, err := strconv.ParseUint(value, 10, 31)
 		if err != nil || n == 0 {
-			return true, fmt.Errorf("call %q, want a number from 1 to 2³¹−1", value)
+			return true, fmt.Errorf("call %s, want a number from 1 to 2³¹−1", excerpt.Quote(value))
 		}
 		o.call = int(n)
 	case "count":
 		n, err := strconv.ParseUint(value, 10, 32)
 		if err != nil {
-			return true, fmt.Errorf("count %q, want a number from 0 to 2³²−1", value)
+			return true, fmt.Errorf("count %s, want a number from 0 to 2³²−1", excerpt.Quote(value))
 		}
 		o.count = uint32(n)
 	default:
@@ -159,10 +160,14 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/count=1"). A key of JAX may be
 // written as its two words.
 //
-// ParseStream returns a [*StreamError] for any other text.
+// ParseStream returns a [*StreamError] for any other text, and for one of more than 4096
+// bytes without looking at it.
 func ParseStream(text string) (Stream, error) {
 	bad := func(reason string, args ...any) (Stream, error) {
 		return nil, &StreamError{text, fmt.Sprintf(reason, args...)}
+	}
+	if len(text) > mostText {
+		return bad("a text of %d bytes, want %d at most", len(text), mostText)
 	}
 	args := strings.Split(text, "/")
 	name, seed, given := strings.Cut(args[0], ":")
@@ -171,7 +176,7 @@ func ParseStream(text string) (Stream, error) {
 		i++
 	}
 	if i == len(kinds) {
-		return bad("unknown name %q, want one of %s", name, strings.Join(StreamNames(), ", "))
+		return bad("unknown name %s, want one of %s", excerpt.Quote(name), strings.Join(StreamNames(), ", "))
 	}
 	k := &kinds[i]
 	numbers := []number{{text: "0"}}
@@ -180,7 +185,7 @@ func ParseStream(text string) (Stream, error) {
 		for _, s := range strings.Split(seed, ",") {
 			n, ok := parseNumber(s)
 			if !ok {
-				return bad("seed %q, want a whole number", s)
+				return bad("seed %s, want a whole number", excerpt.Quote(s))
 			}
 			numbers = append(numbers, n)
 		}
@@ -193,9 +198,9 @@ func ParseStream(text string) (Stream, error) {
 		known, err := o.set(arg, k.options)
 		switch {
 		case !known && k.options == "":
-			return bad("unknown option %q: this stream takes none", arg)
+			return bad("unknown option %s: this stream takes none", excerpt.Quote(arg))
 		case !known:
-			return bad("unknown option %q, want one of %s", arg, strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
+			return bad("unknown option %s, want one of %s", excerpt.Quote(arg), strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
 		case err != nil:
 			return bad("%v", err)
 		}
@@ -210,6 +215,9 @@ func ParseStream(text string) (Stream, error) {
 	}
 	return s, nil
 }
+
+// mostText bounds the texts of streams. The longest is that of a PyTorch stream with a state.
+const mostText = 4096
 
 // number is a whole number of any size, as a seed may be given.
 type number struct {
@@ -231,8 +239,11 @@ func parseNumber(text string) (number, bool) {
 	}
 	size, err := strconv.ParseUint(digits, base, 64)
 	n.size, n.large = size, errors.Is(err, strconv.ErrRange)
-	return n, err == nil || n.large && len(text) <= 100 // an error quotes it
+	return n, err == nil || n.large
 }
+
+// String returns the number as it was written, for errors.
+func (n number) String() string { return strings.Trim(excerpt.Quote(n.text), `"`) }
 
 // int64 returns the number, and whether it is an int64.
 func (n number) int64() (int64, bool) {
@@ -249,7 +260,7 @@ func (n number) uint64() (uint64, bool) { return n.size, !n.large && (!n.negativ
 func within(n number, low, high int64) (int64, error) {
 	x, ok := n.int64()
 	if !ok || x < low || x > high {
-		return 0, fmt.Errorf("seed %s, want a number from %d to %d", n.text, low, high)
+		return 0, fmt.Errorf("seed %v, want a number from %d to %d", n, low, high)
 	}
 	return x, nil
 }
@@ -257,7 +268,7 @@ func within(n number, low, high int64) (int64, error) {
 func unsigned(n number) (uint64, error) {
 	x, ok := n.uint64()
 	if !ok {
-		return 0, fmt.Errorf("seed %s, want a number from 0 to 2⁶⁴−1", n.text)
+		return 0, fmt.Errorf("seed %v, want a number from 0 to 2⁶⁴−1", n)
 	}
 	return x, nil
 }
@@ -269,7 +280,7 @@ func torchSeed(n number) (uint64, error) {
 	}
 	x, ok := n.uint64()
 	if !ok {
-		return 0, fmt.Errorf("seed %s, want a number from −2⁶³ to 2⁶⁴−1", n.text)
+		return 0, fmt.Errorf("seed %v, want a number from −2⁶³ to 2⁶⁴−1", n)
 	}
 	return x, nil
 }

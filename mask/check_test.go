@@ -201,7 +201,7 @@ func TestErrorsAreTyped(t *testing.T) {
 		"source":     as(mask.Source(rand.NewPCG(1, 1)).Draw(m, mask.Place{Cursor: 1 << 40}), new(*mask.PlaceError)),
 		"type":       as(typ, new(*mask.StreamError)),
 		"sharing":    as(mask.Draw(m, mask.Philox(0), 9, mask.Place{}), new(*mask.ArithmeticError)),
-		"format":     as(m.UnmarshalBinary(nil), new(*mask.FormatError)),
+		"format":     as(m.UnmarshalBinary(nil), new(*mask.ShapeError)),
 		"no counter": as(mask.Draw(m, mask.OneDNN(0), mask.FixedCount, mask.Place{}), new(*mask.ArithmeticError)),
 	} {
 		if !ok {

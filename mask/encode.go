@@ -43,13 +43,13 @@ func (m *Mask) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary sets m to the mask that data encodes. It returns a [*FormatError], a
-// [*ShapeError], a [*RateError] or an [*ArithmeticError] if data encodes none, and m is
+// UnmarshalBinary sets m to the mask that data encodes. It returns a [*ShapeError], a
+// [*RateError] or an [*ArithmeticError] if data encodes none, and m is
 // unchanged then. It does not check whether a stream could have drawn the mask. It takes
 // memory in proportion to the length of data.
 func (m *Mask) UnmarshalBinary(data []byte) error {
 	bad := func(want, given string, args ...any) error {
-		return &FormatError{fmt.Sprintf(given, args...), want}
+		return &ShapeError{fmt.Sprintf(given, args...), want}
 	}
 	if len(data) < headerSize {
 		return bad(fmt.Sprintf("a header of %d", headerSize), "%d bytes", len(data))

@@ -13,9 +13,10 @@ func (e *RateError) Error() string {
 	return fmt.Sprintf("mask: rate %v, want a number from 0 to 1", e.Rate)
 }
 
-// ShapeError says that numbers of samples, channels and elements do not fit each other, or
-// are those of no mask: a negative number, more than 2³⁶ trials, a count of
-// channels to keep that a sample does not have, memory that does not hold a mask's factors.
+// ShapeError says that numbers of samples, channels, elements or bytes do not fit each
+// other, or are those of no mask: a negative number, more than 2³⁶ trials, a count of
+// channels to keep that a sample does not have, memory that does not hold a mask's factors,
+// data that are neither the binary form of a mask nor a state of PyTorch's generator.
 type ShapeError struct{ Given, Want string }
 
 func (e *ShapeError) Error() string { return "mask: " + e.Given + ", want " + e.Want }
@@ -44,8 +45,3 @@ type PlaceError struct {
 }
 
 func (e *PlaceError) Error() string { return "mask: " + e.Given + ", want " + e.Want }
-
-// FormatError says that data are not the binary form of a mask.
-type FormatError struct{ Given, Want string }
-
-func (e *FormatError) Error() string { return "mask: " + e.Given + ", want " + e.Want }

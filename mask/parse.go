@@ -34,13 +34,11 @@ var kinds = []struct {
 		seed, err := unsigned(s[0])
 		return Philox(seed), err
 	}},
-	{"pytorch", 1, "", func(s []number, _ options) (Stream, error) {
-		seed, err := torchSeed(s[0])
-		return PyTorch(seed), err
+	{"pytorch", 1, "from state normal", func(s []number, o options) (Stream, error) {
+		return parseTorch(s[0], false, o)
 	}},
-	{"pytorch-mkl", 1, "", func(s []number, _ options) (Stream, error) {
-		seed, err := torchSeed(s[0])
-		return PyTorchMKL(seed), err
+	{"pytorch-mkl", 1, "from state normal", func(s []number, o options) (Stream, error) {
+		return parseTorch(s[0], true, o)
 	}},
 	{"keras-torch", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt32, math.MaxInt32)
@@ -105,6 +103,9 @@ type options struct {
 	path  string
 	call  int
 	count uint32
+
+	from          uint64 // of a state of PyTorch, see torchstate.go
+	state, normal string
 }
 
 // set reads an option. It reports whether it is among those allowed.
@@ -119,7 +120,7 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 	if name == "" || !slices.Contains(strings.Fields(allowed), name) {
 		return false, nil
 	}
-	takes := name == "path" || name == "call" || name == "count"
+	takes := slices.Contains([]string{"path", "call", "count", "from", "state", "normal"}, name)
 	if takes != valued || name == "type" && !isType {
 		return false, nil // such as fold=1; a type is written without "type="
 	}
@@ -143,6 +144,14 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 			return true, fmt.Errorf("count %s, want a number from 0 to 2³²−1", excerpt.Quote(value))
 		}
 		o.count = uint32(n)
+	case "from":
+		if o.from, err = strconv.ParseUint(value, 10, 64); err != nil {
+			return true, fmt.Errorf("from %s, want a number from 0 to 2⁶⁴−1", excerpt.Quote(value))
+		}
+	case "state":
+		o.state = value
+	case "normal":
+		o.normal = value
 	default:
 		o.flags = append(o.flags, Flag(slices.Index(flagNames[:], name)))
 	}
@@ -157,8 +166,9 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // Options may follow, each after a slash and at most once: a type
 // ("tensorflow:1,0/float16"), fold, original, x64 and xla for streams that take such a
 // [Flag] ("jax:42/fold"), and path, call and count
-// ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/count=1"). A key of JAX may be
-// written as its two words.
+// ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/count=1"). Those of PyTorch may
+// begin after some words of the generator ("pytorch:42/from=1234", see [PyTorchFrom]). A key
+// of JAX may be written as its two words.
 //
 // ParseStream returns a [*StreamError] for any other text, and for one of more than 4096
 // bytes without looking at it.

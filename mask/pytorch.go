@@ -19,16 +19,17 @@ import (
 //
 // Its arithmetic is that of PyTorch from version 2: the product with a factor that is
 // rounded twice, and with 0 for a dropped element.
-func PyTorch(seed uint64) Stream { return &pyTorch{seed: seed, sequence: sequence{seed: uint32(seed)}} }
+func PyTorch(seed uint64) Stream { return torchStream(seed, false, torchStart{}) }
 
 // pyTorch remembers where it was. That is all that a draw changes, under a lock, so that
 // many goroutines may share it.
 type pyTorch struct {
 	seed     uint64
+	start    torchStart
 	sequence sequence
 }
 
-func (p *pyTorch) String() string { return fmt.Sprintf("pytorch:%d", p.seed) }
+func (p *pyTorch) String() string { return fmt.Sprintf("pytorch:%d%v", p.seed, p.start) }
 
 func (p *pyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReciprocal} }
 
@@ -46,7 +47,7 @@ func (p *pyTorch) Draw(m *Mask, at Place) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	threshold := ceil(1-m.rate, 53)
-	cursor := at.Cursor + 2*at.first(m)
+	cursor := p.start.from + at.Cursor + 2*at.first(m)
 	b := bitWriter{m: m}
 	var bits [(blockWords/2 + 63) / 64]uint64
 	for trials := m.samples * m.channels; trials > 0; {
@@ -86,15 +87,16 @@ func (p *pyTorch) After(at Place, samples, channels int, rate float64) Place {
 //
 // Rates 0 and 1 and empty tensors take no word.
 func PyTorchMKL(seed uint64) Stream {
-	return &pyTorchMKL{seed: seed, sequence: sequence{seed: uint32(seed)}}
+	return torchStream(seed, true, torchStart{})
 }
 
 type pyTorchMKL struct {
 	seed     uint64
+	start    torchStart
 	sequence sequence
 }
 
-func (p *pyTorchMKL) String() string { return fmt.Sprintf("pytorch-mkl:%d", p.seed) }
+func (p *pyTorchMKL) String() string { return fmt.Sprintf("pytorch-mkl:%d%v", p.seed, p.start) }
 
 func (p *pyTorchMKL) Arithmetic() Arithmetic { return (*pyTorch)(nil).Arithmetic() }
 
@@ -107,8 +109,9 @@ func (p *pyTorchMKL) Draw(m *Mask, at Place) error {
 	}
 	s := &p.sequence
 	s.mu.Lock()
-	s.seek(at.calls())
-	seed := s.words[at.calls()%blockWords]
+	word := p.start.from + at.calls()
+	s.seek(word)
+	seed := s.words[word%blockWords]
 	s.mu.Unlock()
 	x := max(seed%(1<<31-1), 1)
 	draw.MCG31(m.bits, x, at.first(m), ceilMCG31(1-m.rate))

@@ -90,3 +90,14 @@ func (e *BytesError) Error() string {
 	}
 	return fmt.Sprintf("kernel: %d bytes that begin %d bytes after an aligned address for a vector of %v, want whole aligned elements of %d bytes", e.Len, e.Offset, e.Kind, e.Kind.Size())
 }
+
+// StrategyError refuses a field of a [Strategy].
+type StrategyError struct {
+	Name  string // of the field, as in [ParseStrategy]
+	Value string // or the beginning of a long one
+	Want  string
+}
+
+func (e *StrategyError) Error() string {
+	return fmt.Sprintf("kernel: a strategy with %q, want %s", e.Name+"="+e.Value, e.Want)
+}

@@ -10,19 +10,12 @@ type operands struct {
 	dst, src, factors, shifts unsafe.Pointer
 }
 
-// operandsOf returns the operands of a call whose dst and src extend over span elements.
-func operandsOf(kind *Kind, op Op, dst, src, factors, shifts unsafe.Pointer, span int) operands {
-	o := operands{kind: kind, op: op, dst: dst, src: src, factors: factors, shifts: shifts}
-	size := 1 << kind.shift
-	o.pastCache = span*size >= streamBytes && streams() && kind.ways[op][0][fourPlanes] != none && uintptr(dst)%uintptr(size) == 0
-	return o
-}
+// readsDst reports whether dst is read: in place, or to add to it.
+func (o *operands) readsDst() bool { return o.dst == o.src || operations[o.op].adds }
 
 // storesPast reports whether the elements that are computed are stored past the cache.
 // Where dst is read, in place or to add to it, it is in the cache already.
-func (o *operands) storesPast() bool {
-	return o.pastCache && o.dst != o.src && !operations[o.op].adds
-}
+func (o *operands) storesPast() bool { return o.pastCache && !o.readsDst() }
 
 // exec runs the kernel on one block.
 func (o *operands) exec(s shape, dst, src, factors, shifts unsafe.Pointer, count, length int) {

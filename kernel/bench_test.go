@@ -131,11 +131,11 @@ func loopOf[T number](op Op, shape shape, dst, src, factors, shifts []T) func() 
 		return floatLoop(op, shape, y, any(src).([]float64), any(factors).([]float64), any(shifts).([]float64))
 	case []float16:
 		return func() {
-			float16Loop(op, shape, y, any(src).([]float16), any(factors).([]float16), any(shifts).([]float16))
+			float16PlanesLoop(op, shape, y, any(src).([]float16), any(factors).([]float16), any(shifts).([]float16))
 		}
 	case []bfloat16:
 		return func() {
-			bfloat16Loop(op, shape, y, any(src).([]bfloat16), any(factors).([]bfloat16), any(shifts).([]bfloat16))
+			bfloat16PlanesLoop(op, shape, y, any(src).([]bfloat16), any(factors).([]bfloat16), any(shifts).([]bfloat16))
 		}
 	}
 	panic("no loop for such elements")
@@ -216,10 +216,10 @@ func rowLoop[T float32 | float64](op Op, dst, src, factors, shifts []T) {
 	}
 }
 
-func float16Loop(op Op, shape shape, dst, src, factors, shifts []float16) {
+func float16PlanesLoop(op Op, shape shape, dst, src, factors, shifts []float16) {
 	if shape == pixels {
 		for n := len(factors); len(dst) >= n; dst, src = dst[n:], src[n:] {
-			float16Row(op, dst[:n], src[:n], factors, shifts)
+			float16RowLoop(op, dst[:n], src[:n], factors, shifts)
 		}
 		return
 	}
@@ -237,25 +237,25 @@ func float16Loop(op Op, shape shape, dst, src, factors, shifts []float16) {
 			}
 		case Add, AddMultiply:
 			for i, x := range s {
-				d[i] = float16Of(float16Value(d[i]) + float16Value(x)*f)
+				d[i] = float16Of(float16Value(d[i]) + float16Value(float16Of(float16Value(x)*f)))
 			}
 		case AddDivide:
 			for i, x := range s {
-				d[i] = float16Of(float16Value(d[i]) + float16Value(x)/f)
+				d[i] = float16Of(float16Value(d[i]) + float16Value(float16Of(float16Value(x)/f)))
 			}
 		case Affine, AffineMultiply:
 			for i, x := range s {
-				d[i] = float16Of(float16Value(x)*f + shift)
+				d[i] = float16Of(float16Value(float16Of(float16Value(x)*f)) + shift)
 			}
 		case AffineMax:
 			for i, x := range s {
-				d[i] = float16Of(max(float16Value(x)*f+shift, 0))
+				d[i] = float16Of(max(float16Value(float16Of(float16Value(x)*f))+shift, 0))
 			}
 		}
 	}
 }
 
-func float16Row(op Op, dst, src, factors, shifts []float16) {
+func float16RowLoop(op Op, dst, src, factors, shifts []float16) {
 	switch op {
 	case Scale, Multiply:
 		for c, f := range factors {
@@ -267,27 +267,27 @@ func float16Row(op Op, dst, src, factors, shifts []float16) {
 		}
 	case Add, AddMultiply:
 		for c, f := range factors {
-			dst[c] = float16Of(float16Value(dst[c]) + float16Value(src[c])*float16Value(f))
+			dst[c] = float16Of(float16Value(dst[c]) + float16Value(float16Of(float16Value(src[c])*float16Value(f))))
 		}
 	case AddDivide:
 		for c, f := range factors {
-			dst[c] = float16Of(float16Value(dst[c]) + float16Value(src[c])/float16Value(f))
+			dst[c] = float16Of(float16Value(dst[c]) + float16Value(float16Of(float16Value(src[c])/float16Value(f))))
 		}
 	case Affine, AffineMultiply:
 		for c, f := range factors {
-			dst[c] = float16Of(float16Value(src[c])*float16Value(f) + float16Value(shifts[c]))
+			dst[c] = float16Of(float16Value(float16Of(float16Value(src[c])*float16Value(f))) + float16Value(shifts[c]))
 		}
 	case AffineMax:
 		for c, f := range factors {
-			dst[c] = float16Of(max(float16Value(src[c])*float16Value(f)+float16Value(shifts[c]), 0))
+			dst[c] = float16Of(max(float16Value(float16Of(float16Value(src[c])*float16Value(f)))+float16Value(shifts[c]), 0))
 		}
 	}
 }
 
-func bfloat16Loop(op Op, shape shape, dst, src, factors, shifts []bfloat16) {
+func bfloat16PlanesLoop(op Op, shape shape, dst, src, factors, shifts []bfloat16) {
 	if shape == pixels {
 		for n := len(factors); len(dst) >= n; dst, src = dst[n:], src[n:] {
-			bfloat16Row(op, dst[:n], src[:n], factors, shifts)
+			bfloat16RowLoop(op, dst[:n], src[:n], factors, shifts)
 		}
 		return
 	}
@@ -305,25 +305,25 @@ func bfloat16Loop(op Op, shape shape, dst, src, factors, shifts []bfloat16) {
 			}
 		case Add, AddMultiply:
 			for i, x := range s {
-				d[i] = bfloat16Of(bfloat16Value(d[i]) + bfloat16Value(x)*f)
+				d[i] = bfloat16Of(bfloat16Value(d[i]) + bfloat16Value(bfloat16Of(bfloat16Value(x)*f)))
 			}
 		case AddDivide:
 			for i, x := range s {
-				d[i] = bfloat16Of(bfloat16Value(d[i]) + bfloat16Value(x)/f)
+				d[i] = bfloat16Of(bfloat16Value(d[i]) + bfloat16Value(bfloat16Of(bfloat16Value(x)/f)))
 			}
 		case Affine, AffineMultiply:
 			for i, x := range s {
-				d[i] = bfloat16Of(bfloat16Value(x)*f + shift)
+				d[i] = bfloat16Of(bfloat16Value(bfloat16Of(bfloat16Value(x)*f)) + shift)
 			}
 		case AffineMax:
 			for i, x := range s {
-				d[i] = bfloat16Of(max(bfloat16Value(x)*f+shift, 0))
+				d[i] = bfloat16Of(max(bfloat16Value(bfloat16Of(bfloat16Value(x)*f))+shift, 0))
 			}
 		}
 	}
 }
 
-func bfloat16Row(op Op, dst, src, factors, shifts []bfloat16) {
+func bfloat16RowLoop(op Op, dst, src, factors, shifts []bfloat16) {
 	switch op {
 	case Scale, Multiply:
 		for c, f := range factors {
@@ -335,24 +335,24 @@ func bfloat16Row(op Op, dst, src, factors, shifts []bfloat16) {
 		}
 	case Add, AddMultiply:
 		for c, f := range factors {
-			dst[c] = bfloat16Of(bfloat16Value(dst[c]) + bfloat16Value(src[c])*bfloat16Value(f))
+			dst[c] = bfloat16Of(bfloat16Value(dst[c]) + bfloat16Value(bfloat16Of(bfloat16Value(src[c])*bfloat16Value(f))))
 		}
 	case AddDivide:
 		for c, f := range factors {
-			dst[c] = bfloat16Of(bfloat16Value(dst[c]) + bfloat16Value(src[c])/bfloat16Value(f))
+			dst[c] = bfloat16Of(bfloat16Value(dst[c]) + bfloat16Value(bfloat16Of(bfloat16Value(src[c])/bfloat16Value(f))))
 		}
 	case Affine, AffineMultiply:
 		for c, f := range factors {
-			dst[c] = bfloat16Of(bfloat16Value(src[c])*bfloat16Value(f) + bfloat16Value(shifts[c]))
+			dst[c] = bfloat16Of(bfloat16Value(bfloat16Of(bfloat16Value(src[c])*bfloat16Value(f))) + bfloat16Value(shifts[c]))
 		}
 	case AffineMax:
 		for c, f := range factors {
-			dst[c] = bfloat16Of(max(bfloat16Value(src[c])*bfloat16Value(f)+bfloat16Value(shifts[c]), 0))
+			dst[c] = bfloat16Of(max(bfloat16Value(bfloat16Of(bfloat16Value(src[c])*bfloat16Value(f)))+bfloat16Value(shifts[c]), 0))
 		}
 	}
 }
 
-// The conversions are those that a user would write: a bfloat16 by hand, a float16 by a
+// Halves are rounded after each operation, as they are with a type of their own. The conversions are those that a user would write: a bfloat16 by hand, a float16 by a
 // library.
 
 func bfloat16Value(x bfloat16) float32 { return math.Float32frombits(uint32(x) << 16) }

@@ -2,8 +2,6 @@ package kernel
 
 import (
 	"unsafe"
-
-	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
 // The generic functions run a kernel in plain Go: the meaning of every assembly kernel.
@@ -547,91 +545,3 @@ func denseRow[T float32 | float64](formula formula, dst, src, factors, shifts un
 
 // rectifiedShift returns max(shift, 0), a quiet NaN for a NaN.
 func rectifiedShift[T float32 | float64](shift T) T { return max(shift+0, 0) }
-
-// genericHalf is genericFloat of halves.
-func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, length int) {
-	op := &operations[k.op]
-	if k.shape == fourPlanes {
-		p := (*fourPlaces)(extra)
-		for i, at := range p.at {
-			halves(k.typ, op, unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length), unsafe.Slice((*uint16)(unsafe.Add(src, at)), length), *(*uint16)(unsafe.Add(factors, p.factor[i])), 0)
-		}
-		for _, at := range p.fill[:p.fills] {
-			clear(unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length))
-		}
-		return
-	}
-	n := count
-	if k.shape == pixels {
-		n = length
-	}
-	d := unsafe.Slice((*uint16)(dst), count*length)
-	s := unsafe.Slice((*uint16)(src), count*length)
-	f := unsafe.Slice((*uint16)(factors), n)
-	b := f // the shifts, unused where there are none
-	if op.shifts {
-		b = unsafe.Slice((*uint16)(extra), n)
-	}
-	if k.shape == pixels {
-		for ; len(d) > 0; d, s = d[length:], s[length:] {
-			for c := range f {
-				halves(k.typ, op, d[c:c+1], s[c:c+1], f[c], b[c])
-			}
-		}
-		return
-	}
-	one := k.typ.Narrow(1)
-	for p := range f {
-		if f[p] != one || dst != src || !op.skips() {
-			halves(k.typ, op, d[p*length:(p+1)*length], s[p*length:(p+1)*length], f[p], b[p])
-		}
-	}
-}
-
-// halves does op on elements with one factor.
-//
-// That a quotient x/f is rounded to float32 first changes no half. With p digits in
-// a half, a border between two of them has p+1 at most, so that x and border·f are
-// integers of 2p+1 digits at most in a common unit. Where they differ, the quotient
-// is 2^-(2p+1) of the border from it or further, and float32, with 24 ≥ 2p+2
-// digits, does not round that far. Where it has fewer, below 2^-126, a border of
-// bfloat16 has fewer, too: the quotient is then 2^-142 from it or further, and
-// float32 rounds by 2^-150.
-func halves(t dtype.Type, op *operation, dst, src []uint16, factor, shift uint16) {
-	if factor&0x7fff == 0 {
-		switch op.dropped {
-		case zeroed:
-			clear(dst)
-			return
-		case kept:
-			return
-		case shifted:
-			if op.rectifies {
-				shift = t.Narrow(rectifiedShift(t.Widen(shift)))
-			}
-			for i := range dst {
-				dst[i] = shift
-			}
-			return
-		}
-	}
-	f, b := t.Widen(factor), t.Widen(shift)
-	for i, x := range src {
-		x := t.Widen(x)
-		if op.divides {
-			x /= f
-		} else {
-			x *= f
-		}
-		y := t.Narrow(x)
-		switch {
-		case op.adds:
-			y = t.Narrow(t.Widen(dst[i]) + t.Widen(y))
-		case op.rectifies:
-			y = t.Narrow(max(t.Widen(y)+b, 0))
-		case op.shifts:
-			y = t.Narrow(t.Widen(y) + b)
-		}
-		dst[i] = y
-	}
-}

@@ -292,6 +292,12 @@ func float16Plane(op *operation, dst, src []uint16, f, b float32) {
 func fewFloat16(op *operation, dst, src []uint16, f, b float32) {
 	const t = dtype.Float16
 	src = src[:len(dst)]
+	if op.formula() == scaled {
+		for i, h := range src {
+			dst[i] = t.Narrow(t.Widen(h) * f)
+		}
+		return
+	}
 	for i, h := range src {
 		x := t.Widen(h)
 		if op.divides {

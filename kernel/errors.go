@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -94,10 +95,10 @@ func (e *BytesError) Error() string {
 // StrategyError refuses a field of a [Strategy].
 type StrategyError struct {
 	Name  string // of the field, as in [ParseStrategy]
-	Value string // or the beginning of a long one
+	Value string
 	Want  string
 }
 
 func (e *StrategyError) Error() string {
-	return fmt.Sprintf("kernel: a strategy with %q, want %s", e.Name+"="+e.Value, e.Want)
+	return fmt.Sprintf("kernel: a strategy with %s, want %s", excerpt.Quote(e.Name+"="+e.Value), e.Want)
 }

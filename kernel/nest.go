@@ -3,6 +3,7 @@ package kernel
 import (
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -77,6 +78,7 @@ func inner(loops []layout.Loop) (layout.Loop, []layout.Loop) {
 // dst extends over.
 func (n *nest) choose(span int) {
 	size := 1 << n.kind.shift
+	n.far = span*size >= farBytes && n.kind.far != nil && tier.InUse() == tier.Generic
 	if bytes := span * size; int64(bytes) < streamLeast.Load() || !streams() || n.kind.ways[n.op][0][fourPlanes] == none || uintptr(n.dst)%uintptr(size) != 0 || bytes < strategy().streams(n.shape, n.readsDst()) {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
@@ -276,22 +277,13 @@ func (s *Strategy) parse(name, value string) error {
 		f := &fields[i]
 		if f.name == name {
 			if !f.parse(s, value) {
-				return &StrategyError{Name: name, Value: excerpt(value), Want: f.want()}
+				return &StrategyError{Name: name, Value: value, Want: f.want()}
 			}
 			return nil
 		}
 		names = append(names, f.name)
 	}
-	return &StrategyError{Name: excerpt(name), Value: excerpt(value), Want: "one of the fields " + strings.Join(names, ", ")}
-}
-
-// excerpt returns the beginning of a text.
-func excerpt(text string) string {
-	const most = 40
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-	return text
+	return &StrategyError{Name: name, Value: value, Want: "one of the fields " + strings.Join(names, ", ")}
 }
 
 // The environment variables that change the default.
@@ -311,7 +303,7 @@ func strategyFrom(text, stream string) Strategy {
 	}
 	f := &fields[0] // whose values are those of the three
 	if !f.parse(&s, stream) {
-		fmt.Fprintf(os.Stderr, "%s: %q, want %s\n", streamVariable, excerpt(stream), f.want())
+		fmt.Fprintf(os.Stderr, "%s: %s, want %s\n", streamVariable, excerpt.Quote(stream), f.want())
 		return s
 	}
 	s.StreamRows, s.StreamInPlace = s.StreamPlanes, s.StreamPlanes

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
@@ -104,7 +105,7 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"stream-in-place= 1":     "stream-in-place= 1\", want a number of bytes",
 		"store-ahead=4097":       "store-ahead=4097\", want a number of bytes from 0 to 4096",
 		"grain=0":                "grain=0\", want a number of bytes, 1 or more",
-		"share=" + long:          "share=9999999999999999999999999999999999999999…\", want a number",
+		"share=" + long:          "… (1048582 bytes), want a number",
 		"linger=1":               "linger=1\", want from 0s to 1s in whole microseconds",
 		"linger=-1us":            "linger=-1us\", want from 0s",
 		"linger=1500ns":          "linger=1500ns\", want from 0s to 1s in whole",
@@ -112,19 +113,19 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, share, grain, wake, linger",
 		"wake=1,":                "",
 		"wake=1,,":               "=\", want one of the fields",
-		long:                     "9999999999999999999999999999999999999999…=\", want",
+		long:                     "… (1048577 bytes), want one of the fields",
 		"stream-planes=1,linger": "linger=\", want from 0s",
 	} {
 		got, err := ParseStrategy(text)
 		var typed *StrategyError
 		if want == "" {
 			if err != nil {
-				t.Errorf("%q: %v", excerpt(text), err)
+				t.Errorf("%s: %v", excerpt.Quote(text), err)
 			}
 			continue
 		}
 		if !errors.As(err, &typed) || !strings.Contains(err.Error(), want) || got != DefaultStrategy() || len(err.Error()) > 300 {
-			t.Errorf("%q: %v and %v, want the default and %q", excerpt(text), got, err, want)
+			t.Errorf("%s: %v and %v, want the default and %q", excerpt.Quote(text), got, err, want)
 		}
 	}
 	for _, s := range []Strategy{

@@ -29,7 +29,7 @@ import (
 func main() {
 	interrupted := signals.Context()
 	status := make(chan int, 1)
-	go func() { status <- run(os.Args[1:], os.Stdout, os.Stderr) }()
+	go func() { status <- run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr) }()
 	select {
 	case s := <-status:
 		os.Exit(s)
@@ -51,19 +51,40 @@ func fail(stderr io.Writer, err error) {
 	// A closed pipe at standard output ends the command silently, as usual. At standard
 	// error it must not, so that the exit status still tells what happened.
 	signal.Ignore(syscall.SIGPIPE)
-	fmt.Fprintln(stderr, "bench:", err)
+	fmt.Fprintln(stderr, "bench:", excerpt(err.Error()))
+}
+
+// excerpt returns the beginning and the end of a text that is too long to read. An error
+// quotes what was given, whatever its length.
+func excerpt(text string) string {
+	const most, end = 1000, 200 // characters
+	if len(text) <= most {
+		return text
+	}
+	all := []rune(text)
+	if len(all) <= most {
+		return text
+	}
+	return fmt.Sprintf("%s … (%d characters) … %s", string(all[:most-end]), len(all)-most, string(all[len(all)-end:]))
 }
 
 // run runs the command and returns the exit status.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parse(args)
+	report := stdout
+	if err == nil && o.writesToStdout() {
+		report = stderr
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		err = help(stdout)
-	case err == nil && o.input != "":
-		err = benchTensor(o, stdout)
-	case err == nil:
-		err = benchMaps(o, stdout, stderr)
+	case err != nil:
+	case o.version:
+		err = version(o, stdout)
+	case o.input != "":
+		err = benchTensor(o, stdin, stdout, report)
+	default:
+		err = benchMaps(o, report, stderr)
 	}
 	if err == nil {
 		return 0
@@ -93,6 +114,9 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 		text = io.Discard
 	}
 	if err := report.Machine.print(text); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(text); err != nil {
 		return err
 	}
 

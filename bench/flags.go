@@ -23,6 +23,7 @@ type options struct {
 	json, benchstat    bool
 	version            bool
 	rounds             int
+	columns            int // 0: those of the terminal
 
 	order   layout.Order
 	rate    float64
@@ -70,6 +71,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.benchstat, "benchstat", false, "print each sample in Go's benchmark format, for benchstat, instead of text")
 	f.BoolVar(&o.version, "version", false, "print the version and the commit of this module, the processor, its tier and Go's version, and exit; with -json as JSON")
 	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, upTo(maxRounds), fmt.Sprintf("a number from 0 to %d", maxRounds)))
+	f.Func("columns", fmt.Sprintf("print tables for `N` columns of characters, from %d (default: those of the terminal, %d elsewhere)", leastColumns, usualColumns), number(&o.columns, atLeastColumns, fmt.Sprintf("a number from %d to %d", leastColumns, mostColumns)))
 	f.Func("layout", "the axes lie in the order `NAME`: "+orders()+" (default NCHW for the feature maps, required with -input)", func(s string) (err error) {
 		o.order, err = layout.Parse(s)
 		return err
@@ -91,11 +93,12 @@ func (o *options) flagSet() *flag.FlagSet {
 	return f
 }
 
-// The greatest values of -rounds and -workers. A call starts as many goroutines as it is
-// told to, if there are as many elements.
+// The greatest values of flags. A call starts as many goroutines as -workers says, if there
+// are as many elements.
 const (
-	maxRounds  = 10_000
-	maxWorkers = 1024
+	maxRounds   = 10_000
+	maxWorkers  = 1024
+	mostColumns = 10_000
 )
 
 // number returns a flag's parser, which sets p.
@@ -130,6 +133,14 @@ func named[T fmt.Stringer](values []T, use func(T)) func(string) error {
 func positive(s string) (int, error) {
 	n, err := upTo(math.MaxInt)(s)
 	if err == nil && n == 0 {
+		err = strconv.ErrRange
+	}
+	return n, err
+}
+
+func atLeastColumns(s string) (int, error) {
+	n, err := upTo(mostColumns)(s)
+	if err == nil && n < leastColumns {
 		err = strconv.ErrRange
 	}
 	return n, err
@@ -207,7 +218,7 @@ func parseFlags(args []string) (o options, err error) {
 			// A wrong guess would go unnoticed.
 			return o, usagef("-input without -layout, want the order of the tensor's axes: %s", orders())
 		}
-		for _, name := range []string{"rounds", "suite", "sweep", "benchstat"} {
+		for _, name := range []string{"rounds", "columns", "suite", "sweep", "benchstat"} {
 			if given[name] {
 				return o, usagef("-%s with -input, want one of them: -%[1]s is for the benchmark", name)
 			}
@@ -307,9 +318,11 @@ from a file.
 
 Throughput is in GB/s and counts each element once. All contenders for a tensor
 take turns, round after round, and medians are compared, so that a disturbance
-of the machine hits all of them. "Plain Go" is the loop dst = src · factor. Copy
-and clear are Go's own. The factor of kept channels is just above 1, because a
-factor of 1 costs nothing in place.
+of the machine hits all of them. 12.3±4% is a median and half the distance of the
+quartiles, in per cent of it. A row with a ? at its end has more than ±10%
+somewhere. "Plain Go" is the loop dst = src · factor. Copy and clear are Go's own.
+The factor of kept channels is just above 1, because a factor of 1 costs nothing
+in place.
 
 The limit is the throughput that memory allows. In a channels-first tensor a
 kept element is read and written, and a dropped one is only written. In a
@@ -329,7 +342,7 @@ the cache because half of it is not read.
 
 The full suite compares ratios of medians, rounded to two digits, with their
 aims. The verdict is on the best tier. AVX2 is measured beside AVX-512. The full
-suite takes one to two minutes and 2 GB of memory, and so does a sweep.
+suite takes half a minute to two minutes and 2 GB of memory, and so does a sweep.
 
 The output has the type of the input. NumPy has no bfloat16. An array of the
 ml_dtypes package, such as those of JAX, is saved as raw bytes (<V2), which are

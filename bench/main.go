@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -109,6 +110,7 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 		}
 	}
 	report := newReport()
+	report.columns = cmp.Or(o.columns, terminalColumns(stdout), usualColumns)
 	text := stdout
 	if o.json || o.benchstat {
 		text = io.Discard
@@ -166,7 +168,7 @@ func (r *Report) run(o options, all []featureMap, begin progress, text io.Writer
 	}
 	r.Suite = o.suite
 	if o.suite == suiteFull {
-		if err := r.measureFull(sizes, all, begin); err != nil {
+		if err := r.measureFull(sizes, sizesBetween, all, begin); err != nil {
 			return err
 		}
 		return r.printFigures(text)
@@ -190,6 +192,20 @@ func (r *Report) runSweep(path string, all []featureMap, begin progress, text io
 	r.Sweep = path
 	_, err := fmt.Fprintf(text, "wrote %s\n", path)
 	return err
+}
+
+// terminalColumns returns the width of a terminal, at least that of the narrowest table. It
+// is 0 for any other writer.
+func terminalColumns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return max(width, leastColumns)
 }
 
 // progressOn returns a progress that draws its bars on w if that is a terminal.

@@ -26,7 +26,8 @@ type Report struct {
 	PNG        string       `json:"png,omitempty"`
 	Sweep      string       `json:"sweep,omitempty"`
 
-	timed []*contender
+	timed   []*contender
+	columns int // of the tables, in characters
 }
 
 // Machine describes what a run measures, and on what machine.
@@ -77,7 +78,7 @@ func (m *Machine) build(info *debug.BuildInfo) {
 }
 
 func newReport() *Report {
-	return &Report{Machine: thisMachine(), Bandwidths: []Bandwidths{}, Results: []Result{}}
+	return &Report{Machine: thisMachine(), Bandwidths: []Bandwidths{}, Results: []Result{}, columns: usualColumns}
 }
 
 func (m Machine) print(w io.Writer) error {

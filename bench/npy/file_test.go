@@ -295,7 +295,7 @@ func BenchmarkFile(b *testing.B) {
 		{"npy.WriteFile", func() error { os.Remove(path); return a.WriteFile(path) }},
 		{"os.WriteFile", func() error { os.Remove(path); return os.WriteFile(path, raw, 0o666) }},
 	} {
-		b.Run(op.name, func(b *testing.B) {
+		b.Run("op="+op.name, func(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			for b.Loop() {
 				if err := op.run(); err != nil {

@@ -20,10 +20,10 @@ func BenchmarkStopTheWorld(b *testing.B) {
 		name string
 		f    func()
 	}{
-		{"one call", func() {
+		{"way=onecall", func() {
 			F32.ways[Scale][0][planes].exec(unsafe.Pointer(&data[0]), unsafe.Pointer(&data[0]), unsafe.Pointer(&factors[0]), nil, 1, len(data))
 		}},
-		{"Planes", func() { Planes(Scale, data, data, factors, nil, len(data)) }},
+		{"way=Planes", func() { Planes(Scale, data, data, factors, nil, len(data)) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)) * 4)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -15,15 +16,16 @@ type Generator struct {
 	mu     sync.Mutex
 	place  mask.Place // of the next draw
 
-	// A mask.Source cannot go back: its places must be drawn in the order in which
+	// A stream such as mask.Source cannot go back: its places must be drawn in the order in which
 	// they are taken, and each of them once.
 	once  bool
 	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
 }
 
-// NewGenerator returns a generator at the beginning of a stream, which must not be nil.
+// NewGenerator returns a generator at the beginning of a stream. [WithGenerator] refuses
+// one of a stream that is nil.
 func NewGenerator(s mask.Stream) *Generator {
-	_, once := s.(*mask.Source)
+	_, once := s.(interface{ Once() })
 	return &Generator{stream: s, once: once}
 }
 
@@ -90,7 +92,7 @@ func (g *Generator) check(stream string) error {
 	}
 	// There is more than one way to write a seed.
 	if given, err := mask.ParseStream(stream); err != nil || given.String() != have {
-		return &StateError{fmt.Sprintf("of the stream %q, want one of %q", stream, have)}
+		return &StateError{fmt.Sprintf("of the stream %s, want one of %q", excerpt.Quote(stream), have)}
 	}
 	return nil
 }

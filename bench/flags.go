@@ -161,7 +161,7 @@ func unsigned(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) }
 
 func probability(s string) (float64, error) {
 	p, err := strconv.ParseFloat(s, 64)
-	if err == nil && mask.CheckRate(p) != nil {
+	if err == nil && !(p >= 0 && p <= 1) {
 		err = strconv.ErrRange
 	}
 	return math.Abs(p), err // -0 is 0

@@ -46,8 +46,8 @@ type Machine struct {
 	GOARCH   string   `json:"goarch"`
 	Tier     string   `json:"tier"`
 	Tiers    []string `json:"tiers"`
-	// Stream is the size of dst from which kernels write past the cache.
-	Stream int `json:"stream_bytes"`
+	// Strategy is how the kernels use the machine, in the form of kernel.ParseStrategy.
+	Strategy string `json:"strategy"`
 }
 
 func thisMachine() Machine {
@@ -56,7 +56,7 @@ func thisMachine() Machine {
 		Module: "unknown", Version: "(unknown)", Commit: "unknown",
 		CPU: here.Name, L1: here.L1, L2: here.L2, L3: here.L3, Procs: runtime.GOMAXPROCS(0),
 		Go: runtime.Version(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH,
-		Tier: kernel.Tier(), Tiers: kernel.Tiers(), Stream: kernel.StreamBytes(),
+		Tier: kernel.Tier(), Tiers: kernel.Tiers(), Strategy: kernel.CurrentStrategy().String(),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		m.build(info)
@@ -90,9 +90,25 @@ func (m Machine) print(w io.Writer) error {
 		commit += " (go run -buildvcs=true tells)"
 	}
 	here := cpu.CPU{Name: m.CPU, L1: m.L1, L2: m.L2, L3: m.L3}
-	_, err := fmt.Fprintf(w, "%s %s\ncommit %s\n%s %s/%s, GOMAXPROCS %d\n%v\ntier %s, available %s; past the cache from %s\n",
-		m.Module, m.Version, commit, m.Go, m.GOOS, m.GOARCH, m.Procs, here, m.Tier, strings.Join(m.Tiers, ", "), binary(m.Stream))
+	_, err := fmt.Fprintf(w, "%s %s\ncommit %s\n%s %s/%s, GOMAXPROCS %d\n%v\ntier %s, available %s\nstrategy %s\n",
+		m.Module, m.Version, commit, m.Go, m.GOOS, m.GOARCH, m.Procs, here, m.Tier, strings.Join(m.Tiers, ", "), wrapped(m.Strategy))
 	return err
+}
+
+// wrapped breaks a list without blanks into lines that are no longer than a table, after
+// commas.
+func wrapped(list string) string {
+	const indent = 2
+	var b strings.Builder
+	width := usualColumns - len("strategy ")
+	for _, part := range strings.SplitAfter(list, ",") {
+		if width -= len(part); width < 0 {
+			b.WriteString("\n  ")
+			width = usualColumns - indent - len(part)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // version prints what -version asks for.

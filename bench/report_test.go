@@ -16,14 +16,14 @@ func TestVersion(t *testing.T) {
 		t.Fatal(status, stderr)
 	}
 	m := thisMachine()
-	for _, want := range []string{"commit " + m.Commit, m.Version, runtime.Version(), m.CPU, "tier " + kernel.Tier() + ",", binary(kernel.StreamBytes())} {
+	for _, want := range []string{"commit " + m.Commit, m.Version, runtime.Version(), m.CPU, "tier " + kernel.Tier() + ",", wrapped(kernel.CurrentStrategy().String())} {
 		if want == "" || !strings.Contains(stdout, want) {
 			t.Errorf("%q does not say %q", stdout, want)
 		}
 	}
 	status, stdout, stderr = bench("-version", "-json")
 	var back Machine
-	if err := json.Unmarshal([]byte(stdout), &back); status != 0 || err != nil || back.Commit != m.Commit || back.Stream != kernel.StreamBytes() {
+	if err := json.Unmarshal([]byte(stdout), &back); status != 0 || err != nil || back.Commit != m.Commit || back.Strategy != m.Strategy {
 		t.Errorf("status %d, stderr %q, %v, %+v", status, stderr, err, back)
 	}
 	if status, _, stderr := bench("-version", "-rounds", "3"); status != 2 || !strings.Contains(stderr, "-rounds with -version") {

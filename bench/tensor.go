@@ -201,20 +201,12 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 	if arguments != "" {
 		text += "/" + arguments
 	}
+	if strings.HasSuffix(name, "tensorflow") && !strings.Contains(arguments, "float") {
+		text += "/" + t.String() // on which the masks of these streams depend
+	}
 	stream, err := mask.ParseStream(text)
 	if err != nil {
 		return nil, err
-	}
-	if !strings.Contains(arguments, "float") {
-		// The masks of these streams depend on the type of the data.
-		switch s := stream.(type) {
-		case mask.TensorFlow:
-			s.Type = t
-			stream = s
-		case mask.KerasTensorFlow:
-			s.Type = t
-			stream = s
-		}
 	}
 	a := stream.Arithmetic()
 	if o.policy != nil {

@@ -201,7 +201,7 @@ func (t *tensor[T]) verify(w work, s shape, m drawn, calls []*contender) error {
 func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender {
 	dst, src := t.operands(w, s)
 	factors := make([]float32, m.Samples()*m.Channels())
-	must(mask.Factors(factors, m.Mask, m.Channels()))
+	must(mask.Factors(mask.Float32, factors, m.Mask, m.Channels()))
 	c := &contender{name: "Plain/" + t.describe(w, s, m), bytes: t.bytes(s), tier: tier}
 	c.run = func() { plainPlanes(dst, src, factors, s.spatial()) }
 	if w.order == layout.NHWC {
@@ -222,7 +222,7 @@ func planeByPlane(t *tensor[float32], s shape, m drawn, tier string) *contender 
 	w := work{order: layout.NCHW}
 	dst, src := t.operands(w, s)
 	factors := make([]float32, m.Samples()*m.Channels())
-	must(mask.Factors(factors, m.Mask, m.Channels()))
+	must(mask.Factors(mask.Float32, factors, m.Mask, m.Channels()))
 	c := &contender{name: "Gonum/" + t.describe(w, s, m), bytes: t.bytes(s), tier: tier}
 	c.run = func() {
 		plane := s.spatial()

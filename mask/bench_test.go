@@ -11,7 +11,7 @@ import (
 // BenchmarkDraw draws 65,536 channels from every stream. The reported metric is
 // nanoseconds a channel.
 func BenchmarkDraw(b *testing.B) {
-	streams := []mask.Stream{mask.JAX{Original: true}, mask.JAX{X64: true}, mask.TensorFlow{Type: mask.Float64}, mask.NewSource(rand.NewPCG(1, 2))}
+	streams := []mask.Stream{parse("jax:0/original"), parse("jax:0/x64"), parse("tensorflow:0/float64"), mask.Source(rand.NewPCG(1, 2))}
 	for _, name := range mask.StreamNames() {
 		s, err := mask.ParseStream(name)
 		if err != nil {
@@ -42,7 +42,7 @@ func BenchmarkDraw(b *testing.B) {
 	for _, share := range []mask.Sharing{mask.PerChannel, mask.PerSample, mask.FixedCount} {
 		b.Run("sharing="+share.String(), func(b *testing.B) {
 			for i := range b.N {
-				if err := mask.Draw(m, mask.Philox{}, share, mask.Place{Step: uint64(i)}); err != nil {
+				if err := mask.Draw(m, mask.Philox(0), share, mask.Place{Step: uint64(i)}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -55,10 +55,10 @@ func BenchmarkDraw(b *testing.B) {
 			b.Fatal(err)
 		}
 		for i := range b.N {
-			if err := (mask.Philox{}).Draw(m, mask.Place{Step: uint64(i)}); err != nil {
+			if err := mask.Philox(0).Draw(m, mask.Place{Step: uint64(i)}); err != nil {
 				b.Fatal(err)
 			}
-			if err := mask.Factors(factors, m, 512); err != nil {
+			if err := mask.Factors(mask.Float32, factors, m, 512); err != nil {
 				b.Fatal(err)
 			}
 		}

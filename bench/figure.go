@@ -21,7 +21,8 @@ type Figure struct {
 	Met     bool               `json:"met"`    // on the best tier
 	Medians []Quantity         `json:"medians"`
 	Unit    string             `json:"unit"` // of the medians
-	// Doubtful says that the quartiles of a quantity lie too far apart.
+	// Doubtful says that the quartiles of a quantity that the figure compares lie too far
+	// apart.
 	Doubtful bool `json:"doubtful"`
 }
 
@@ -88,9 +89,11 @@ func throughput(of string, by map[string]*contender) Quantity {
 	return q
 }
 
+func (q Quantity) doubtful() bool { return doubtful(slices.Collect(maps.Values(q.By))...) }
+
 // over returns the ratio of two quantities in GB/s as a figure.
 func over(a, b Quantity, tiers []string) Figure {
-	f := Figure{Values: map[string]float64{}, Medians: []Quantity{a, b}, Unit: "GB/s"}
+	f := Figure{Values: map[string]float64{}, Medians: []Quantity{a, b}, Unit: "GB/s", Doubtful: a.doubtful() || b.doubtful()}
 	for _, tier := range tiers {
 		f.Values[tier] = a.at(tier) / b.at(tier)
 	}
@@ -104,9 +107,6 @@ func (f Figure) judge(name, figure string, aim Aim, best string) Figure {
 		f.Values[tier] = math.Round(100*x) / 100
 	}
 	f.Met = aim.met(f.Values[best])
-	for _, q := range f.Medians {
-		f.Doubtful = f.Doubtful || doubtful(slices.Collect(maps.Values(q.By))...)
-	}
 	return f
 }
 

@@ -396,11 +396,12 @@ func (s *suite) overhead(size) error {
 	if _, err := s.hold(c, s.begin); err != nil {
 		return err
 	}
-	ns := Figure{Values: map[string]float64{}, Medians: []Quantity{nanoseconds("call", r.kernel, 1)}, Unit: "ns"}
+	took := nanoseconds("call", r.kernel, 1)
+	ns := Figure{Values: map[string]float64{}, Medians: []Quantity{took}, Unit: "ns", Doubtful: took.doubtful()}
 	allocated := Figure{Values: map[string]float64{}, Medians: []Quantity{}}
 	defer useTier(kernel.Tier())
 	for _, tier := range s.tiers {
-		ns.Values[tier] = ns.Medians[0].at(tier)
+		ns.Values[tier] = took.at(tier)
 		useTier(tier)
 		allocated.Values[tier] = testing.AllocsPerRun(1000, call)
 	}

@@ -90,6 +90,12 @@ func TestFiguresAreJudgedAsPrinted(t *testing.T) {
 			t.Errorf("aim %v: values %v, met %v", c.aim, f.Values, f.Met)
 		}
 	}
+	if over(a, computed("copy", 10), tiers).Doubtful {
+		t.Error("±5% is doubtful")
+	}
+	if f := over(a, single("copy", Quartiles{8, 10, 11}), tiers); !f.Doubtful || !f.judge("case", "× copy", atLeast(1), "avx512").Doubtful {
+		t.Error("±15% is not doubtful")
+	}
 	if got := a.text(tiers); got != "kernel 10.0±5% / 9.9±0%" {
 		t.Errorf("got %q", got)
 	}

@@ -36,7 +36,7 @@ func (n *nest) fourAtOnce(at place, from, to int) bool {
 	if !n.pastCache || bytes < least {
 		return false
 	}
-	if !n.readsDst() {
+	if n.dst != n.src || operations[n.op].adds {
 		return true
 	}
 	first, last := (from+n.length-1)/n.length, to/n.length

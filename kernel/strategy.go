@@ -38,14 +38,16 @@ type Strategy struct {
 	StreamRows int
 	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
 	// sums, are processed four planes at a time, and dropped planes are stored past the cache.
-	// That needs dropped planes: where one in eight planes is dropped or fewer, the planes
-	// are processed one after the other. The default is five eighths of the largest cache,
-	// from 8 to 32 MiB.
+	// In place that needs dropped planes: where a quarter of the planes is dropped or fewer,
+	// they are processed one after the other. The default is five eighths of the largest
+	// cache, from 8 to 32 MiB.
 	//
 	// Half of the planes of 56×56 float32 dropped: 12.8 MB 1.3 times as fast on Zen 4 and 1.0
-	// times on Zen 5, 26 MB 1.8 and 1.6 times. But if the result is read right afterwards, 17 MB
-	// take 1.4 times as long on Zen 5, and 21 MB 0.9 times. Where nothing is dropped, four at a
-	// time are 0.8 times as fast from 13 to 51 MB.
+	// times on Zen 5, 26 MB 1.8 and 1.5 times. But if the result is read right afterwards, 17 MB
+	// take 1.1 to 1.4 times as long on Zen 5, and 21 MB 0.9 times. Of fewer dropped planes, a
+	// tenth is 0.9 to 1.0 times as fast on Zen 5 from 17 to 51 MB, a fifth 0.8 to 1.1 and three
+	// tenths 1.0 to 1.2 times. Sums are 0.8 times as fast at 6 MB and 1.05 to 1.1 times from 13 MB
+	// up.
 	StreamInPlace int
 	// StoreAhead is how many bytes ahead of ordinary stores their cache lines are prefetched
 	// on amd64. A store to a line that is not in the first cache waits for it, and some

@@ -130,7 +130,7 @@ func WithAlways() Option {
 }
 
 // WithWorkers sets the greatest number of goroutines that share a call, the calling one
-// among them. The default 0 leaves the choice to the size of the data.
+// among them. The default 0 stands for GOMAXPROCS, which is never exceeded.
 func WithWorkers(workers int) Option {
 	return func(c *config) error {
 		if workers < 0 {

@@ -146,7 +146,8 @@ func serial(kind *Kind, op Op, b block, dst, src vector, factors, shifts unsafe.
 	if dst.len == 0 {
 		return
 	}
-	n := nest{operands: operandsOf(kind, op, dst.data, src.data, factors, shifts, dst.len), block: b}
+	n := nest{operands: operands{kind: kind, op: op, dst: dst.data, src: src.data, factors: factors, shifts: shifts}, block: b}
+	n.choose(dst.len)
 	n.walk(0, n.count*n.length)
 }
 

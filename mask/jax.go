@@ -82,7 +82,7 @@ func (j JAX) Arithmetic() Arithmetic { return Arithmetic{Rule: CompiledQuotient}
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
 // tensor of the place does not hold the mask.
 func (j JAX) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, j, at)
 	}
 	return m.drawJAX(stepKey(j.Key, j.Fold, at.Step), j.X64, j.Original, at)
@@ -130,7 +130,7 @@ func (l Linen) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
 // tensor of the place does not hold the mask.
 func (l Linen) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, l, at)
 	}
 	return m.drawJAX(stepKey(l.Key, l.Fold, at.Step).FoldIn(l.module()), l.X64, false, at)
@@ -181,7 +181,7 @@ func (n NNX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
 // tensor of the place does not hold the mask.
 func (n NNX) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, n, at)
 	}
 	return m.drawJAX(n.Key.FoldIn(n.Layer).FoldIn(uint32(at.calls())), n.X64, false, at)
@@ -212,7 +212,7 @@ func (k KerasJAX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
 // tensor of the place does not hold the mask.
 func (k KerasJAX) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	return m.drawJAX(Key{k.Seed, uint32(at.calls())}, k.X64, false, at)
@@ -243,7 +243,7 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 		if original {
 			w.pairs = batch * uint64(m.channels)
 		}
-		m.drawWords(w, at.first(m))
+		m.drawWords(&w, at.first(m))
 		return nil
 	}
 	threshold := ceil(float64(float32(1-m.rate)), 23) << 9
@@ -251,7 +251,7 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 		m.drawPairs(key, batch*uint64(m.channels), uint32(threshold), at.first(m))
 		return nil
 	}
-	m.drawWords(words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))
+	m.drawWords(&words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))
 	return nil
 }
 

@@ -24,14 +24,14 @@ func (o OneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
 // place does not hold the mask's channels.
 func (o OneDNN) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, o, at)
 	}
 	if m.settled() {
 		return nil
 	}
 	seed := o.Seed + uint32(at.Step)
-	m.drawWords(words{
+	m.drawWords(&words{
 		draw:      draw.Spec{Key: [2]uint32{seed, seed}},
 		quads:     true,
 		threshold: uint64(4294967295.0*float64(float32(m.rate))) + 1,

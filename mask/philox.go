@@ -31,13 +31,13 @@ func (p Philox) String() string { return fmt.Sprintf("philox:%d", p.Seed) }
 // The index of a trial, (offset+n)·channels+c, is taken modulo 2⁶⁴. Draw returns a
 // [*PlaceError] if the place does not hold the mask's channels.
 func (p Philox) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
 	if m.settled() {
 		return nil
 	}
-	m.drawWords(words{
+	m.drawWords(&words{
 		draw: draw.Spec{
 			Key:     halves(p.Seed),
 			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},

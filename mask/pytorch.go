@@ -34,7 +34,7 @@ func (p *PyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReci
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
 // tensor of the place does not hold the mask.
 func (p *PyTorch) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
 	if _, err := at.batch(m.samples); err != nil {
@@ -102,7 +102,7 @@ func (p *PyTorchMKL) Arithmetic() Arithmetic { return (*PyTorch)(nil).Arithmetic
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
 // place does not hold the mask's channels.
 func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
 	if m.settled() {
@@ -161,7 +161,7 @@ func (k KerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} 
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
 // place does not hold the mask's channels.
 func (k KerasTorch) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	if m.settled() {

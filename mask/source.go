@@ -32,7 +32,7 @@ func (s *Source) Arithmetic() Arithmetic { return Arithmetic{} }
 // the place or more than 2³⁶ numbers before it, or if the batch or the tensor of the place
 // does not hold the mask.
 func (s *Source) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, s, at)
 	}
 	if _, err := at.batch(m.samples); err != nil {

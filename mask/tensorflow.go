@@ -41,7 +41,7 @@ func (t TensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
 // place does not hold the mask's channels.
 func (t TensorFlow) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, t, at)
 	}
 	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, t.XLA, at)
@@ -88,7 +88,7 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 		}
 		w.bits(rate, fraction, xla)
 	}
-	m.drawWords(w, at.first(m))
+	m.drawWords(&w, at.first(m))
 	return nil
 }
 
@@ -124,7 +124,7 @@ func (k KerasTensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 // Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
 // place does not hold the mask's channels.
 func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	const modulus = 1<<31 - 2

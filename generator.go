@@ -2,6 +2,7 @@ package spatialdropout
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -13,7 +14,11 @@ import (
 type Generator struct {
 	stream mask.Stream
 	mu     sync.Mutex
-	place  mask.Place // of the next draw
+	place  mask.Place // of the next draw, which is for a whole tensor
+
+	// Whether the next draw is the next step, whatever was drawn. mask.After knows, too, but
+	// its call takes longer than an eighth of a draw of one channel.
+	independent bool
 
 	// A mask.Source cannot go back: its places must be drawn in the order in which
 	// they are taken, and each of them once.
@@ -24,7 +29,7 @@ type Generator struct {
 // NewGenerator returns a generator at the beginning of a stream, which must not be nil.
 func NewGenerator(s mask.Stream) *Generator {
 	_, once := s.(*mask.Source)
-	return &Generator{stream: s, once: once}
+	return &Generator{stream: s, once: once, independent: reflect.TypeOf(s) == reflect.TypeOf(mask.Philox{})}
 }
 
 // begin waits until what others have taken is drawn, where that matters.
@@ -62,12 +67,19 @@ func (g *Generator) State() GeneratorState {
 	return GeneratorState{g.stream.String(), at.Step, at.Cursor}
 }
 
+// position is a place without its shard, which belongs to a [Dropout].
+type position struct{ step, cursor uint64 }
+
 // at returns the place of the next draw.
 func (g *Generator) at() mask.Place {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.place
 }
+
+// set makes the next draw that of a position. It leaves the shard alone: a place that is
+// written in parts and read as a whole takes longer.
+func (g *Generator) set(next position) { g.place.Step, g.place.Cursor = next.step, next.cursor }
 
 // Restore makes the next draw what it would have been where the state was taken. It
 // returns a [*StateError] if that was another stream, or another seed of it. (Of a
@@ -78,7 +90,7 @@ func (g *Generator) Restore(s GeneratorState) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.place = mask.Place{Step: s.Step, Cursor: s.Cursor}
+	g.set(position{s.Step, s.Cursor})
 	return nil
 }
 
@@ -96,11 +108,11 @@ func (g *Generator) check(stream string) error {
 }
 
 // rewind goes back to a place, unless another draw has been taken since: next is the
-// place after it.
-func (g *Generator) rewind(at, next mask.Place) {
+// position after it.
+func (g *Generator) rewind(at *mask.Place, next position) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.place == next {
-		g.place = mask.Place{Step: at.Step, Cursor: at.Cursor}
+	if g.place.Step == next.step && g.place.Cursor == next.cursor {
+		g.set(position{at.Step, at.Cursor})
 	}
 }

@@ -118,20 +118,20 @@ func (l *Layer[T]) Pass() Pass {
 // error dst is untouched, and Backward still belongs to the Forward before.
 func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 	to, from := kernel.As(l.kind, dst), kernel.As(l.kind, src)
+	var p Pass
+	var err error
 	if l.evaluation && !l.drop.always {
-		p, err := l.drop.evaluate(to, from, &g, &g)
-		if err != nil {
-			return err
-		}
-		l.pass, l.state = p, fresh
-		return nil
+		err = l.drop.evaluate(&p, to, from, &g, &g)
+	} else {
+		err = l.drop.forward(&p, to, from, &g, &g, l.spare)
 	}
-	p, err := l.drop.forward(to, from, &g, &g, l.spare)
 	if err != nil {
 		return err
 	}
 	l.pass, l.state = p, fresh
-	l.mask, l.spare = l.spare, l.mask
+	if p.mask != nil {
+		l.mask, l.spare = l.spare, l.mask
+	}
 	return nil
 }
 

@@ -81,10 +81,11 @@ func (d *Dropout) Draw(g layout.Geometry) (*mask.Mask, error) {
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 	d.gen.begin()
 	defer d.gen.end()
-	at, next := d.take(&g)
+	var at mask.Place
+	next := d.take(&g, &at)
 	err := d.draw(m, g.Samples(), g.Channels(), &at)
 	if err != nil {
-		d.gen.rewind(at, next)
+		d.gen.rewind(&at, next)
 	}
 	return err
 }
@@ -100,44 +101,47 @@ func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
 	if d.gen.once {
 		m = new(mask.Mask)
 	}
-	g, from := dst.Geometry, src.Geometry
-	return d.forward(dst.Data, src.Data, &g, &from, m)
+	var p Pass
+	err := d.forward(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m)
+	return p, err
 }
 
-// forward does what Forward does. If m is not nil it becomes the mask, and the pass keeps
-// it.
-func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) (Pass, error) {
+// forward does what Forward does, and sets p, which is the zero Pass. If m is not nil it
+// becomes the mask, and the pass keeps it.
+func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) error {
 	// Before a mask is drawn for a tensor that may not exist, or that cannot be drawn
 	// again.
-	if d.gen.once {
-		loops, joined, err := pair(dst, src, g, srcGeom)
+	if g.Len() == 0 {
+		m = nil // there is nothing to draw for
+	} else if d.gen.once {
+		joined, err := pair(dst, src, g, srcGeom)
 		if err != nil {
-			return Pass{}, err
+			return err
 		}
-		err = apart(dst, src, loops, joined)
+		err = apart(dst, src, g, joined)
 		release(joined)
 		if err != nil {
-			return Pass{}, err
+			return err
 		}
 	} else if err := check("dst", dst, g); err != nil {
-		return Pass{}, err
+		return err
 	}
 	d.gen.begin()
 	defer d.gen.end()
-	at, next := d.take(g)
-	p := Pass{drop: d, place: at, samples: g.Samples(), channels: g.Channels(), mask: m}
+	next := d.take(g, &p.place)
+	p.drop, p.samples, p.channels, p.mask = d, g.Samples(), g.Channels(), m
 	var err error
 	if m != nil {
-		err = d.draw(m, p.samples, p.channels, &at)
+		err = d.draw(m, p.samples, p.channels, &p.place)
 	}
 	if err == nil {
 		err = p.apply(kernel.Scale, dst, src, g, srcGeom, false)
 	}
 	if err != nil {
-		d.gen.rewind(at, next)
-		return Pass{}, err
+		d.gen.rewind(&p.place, next)
+		*p = Pass{}
 	}
-	return p, nil
+	return err
 }
 
 // Evaluate writes src to dst as evaluation does, and returns the pass, which knows the
@@ -148,23 +152,27 @@ func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
 	if d.always {
 		return d.Forward(dst, src)
 	}
-	g, from := dst.Geometry, src.Geometry
-	return d.evaluate(dst.Data, src.Data, &g, &from)
+	var p Pass
+	err := d.evaluate(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry)
+	return p, err
 }
 
-func (d *Dropout) evaluate(dst, src kernel.Vector, g, srcGeom *layout.Geometry) (Pass, error) {
-	p := Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}
-	if err := p.apply(kernel.Scale, dst, src, g, srcGeom, false); err != nil {
-		return Pass{}, err
+// evaluate does what Evaluate does where nothing is drawn, and sets p, which is the zero Pass.
+func (d *Dropout) evaluate(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry) error {
+	*p = Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}
+	err := p.apply(kernel.Scale, dst, src, g, srcGeom, false)
+	if err != nil {
+		*p = Pass{}
 	}
-	return p, nil
+	return err
 }
 
 // Next takes the next step without drawing it, and returns its pass for tensors with the
 // samples and channels of g: for callers who draw later, or elsewhere.
 func (d *Dropout) Next(g layout.Geometry) Pass {
-	at, _ := d.take(&g)
-	return d.At(at, g)
+	p := Pass{drop: d, samples: g.Samples(), channels: g.Channels()}
+	d.take(&g, &p.place)
+	return p
 }
 
 // At returns the pass of a place, for tensors with the samples and channels of g: for
@@ -173,22 +181,30 @@ func (d *Dropout) At(place mask.Place, g layout.Geometry) Pass {
 	return Pass{drop: d, place: place, samples: g.Samples(), channels: g.Channels()}
 }
 
-// take returns the place of the next draw, and that of the one after it.
-func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
+// take sets at to the place of the next draw, and returns the position after it.
+func (d *Dropout) take(g *layout.Geometry, at *mask.Place) position {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
-	at = d.gen.place
+	*at = d.gen.place
 	at.Shard = d.shard
+	next := position{at.Step + 1, at.Cursor}
+	if !d.gen.independent {
+		next = d.after(g, at)
+	}
+	d.gen.set(next)
+	return next
+}
+
+// after returns the position after the draw of a place.
+func (d *Dropout) after(g *layout.Geometry, at *mask.Place) position {
+	part, samples := *at, g.Samples()
 	if g.Spatial() == 0 && !d.gen.once {
 		// Of feature maps without elements PyTorch draws none. A Source does, and has
 		// given the numbers away.
-		next = mask.After(d.gen.stream, d.sharing, d.gen.place, 0, g.Channels(), d.rateAt(at.Step))
-	} else {
-		next = mask.After(d.gen.stream, d.sharing, at, g.Samples(), g.Channels(), d.rateAt(at.Step))
+		part.Shard, samples = mask.Shard{}, 0
 	}
-	next.Shard = mask.Shard{}
-	d.gen.place = next
-	return at, next
+	next := mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))
+	return position{next.Step, next.Cursor}
 }
 
 // draw makes m the mask of a place.

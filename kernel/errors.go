@@ -47,15 +47,21 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("kernel: %v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts, want dst and src of planes·elements and %s", e.Op, e.Factors, e.Plane, e.Dst, e.Src, e.Shifts, want)
 }
 
-// OverlapError refuses a dst and a src that share elements without being the same slice:
-// some would be overwritten before they are read. Nothing has been written.
+// OverlapError refuses a dst that shares elements with another slice of the call: with a
+// src that is not the same slice, some of which would be overwritten before they are read,
+// or with factors or shifts. Nothing has been written.
 type OverlapError struct {
-	Elements int // length of dst
-	Distance int // bytes from the first element of src to that of dst
+	With     string // the other slice: "src", "factors" or "shifts"
+	Elements int    // length of dst
+	Distance int    // bytes from the first element of the other slice to that of dst
 }
 
 func (e *OverlapError) Error() string {
-	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps it, want dst = src or no overlap", e.Elements, e.Distance)
+	want := "dst = src or no overlap"
+	if e.With != "src" {
+		want = "no overlap"
+	}
+	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from %s and overlaps, want %s", e.Elements, e.Distance, e.With, want)
 }
 
 // LoopError refuses loops of a [Run] that do not fit its slices, or that would visit an

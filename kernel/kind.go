@@ -50,7 +50,7 @@ func (k *Kind) String() string {
 func (k *Kind) Type() dtype.Type { return k.typ }
 
 // Size returns the bytes of an element.
-func (k *Kind) Size() int { return 1 << k.shift }
+func (k *Kind) Size() int { return k.bytes(1) }
 
 // kindOf returns the kind of T. It is a constant for the compiler, which leaves out the
 // other kind.
@@ -61,6 +61,10 @@ func kindOf[T Float]() *Kind {
 	}
 	return F64
 }
+
+// bytes returns the bytes of n elements. The mask tells the compiler that no bit is shifted
+// out of the word whole.
+func (k *Kind) bytes(n int) int { return n << (k.shift & 7) }
 
 // call runs a kernel on the calling goroutine. The kernels keep no pointer, which the
 // compiler cannot see through a function value: without hide, memory on the caller's
@@ -129,6 +133,9 @@ func (v Vector) From(n int) Vector {
 	return Vector{v.kind, vector{unsafe.Add(v.data, n<<v.kind.shift), v.len - n}}
 }
 
+// Data returns the address of the first element. If there is none it means nothing.
+func (v Vector) Data() unsafe.Pointer { return v.data }
+
 // Bytes returns the memory of the elements.
 func (v Vector) Bytes() []byte {
 	if v.len == 0 {
@@ -144,11 +151,11 @@ func OfBytes(kind *Kind, memory []byte) Vector {
 	if kind == nil {
 		panic(&KindError{})
 	}
-	data := unsafe.Pointer(unsafe.SliceData(memory))
+	data, size := unsafe.Pointer(unsafe.SliceData(memory)), kind.Size()
 	// 32-bit platforms align numbers of 8 bytes to 4.
-	offset := uintptr(data) & (min(1<<kind.shift, unsafe.Alignof(uint64(0))) - 1)
-	if offset != 0 || len(memory)&(1<<kind.shift-1) != 0 {
-		panic(&BytesError{Kind: kind, Size: 1, Len: len(memory), Offset: int(offset)})
+	offset := int(uintptr(data)) & (min(size, int(unsafe.Alignof(uint64(0)))) - 1)
+	if offset|len(memory)&(size-1) != 0 {
+		panic(&BytesError{Kind: kind, Size: 1, Len: len(memory), Offset: offset})
 	}
-	return Vector{kind, vector{data, len(memory) >> kind.shift}}
+	return Vector{kind, vector{data, len(memory) >> (kind.shift & 7)}}
 }

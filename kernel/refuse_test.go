@@ -42,6 +42,7 @@ type refuser interface {
 	pixelsOfOtherLengths(t *testing.T)
 	partialOverlap(t *testing.T)
 	aliasesNeighboursAndNothing(t *testing.T)
+	factorsWithinDst(t *testing.T)
 	otherOperations(t *testing.T)
 }
 

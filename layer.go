@@ -35,8 +35,9 @@ const (
 )
 
 // NewLayer returns a layer in training. Its errors are those of [New]. Layers of one
-// network need seeds of their own, see [mask.Child]: with the same seed they drop the same
-// channels.
+// network need seeds of their own: with the same seed they drop the same channels. Without
+// one each has a random seed, and for runs that can be repeated [mask.Child] makes one of a
+// common seed.
 func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 	return newLayer[T](kernel.Of[T](nil).Kind(), rate, opts)
 }

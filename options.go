@@ -2,6 +2,7 @@ package spatialdropout
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -34,9 +35,10 @@ func (c *config) take(opts []Option) error {
 	return nil
 }
 
-// WithSeed sets the seed of the random stream, which is [mask.Philox] then. The default is
-// 0. The same seed, step and channel give the same trial everywhere, also in two layers of
-// one network: [mask.Child] makes a seed for each layer.
+// WithSeed sets the seed of the random stream, which is [mask.Philox] then. By default the
+// seed is random: no two Dropouts share it, no run repeats the one before, and
+// [Dropout.State] says which one it is. The same seed, step and channel give the same trial
+// everywhere, also in two layers of one network: [mask.Child] makes a seed for each layer.
 func WithSeed(seed uint64) Option {
 	return func(c *config) error { c.seed = &seed; return nil }
 }
@@ -158,7 +160,7 @@ func (c *config) dropout() (*Dropout, error) {
 	case c.seed != nil:
 		gen = NewGenerator(mask.Philox{Seed: *c.seed})
 	default:
-		gen = NewGenerator(mask.Philox{})
+		gen = NewGenerator(mask.Philox{Seed: rand.Uint64()})
 	}
 	a := gen.stream.Arithmetic()
 	if c.arithmetic != nil {

@@ -56,7 +56,7 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // spatial dims, otherwise [layout.Join] returns the error. Tensors that lie differently
 // must not overlap. workers is the greatest number of goroutines that share the work, the
 // calling one among them. 0 leaves the choice to the size of the data. The result does not
-// depend on it.
+// depend on it. A negative number is a [*kernel.WorkersError].
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
 	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }
@@ -69,10 +69,13 @@ func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
 
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
 func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
+	if workers < 0 {
+		return &kernel.WorkersError{Workers: workers}
+	}
 	if g == srcGeom || *g == *srcGeom {
 		srcGeom = g
 	}
-	if g == srcGeom && workers >= 0 && few(op, dst, src, g, m) {
+	if g == srcGeom && few(op, dst, src, g, m) {
 		return nil
 	}
 	joined, err := pair(dst, src, g, srcGeom)
@@ -99,7 +102,7 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		return err
 	}
 	bytes := g.Samples() * g.PaddedChannels() * kind.Size()
-	if !action.Shift && workers >= 0 && bytes <= fewBytes && g.Len() <= fewElements {
+	if !action.Shift && bytes <= fewBytes && g.Len() <= fewElements {
 		// The factors are on the stack, which with one worker they do not leave.
 		var room [fewBytes / 8]uint64
 		factors := hide(&room)[:bytes]

@@ -26,10 +26,28 @@ type Generator struct {
 	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
 }
 
-// NewGenerator returns a generator at the beginning of a stream, which must not be nil.
+// NewGenerator returns a generator at the beginning of a stream. Of a stream that is nil, or a
+// nil pointer, it returns the zero Generator, which [WithGenerator] refuses.
 func NewGenerator(s mask.Stream) *Generator {
+	if missing(s) {
+		return new(Generator)
+	}
 	_, once := s.(*mask.Source)
 	return &Generator{stream: s, once: once, independent: reflect.TypeOf(s) == reflect.TypeOf(mask.Philox{})}
+}
+
+// missing reports whether an interface holds nothing, or a pointer or a function that is nil.
+func missing(x any) bool {
+	v := reflect.ValueOf(x)
+	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
+}
+
+// zero returns an error if g has no stream.
+func (g *Generator) zero() error {
+	if g == nil || g.stream == nil {
+		return &ZeroError{"Generator", "NewGenerator"}
+	}
+	return nil
 }
 
 // begin waits until what others have taken is drawn, where that matters.
@@ -46,8 +64,13 @@ func (g *Generator) end() {
 	}
 }
 
-// Stream returns the random stream.
-func (g *Generator) Stream() mask.Stream { return g.stream }
+// Stream returns the random stream, nil of the zero Generator.
+func (g *Generator) Stream() mask.Stream {
+	if g == nil {
+		return nil
+	}
+	return g.stream
+}
 
 // GeneratorState is where a random stream is: all that a run must save to go on bit for
 // bit. It can be encoded as it is, with encoding/json for one.
@@ -61,8 +84,11 @@ type GeneratorState struct {
 	Cursor uint64 `json:"cursor,omitempty"`
 }
 
-// State returns where the stream is.
+// State returns where the stream is. It panics with a [*ZeroError] if there is none.
 func (g *Generator) State() GeneratorState {
+	if err := g.zero(); err != nil {
+		panic(err)
+	}
 	at := g.at()
 	return GeneratorState{g.stream.String(), at.Step, at.Cursor}
 }
@@ -83,8 +109,12 @@ func (g *Generator) set(next position) { g.place.Step, g.place.Cursor = next.ste
 
 // Restore makes the next draw what it would have been where the state was taken. It
 // returns a [*StateError] if that was another stream, or another seed of it. (Of a
-// [mask.Source] only the type is known: it must begin as the other one did.)
+// [mask.Source] only the type is known: it must begin as the other one did.) The zero
+// Generator is a [*ZeroError].
 func (g *Generator) Restore(s GeneratorState) error {
+	if err := g.zero(); err != nil {
+		return err
+	}
 	if err := g.check(s.Stream); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func WithSeed(seed uint64) Option {
 // reproduces, unless [WithArithmetic] sets another.
 func WithStream(s mask.Stream) Option {
 	return func(c *config) error {
-		if s == nil {
+		if missing(s) {
 			return &OptionError{"WithStream", "no stream, want one of package mask"}
 		}
 		c.stream = s
@@ -59,7 +59,7 @@ func WithStream(s mask.Stream) Option {
 // on where the one before it ended, as in all layers of a PyTorch program.
 func WithGenerator(g *Generator) Option {
 	return func(c *config) error {
-		if g == nil || g.stream == nil {
+		if g.zero() != nil {
 			return &OptionError{"WithGenerator", "no generator, want one of NewGenerator"}
 		}
 		c.gen = g
@@ -117,7 +117,7 @@ func (r Ramp) Rate(rate float64, step uint64) float64 {
 // several Dropouts share one, the draws of all count.
 func WithSchedule(s Schedule) Option {
 	return func(c *config) error {
-		if s == nil {
+		if missing(s) {
 			return &OptionError{"WithSchedule", "no schedule, want one such as Ramp(1000)"}
 		}
 		c.schedule = s

@@ -25,7 +25,8 @@ import (
 )
 
 // Dropout is dropout at a rate. Its n-th draw is step n of its random stream. It is safe
-// for many goroutines at the same time: each draw is a step of its own.
+// for many goroutines at the same time: each draw is a step of its own. [New] and [Restore]
+// make one: the zero Dropout is a [*ZeroError], which methods without an error panic with.
 type Dropout struct {
 	gen        *Generator
 	rate       float64
@@ -50,7 +51,25 @@ func New(rate float64, opts ...Option) (*Dropout, error) {
 
 // Rate returns the probability with which a channel is dropped, that of the next draw
 // where there is a [Schedule].
-func (d *Dropout) Rate() float64 { return d.rateAt(d.gen.at().Step) }
+func (d *Dropout) Rate() float64 {
+	d.must()
+	return d.rateAt(d.gen.at().Step)
+}
+
+// zero returns an error if d is none that a function has made.
+func (d *Dropout) zero() error {
+	if d == nil || d.gen == nil {
+		return &ZeroError{"Dropout", "New"}
+	}
+	return nil
+}
+
+// must panics if d is none that a function has made.
+func (d *Dropout) must() {
+	if err := d.zero(); err != nil {
+		panic(err)
+	}
+}
 
 func (d *Dropout) rateAt(step uint64) float64 {
 	if d.schedule != nil {
@@ -60,7 +79,10 @@ func (d *Dropout) rateAt(step uint64) float64 {
 }
 
 // Generator returns the random stream and where it is.
-func (d *Dropout) Generator() *Generator { return d.gen }
+func (d *Dropout) Generator() *Generator {
+	d.must()
+	return d.gen
+}
 
 // Draw decides over every channel of every sample of g and returns the mask. The next Draw
 // is the next step of the stream. At rate 0 every channel is kept and at rate 1 none.
@@ -77,8 +99,14 @@ func (d *Dropout) Draw(g layout.Geometry) (*mask.Mask, error) {
 }
 
 // DrawInto is [Dropout.Draw] into the memory of m, whatever m holds. It does not allocate
-// once m has been large enough.
+// once m has been large enough. It returns a [*MaskError] if m is nil.
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
+	if err := d.zero(); err != nil {
+		return err
+	}
+	if m == nil {
+		return &MaskError{Geometry: g}
+	}
 	d.gen.begin()
 	defer d.gen.end()
 	var at mask.Place
@@ -97,6 +125,9 @@ func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 //
 // Forward does not allocate after warm-up, except with a [mask.Source].
 func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
+	if err := d.zero(); err != nil {
+		return Pass{}, err
+	}
 	var m *mask.Mask
 	if d.gen.once {
 		m = new(mask.Mask)
@@ -149,6 +180,9 @@ func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Ge
 // [mask.AtInference]. A Dropout made [WithAlways] draws a mask, as Forward does. dst may be
 // src. The errors are those of [Dropout.Forward].
 func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
+	if err := d.zero(); err != nil {
+		return Pass{}, err
+	}
 	if d.always {
 		return d.Forward(dst, src)
 	}
@@ -170,6 +204,7 @@ func (d *Dropout) evaluate(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.G
 // Next takes the next step without drawing it, and returns its pass for tensors with the
 // samples and channels of g: for callers who draw later, or elsewhere.
 func (d *Dropout) Next(g layout.Geometry) Pass {
+	d.must()
 	p := Pass{drop: d, samples: g.Samples(), channels: g.Channels()}
 	d.take(&g, &p.place)
 	return p
@@ -178,6 +213,7 @@ func (d *Dropout) Next(g layout.Geometry) Pass {
 // At returns the pass of a place, for tensors with the samples and channels of g: for
 // callers who save a place and nothing else. A [mask.Source] draws each place once.
 func (d *Dropout) At(place mask.Place, g layout.Geometry) Pass {
+	d.must()
 	return Pass{drop: d, place: place, samples: g.Samples(), channels: g.Channels()}
 }
 

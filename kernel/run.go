@@ -34,8 +34,8 @@ import (
 // array of the caller's is allocated if Run gets a slice of it, since goroutines may share
 // it; [Planes] and [Pixels] leave it on the stack.
 //
-// Run returns an [*OpError], a [*LoopError] or an [*OverlapError] before it writes
-// anything.
+// Run returns an [*OpError], a [*WorkersError], a [*LoopError] or an [*OverlapError] before it
+// writes anything.
 func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
 	return doRun(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
 }
@@ -87,7 +87,7 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 		return &OpError{op}
 	}
 	if workers < 0 {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
+		return &WorkersError{workers}
 	}
 	var n nest
 	span, err := n.set(kind, op, dst, src, factors, shifts, loops)

@@ -108,7 +108,7 @@ func testAllocs[T number](t *testing.T) {
 		passes("a schedule", newDropout(t, 0.5, spatialdropout.WithSchedule(spatialdropout.Ramp(1000))))
 		passes("always", newDropout(t, 0.5, spatialdropout.WithAlways()))
 		passes("a shard", newDropout(t, 0.5, spatialdropout.WithShard(mask.Shard{SampleOffset: 3, ChannelOffset: 5, Channels: 100})))
-		alphaLayer := newLayer[T](t, 0.5, spatialdropout.WithStream(&mask.PyTorch{}), withRuleOn(&mask.PyTorch{}, mask.Alpha))
+		alphaLayer := newLayer[T](t, 0.5, spatialdropout.WithStream(mask.PyTorch(0)), withRuleOn(mask.PyTorch(0), mask.Alpha))
 		cases["Layer of alpha dropout"] = func() { check(alphaLayer.Forward(dst, src, x.geom)); check(alphaLayer.AddTo(dst, src, x.geom)) }
 		small := dense(t, layout.NC, 1, 1)
 		one := draw(t, drop, small.geom)

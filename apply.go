@@ -30,7 +30,7 @@ import (
 // Where everything is kept and the factor is 1, as at rate 0, and nothing is padding,
 // Apply copies src to dst to the bit.
 //
-// Apply uses up to GOMAXPROCS goroutines if dst has 16 MiB or more. It does not allocate
+// Apply shares large work among goroutines, as [kernel.Strategy] says. It does not allocate
 // after warm-up. [ApplyTensor] serves halves, tensors that lie differently, and another
 // number of goroutines.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
@@ -55,8 +55,8 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // dropout and a change of layout are one pass: they have the same samples, channels and
 // spatial dims, otherwise [layout.Join] returns the error. Tensors that lie differently
 // must not overlap. workers is the greatest number of goroutines that share the work, the
-// calling one among them. 0 leaves the choice to the size of the data. The result does not
-// depend on it. A negative number is a [*kernel.WorkersError].
+// calling one among them. 0 stands for GOMAXPROCS, and a negative number is a
+// [*kernel.WorkersError]. The result does not depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
 	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }

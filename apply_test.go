@@ -57,9 +57,17 @@ func TestEveryBitIsTheOracles(t *testing.T) {
 // streamFrom lets a dst of so many bytes or more be written past the cache until the test
 // ends.
 func streamFrom(t testing.TB, bytes int) {
-	before := kernel.StreamBytes()
-	t.Cleanup(func() { kernel.SetStreamBytes(before) })
-	kernel.SetStreamBytes(bytes)
+	before := kernel.CurrentStrategy()
+	s := before
+	s.StreamPlanes, s.StreamRows, s.StreamInPlace = bytes, bytes, bytes
+	if err := kernel.SetStrategy(s); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := kernel.SetStrategy(before); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func testStreaming[T number](t *testing.T) {
@@ -192,9 +200,10 @@ func TestOracleTensorsAreSound(t *testing.T) {
 }
 
 func testLarge[T number](t *testing.T) {
-	const n = 34 << 20 / 4 // over 32 MiB in float32
+	const large = 32 << 20 / 4 // elements that are streamed, the most of all defaults in float32
+	const n = large + 2<<20/4
 	k := kindOf[T]()
-	streamFrom(t, kernel.StreamBytes()/4*sizeOf[T]())
+	streamFrom(t, large*sizeOf[T]())
 	numbers, twice := make([]T, 8191), make([]T, 8191)
 	for i := range numbers {
 		numbers[i] = k.of(float64(i) - 4000.5)

@@ -170,7 +170,7 @@ func TestSeedAndStepDetermineTheMask(t *testing.T) {
 	seen := make(map[string]point)
 	for _, seed := range []uint64{0, 1, 2, 1 << 32, 1<<32 + 1, math.MaxUint64} {
 		d := newDropout(t, 0.5, spatialdropout.WithSeed(seed))
-		if d.Generator().Stream() != (mask.Philox{Seed: seed}) || d.Rate() != 0.5 {
+		if d.Generator().Stream() != mask.Philox(seed) || d.Rate() != 0.5 {
 			t.Errorf("stream %v and rate %v, want seed %d and 0.5", d.Generator().Stream(), d.Rate(), seed)
 		}
 		for n := uint64(0); n < 5; n++ {

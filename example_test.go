@@ -455,7 +455,7 @@ func ExampleRestore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 1}))
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(mask.PyTorch(1)))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -496,7 +496,7 @@ func ExampleWithArithmetic() {
 		log.Fatal(err)
 	}
 	// The arithmetic of a stream is where another one starts from.
-	a := mask.Philox{}.Arithmetic()
+	a := mask.Philox(0).Arithmetic()
 	a.Policy = mask.Multiply
 	drop, err := spatialdropout.New(1, spatialdropout.WithArithmetic(a))
 	if err != nil {
@@ -573,7 +573,7 @@ func ExampleWithWorkers() {
 func ExampleWithStream() {
 	// What torch.manual_seed(0) and dropout2d(torch.ones(2, 4, 1, 2), 0.5) give in
 	// PyTorch from 2.7 on.
-	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 0}))
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(mask.PyTorch(0)))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -699,7 +699,7 @@ func ExampleWithAlways() {
 
 func ExampleWithGenerator() {
 	// Layers that draw from one generator, as those of a PyTorch program do.
-	gen := spatialdropout.NewGenerator(&mask.PyTorch{Seed: 0})
+	gen := spatialdropout.NewGenerator(mask.PyTorch(0))
 	first, err := spatialdropout.New(0.5, spatialdropout.WithGenerator(gen))
 	if err != nil {
 		log.Fatal(err)

@@ -366,7 +366,7 @@ func FuzzState(f *testing.F) {
 		stream, wrong := mask.ParseStream(s.Stream)
 		contradiction := s.Scheduled && s.Ramp == 0
 		if wrong == nil {
-			contradiction = contradiction || mask.CheckRate(s.Rate) != nil || mask.Check(stream, s.Arithmetic, s.Sharing) != nil
+			contradiction = contradiction || mask.Check(s.Rate, stream, s.Arithmetic, s.Sharing) != nil
 		}
 		sh := s.Shard
 		contradiction = contradiction || sh.Samples > 0 && sh.SampleOffset >= sh.Samples || sh.Channels > 0 && sh.ChannelOffset >= sh.Channels

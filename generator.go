@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"sync"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -20,7 +21,7 @@ type Generator struct {
 	// its call takes longer than an eighth of a draw of one channel.
 	independent bool
 
-	// A mask.Source cannot go back: its places must be drawn in the order in which
+	// A stream such as mask.Source cannot go back: its places must be drawn in the order in which
 	// they are taken, and each of them once.
 	once  bool
 	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
@@ -32,8 +33,8 @@ func NewGenerator(s mask.Stream) *Generator {
 	if missing(s) {
 		return new(Generator)
 	}
-	_, once := s.(*mask.Source)
-	return &Generator{stream: s, once: once, independent: reflect.TypeOf(s) == reflect.TypeOf(mask.Philox{})}
+	_, once := s.(interface{ Once() })
+	return &Generator{stream: s, once: once, independent: reflect.TypeOf(s) == reflect.TypeOf(mask.Philox(0))}
 }
 
 // missing reports whether an interface holds nothing, or a pointer or a function that is nil.
@@ -132,7 +133,7 @@ func (g *Generator) check(stream string) error {
 	}
 	// There is more than one way to write a seed.
 	if given, err := mask.ParseStream(stream); err != nil || given.String() != have {
-		return &StateError{fmt.Sprintf("of the stream %q, want one of %q", stream, have)}
+		return &StateError{fmt.Sprintf("of the stream %s, want one of %q", excerpt.Quote(stream), have)}
 	}
 	return nil
 }

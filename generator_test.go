@@ -3,6 +3,8 @@ package spatialdropout_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +77,7 @@ func TestLayersOfOneGeneratorDrawOneSequence(t *testing.T) {
 // What one user of a generator restores, all have.
 func TestGeneratorIsRestoredForAll(t *testing.T) {
 	x := dense(t, layout.NC, 5, 9)
-	gen := spatialdropout.NewGenerator(&mask.PyTorch{Seed: 3})
+	gen := spatialdropout.NewGenerator(mask.PyTorch(3))
 	a, b := newDropout(t, 0.5, spatialdropout.WithGenerator(gen)), newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
 	draw(t, a, x.geom)
 	s := gen.State()
@@ -92,8 +94,8 @@ func TestGeneratorIsRestoredForAll(t *testing.T) {
 // A shard has its part of the batch, on a generator that others use as well.
 func TestPartsOfABatchDoNotReachOtherUsers(t *testing.T) {
 	x := dense(t, layout.NC, 3, 9)
-	want := sequence{stream: &mask.PyTorch{Seed: 3}}
-	gen := spatialdropout.WithGenerator(spatialdropout.NewGenerator(&mask.PyTorch{Seed: 3}))
+	want := sequence{stream: mask.PyTorch(3)}
+	gen := spatialdropout.WithGenerator(spatialdropout.NewGenerator(mask.PyTorch(3)))
 	part, whole := newDropout(t, 0.5, gen, shardOf(2, 8)), newDropout(t, 0.5, gen)
 	for range 3 {
 		want.at.Shard = mask.Shard{SampleOffset: 2, Samples: 8}
@@ -132,7 +134,7 @@ func TestFailedForwardGivesThePlaceBack(t *testing.T) {
 		}
 	}
 	// A batch with too few samples is what PyTorch's stream refuses.
-	l := newLayer[float64](t, 0.5, spatialdropout.WithStream(&mask.PyTorch{}), shardOf(4, 6))
+	l := newLayer[float64](t, 0.5, spatialdropout.WithStream(mask.PyTorch(0)), shardOf(4, 6))
 	wantError(t, "a shard too large", l.Forward(make([]float64, 45), make([]float64, 45), x.geom), "samples 4 to 9", "batch of 6")
 	if state(l.Dropout()) != (spatialdropout.GeneratorState{Stream: "pytorch:0"}) {
 		t.Errorf("a shard too large moves the stream to %+v", state(l.Dropout()))
@@ -219,10 +221,10 @@ func TestConcurrentUsersOfAGeneratorTakeEveryPlaceOnce(t *testing.T) {
 
 // Options that contradict each other are an error that names both, in either order.
 func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
-	generator, seed, stream := spatialdropout.WithGenerator(spatialdropout.NewGenerator(mask.Philox{})), spatialdropout.WithSeed(1), spatialdropout.WithStream(mask.Philox{})
+	generator, seed, stream := spatialdropout.WithGenerator(spatialdropout.NewGenerator(mask.Philox(0))), spatialdropout.WithSeed(1), spatialdropout.WithStream(mask.Philox(0))
 	alpha, gaussian, rule := withRule(mask.Alpha), withRule(mask.Gaussian), withRule(mask.Reciprocal)
 	atInference, quotient, unscaled := withRule(mask.AtInference), withRule(mask.Quotient), withRule(mask.Unscaled)
-	torch, jax := spatialdropout.WithStream(&mask.PyTorch{}), spatialdropout.WithStream(mask.JAX{})
+	torch, jax := spatialdropout.WithStream(mask.PyTorch(0)), spatialdropout.WithStream(streamOf(t, "jax"))
 	count, perChannel, perSample := spatialdropout.WithSharing(mask.FixedCount), spatialdropout.WithSharing(mask.PerChannel), spatialdropout.WithSharing(mask.PerSample)
 	multiply := func(r mask.Rule) spatialdropout.Option {
 		return spatialdropout.WithArithmetic(mask.Arithmetic{Policy: mask.Multiply, Rule: r})
@@ -274,5 +276,30 @@ func TestOptionsThatContradictEachOtherAreErrors(t *testing.T) {
 	d := newDropout(t, 0.5, spatialdropout.WithSeed(1), spatialdropout.WithSeed(2), alpha, unscaled, shardFrom(3), shardFrom(0))
 	if want := newDropout(t, 0.5, spatialdropout.WithSeed(2), unscaled).State(); d.State() != want {
 		t.Errorf("state %+v, want %+v", d.State(), want)
+	}
+}
+
+// ownStream is a stream of a user that draws each place once.
+type ownStream struct{ mask.Counter }
+
+func (ownStream) Once() {}
+
+// The mask of a stream that has Once is kept for the backward pass.
+func TestStreamsOfUsersMayDrawEachPlaceOnce(t *testing.T) {
+	x := dense(t, layout.NCHW, 3, 5, 2, 2)
+	d := newDropout(t, 0.5, spatialdropout.WithStream(ownStream{mask.Source(rand.NewPCG(1, 2))}))
+	src, y, dx := make([]float32, x.geom.Len()), make([]float32, x.geom.Len()), make([]float32, x.geom.Len())
+	for i := range src {
+		src[i] = 1
+	}
+	first, err := d.Forward(spatialdropout.Of(y, x.geom), spatialdropout.Of(src, x.geom))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Draw(x.geom); err != nil { // the next place
+		t.Fatal(err)
+	}
+	if err := first.Backward(spatialdropout.Of(dx, x.geom), spatialdropout.Of(src, x.geom)); err != nil || !slices.Equal(dx, y) {
+		t.Errorf("the gradient of the first draw is %v, %v, want %v", dx, err, y)
 	}
 }

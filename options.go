@@ -132,7 +132,7 @@ func WithAlways() Option {
 }
 
 // WithWorkers sets the greatest number of goroutines that share a call, the calling one
-// among them. The default 0 leaves the choice to the size of the data.
+// among them. The default 0 stands for GOMAXPROCS, which is never exceeded.
 func WithWorkers(workers int) Option {
 	return func(c *config) error {
 		if workers < 0 {
@@ -145,9 +145,6 @@ func WithWorkers(workers int) Option {
 
 // dropout returns what the options ask for.
 func (c *config) dropout() (*Dropout, error) {
-	if err := mask.CheckRate(c.rate); err != nil {
-		return nil, err
-	}
 	gen := c.gen
 	switch {
 	case gen != nil && (c.seed != nil || c.stream != nil):
@@ -158,15 +155,15 @@ func (c *config) dropout() (*Dropout, error) {
 	case c.stream != nil:
 		gen = NewGenerator(c.stream)
 	case c.seed != nil:
-		gen = NewGenerator(mask.Philox{Seed: *c.seed})
+		gen = NewGenerator(mask.Philox(*c.seed))
 	default:
-		gen = NewGenerator(mask.Philox{Seed: rand.Uint64()})
+		gen = NewGenerator(mask.Philox(rand.Uint64()))
 	}
 	a := gen.stream.Arithmetic()
 	if c.arithmetic != nil {
 		a = *c.arithmetic
 	}
-	if err := mask.Check(gen.stream, a, c.sharing); err != nil {
+	if err := mask.Check(c.rate, gen.stream, a, c.sharing); err != nil {
 		return nil, err
 	}
 	return &Dropout{

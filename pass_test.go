@@ -22,7 +22,7 @@ func streamTexts() []string {
 	}
 	return append(all,
 		"philox:18446744073709551615", "pytorch:-3", "tensorflow:5,-6", "tensorflow:5/float64", "tensorflow:5/float16", "tensorflow:5/bfloat16", "tensorflow:5/xla", "tensorflow:5/float64/xla", "keras-tensorflow:-5/bfloat16",
-		"jax:5/fold", "jax:5/original", "jax:7,8/x64", "jax:5/fold/x64/original", "flax-linen:5/fold/path=Block_0.Dropout_0/call=2", "flax-nnx:5/x64/layer=3", "keras-jax:5/x64",
+		"jax:5/fold", "jax:5/original", "jax:7,8/x64", "jax:5/fold/x64/original", "flax-linen:5/fold/path=Block_0.Dropout_0/call=2", "flax-nnx:5/x64/count=3", "keras-jax:5/x64",
 	)
 }
 
@@ -40,7 +40,7 @@ func streamOf(t testing.TB, text string) mask.Stream {
 // returns one that nobody has drawn from.
 func streams(t testing.TB) map[string]func() mask.Stream {
 	all := map[string]func() mask.Stream{
-		"source": func() mask.Stream { return mask.NewSource(rand.NewPCG(5, 6)) },
+		"source": func() mask.Stream { return mask.Source(rand.NewPCG(5, 6)) },
 	}
 	for _, text := range streamTexts() {
 		all[text] = func() mask.Stream { return streamOf(t, text) }
@@ -50,7 +50,7 @@ func streams(t testing.TB) map[string]func() mask.Stream {
 
 // rewinds reports whether places of a stream can be drawn in any order.
 func rewinds(s mask.Stream) bool {
-	_, source := s.(*mask.Source)
+	_, source := s.(interface{ Once() })
 	return !source
 }
 
@@ -415,9 +415,9 @@ func testPassRefuses[T number](t *testing.T) {
 		t.Fatal(err)
 	}
 	drawing := newDropout(t, 0.5)
-	torch := newDropout(t, 0.5, spatialdropout.WithStream(&mask.PyTorch{Seed: 1}))
-	jax := newDropout(t, 0.5, spatialdropout.WithStream(mask.JAX{Original: true}))
-	source := newDropout(t, 0.5, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 1))))
+	torch := newDropout(t, 0.5, spatialdropout.WithStream(mask.PyTorch(1)))
+	jax := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, "jax:0/original")))
+	source := newDropout(t, 0.5, spatialdropout.WithStream(mask.Source(rand.NewPCG(1, 1))))
 	wrong := newDropout(t, 0.5, spatialdropout.WithSchedule(scheduled(func(rate float64, step uint64) float64 {
 		return []float64{math.NaN(), 2, -1}[step]
 	})))
@@ -468,7 +468,7 @@ func testPassRefuses[T number](t *testing.T) {
 		t.Fatalf("a pass wrote to a tensor of other channels: %v", err)
 	}
 	// None of that has drawn from the source.
-	want := draw(t, newDropout(t, 0.5, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(1, 1)))), x.geom)
+	want := draw(t, newDropout(t, 0.5, spatialdropout.WithStream(mask.Source(rand.NewPCG(1, 1)))), x.geom)
 	if err := checkForward(x, callOf(want), want, source.Next(x.geom).Forward, dst, src); err != nil {
 		t.Error(err)
 	}
@@ -485,7 +485,7 @@ func TestPassRefusesWhatDoesNotFit(t *testing.T) {
 // numbers again.
 func TestRefusedCallsTakeNothingFromASource(t *testing.T) {
 	x, last := dense(t, layout.NCHW, 2, 3, 4, 5), dense(t, layout.NHWC, 2, 4, 5, 3)
-	stream := func() mask.Stream { return mask.NewSource(rand.NewPCG(9, 9)) }
+	stream := func() mask.Stream { return mask.Source(rand.NewPCG(9, 9)) }
 	want := draw(t, newDropout(t, 0.5, spatialdropout.WithStream(stream())), x.geom)
 	buf := make([]float32, 300)
 	of := func(data []float32) spatialdropout.Tensor { return spatialdropout.Of(data, x.geom) }
@@ -557,7 +557,7 @@ func TestAlphaDropoutWithoutShiftsCanBeAdded(t *testing.T) {
 		want      float32
 	}{{0, 3, 12}, {1, 3, 5}, {0.5, 0, 5}} {
 		x := dense(t, layout.NCW, 2, 4, c.positions)
-		for name, opt := range map[string]spatialdropout.Option{"philox": spatialdropout.WithSeed(1), "source": spatialdropout.WithStream(mask.NewSource(rand.NewPCG(9, 9)))} {
+		for name, opt := range map[string]spatialdropout.Option{"philox": spatialdropout.WithSeed(1), "source": spatialdropout.WithStream(mask.Source(rand.NewPCG(9, 9)))} {
 			d := newDropout(t, c.rate, opt, withRule(mask.Alpha))
 			for what, do := range map[string]func(dst, src []float32) error{
 				"AddTo": func(dst, src []float32) error { return spatialdropout.AddTo(dst, src, draw(t, d, x.geom), x.geom) },

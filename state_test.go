@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -222,7 +223,7 @@ func TestHostileStatesAreErrors(t *testing.T) {
 	for text, word := range map[string]string{
 		"": "one of philox", "nothing:3": "one of philox", "philox:": "whole number", "philox:-1": "seed -1", "philox:1,2": "2 numbers", "philox:1/fold": "this stream takes none", "philox:0\n": "whole number",
 		"pytorch:99999999999999999999999": "99999999999999999999999", "jax:5/fast": "fold, original, x64", "flax-linen:1/call=0": `call "0"`, "keras-jax:-1": "seed -1",
-		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "whole number", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
+		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "want 4096 at most", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
 	} {
 		d, err := spatialdropout.Restore(spatialdropout.State{Rate: 0.5, GeneratorState: spatialdropout.GeneratorState{Stream: text}})
 		wantError(t, "Restore of "+text[:min(len(text), 40)], err, "mask: stream", word)
@@ -256,6 +257,31 @@ func TestHostileStatesAreErrors(t *testing.T) {
 	}
 }
 
+// A state comes from a file. Errors quote little of it.
+func TestStatesOfLongStreamsAreRefused(t *testing.T) {
+	long := strings.Repeat("p", 4<<20)
+	gen := spatialdropout.NewGenerator(mask.Philox(1))
+	for what, f := range map[string]func() error{
+		"Restore": func() error {
+			_, err := spatialdropout.Restore(spatialdropout.State{GeneratorState: spatialdropout.GeneratorState{Stream: long}})
+			return err
+		},
+		"Restore with a generator": func() error {
+			_, err := spatialdropout.Restore(spatialdropout.State{GeneratorState: spatialdropout.GeneratorState{Stream: long}}, spatialdropout.WithGenerator(gen))
+			return err
+		},
+		"Generator.Restore": func() error { return gen.Restore(spatialdropout.GeneratorState{Stream: long}) },
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := f()
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "4194304") || took > 1<<20 {
+			t.Errorf("%s: %.200v, and %d bytes of memory", what, err, took)
+		}
+	}
+}
+
 // Numbers that no run reaches are drawn like others, and step over.
 func TestStatesAtTheEndOfTheNumbersDraw(t *testing.T) {
 	x := dense(t, layout.NC, 40, 31)
@@ -278,7 +304,7 @@ func TestStatesAtTheEndOfTheNumbersDraw(t *testing.T) {
 // A source that begins anew with its seed is passed on to where it was.
 func TestSourceGoesOnFromItsSeed(t *testing.T) {
 	stream := func(seed uint64) spatialdropout.Option {
-		return spatialdropout.WithStream(mask.NewSource(rand.NewPCG(seed, 8)))
+		return spatialdropout.WithStream(mask.Source(rand.NewPCG(seed, 8)))
 	}
 	batches := uneven(t)
 	d := newDropout(t, 0.5, stream(1), spatialdropout.WithSharing(mask.FixedCount))
@@ -361,7 +387,7 @@ func TestStateRestoresEveryOption(t *testing.T) {
 				t.Errorf("%s: a result besides the error", name)
 			}
 		case "a source", "a count from a source", "alpha dropout from a source, always":
-			missing = append(missing, spatialdropout.WithStream(mask.NewSource(rand.NewPCG(7, 8))))
+			missing = append(missing, spatialdropout.WithStream(mask.Source(rand.NewPCG(7, 8))))
 			d, err := spatialdropout.Restore(s)
 			var unknown *mask.StreamError
 			if !errors.As(err, &unknown) || unknown.Text != "source:*rand.PCG" || d != nil {
@@ -411,7 +437,7 @@ func TestRestoreTakesOptions(t *testing.T) {
 	if err != nil || d.State() != want {
 		t.Errorf("%v, state %+v, want %+v", err, d.State(), want)
 	}
-	gen := spatialdropout.NewGenerator(mask.Philox{Seed: 5})
+	gen := spatialdropout.NewGenerator(mask.Philox(5))
 	other := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
 	draw(t, other, dense(t, layout.NC, 2, 2).geom)
 	s.Step = 7
@@ -420,7 +446,7 @@ func TestRestoreTakesOptions(t *testing.T) {
 		t.Errorf("%v, a shared generator is at %+v, want step 1", err, gen.State())
 	}
 	for what, opts := range map[string][]spatialdropout.Option{
-		"WithGenerator": {spatialdropout.WithGenerator(gen), spatialdropout.WithSeed(5)}, "WithSeed": {spatialdropout.WithSeed(5), spatialdropout.WithStream(mask.Philox{Seed: 5})},
+		"WithGenerator": {spatialdropout.WithGenerator(gen), spatialdropout.WithSeed(5)}, "WithSeed": {spatialdropout.WithSeed(5), spatialdropout.WithStream(mask.Philox(5))},
 	} {
 		_, err := spatialdropout.Restore(s, opts...)
 		var option *spatialdropout.OptionError

@@ -46,7 +46,7 @@ func variants() map[string]func() []spatialdropout.Option {
 	one("a schedule", spatialdropout.WithSchedule(wave{}))
 	one("always", spatialdropout.WithAlways())
 	one("workers", spatialdropout.WithWorkers(3))
-	for _, text := range []string{"pytorch:5", "keras-torch:5", "jax:5", "tensorflow:5", "flax-nnx:5/x64/layer=3", "onednn:5"} {
+	for _, text := range []string{"pytorch:5", "keras-torch:5", "jax:5", "tensorflow:5", "flax-nnx:5/x64/count=3", "onednn:5"} {
 		add(text, func() []spatialdropout.Option {
 			s, err := mask.ParseStream(text)
 			if err != nil {
@@ -55,7 +55,7 @@ func variants() map[string]func() []spatialdropout.Option {
 			return []spatialdropout.Option{spatialdropout.WithStream(s)}
 		})
 	}
-	source := func() mask.Stream { return mask.NewSource(rand.NewPCG(7, 8)) }
+	source := func() mask.Stream { return mask.Source(rand.NewPCG(7, 8)) }
 	add("a source", func() []spatialdropout.Option { return []spatialdropout.Option{spatialdropout.WithStream(source())} })
 	add("a count from a source", func() []spatialdropout.Option {
 		return []spatialdropout.Option{spatialdropout.WithStream(source()), spatialdropout.WithSharing(mask.FixedCount)}
@@ -64,7 +64,7 @@ func variants() map[string]func() []spatialdropout.Option {
 		return []spatialdropout.Option{spatialdropout.WithStream(source()), withRule(mask.Alpha), spatialdropout.WithAlways()}
 	})
 	add("a generator", func() []spatialdropout.Option {
-		return []spatialdropout.Option{spatialdropout.WithGenerator(spatialdropout.NewGenerator(&mask.PyTorch{Seed: 9}))}
+		return []spatialdropout.Option{spatialdropout.WithGenerator(spatialdropout.NewGenerator(mask.PyTorch(9)))}
 	})
 	return all
 }

@@ -256,7 +256,7 @@ func TestScalingInTrainingAndEvaluation(t *testing.T) {
 // and the rate is another by now.
 func TestEvaluationScalesBackwardAsForward(t *testing.T) {
 	x := dense(t, layout.NC, 2, 9)
-	gen := spatialdropout.NewGenerator(mask.Philox{})
+	gen := spatialdropout.NewGenerator(mask.Philox(0))
 	l := newLayer[float64](t, 0.5, spatialdropout.WithGenerator(gen), spatialdropout.WithSchedule(spatialdropout.Ramp(4)), withRule(mask.AtInference))
 	other := newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
 	for _, want := range []float64{1, 0.875, 0.75, 0.625, 0.5, 0.5} {

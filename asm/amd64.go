@@ -33,30 +33,27 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	return f, pass.Compile.Execute(f)
 }
 
-// amd64Fence returns the function that must follow streaming kernels.
+// amd64Fence returns the functions of one instruction: what must follow streaming kernels,
+// and what a loop waits with.
 func amd64Fence() (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
-	c.Function("fence")
-	c.Attributes(attr.NOSPLIT)
-	c.Doc("fence makes what streaming kernels have written visible before anything written later.")
-	c.SignatureExpr("func()")
-	c.SFENCE()
-	c.RET()
+	function := func(name, doc string, instruction func()) {
+		c.Function(name)
+		c.Attributes(attr.NOSPLIT)
+		c.Doc(doc)
+		c.SignatureExpr("func()")
+		instruction()
+		c.RET()
+	}
+	function("fence", "fence makes what streaming kernels have written visible before anything written later.", c.SFENCE)
+	function("pause", "pause tells the processor that a loop waits for another core.", c.PAUSE)
 	f, err := c.Result()
 	if err != nil {
 		return nil, err
 	}
 	return f, pass.Compile.Execute(f)
 }
-
-// prefetchBytes is how far ahead of the stores their cache lines are prefetched. A
-// store to a line that is not in the L1 cache waits for it, and the processor
-// fetches ahead for loads only. Out of place in the L2 cache, prefetching makes
-// 48 GB/s of 35 with AVX2 and 46 of 41 with AVX-512 (56×56, Sapphire Rapids class).
-// PREFETCHW, which Go's assembler lacks, brings the same. Prefetching the source 256
-// to 4096 bytes ahead brought nothing in the cache.
-const prefetchBytes = 512
 
 // Vector registers, by number. No kernel uses those above 15: VZEROUPPER does not
 // clear their upper halves. regKeep and regTouch hold, without mask registers, which
@@ -131,6 +128,8 @@ type x86 struct {
 	nowhere  reg.GPVirtual    // zeros to read a dropped plane from
 	tailSize reg.GPVirtual    // bytes of the last, partial vector of a row
 
+	ahead reg.GPVirtual // bytes from a store to the line that is prefetched with it
+
 	factor int // the register with the plane's factor
 	fill   int // the register with what a dropped plane is set to
 	// at says where the element of dst and of src lies if not at the pointers.
@@ -151,6 +150,10 @@ func (p *x86) begin() {
 	}
 	if !p.fourPlanes {
 		p.count = argument("count")
+	}
+	if p.prefetches() {
+		p.ahead = p.GP64()
+		p.MOVQ(operand.Mem{Symbol: operand.Symbol{Name: "·storeAhead"}, Base: reg.StaticBase}, p.ahead)
 	}
 	p.from = p.src
 	p.VXORPS(reg.X13, reg.X13, reg.X13)
@@ -377,9 +380,14 @@ func (p *x86) place(to pointer, b block) operand.Mem {
 	return mem(p.register(to), b.at)
 }
 
+// prefetches reports whether the kernel prefetches lines ahead of its stores. How far
+// ahead is a variable of package kernel, since processors differ. (Loads find the lines of
+// dst where it is read.)
+func (p *x86) prefetches() bool { return !p.fourPlanes && !p.stream && !p.readsDst() }
+
 func (p *x86) prefetch(bytes int) {
 	for at := 0; at < bytes; at += lineBytes {
-		p.PREFETCHT0(mem(p.dst, at+prefetchBytes))
+		p.PREFETCHT0(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1, Disp: at})
 	}
 }
 

@@ -4,27 +4,25 @@ import (
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
-	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// amd64F16C returns the function that asks the processor for F16C, the one feature of
-// the tiers that golang.org/x/sys/cpu does not report: leaf 1 of CPUID, bit 29 of ECX.
-func amd64F16C() (*ir.File, error) {
+// amd64CPUID returns the function that asks the processor: for F16C, the one feature of
+// the tiers that x/sys does not know, and for its family and caches.
+func amd64CPUID() (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
-	c.Function("f16c")
+	c.Function("cpuid")
 	c.Attributes(attr.NOSPLIT)
-	c.Doc("f16c reports whether the CPU converts float16.")
-	c.SignatureExpr("func() bool")
-	c.MOVL(operand.U32(1), reg.EAX)
-	c.XORL(reg.ECX, reg.ECX)
+	c.Doc("cpuid returns what the CPUID instruction says of a leaf and its subleaf.")
+	c.SignatureExpr("func(leaf, subleaf uint32) (a, b, c, d uint32)")
+	c.Load(c.Param("leaf"), reg.EAX)
+	c.Load(c.Param("subleaf"), reg.ECX)
 	c.CPUID()
-	has := c.GP8()
-	c.BTL(operand.U8(29), reg.ECX)
-	c.SETCS(has)
-	c.Store(has, c.ReturnIndex(0))
+	for i, r := range []reg.Register{reg.EAX, reg.EBX, reg.ECX, reg.EDX} {
+		c.Store(r, c.ReturnIndex(i))
+	}
 	c.RET()
 	f, err := c.Result()
 	if err != nil {

@@ -124,7 +124,7 @@ var amd64Kinds = []struct {
 	{"mask", regexp.MustCompile(`^K[0-7]$`)},
 	{"general", regexp.MustCompile(`^([ABCD][XL]|[SD]I|R[89]|R1[0-4])$`)},
 	{"memory", regexp.MustCompile(`^[-+]?\d*\(([ABCD]X|[SD]I|R[89]|R1[0-4])\)(\(([ABCD]X|[SD]I|R[89]|R1[0-4])\*[1248]\))?$`)},
-	{"memory", regexp.MustCompile(`^(\w+\+\d+\(FP\)|\w+<>\+\d+\(SB\))$`)}, // arguments and data of the file
+	{"memory", regexp.MustCompile(`^(\w+\+\d+\(FP\)|\w+<>\+\d+\(SB\)|·storeAhead\+0\(SB\))$`)}, // arguments, data of the file and the one variable
 	{"stack", regexp.MustCompile(`^(\d*)\(SP\)$`)},
 }
 
@@ -278,6 +278,9 @@ func gateAMD64(f function, report report, needs func(instruction, []string)) {
 			continue
 		}
 		needs(in, sets)
+		if last := len(in.operands) - 1; last > 0 && strings.HasPrefix(in.operands[last], "·") {
+			report(in, "writes to a variable of the package")
+		}
 		for _, operand := range in.operands {
 			kind, number := amd64Kind(operand)
 			switch kind {
@@ -340,7 +343,7 @@ func TestAvoAgreesOnWhatKernelsNeed(t *testing.T) {
 		}
 		functions, _ := parse(text)
 		for _, f := range functions {
-			if len(f.requires) == 0 {
+			if len(f.requires) == 0 && f.name != "pause" { // which is a NOP where it is unknown
 				t.Errorf("%s: %s does not say what it requires", file, f.name)
 			}
 			var want []string

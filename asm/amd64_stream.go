@@ -167,9 +167,11 @@ func (p *x86) walkQuarters(l *loops) {
 // stores as in walkFourPlanes. row says where vector v of a row lies.
 func (p *x86) rowLines(l *loops, rows int, row func(base reg.GPVirtual, r, at int) operand.Mem) {
 	line, whole := lineBytes/p.tier.width, p.whole()
-	for r := range rows {
-		if !p.stream {
-			p.PREFETCHT0(row(p.dst, r, prefetchBytes))
+	if p.prefetches() {
+		ahead := p.GP64()
+		p.LEAQ(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1}, ahead)
+		for r := range rows {
+			p.PREFETCHT0(row(ahead, r, 0))
 		}
 	}
 	if p.half {

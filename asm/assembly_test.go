@@ -129,8 +129,10 @@ func catalogued(file string) []string {
 	stem, _, _ = strings.Cut(stem, "_arm64")
 	tier := strings.ToUpper(stem)
 	switch {
-	case stem == "fence" || stem == "f16c":
-		names = []string{stem}
+	case stem == "fence":
+		names = []string{"fence", "pause"}
+	case stem == "cpuid":
+		names = []string{"cpuid"}
 	case path.Dir(file) == "internal/draw":
 		for _, d := range draws {
 			names = append(names, d.name+tier)

@@ -30,7 +30,7 @@ func (f finding) String() string {
 // .s, which says the tier. What every CPU of the architecture has goes without saying.
 var tierSets = map[string][]string{
 	"fence_amd64":    {},
-	"f16c_amd64":     {cpuid},
+	"cpuid_amd64":    {cpuid},
 	"avx2_amd64":     {avx, avx2, f16c},
 	"avx512_amd64":   {avx, avx2, f16c, avx512f, avx512bw, avx512dq, avx512vl},
 	"neon_arm64":     {},
@@ -97,14 +97,16 @@ func gateFlow(f function, jumps map[string]bool, always string, report report) {
 	}
 }
 
-// gateFence checks that a fence orders streaming stores, and does nothing else.
+// gateFence checks that a fence orders streaming stores, that a pause waits, and that they
+// do nothing else.
 func gateFence(f function, report report) {
 	var code []string
 	for _, in := range f.body {
 		code = append(code, in.text)
 	}
-	if f.name != "fence" || !slices.Equal(code, []string{"SFENCE", "RET"}) {
-		report(instruction{line: f.line, text: f.name}, "is %q, want a fence of SFENCE and RET", code)
+	want, ok := map[string]string{"fence": "SFENCE", "pause": "PAUSE"}[f.name]
+	if !ok || !slices.Equal(code, []string{want, "RET"}) {
+		report(instruction{line: f.line, text: f.name}, "is %q, want a fence of SFENCE and RET or a pause of PAUSE and RET", code)
 	}
 }
 

@@ -71,8 +71,8 @@ func generate() (map[string][]byte, error) {
 	f, e := amd64Fence()
 	printed(add, "kernel/fence_amd64", f, e)
 	drawFiles(add)
-	f, e = amd64F16C()
-	printed(add, "internal/tier/f16c_amd64", f, e)
+	f, e = amd64CPUID()
+	printed(add, "internal/tier/cpuid_amd64", f, e)
 	return files, err
 }
 

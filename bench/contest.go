@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/kernel"
@@ -15,6 +18,7 @@ import (
 type contest struct {
 	name   string
 	bytes  int
+	rounds int // 0: those of the report
 	tiers  []string
 	rows   []*row
 	probes []probe
@@ -27,6 +31,7 @@ type row struct {
 	shape  shape
 	kernel map[string]*contender
 	plain  *contender            // or nil
+	peer   *contender            // what another library does, or nil
 	two    map[string]*contender // with two workers, or nil
 	// verify compares calls with the reference before they are timed. Large tensors take
 	// other paths than the small ones of verifyMap.
@@ -58,6 +63,9 @@ func (r *Report) hold(c contest, begin progress) (Bandwidths, error) {
 	}
 	for _, row := range c.rows {
 		calls := row.calls(c.tiers)
+		if row.peer != nil {
+			calls = append(calls, row.peer)
+		}
 		if err := row.verify(calls); err != nil {
 			return Bandwidths{}, fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -68,7 +76,8 @@ func (r *Report) hold(c contest, begin progress) (Bandwidths, error) {
 		}
 	}
 	runtime.GC()
-	interleave(all, r.Rounds, begin(c.name, len(all)*r.Rounds))
+	rounds := cmp.Or(c.rounds, r.Rounds)
+	interleave(all, rounds, begin(c.name, len(all)*rounds))
 	for _, contender := range all {
 		contender.run = nil // release the tensor
 	}
@@ -112,10 +121,12 @@ type Result struct {
 	Kernel   map[string]Quartiles `json:"kernel"`
 	Two      *Quartiles           `json:"two_workers,omitempty"`
 	Plain    *Quartiles           `json:"plain_go,omitempty"`
+	Peer     *Quartiles           `json:"gonum,omitempty"`
 	Copy     Quartiles            `json:"copy"`
 	Clear    Quartiles            `json:"clear"`
 	Limit    float64              `json:"limit"`
 	Fraction float64              `json:"fraction_of_limit"`
+	Doubtful bool                 `json:"doubtful"` // the quartiles of a measurement lie too far apart
 }
 
 // measure holds a contest and appends a Result for each row.
@@ -135,14 +146,17 @@ func (r *Report) measure(c contest, begin progress) error {
 			res.Kernel[tier] = row.kernel[tier].throughput()
 		}
 		res.Fraction = res.Kernel[best].Median / res.Limit
-		if row.plain != nil {
-			q := row.plain.throughput()
-			res.Plain = &q
+		used := append(slices.Collect(maps.Values(res.Kernel)), res.Copy)
+		optional := func(c *contender) *Quartiles {
+			if c == nil {
+				return nil
+			}
+			q := c.throughput()
+			used = append(used, q)
+			return &q
 		}
-		if row.two != nil {
-			q := row.two[best].throughput()
-			res.Two = &q
-		}
+		res.Plain, res.Peer, res.Two = optional(row.plain), optional(row.peer), optional(row.two[best])
+		res.Doubtful = doubtful(used...)
 		r.Results = append(r.Results, res)
 	}
 	return nil

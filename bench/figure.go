@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -19,6 +21,9 @@ type Figure struct {
 	Met     bool               `json:"met"`    // on the best tier
 	Medians []Quantity         `json:"medians"`
 	Unit    string             `json:"unit"` // of the medians
+	// Doubtful says that the quartiles of a quantity that the figure compares lie too far
+	// apart.
+	Doubtful bool `json:"doubtful"`
 }
 
 // Aim is the bound that a figure should keep.
@@ -39,51 +44,56 @@ func (a Aim) met(x float64) bool {
 
 func (a Aim) String() string { return fmt.Sprintf("%s %.2f", a.Bound, a.Value) }
 
-// Quantity is a median that figures are computed from: one for each tier, or one for all
-// of them under the key anyTier.
+// Quantity is what figures are computed from: quartiles for each tier, or for all of them
+// under the key anyTier. Its value is the median.
 type Quantity struct {
-	Of string             `json:"of"`
-	By map[string]float64 `json:"by"`
+	Of string               `json:"of"`
+	By map[string]Quartiles `json:"by"`
 }
 
 const anyTier = "any"
 
 func (q Quantity) at(tier string) float64 {
 	if x, ok := q.By[tier]; ok {
-		return x
+		return x.Median
 	}
-	return q.By[anyTier]
+	return q.By[anyTier].Median
 }
 
-// text returns the medians in the order of tiers.
+// text returns the medians and spreads in the order of tiers.
 func (q Quantity) text(tiers []string) string {
 	if x, ok := q.By[anyTier]; ok {
-		return fmt.Sprintf("%s %.1f", q.Of, x)
+		return q.Of + " " + x.text()
 	}
 	var all []string
 	for _, tier := range tiers {
-		all = append(all, fmt.Sprintf("%.1f", q.By[tier]))
+		all = append(all, q.By[tier].text())
 	}
 	return q.Of + " " + strings.Join(all, " / ")
 }
 
 // single returns a quantity that does not depend on the tier.
-func single(of string, x float64) Quantity {
-	return Quantity{of, map[string]float64{anyTier: x}}
+func single(of string, x Quartiles) Quantity {
+	return Quantity{of, map[string]Quartiles{anyTier: x}}
 }
 
-// throughput returns the median GB/s of contenders by tier.
+// computed returns a quantity that was not measured itself.
+func computed(of string, x float64) Quantity { return single(of, Quartiles{x, x, x}) }
+
+// throughput returns the GB/s of contenders by tier.
 func throughput(of string, by map[string]*contender) Quantity {
-	q := Quantity{of, map[string]float64{}}
+	q := Quantity{of, map[string]Quartiles{}}
 	for tier, c := range by {
-		q.By[tier] = c.throughput().Median
+		q.By[tier] = c.throughput()
 	}
 	return q
 }
 
+func (q Quantity) doubtful() bool { return doubtful(slices.Collect(maps.Values(q.By))...) }
+
 // over returns the ratio of two quantities in GB/s as a figure.
 func over(a, b Quantity, tiers []string) Figure {
-	f := Figure{Values: map[string]float64{}, Medians: []Quantity{a, b}, Unit: "GB/s"}
+	f := Figure{Values: map[string]float64{}, Medians: []Quantity{a, b}, Unit: "GB/s", Doubtful: a.doubtful() || b.doubtful()}
 	for _, tier := range tiers {
 		f.Values[tier] = a.at(tier) / b.at(tier)
 	}
@@ -100,57 +110,90 @@ func (f Figure) judge(name, figure string, aim Aim, best string) Figure {
 	return f
 }
 
-// printFigures prints the table of the full suite.
+// printFigures prints the table of the full suite. What figures were computed from stands
+// below each, where there is room.
 func (r *Report) printFigures(w io.Writer) error {
 	tiers := figureTiers(r.Machine.Tiers)
-	t := newTable()
-	header := table.Row{"case", "figure", "aim"}
-	for i, tier := range tiers {
-		header = append(header, tier)
-		if i == 0 {
-			header = append(header, "met")
-		}
+	header := append([]string{"case", "figure", "aim"}, tiers...)
+	header = append(header, "met")
+	doubts := slices.ContainsFunc(r.Figures, func(f Figure) bool { return f.Doubtful })
+	if doubts {
+		header = append(header, "")
 	}
-	t.AppendHeader(append(header, "medians"))
-	right := []table.ColumnConfig{}
-	for i := 3; i <= len(header); i++ {
-		right = append(right, table.ColumnConfig{Number: i, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(right)
+	rows := make([][]string, len(r.Figures))
 	met := 0
 	for i, f := range r.Figures {
-		row := table.Row{f.Case, f.Figure, f.Aim}
+		row := []string{f.Case, f.Figure, f.Aim.String()}
 		if i > 0 && f.Case == r.Figures[i-1].Case {
 			row[0] = ""
 		}
-		for k, tier := range tiers {
+		for _, tier := range tiers {
 			row = append(row, fmt.Sprintf("%.2f", f.Values[tier]))
-			if k > 0 {
-				continue
-			}
-			if f.Met {
-				row = append(row, "yes")
-				met++
-			} else {
-				row = append(row, "no")
-			}
 		}
-		var medians []string
-		for _, q := range f.Medians {
-			medians = append(medians, q.text(tiers))
+		yes := "no"
+		if f.Met {
+			yes = "yes"
+			met++
 		}
-		unit := ""
-		if len(medians) > 0 {
-			unit = " " + f.Unit
+		row = append(row, yes)
+		if doubts {
+			row = append(row, mark(f.Doubtful))
 		}
-		t.AppendRow(append(row, strings.Join(medians, ", ")+unit))
+		rows[i] = row
 	}
-	_, err := fmt.Fprintf(w, "\nMedians of %d rounds, one worker unless noted; throughput counts each element once.\nThe verdict is on %s; all %d calls were verified before they were timed.\n\n%s\n\n%d of %d figures reach their aim.\n",
-		r.Rounds, tiers[0], r.Timed, t.Render(), met, len(r.Figures))
-	if err != nil {
+	wide := r.columns >= usualColumns
+	t := newTable()
+	t.AppendHeader(rowOf(header))
+	configs := rightFrom(3, len(header))
+	if !wide { // a bound would hold for medians, too
+		room := r.columns
+		for k := 1; k < len(header); k++ {
+			all := []string{header[k]}
+			for _, row := range rows {
+				all = append(all, row[k])
+			}
+			room -= len(gap) + longest(all)
+		}
+		configs = append(configs, table.ColumnConfig{Number: 1, WidthMax: room, WidthMaxEnforcer: text.WrapSoft})
+	}
+	t.SetColumnConfigs(configs)
+	for i, f := range r.Figures {
+		t.AppendRow(rowOf(rows[i]))
+		if wide {
+			r.appendMedians(t, f, tiers, len(header))
+		}
+	}
+	legend := fmt.Sprintf("Medians of %d rounds, or of half as many between L2 and DRAM, one worker unless noted; throughput counts each element once. "+
+		"The verdict is on %s; all %d calls were verified before they were timed.", r.Rounds, tiers[0], r.Timed)
+	if wide {
+		legend += fmt.Sprintf(" Below a figure are the medians that it compares, for %s, and ± half the distance of their quartiles in per cent.", strings.Join(tiers, " / "))
+	}
+	if doubts {
+		legend += " " + doubtLegend
+	}
+	if _, err := fmt.Fprintf(w, "\n%s\n\n%s\n\n%d of %d figures reach their aim.\n\n", r.wrapped(legend), render(t), met, len(r.Figures)); err != nil {
 		return err
 	}
 	return r.printLimits(w)
+}
+
+// appendMedians appends what a figure was computed from, across all columns.
+func (r *Report) appendMedians(t table.Writer, f Figure, tiers []string, columns int) {
+	if len(f.Medians) == 0 {
+		return
+	}
+	const indent = "    "
+	var medians []string
+	for _, q := range f.Medians {
+		medians = append(medians, q.text(tiers))
+	}
+	for line := range strings.SplitSeq(text.WrapSoft(strings.Join(medians, ", ")+" "+f.Unit, r.columns-len(indent)), "\n") {
+		row := table.Row{}
+		for range columns {
+			row = append(row, indent+strings.TrimSpace(line))
+		}
+		t.AppendRow(row, table.RowConfig{AutoMerge: true, AutoMergeAlign: text.AlignLeft})
+	}
 }
 
 // figureTiers returns the tiers that the full suite measures: the best one, and AVX2

@@ -21,12 +21,14 @@ type options struct {
 	sweep              string
 	suite              string
 	json, benchstat    bool
+	version            bool
 	rounds             int
+	columns            int // 0: those of the terminal
 
 	order   layout.Order
 	rate    float64
-	stream  string // name and options
-	seed    string // as users of the framework write it
+	stream  string // name, perhaps a seed, and options
+	seed    string // as users of the framework write it; of a stream without one
 	step    uint64
 	offset  int
 	batch   int
@@ -54,9 +56,9 @@ func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run reports errors
 	f.Usage = func() {}
-	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE` instead of running the benchmark: a .npy of float16, float32 or float64, or of bfloat16 with -type")
-	f.StringVar(&o.output, "output", "", "write the result of -input to `FILE`, as .npy")
-	f.StringVar(&o.png, "png", "", "draw the feature maps before and after dropout to `FILE`")
+	f.StringVar(&o.input, "input", "", "apply dropout to the tensor in `FILE` instead of running the benchmark: a .npy of float16, bfloat16, float32 or float64; - is standard input")
+	f.StringVar(&o.output, "output", "", "write the result of -input to `FILE`, as .npy of the same type; it may be the file of -input, and - is standard output, in which case the report goes to standard error")
+	f.StringVar(&o.png, "png", "", "draw the feature maps before and after dropout to `FILE`, as .png")
 	f.Func("suite", "measure the suite `NAME`: maps measures the feature maps, full the cases by which the library is judged, each with its aim (default maps)", func(s string) error {
 		if s != suiteMaps && s != suiteFull {
 			return errors.New("want maps or full")
@@ -67,27 +69,37 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.sweep, "sweep", "", "measure tensors from 8 KiB to 256 MiB instead of a suite, and plot throughput over size to `FILE`, as .svg")
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
 	f.BoolVar(&o.benchstat, "benchstat", false, "print each sample in Go's benchmark format, for benchstat, instead of text")
-	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, natural, "a number, 0 or more"))
+	f.BoolVar(&o.version, "version", false, "print the version and the commit of this module, the processor, its tier and Go's version, and exit; with -json as JSON")
+	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, upTo(maxRounds), fmt.Sprintf("a number from 0 to %d", maxRounds)))
+	f.Func("columns", fmt.Sprintf("print tables for `N` columns of characters, from %d (default: those of the terminal, %d elsewhere)", leastColumns, usualColumns), number(&o.columns, atLeastColumns, fmt.Sprintf("a number from %d to %d", leastColumns, mostColumns)))
 	f.Func("layout", "the axes lie in the order `NAME`: "+orders()+" (default NCHW for the feature maps, required with -input)", func(s string) (err error) {
 		o.order, err = layout.Parse(s)
 		return err
 	})
 	f.Func("rate", "drop a channel with probability `P`, from 0 to 1 (default 0.5)", number(&o.rate, probability, "a number from 0 to 1"))
-	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream `NAME` and compute as its framework does: "+strings.Join(mask.StreamNames(), ", ")+"; options follow a slash, as in jax/fold")
-	f.StringVar(&o.seed, "seed", o.seed, "the random stream has seed `N`, as users of the framework write it")
+	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream `NAME` and compute as its framework does: "+strings.Join(mask.StreamNames(), ", ")+"; a seed follows a colon, as in pytorch:0, and options a slash, as in jax/fold or jax:0/fold")
+	f.StringVar(&o.seed, "seed", o.seed, "the random stream has seed `N`, as users of the framework write it: -stream pytorch -seed 0 is -stream pytorch:0")
 	f.Func("step", "draw the mask of call `N` on a tensor of this shape, counted from 0 (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
-	f.Func("sample-offset", "the first sample has index `N` in a larger batch (default 0)", number(&o.offset, natural, "a number, 0 or more"))
-	f.Func("batch", "the larger batch has `N` samples (default: it ends with this tensor)", number(&o.batch, positive, "a number, 1 or more"))
+	f.Func("sample-offset", "the first sample has index `N` in a larger batch (default 0)", number(&o.offset, upTo(math.MaxInt), fmt.Sprintf("a number from 0 to %d", math.MaxInt)))
+	f.Func("batch", "the larger batch has `N` samples (default: it ends with this tensor)", number(&o.batch, positive, fmt.Sprintf("a number from 1 to %d", math.MaxInt)))
 	f.Func("policy", "compute dropped elements by the policy `NAME`: select writes +0, multiply the product with 0 (default: that of the stream, select for philox)",
 		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { o.policy = &p }))
 	f.Func("rule", "scale kept elements by the rule `NAME`: reciprocal, widereciprocal, roundedreciprocal, quotient, compiledquotient or unscaled; alpha is feature alpha dropout, gaussian multiplies by noise of variance rate/(1-rate) (default: that of the stream, reciprocal for philox)",
 		named([]mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.Alpha, mask.Gaussian}, func(r mask.Rule) { o.rule = &r }))
 	f.Func("sharing", "share trials between channels as `NAME` says: each, perchannel, persample or fixedcount (default each)",
 		named([]mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount}, func(s mask.Sharing) { o.sharing = s }))
-	f.Func("type", "the elements of -input are `NAME`: bfloat16 for an array of uint16, since NumPy has no bfloat16; float16, float32 and float64 only check the type of the array", named([]*kernel.Kind{kernel.F16, kernel.BF16, kernel.F32, kernel.F64}, func(k *kernel.Kind) { o.kind = k }))
-	f.Func("workers", "use at most `N` goroutines for -input; 0 chooses by size (default 0)", number(&o.workers, natural, "a number, 0 or more"))
+	f.Func("type", "the elements of -input are `NAME`: bfloat16 makes an array of uint16 one of bfloat16; otherwise the flag only checks the type of the array", named([]*kernel.Kind{kernel.F16, kernel.BF16, kernel.F32, kernel.F64}, func(k *kernel.Kind) { o.kind = k }))
+	f.Func("workers", "use at most `N` goroutines for -input; 0 chooses by size (default 0)", number(&o.workers, upTo(maxWorkers), fmt.Sprintf("a number from 0 to %d", maxWorkers)))
 	return f
 }
+
+// The greatest values of flags. A call starts as many goroutines as -workers says, if there
+// are as many elements.
+const (
+	maxRounds   = 10_000
+	maxWorkers  = 1024
+	mostColumns = 10_000
+)
 
 // number returns a flag's parser, which sets p.
 func number[T any](p *T, parse func(string) (T, error), want string) func(string) error {
@@ -119,23 +131,37 @@ func named[T fmt.Stringer](values []T, use func(T)) func(string) error {
 }
 
 func positive(s string) (int, error) {
-	n, err := natural(s)
+	n, err := upTo(math.MaxInt)(s)
 	if err == nil && n == 0 {
 		err = strconv.ErrRange
 	}
 	return n, err
 }
 
-func natural(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, strconv.IntSize-1)
-	return int(n), err
+func atLeastColumns(s string) (int, error) {
+	n, err := upTo(mostColumns)(s)
+	if err == nil && n < leastColumns {
+		err = strconv.ErrRange
+	}
+	return n, err
+}
+
+// upTo returns a parser of numbers from 0 to limit.
+func upTo(limit int) func(string) (int, error) {
+	return func(s string) (int, error) {
+		n, err := strconv.ParseUint(s, 10, strconv.IntSize-1)
+		if err == nil && n > uint64(limit) {
+			err = strconv.ErrRange
+		}
+		return int(n), err
+	}
 }
 
 func unsigned(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) }
 
 func probability(s string) (float64, error) {
 	p, err := strconv.ParseFloat(s, 64)
-	if err == nil && mask.CheckRate(p) != nil {
+	if err == nil && !(p >= 0 && p <= 1) {
 		err = strconv.ErrRange
 	}
 	return math.Abs(p), err // -0 is 0
@@ -150,7 +176,15 @@ func orders() string {
 }
 
 // parse returns the options that args set. It returns a usageError or flag.ErrHelp.
-func parse(args []string) (o options, err error) {
+func parse(args []string) (options, error) {
+	o, err := parseFlags(args)
+	if err == nil {
+		err = o.checkFiles()
+	}
+	return o, err
+}
+
+func parseFlags(args []string) (o options, err error) {
 	f := o.flagSet()
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return o, err
@@ -168,15 +202,23 @@ func parse(args []string) (o options, err error) {
 		}
 	}
 
-	if _, err := o.dropout(mask.Float32); err != nil {
-		return o, usageError{err}
+	if o.version {
+		for name := range given {
+			if name != "version" && name != "json" {
+				return o, usagef("-%s with -version, want one of them", name)
+			}
+		}
+		return o, nil
+	}
+	if err := o.checkStream(given["seed"]); err != nil {
+		return o, err
 	}
 	if o.input != "" {
 		if !given["layout"] {
 			// A wrong guess would go unnoticed.
 			return o, usagef("-input without -layout, want the order of the tensor's axes: %s", orders())
 		}
-		for _, name := range []string{"rounds", "suite", "sweep", "benchstat"} {
+		for _, name := range []string{"rounds", "columns", "suite", "sweep", "benchstat"} {
 			if given[name] {
 				return o, usagef("-%s with -input, want one of them: -%[1]s is for the benchmark", name)
 			}
@@ -215,6 +257,26 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
+// checkStream refuses a stream that does not exist. Errors quote what was given.
+func (o options) checkStream(seeded bool) error {
+	const most = 1000
+	for _, text := range []struct{ flag, value string }{{"stream", o.stream}, {"seed", o.seed}} {
+		if len(text.value) > most {
+			return usagef("-%s %.40q and %d characters more, want %d at most", text.flag, text.value, len(text.value)-40, most)
+		}
+	}
+	if _, err := mask.ParseStream(o.stream); err != nil {
+		return usageError{err}
+	}
+	if _, _, seed := o.streamParts(); seeded && seed != o.seed {
+		return usagef("-seed %s and -stream %s, want the seed in one of them", o.seed, o.stream)
+	}
+	if _, err := o.dropout(mask.Float32); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
 // dense4 returns NCHW or NHWC, whichever o means for four axes, or 0 if it is neither.
 func dense4(o layout.Order) layout.Order {
 	switch o {
@@ -250,13 +312,17 @@ from a file.
   go run ./bench -json > report.json   write a report for a script
   go run ./bench -benchstat > new.txt  write samples for benchstat old.txt new.txt
   go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy
-  go run ./bench -stream pytorch -seed 0 -input x.npy -layout NCHW -output y.npy
+  go run ./bench -stream pytorch:0 -input x.npy -layout NCHW -output y.npy
+  go run ./bench -input - -layout NCHW -output - < x.npy > y.npy
+  go run -buildvcs=true ./bench -version
 
 Throughput is in GB/s and counts each element once. All contenders for a tensor
 take turns, round after round, and medians are compared, so that a disturbance
-of the machine hits all of them. "Plain Go" is the loop dst = src · factor. Copy
-and clear are Go's own. The factor of kept channels is just above 1, because a
-factor of 1 costs nothing in place.
+of the machine hits all of them. 12.3±4% is a median and half the distance of the
+quartiles, in per cent of it. A row with a ? at its end has more than ±10%
+somewhere. "Plain Go" is the loop dst = src · factor. Copy and clear are Go's own.
+The factor of kept channels is just above 1, because a factor of 1 costs nothing
+in place.
 
 The limit is the throughput that memory allows. In a channels-first tensor a
 kept element is read and written, and a dropped one is only written. In a
@@ -276,15 +342,18 @@ the cache because half of it is not read.
 
 The full suite compares ratios of medians, rounded to two digits, with their
 aims. The verdict is on the best tier. AVX2 is measured beside AVX-512. The full
-suite takes one to two minutes and 2 GB of memory, and so does a sweep.
+suite takes half a minute to two minutes and 2 GB of memory, and so does a sweep.
 
-NumPy has no bfloat16. To apply dropout to bfloat16 data, save their bits as
-uint16 and give -type bfloat16. The output is uint16 again.
+The output has the type of the input. NumPy has no bfloat16. An array of the
+ml_dtypes package, such as those of JAX, is saved as raw bytes (<V2), which are
+read as bfloat16. Any other bfloat16 data go in as uint16 with -type bfloat16.
+Either way, numpy.load(FILE).view(ml_dtypes.bfloat16) reads the result.
 
 With -stream the masks are those that another framework draws, and the results
-those that it computes, bit for bit: "-stream pytorch -seed 0" gives what
+those that it computes, bit for bit: "-stream pytorch:0" gives what
 F.dropout2d(x, rate) returns after torch.manual_seed(0) on a CPU in PyTorch 2.7
 and later. For x86-64 builds of PyTorch 2.0 to 2.6 the stream is pytorch-mkl.
+Without a seed of its own the stream has that of -seed.
 
 The exit status is 0 on success, 1 if something failed or a result is wrong, 2 if
 the flags are wrong, and 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP. A file

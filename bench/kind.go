@@ -9,7 +9,7 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// element is the Go type of an element. A bfloat16 is a uint16, as in .npy files.
+// element is the Go type of an element. A uint16 holds the bits of a bfloat16.
 type element = npy.Element
 
 // kind is an element type: the library's kind, and the arithmetic of the reference. The
@@ -27,7 +27,9 @@ var (
 	float32s  = floats[float32](kernel.F32)
 	float64s  = floats[float64](kernel.F64)
 	float16s  = halves[npy.Float16](kernel.F16, binary16)
-	bfloat16s = halves[uint16](kernel.BF16, brain16)
+	bfloat16s = halves[npy.BFloat16](kernel.BF16, brain16)
+	// brainWords are bfloat16 in arrays of uint16.
+	brainWords = halves[uint16](kernel.BF16, brain16)
 )
 
 func floats[T float32 | float64](k *kernel.Kind) kind[T] {
@@ -42,7 +44,7 @@ func floats[T float32 | float64](k *kernel.Kind) kind[T] {
 }
 
 // halves returns a kind that computes in float32 and rounds each result to the format.
-func halves[T npy.Float16 | uint16](k *kernel.Kind, f format) kind[T] {
+func halves[T npy.Float16 | npy.BFloat16 | uint16](k *kernel.Kind, f format) kind[T] {
 	value := make([]float32, 1<<16)
 	for bits := range value {
 		value[bits] = float32(f.value(uint16(bits)))

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -29,7 +30,7 @@ import (
 func main() {
 	interrupted := signals.Context()
 	status := make(chan int, 1)
-	go func() { status <- run(os.Args[1:], os.Stdout, os.Stderr) }()
+	go func() { status <- run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr) }()
 	select {
 	case s := <-status:
 		os.Exit(s)
@@ -51,19 +52,40 @@ func fail(stderr io.Writer, err error) {
 	// A closed pipe at standard output ends the command silently, as usual. At standard
 	// error it must not, so that the exit status still tells what happened.
 	signal.Ignore(syscall.SIGPIPE)
-	fmt.Fprintln(stderr, "bench:", err)
+	fmt.Fprintln(stderr, "bench:", excerpt(err.Error()))
+}
+
+// excerpt returns the beginning and the end of a text that is too long to read. An error
+// quotes what was given, whatever its length.
+func excerpt(text string) string {
+	const most, end = 1000, 200 // characters
+	if len(text) <= most {
+		return text
+	}
+	all := []rune(text)
+	if len(all) <= most {
+		return text
+	}
+	return fmt.Sprintf("%s … (%d characters) … %s", string(all[:most-end]), len(all)-most, string(all[len(all)-end:]))
 }
 
 // run runs the command and returns the exit status.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parse(args)
+	report := stdout
+	if err == nil && o.writesToStdout() {
+		report = stderr
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		err = help(stdout)
-	case err == nil && o.input != "":
-		err = benchTensor(o, stdout)
-	case err == nil:
-		err = benchMaps(o, stdout, stderr)
+	case err != nil:
+	case o.version:
+		err = version(o, stdout)
+	case o.input != "":
+		err = benchTensor(o, stdin, stdout, report)
+	default:
+		err = benchMaps(o, report, stderr)
 	}
 	if err == nil {
 		return 0
@@ -88,11 +110,15 @@ func benchMaps(o options, stdout, stderr io.Writer) error {
 		}
 	}
 	report := newReport()
+	report.columns = cmp.Or(o.columns, terminalColumns(stdout), usualColumns)
 	text := stdout
 	if o.json || o.benchstat {
 		text = io.Discard
 	}
 	if err := report.Machine.print(text); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(text); err != nil {
 		return err
 	}
 
@@ -142,7 +168,7 @@ func (r *Report) run(o options, all []featureMap, begin progress, text io.Writer
 	}
 	r.Suite = o.suite
 	if o.suite == suiteFull {
-		if err := r.measureFull(sizes, all, begin); err != nil {
+		if err := r.measureFull(sizes, sizesBetween, all, begin); err != nil {
 			return err
 		}
 		return r.printFigures(text)
@@ -166,6 +192,20 @@ func (r *Report) runSweep(path string, all []featureMap, begin progress, text io
 	r.Sweep = path
 	_, err := fmt.Fprintf(text, "wrote %s\n", path)
 	return err
+}
+
+// terminalColumns returns the width of a terminal, at least that of the narrowest table. It
+// is 0 for any other writer.
+func terminalColumns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return max(width, leastColumns)
 }
 
 // progressOn returns a progress that draws its bars on w if that is a terminal.

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -20,10 +21,15 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// bench runs the command in this process.
+// bench runs the command in this process, without standard input.
 func bench(args ...string) (status int, stdout, stderr string) {
+	return benchOn(nil, args...)
+}
+
+// benchOn runs the command with standard input.
+func benchOn(input []byte, args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	status = run(args, &out, &err)
+	status = run(args, bytes.NewReader(input), &out, &err)
 	return status, out.String(), err.String()
 }
 
@@ -55,7 +61,7 @@ func TestBadUsage(t *testing.T) {
 		{"-rate 1.5 -png x", "want a number from 0 to 1"},
 		{"-rate NaN -png x", "want a number from 0 to 1"},
 		{"-seed -1 -png x", "want a number from 0 to 2⁶⁴−1"},
-		{"-rounds -1", "want a number, 0 or more"},
+		{"-rounds -1", "want a number from 0 to 10000"},
 		{"-layout NXY -png x", `unknown axis order "NXY", want one of NCHW, NHWC`},
 		{"-policy drop -png x", "want select or multiply"},
 		{"-layout NCW -png x", "-layout NCW without -input, want NCHW or NHWC"},
@@ -104,7 +110,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"-input", x, "-layout", "NCHW", "-png", dir + "/none/y.png"}, "y.png"},
 		{[]string{"-input", words, "-layout", "NCW", "-json"}, "(1, 2, 3) of <u2, want an array of floats, or -type bfloat16"},
 		{[]string{"-input", words, "-layout", "NCW", "-type", "float16", "-json"}, "<u2, want an array of float16 for -type float16"},
-		{[]string{"-input", x, "-layout", "NCHW", "-type", "bfloat16", "-json"}, "<f4, want an array of uint16 for -type bfloat16"},
+		{[]string{"-input", x, "-layout", "NCHW", "-type", "bfloat16", "-json"}, "<f4, want an array of bfloat16 or uint16 for -type bfloat16"},
 		{[]string{"-input", save(t, 0, 3, 4, 4), "-layout", "NCHW", "-png", dir + "/y.png"}, "no elements"},
 	} {
 		status, _, stderr := bench(c.args...)
@@ -131,8 +137,8 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestStdoutFails(t *testing.T) {
 	x := save(t, 1, 2, 3, 3)
-	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-input", x, "-layout", "NCHW", "-json"}, {"-input", x, "-layout", "NCHW", "-output", x + "y"}} {
-		if status := run(args, fullDisk{}, io.Discard); status != 1 {
+	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-input", x, "-layout", "NCHW", "-json"}, {"-input", x, "-layout", "NCHW", "-output", x + "y.npy"}} {
+		if status := run(args, strings.NewReader(""), fullDisk{}, io.Discard); status != 1 {
 			t.Errorf("bench %v on a full disk: status %d, want 1", args, status)
 		}
 	}
@@ -140,7 +146,7 @@ func TestStdoutFails(t *testing.T) {
 
 func TestInputIsApplied(t *testing.T) {
 	x := save(t, 2, 5, 7, 6)
-	y := x + ".out"
+	y := x + ".out.npy"
 	status, stdout, stderr := bench("-input", x, "-layout", "nhwc", "-rate", "0.3", "-seed", "7", "-step", "3", "-sample-offset", "9", "-policy", "multiply", "-output", y)
 	if status != 0 {
 		t.Fatal(stderr)
@@ -222,9 +228,9 @@ func TestInputHalves(t *testing.T) {
 	if kept := m.CountKept(); kept == 0 || kept == 12 {
 		t.Fatalf("%d of 12 kept, want some of each", kept)
 	}
-	halves := make([]npy.Float16, len(src))
+	halves, brains := make([]npy.Float16, len(src)), make([]npy.BFloat16, len(src))
 	for i, x := range src {
-		halves[i] = npy.Float16(x)
+		halves[i], brains[i] = npy.Float16(x), npy.BFloat16(x)
 	}
 	for _, c := range []struct {
 		in   *npy.Array
@@ -235,12 +241,14 @@ func TestInputHalves(t *testing.T) {
 		{npy.Of(halves, 3, 4, 5), kernel.F16, nil, "(3, 4, 5) of <f2 in NCW"},
 		{npy.Of(halves, 3, 4, 5), kernel.F16, []string{"-type", "Float16"}, "(3, 4, 5) of <f2 in NCW"},
 		{npy.Of(src, 3, 4, 5), kernel.BF16, []string{"-type", "bfloat16"}, "(3, 4, 5) of <u2, read as bfloat16, in NCW"},
+		{npy.Of(brains, 3, 4, 5), kernel.BF16, nil, "(3, 4, 5) of <V2, read as bfloat16, in NCW"},
+		{npy.Of(brains, 3, 4, 5), kernel.BF16, []string{"-type", "bfloat16"}, "(3, 4, 5) of <V2, read as bfloat16, in NCW"},
 	} {
 		x := filepath.Join(t.TempDir(), "x.npy")
 		if err := c.in.WriteFile(x); err != nil {
 			t.Fatal(err)
 		}
-		status, stdout, stderr := bench(append(c.flag, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out", "-png", x+".png")...)
+		status, stdout, stderr := bench(append(c.flag, "-input", x, "-layout", "NCW", "-rate", "0.3", "-seed", "7", "-output", x+".out.npy", "-png", x+".png")...)
 		if status != 0 || !strings.Contains(stdout, c.says) {
 			t.Fatalf("status %d, stdout %q, stderr %q, want %q", status, stdout, stderr, c.says)
 		}
@@ -248,14 +256,19 @@ func TestInputHalves(t *testing.T) {
 		if err := spatialdropout.ApplyTensor(spatialdropout.As(c.kind, want, g), spatialdropout.As(c.kind, src, g), m, 0); err != nil {
 			t.Fatal(err)
 		}
-		out, err := npy.ReadFile(x + ".out")
+		out, err := npy.ReadFile(x + ".out.npy")
 		if err != nil {
 			t.Fatal(err)
+		}
+		if reflect.TypeOf(out.Data) != reflect.TypeOf(c.in.Data) {
+			t.Errorf("%s: the output holds %T, want the type of the input", c.says, out.Data)
 		}
 		for i, w := range want {
 			var got uint16
 			switch data := out.Data.(type) {
 			case []npy.Float16:
+				got = uint16(data[i])
+			case []npy.BFloat16:
 				got = uint16(data[i])
 			case []uint16:
 				got = data[i]
@@ -324,7 +337,7 @@ func TestHalvesByHand(t *testing.T) {
 		// 3·(1+2⁻¹⁰) lies halfway between two numbers. The even one is above.
 		{name: "float16", mul: float16Words(float16s.mul), add: float16Words(float16s.add), x: 0x4200, y: 0x3c01, product: 0x4202, sum: 0x4400},
 		// 3·(1+2⁻⁷) is such a number of bfloat16.
-		{name: "bfloat16", mul: bfloat16s.mul, add: bfloat16s.add, x: 0x4040, y: 0x3f81, product: 0x4042, sum: 0x4080},
+		{name: "bfloat16", mul: brainWords.mul, add: brainWords.add, x: 0x4040, y: 0x3f81, product: 0x4042, sum: 0x4080},
 	} {
 		if got := c.mul(c.x, c.y); got != c.product {
 			t.Errorf("%s: product %04x, want %04x", c.name, got, c.product)

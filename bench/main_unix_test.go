@@ -142,13 +142,14 @@ func TestStandardOutputOnAFullDisk(t *testing.T) {
 func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 	x := save(t, 1, 20, 8, 8)
 	dir := t.TempDir()
-	old := filepath.Join(dir, "old")
-	if err := os.WriteFile(old, []byte("old"), 0o644); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"old.npy", "old.png"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, name := range []string{"old", "new"} {
-		for _, flag := range []string{"-output", "-png"} {
-			path := filepath.Join(dir, name)
+		for flag, extension := range map[string]string{"-output": ".npy", "-png": ".png"} {
+			path := filepath.Join(dir, name+extension)
 			args := []string{"-input", x, "-layout", "NCHW", flag, path}
 			cmd, stderr := command(t, args...)
 			cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -f 1; exec "$@"`, "sh", cmd.Path}, args...)
@@ -156,9 +157,11 @@ func TestAFullDiskLeavesTheOldFile(t *testing.T) {
 			exits(t, cmd, stderr, 1, path, "file too large")
 		}
 	}
-	holds(t, dir, "old")
-	if got, err := os.ReadFile(old); err != nil || string(got) != "old" {
-		t.Errorf("the old file holds %.20q (%v)", got, err)
+	holds(t, dir, "old.npy", "old.png")
+	for _, name := range []string{"old.npy", "old.png"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != "old" {
+			t.Errorf("%s holds %.20q (%v)", name, got, err)
+		}
 	}
 }
 
@@ -169,8 +172,11 @@ func TestAReadOnlyDirectoryLeavesTheOldFile(t *testing.T) {
 	}
 	x := save(t, 1, 20, 8, 8)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "old"), nil, 0o644); err != nil {
-		t.Fatal(err)
+	olds := []string{"old.npy", "old.png", "old.svg"}
+	for _, name := range olds {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
@@ -179,17 +185,17 @@ func TestAReadOnlyDirectoryLeavesTheOldFile(t *testing.T) {
 	for _, name := range []string{"old", "new"} {
 		path := filepath.Join(dir, name)
 		for _, args := range [][]string{
-			{"-input", x, "-layout", "NCHW", "-output", path},
-			{"-input", x, "-layout", "NCHW", "-png", path},
-			{"-png", path},
-			{"-sweep", path},
+			{"-input", x, "-layout", "NCHW", "-output", path + ".npy"},
+			{"-input", x, "-layout", "NCHW", "-png", path + ".png"},
+			{"-png", path + ".png"},
+			{"-sweep", path + ".svg"},
 		} {
 			cmd, stderr := command(t, args...)
 			start(t, cmd)
 			exits(t, cmd, stderr, 1, path, "permission denied")
 		}
 	}
-	holds(t, dir, "old")
+	holds(t, dir, olds...)
 }
 
 func TestASweepThatCannotBeWrittenIsNotMeasured(t *testing.T) {

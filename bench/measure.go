@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -15,6 +16,45 @@ type Quartiles struct {
 	Q1     float64 `json:"q1"`
 	Median float64 `json:"median"`
 	Q3     float64 `json:"q3"`
+}
+
+// believable is the greatest spread of a measurement that is to be believed.
+const believable = 0.10
+
+// spread returns half the distance of the quartiles as a part of the median.
+func (q Quartiles) spread() float64 {
+	if q.Q3 == q.Q1 {
+		return 0 // a median of 0 included
+	}
+	return (q.Q3 - q.Q1) / 2 / q.Median
+}
+
+// over returns quartiles divided by n.
+func (q Quartiles) over(n float64) Quartiles { return Quartiles{q.Q1 / n, q.Median / n, q.Q3 / n} }
+
+// text returns the median and the spread, as in 12.3±4%, and the median alone of a single
+// sample. It has 8 characters at most, up to 9999.
+func (q Quartiles) text() string {
+	if q.Q3 == q.Q1 {
+		return digits(q.Median)
+	}
+	return digits(q.Median) + "±" + percent(q.spread())
+}
+
+// digits returns a number with one decimal, or with none from 100 on.
+func digits(x float64) string {
+	if x >= 99.95 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.1f", x)
+}
+
+// percent returns a part as a number of per cent, 99 at most.
+func percent(part float64) string { return fmt.Sprintf("%.0f%%", min(99, 100*part)) }
+
+// doubtful reports whether any of the measurements is not to be believed.
+func doubtful(all ...Quartiles) bool {
+	return slices.ContainsFunc(all, func(q Quartiles) bool { return q.spread() > believable })
 }
 
 func quartilesOf(samples []float64) Quartiles {

@@ -49,8 +49,12 @@ func panelOf[T element](o options, k kind[T], name string, dst, src []T, m *mask
 	}
 	w := planeWidth(o.order, shape, g)
 	channels := min(g.Channels(), maxTiles, max(1, maxPixels/g.Spatial()))
+	stream, arguments, seed := o.streamParts()
+	if arguments != "" {
+		stream += "/" + arguments
+	}
 	p := panel{
-		title:  fmt.Sprintf("%s   %s in %v   rate %v, %s, seed %s", name, dims(shape), o.order, o.rate, o.stream, o.seed),
+		title:  fmt.Sprintf("%s   %s in %v   rate %v, %s, seed %s", name, dims(shape), o.order, o.rate, stream, seed),
 		before: planesOf(k.value, src, g, channels),
 		after:  planesOf(k.value, dst, g, channels),
 		height: g.Spatial() / w, width: w,
@@ -179,11 +183,12 @@ type grid struct {
 
 // gridOf returns the grid for n planes. It is at most sideWidth wide, wider than high,
 // and has few empty places. An element of a plane takes a whole number of pixels, unless
-// the plane is too wide.
+// the plane is too wide or too high.
 func gridOf(n, height, width int) grid {
-	ideal := math.Sqrt(float64(n) * float64(height) / float64(width))
+	most := min(n, (sideWidth+2)/3) // columns of tiles with one pixel and a gap of two
+	ideal := min(float64(most), math.Sqrt(float64(n)*float64(height)/float64(width)))
 	best, waste := 1, math.Inf(1)
-	for c := max(1, int(math.Ceil(ideal))); c <= max(1, min(n, int(ideal*1.5)+1)); c++ {
+	for c := max(1, int(math.Ceil(ideal))); c <= max(1, min(most, int(ideal*1.5)+1)); c++ {
 		if w := float64((n+c-1)/c*c-n) / float64(n); w < waste {
 			best, waste = c, w
 		}
@@ -193,7 +198,8 @@ func gridOf(n, height, width int) grid {
 	if w > width {
 		w -= w % width
 	}
-	g.tile = image.Pt(w, max(6, w*height/width))
+	// A plane of a million rows is drawn no higher than one of four times its width.
+	g.tile = image.Pt(w, min(4*sideWidth, max(6, w*height/width)))
 	return g
 }
 

@@ -30,22 +30,32 @@ type size struct {
 // tensor of the second size has 206 MB.
 var sizes = []size{{"L2", 1}, {"DRAM", 256}}
 
+// sizesBetween are the sizes from L2 to DRAM, doubled from one to the next: a batch of feature
+// maps lies in a third cache, if anywhere.
+var sizesBetween = []size{{"1.6 MB", 2}, {"3.2 MB", 4}, {"6.4 MB", 8}, {"12.8 MB", 16}, {"25.7 MB", 32}, {"51.4 MB", 64}}
+
 // measureFull verifies and times the full suite.
-func (r *Report) measureFull(sizes []size, all []featureMap, begin progress) error {
+func (r *Report) measureFull(sizes, between []size, all []featureMap, begin progress) error {
 	s := &suite{r, begin, figureTiers(r.Machine.Tiers), all[0].data}
 	small, large := sizes[0], sizes[len(sizes)-1]
-	for _, c := range []struct {
+	type part struct {
 		measure func(size) error
 		size    size
-	}{
+	}
+	parts := []part{
 		{s.planes, large}, {s.planes, small}, {s.tiny, small},
 		{s.pixels, small}, {s.pixels, large},
-		{s.halves, large},
-		{s.adds, small}, {s.adds, large},
-		{s.factorOne, small}, {s.factorOne, large},
-		{s.draws, large},
-		{s.overhead, small},
-	} {
+	}
+	for _, z := range between {
+		parts = append(parts, part{s.both, z})
+	}
+	for _, c := range append(parts,
+		part{s.halves, large},
+		part{s.adds, small}, part{s.adds, large},
+		part{s.factorOne, small}, part{s.factorOne, large},
+		part{s.draws, large},
+		part{s.overhead, small},
+	) {
 		if err := c.measure(c.size); err != nil {
 			return err
 		}
@@ -118,7 +128,7 @@ func (s *suite) planes(z size) error {
 	for i, r := range c.rows {
 		names[i] = "NCHW " + fmt.Sprintf(names[i], z.name)
 		rates = append(rates, throughput("kernel", r.kernel))
-		limits = append(limits, single("limit", b.limit(r.work)))
+		limits = append(limits, computed("limit", b.limit(r.work)))
 	}
 	if !z.large() {
 		for i, name := range names {
@@ -126,14 +136,14 @@ func (s *suite) planes(z size) error {
 		}
 		return nil
 	}
-	copied := single("copy", c.probes[0].throughput().Median)
+	copied := single("copy", c.probes[0].throughput())
 	s.judge(names[1], "× copy", atLeast(1.7), rates[1], copied)
 	s.judge(names[1], "of limit", atLeast(0.95), rates[1], limits[1])
 	s.judge(names[0], "× copy", atLeast(1.2), rates[0], copied)
 	s.judge(names[3], "of limit", atLeast(0.9), rates[3], limits[3])
 	s.judge(names[3], "× rate 0", atLeast(1), rates[3], Quantity{"rate 0", rates[2].By})
 	s.judge(names[1]+", two workers", "× one worker", atLeast(1.8), throughput("two", c.rows[1].two), Quantity{"one", rates[1].By},
-		single("copy by two", both.throughput().Median), copied)
+		single("copy by two", both.throughput()), copied)
 	return nil
 }
 
@@ -165,7 +175,7 @@ func (s *suite) tiny(size) error {
 	}
 	const name = "NCHW, 4096 planes of 7×7, rate 0.5"
 	rate := throughput("kernel", c.rows[1].kernel)
-	s.judge(name, "× copy", atLeast(0.8), rate, single("copy", c.probes[0].throughput().Median))
+	s.judge(name, "× copy", atLeast(0.8), rate, single("copy", c.probes[0].throughput()))
 	s.judge(name, "× rate 0", atLeast(1), rate, throughput("rate 0", c.rows[0].kernel))
 	return nil
 }
@@ -188,7 +198,7 @@ func (s *suite) pixels(z size) error {
 	if err != nil {
 		return err
 	}
-	copied, aim := single("copy", c.probes[0].throughput().Median), atLeast(0.95)
+	copied, aim := single("copy", c.probes[0].throughput()), atLeast(0.95)
 	if z.large() {
 		aim = atLeast(1.15)
 	}
@@ -198,7 +208,35 @@ func (s *suite) pixels(z size) error {
 			s.judge(name, "× C = 64", atLeast(0.9), rate, throughput("C = 64", c.rows[0].kernel))
 			continue
 		}
-		s.judge(name, "× copy", aim, rate, copied, single("limit", b.limit(c.rows[i].work)))
+		s.judge(name, "× copy", aim, rate, copied, computed("limit", b.limit(c.rows[i].work)))
+	}
+	return nil
+}
+
+// both measures a size between the caches and memory: both orders, out of place and in
+// place, half of the channels dropped.
+func (s *suite) both(z size) error {
+	sh := z.shape()
+	t := tensorOf(float32s, s.data, sh.len())
+	m := masks(sh, barely, halfOf(sh))[1]
+	c := contest{name: z.name, bytes: t.bytes(sh), rounds: max(1, s.Rounds/2), tiers: s.tiers, probes: probes(t, sh, s.tiers[0])}
+	for _, o := range []layout.Order{layout.NCHW, layout.NHWC} {
+		for _, inPlace := range []bool{false, true} {
+			c.rows = append(c.rows, t.row(work{order: o, inPlace: inPlace}, sh, m, s.tiers))
+		}
+	}
+	b, err := s.hold(c, s.begin)
+	if err != nil {
+		return err
+	}
+	for _, r := range c.rows {
+		rate, limit := throughput("kernel", r.kernel), computed("limit", b.limit(r.work))
+		copied := single("copy", c.probes[0].throughput())
+		if r.inPlace {
+			s.judge(fmt.Sprintf("%v in place, %s, rate 0.5", r.order, z.name), "of limit", atLeast(0.9), rate, limit, copied)
+			continue
+		}
+		s.judge(fmt.Sprintf("%v out of place, %s, rate 0.5", r.order, z.name), "× copy", atLeast(1), rate, copied, limit)
 	}
 	return nil
 }
@@ -214,8 +252,8 @@ func (s *suite) halves(z size) error {
 	}
 	elements := func(of string, i, size int) Quantity {
 		q := throughput(of, c.rows[i].kernel)
-		for tier := range q.By {
-			q.By[tier] /= float64(size)
+		for tier, x := range q.By {
+			q.By[tier] = x.over(float64(size))
 		}
 		return q
 	}
@@ -255,7 +293,7 @@ func (s *suite) adds(z size) error {
 	for i, rate := range []string{"0", "0.5"} {
 		r := c.rows[i]
 		s.judge(fmt.Sprintf("AddTo, NCHW, %s, rate %s", z.name, rate), "of limit", atLeast(0.9),
-			throughput("kernel", r.kernel), single("limit", b.limit(r.work)), single("copy", c.probes[0].throughput().Median))
+			throughput("kernel", r.kernel), computed("limit", b.limit(r.work)), single("copy", c.probes[0].throughput()))
 	}
 	return nil
 }
@@ -290,7 +328,7 @@ func (s *suite) factorOne(z size) error {
 	}
 	// A ratio of times is the inverse ratio of throughputs.
 	s.judge(fmt.Sprintf("NCHW in place, %s, factor 1, dropped 0.5", z.name), "× time of clear", atMost(1.05),
-		single("clear of the dropped", fill.throughput().Median), throughput("kernel", r.kernel), single("clear of all", c.probes[1].throughput().Median))
+		single("clear of the dropped", fill.throughput()), throughput("kernel", r.kernel), single("clear of all", c.probes[1].throughput()))
 	return nil
 }
 
@@ -325,7 +363,7 @@ func (s *suite) draws(z size) error {
 	trials := sh.samples() * sh.channels()
 	for _, name := range streams {
 		draw, apply := nanoseconds("draw", by[name], trials), nanoseconds("apply", r.kernel, trials)
-		s.judge(fmt.Sprintf("draw of %d channels, %s", trials, name), "× time of Apply to 7×7", atMost(0.05), draw, apply)
+		s.judge(fmt.Sprintf("draw of %d channels, %s", trials, name), "× time of Apply, 7×7", atMost(0.05), draw, apply)
 		s.Figures[len(s.Figures)-1].Unit = "ns a channel"
 	}
 	return nil
@@ -333,9 +371,9 @@ func (s *suite) draws(z size) error {
 
 // nanoseconds returns the time of contenders divided by n, by tier.
 func nanoseconds(of string, by map[string]*contender, n int) Quantity {
-	q := Quantity{of, map[string]float64{}}
+	q := Quantity{of, map[string]Quartiles{}}
 	for tier, c := range by {
-		q.By[tier] = 1e9 * quartilesOf(c.seconds).Median / float64(n)
+		q.By[tier] = quartilesOf(c.seconds).over(float64(n) / 1e9)
 	}
 	return q
 }
@@ -358,11 +396,12 @@ func (s *suite) overhead(size) error {
 	if _, err := s.hold(c, s.begin); err != nil {
 		return err
 	}
-	ns := Figure{Values: map[string]float64{}, Medians: []Quantity{}}
+	took := nanoseconds("call", r.kernel, 1)
+	ns := Figure{Values: map[string]float64{}, Medians: []Quantity{took}, Unit: "ns", Doubtful: took.doubtful()}
 	allocated := Figure{Values: map[string]float64{}, Medians: []Quantity{}}
 	defer useTier(kernel.Tier())
 	for _, tier := range s.tiers {
-		ns.Values[tier] = 1e9 * quartilesOf(r.kernel[tier].seconds).Median
+		ns.Values[tier] = took.at(tier)
 		useTier(tier)
 		allocated.Values[tier] = testing.AllocsPerRun(1000, call)
 	}

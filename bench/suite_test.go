@@ -33,10 +33,10 @@ func noProgress(string, int) func() { return func() {} }
 
 func TestFullSuite(t *testing.T) {
 	if testing.Short() {
-		t.Skip("verifies 80 calls")
+		t.Skip("verifies 90 calls")
 	}
 	r, all := reportOf(t)
-	if err := r.measureFull([]size{{"L2", 1}, {"DRAM", 2}}, all, noProgress); err != nil {
+	if err := r.measureFull([]size{{"L2", 1}, {"DRAM", 2}}, []size{{"1.6 MB", 2}}, all, noProgress); err != nil {
 		t.Fatal(err)
 	}
 	tiers := figureTiers(kernel.Tiers())
@@ -54,7 +54,7 @@ func TestFullSuite(t *testing.T) {
 		}
 	}
 	// A row of the table in README.md may stand for several cases.
-	if want := 2 + 1 + 2 + 1 + 4 + 2 + 6 + 8 + 4 + 4 + 2 + 2 + 2; len(r.Figures) != want {
+	if want := 2 + 1 + 2 + 1 + 4 + 2 + 6 + 8 + 4 + 4 + 4 + 2 + 2 + 2; len(r.Figures) != want {
 		t.Errorf("%d figures, want %d", len(r.Figures), want)
 	}
 
@@ -62,7 +62,7 @@ func TestFullSuite(t *testing.T) {
 	if err := r.printFigures(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"NHWC, C = 2048, DRAM, rate 0.5", "≥ 1.15", "≤ 25.00", "copy by two", "G elements/s", "limit, AddTo, L2", "add "} {
+	for _, part := range []string{"NHWC, C = 2048, DRAM, rate 0.5", "≥ 1.15", "≤ 25.00", "copy by two", "G elements/s", "AddTo, L2", "NHWC in place, 1.6 MB, rate 0.5", "kernel "} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("the table does not say %q:\n%s", part, &text)
 		}
@@ -75,21 +75,28 @@ func TestFullSuite(t *testing.T) {
 		t.Errorf("%v, %d figures", err, len(back.Figures))
 	}
 	checkSamples(t, r)
+	checkWidths(t, r, r.printFigures)
 }
 
 func TestFiguresAreJudgedAsPrinted(t *testing.T) {
 	tiers := []string{"avx512", "avx2"}
-	a := Quantity{"kernel", map[string]float64{"avx512": 9.96, "avx2": 9.94}}
+	a := Quantity{"kernel", map[string]Quartiles{"avx512": {9, 9.96, 9.98}, "avx2": {9.9, 9.94, 9.95}}}
 	for _, c := range []struct {
 		aim Aim
 		met bool
 	}{{atLeast(1), true}, {atLeast(1.01), false}, {atMost(1), true}, {atMost(0.99), false}} {
-		f := over(a, single("copy", 10), tiers).judge("case", "× copy", c.aim, "avx512")
+		f := over(a, computed("copy", 10), tiers).judge("case", "× copy", c.aim, "avx512")
 		if f.Values["avx512"] != 1 || f.Values["avx2"] != 0.99 || f.Met != c.met {
 			t.Errorf("aim %v: values %v, met %v", c.aim, f.Values, f.Met)
 		}
 	}
-	if got := a.text(tiers); got != "kernel 10.0 / 9.9" {
+	if over(a, computed("copy", 10), tiers).Doubtful {
+		t.Error("±5% is doubtful")
+	}
+	if f := over(a, single("copy", Quartiles{8, 10, 11}), tiers); !f.Doubtful || !f.judge("case", "× copy", atLeast(1), "avx512").Doubtful {
+		t.Error("±15% is not doubtful")
+	}
+	if got := a.text(tiers); got != "kernel 10.0±5% / 9.9±0%" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -109,6 +116,15 @@ func TestHalfOfDropsHalf(t *testing.T) {
 		if excess := math.Abs(float64(2*m.CountKept() - n)); excess > max(1, float64(n)/100) {
 			t.Errorf("%v: %d of %d kept", s, m.CountKept(), n)
 		}
+	}
+}
+
+func TestSweepVerifiesItsPeer(t *testing.T) {
+	r, all := reportOf(t)
+	c := sweepContest(8<<10, all[0].data, kernel.Tiers()[:1])
+	c.rows[1].peer.run = func() {} // leaves dst as it is
+	if err := r.measure(c, noProgress); err == nil || !strings.Contains(err.Error(), "8 KiB: Gonum/layout=NCHW/size=1x2x28x28/type=float32/rate=0.5/place=out") {
+		t.Errorf("a peer that does nothing: %v", err)
 	}
 }
 
@@ -132,10 +148,16 @@ func TestSweep(t *testing.T) {
 		t.Fatalf("%d results: %+v", len(r.Results), r.Results)
 	}
 	var text bytes.Buffer
-	if err := r.printTable(&text); err != nil || !strings.Contains(text.String(), "64 KiB") || strings.Contains(text.String(), "plain") {
+	if err := r.printTable(&text); err != nil || !strings.Contains(text.String(), "64 KiB") || !strings.Contains(text.String(), "×gonum") {
 		t.Errorf("%v, table %s", err, &text)
 	}
 	checkSamples(t, r)
+	checkWidths(t, r, r.printTable)
+	for i, res := range r.Results {
+		if half := i%3 == 1; (res.Peer != nil) != half || (res.Plain != nil) != half {
+			t.Errorf("%s, %s, dropped %.1f: gonum %v, plain Go %v", res.Case, res.Layout, res.Dropped, res.Peer, res.Plain)
+		}
+	}
 
 	r.Machine.L1, r.Machine.L2, r.Machine.L3 = 48<<10, 1<<20, 0
 	dir := t.TempDir()
@@ -160,7 +182,7 @@ func TestSweep(t *testing.T) {
 			words[strings.TrimSpace(string(s))] = true
 		}
 	}
-	for _, want := range []string{"8 KiB", "32 KiB", "GB/s", "NCHW, rate 0.5", "NCHW, rate 0", "NHWC, rate 0.5", "its limit", "copy", "clear", "half of L1"} {
+	for _, want := range []string{"8 KiB", "32 KiB", "GB/s", "NCHW, rate 0.5", "NCHW, rate 0", "NHWC, rate 0.5", "its limit", "copy", "clear", "gonum by plane", "plain Go", "half of L1"} {
 		if !words[want] {
 			t.Errorf("the plot does not say %q", want)
 		}
@@ -204,7 +226,7 @@ func checkSamples(t *testing.T, r *Report) {
 			t.Errorf("line %d is %q, want %s", i, lines[i], key)
 		}
 	}
-	if got, want := len(lines)-4, r.Rounds*len(r.timed); got != want {
+	if got, want := len(lines)-4, r.Rounds*len(r.timed); got != want { // half of one round is one
 		t.Errorf("%d samples, want %d: one for each round and contender", got, want)
 	}
 	for _, line := range lines[4:] {

@@ -38,7 +38,8 @@ func (r *Report) measureSweep(from, to int, all []featureMap, begin progress) er
 }
 
 // sweepContest returns the contest of one size, out of place: channels first with no
-// channel dropped and with half of them, and channels last with half.
+// channel dropped and with half of them, and channels last with half. Beside the second
+// stand the plain loop and what a program does with gonum.
 func sweepContest(bytes int, data []float32, tiers []string) contest {
 	const plane = 28 * 28
 	pairs := (bytes + 4*plane) / (8 * plane)
@@ -47,7 +48,12 @@ func sweepContest(bytes int, data []float32, tiers []string) contest {
 	t := tensorOf(float32s, data, first.len())
 	c := contest{name: binary(bytes), bytes: t.bytes(first), tiers: tiers, probes: probes(t, first, tiers[0])}
 	for _, m := range masks(first, barely, halfOf(first)) {
-		c.rows = append(c.rows, t.row(work{order: layout.NCHW}, first, m, tiers))
+		r := t.row(work{order: layout.NCHW}, first, m, tiers)
+		if m.rate > 0 {
+			r.plain = plain(t, r.work, first, m, tiers[0])
+			r.peer = planeByPlane(t, first, m, tiers[0])
+		}
+		c.rows = append(c.rows, r)
 	}
 	c.rows = append(c.rows, t.row(work{order: layout.NHWC}, last, masks(last, barely, halfOf(last))[1], tiers))
 	return c
@@ -106,6 +112,7 @@ func (r *Report) drawSweep(path string) error {
 func (r *Report) sweepPlot() (*plot.Plot, error) {
 	const rows = 3
 	blue, orange, green := color.RGBA{31, 97, 180, 255}, color.RGBA{214, 96, 20, 255}, color.RGBA{38, 138, 75, 255}
+	purple, brown := color.RGBA{128, 70, 160, 255}, color.RGBA{140, 86, 60, 255}
 	best := r.Machine.Tiers[0]
 	kernel := func(res Result) float64 { return res.Kernel[best].Median }
 	limit := func(res Result) float64 { return res.Limit }
@@ -114,11 +121,12 @@ func (r *Report) sweepPlot() (*plot.Plot, error) {
 	p.X.Label.Text = "tensor"
 	p.Y.Label.Text = "GB/s"
 	p.X.Scale = plot.LogScale{}
-	p.X.Tick.Marker = plot.TickerFunc(binaryTicks)
+	first, last := float64(r.Results[0].Bytes), float64(r.Results[len(r.Results)-1].Bytes)
+	p.X.Tick.Marker = plot.TickerFunc(func(low, _ float64) []plot.Tick { return binaryTicks(low, last) })
 	p.Y.Scale = plot.LogScale{}
 	p.Y.Tick.Marker = plot.TickerFunc(decimalTicks)
-	p.Legend.Left, p.Legend.Padding = true, vg.Points(2) // the curves of small tensors are at the top
-	p.Legend.XOffs, p.Legend.YOffs = vg.Points(8), vg.Points(4)
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Points(2)
+	p.Legend.XOffs, p.Legend.YOffs = vg.Points(435), -vg.Points(20)
 	p.Title.Padding = vg.Points(6)
 	for _, style := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
 		style.Variant = "Sans"
@@ -132,8 +140,10 @@ func (r *Report) sweepPlot() (*plot.Plot, error) {
 		{"NCHW, rate 0.5", blue, false, kernel, 1},
 		{"its limit", blue, true, limit, 1},
 		{"NCHW, rate 0", orange, false, kernel, 0},
-		{"its limit, and that of NHWC", orange, true, limit, 0},
+		{"its limit, also NHWC", orange, true, limit, 0},
 		{"NHWC, rate 0.5", green, false, kernel, 2},
+		{"gonum by plane", purple, false, func(res Result) float64 { return res.Peer.Median }, 1},
+		{"plain Go", brown, false, func(res Result) float64 { return res.Plain.Median }, 1},
 		{"copy", ink, false, func(res Result) float64 { return res.Copy.Median }, 0},
 		{"clear", softInk, true, func(res Result) float64 { return res.Clear.Median }, 0},
 	} {
@@ -152,7 +162,7 @@ func (r *Report) sweepPlot() (*plot.Plot, error) {
 		p.Add(line)
 		p.Legend.Add(c.name, line)
 	}
-	p.X.Min, p.X.Max = float64(r.Results[0].Bytes), float64(r.Results[len(r.Results)-1].Bytes)
+	p.X.Min, p.X.Max = first, last*math.Pow(last/first, 0.4) // the legend stands at the right of the curves
 	p.Y.Min, p.Y.Max = 0.8*p.Y.Min, 1.25*p.Y.Max
 	return p, r.markCaches(p)
 }
@@ -161,7 +171,7 @@ func (r *Report) sweepPlot() (*plot.Plot, error) {
 func (r *Report) markCaches(p *plot.Plot) error {
 	for i, bytes := range []int{r.Machine.L1, r.Machine.L2, r.Machine.L3} {
 		x := float64(bytes) / 2
-		if x < p.X.Min || x > p.X.Max {
+		if x < p.X.Min || x > float64(r.Results[len(r.Results)-1].Bytes) {
 			continue // unknown, or outside the sweep
 		}
 		line, err := plotter.NewLine(plotter.XYs{{X: x, Y: p.Y.Min}, {X: x, Y: p.Y.Max}})

@@ -4,58 +4,92 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
+// The widths of tables in characters: the least that they fit, and that of text that no
+// terminal shows.
+const (
+	leastColumns = 80
+	usualColumns = 100
+)
+
+// gap lies between two columns of a table.
+const gap = "  "
+
 // column is a column of the table with the text of its cells.
 type column struct {
 	name string
 	cell func(r Result) string
+	// spare is 0 for a column that is always there. The column with the greatest number is
+	// the first to be left out where a table is too wide.
+	spare int
 }
 
-// columns returns the columns of the table on a machine with the given tiers.
+// columns returns the columns of the table for results of the given tiers, the best first.
 func columns(tiers []string) []column {
 	best := func(r Result) float64 { return r.Kernel[tiers[0]].Median }
 	all := []column{
-		{"layout", func(r Result) string { return r.Layout }},
-		{"mode", func(r Result) string {
-			if r.InPlace {
-				return "in place"
-			}
-			return "out of place"
-		}},
-		{"dropped", func(r Result) string { return fmt.Sprintf("%.0f %%", 100*r.Dropped) }},
+		{"work", func(r Result) string { return r.Layout + " " + place(r.InPlace) }, 0},
+		{"drop", func(r Result) string { return fmt.Sprintf("%.0f%%", 100*r.Dropped) }, 0},
 	}
-	for _, tier := range tiers {
-		all = append(all, column{tier, func(r Result) string { return gbs(r.Kernel[tier]) }})
+	for i, tier := range tiers {
+		spare := 0
+		if i > 0 {
+			spare = 2 + i
+		}
+		all = append(all, column{tier, func(r Result) string { return r.Kernel[tier].text() }, spare})
 	}
 	return append(all,
-		column{"plain Go", func(r Result) string {
-			if r.Plain == nil {
-				return ""
-			}
-			return gbs(*r.Plain)
-		}},
-		column{"copy", func(r Result) string { return gbs(r.Copy) }},
-		column{"clear", func(r Result) string { return gbs(r.Clear) }},
-		column{"× plain", func(r Result) string {
-			if r.Plain == nil {
-				return ""
-			}
-			return fmt.Sprintf("%.2f", best(r)/r.Plain.Median)
-		}},
-		column{"× copy", func(r Result) string { return fmt.Sprintf("%.2f", best(r)/r.Copy.Median) }},
-		column{"of limit", func(r Result) string { return fmt.Sprintf("%.2f", r.Fraction) }},
-		column{"2 workers", func(r Result) string {
+		column{"plain Go", func(r Result) string { return optional(r.Plain) }, 1},
+		column{"gonum", func(r Result) string { return optional(r.Peer) }, 2},
+		column{"×plain", func(r Result) string { return ratio(best(r), r.Plain) }, 0},
+		column{"×gonum", func(r Result) string { return ratio(best(r), r.Peer) }, 0},
+		column{"×copy", func(r Result) string { return ratio(best(r), &r.Copy) }, 0},
+		column{"limit", func(r Result) string { return fmt.Sprintf("%.2f", r.Fraction) }, 0},
+		column{"two", func(r Result) string {
 			if r.Two == nil {
 				return ""
 			}
-			return fmt.Sprintf("%s ×%.2f", gbs(*r.Two), r.Two.Median/best(r))
-		}},
+			return fmt.Sprintf("%.2f", r.Two.Median/best(r))
+		}, 0},
+		column{"", func(r Result) string { return mark(r.Doubtful) }, 0},
 	)
+}
+
+func place(inPlace bool) string {
+	if inPlace {
+		return "in"
+	}
+	return "out"
+}
+
+func optional(q *Quartiles) string {
+	if q == nil {
+		return ""
+	}
+	return q.text()
+}
+
+func ratio(a float64, b *Quartiles) string {
+	if b == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", a/b.Median)
+}
+
+// doubt marks what is not to be believed.
+const doubt = "?"
+
+func mark(doubtful bool) string {
+	if doubtful {
+		return doubt
+	}
+	return ""
 }
 
 func megabytes(bytes int) string {
@@ -65,16 +99,102 @@ func megabytes(bytes int) string {
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 }
 
-func gbs(q Quartiles) string { return fmt.Sprintf("%.1f", q.Median) }
-
 func newTable() table.Writer {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Format.Header = text.FormatDefault
 	t.Style().Options.DrawBorder = false
 	t.Style().Options.SeparateColumns = false
-	t.SuppressEmptyColumns()
+	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", gap
 	return t
+}
+
+// render returns a table without what its last column has to the right.
+func render(t table.Writer) string {
+	lines := strings.Split(t.Render(), "\n")
+	for i, line := range lines {
+		if rule := strings.TrimSuffix(line, strings.Repeat("─", len(gap))); rule != line {
+			lines[i] = rule
+			continue
+		}
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// grid returns the header and the rows of results. about has the texts of the first
+// column. Columns without a text, and those for which there is no room, are left out.
+func (r *Report) grid(all []column, about []string) (header []string, rows [][]string) {
+	cells := make([][]string, len(all))
+	widths := make([]int, len(all))
+	total := longest(append([]string{"case"}, about...))
+	for i, c := range all {
+		for _, res := range r.Results {
+			cells[i] = append(cells[i], c.cell(res))
+		}
+		if w := longest(cells[i]); w > 0 {
+			widths[i] = max(w, utf8.RuneCountInString(c.name))
+			total += len(gap) + widths[i]
+		}
+	}
+	for total > r.columns {
+		last := 0
+		for i, c := range all {
+			if widths[i] > 0 && (c.spare > all[last].spare || widths[last] == 0) {
+				last = i
+			}
+		}
+		if all[last].spare == 0 {
+			break
+		}
+		total -= len(gap) + widths[last]
+		widths[last] = 0
+	}
+	header = []string{"case"}
+	rows = make([][]string, len(about))
+	for k := range rows {
+		rows[k] = []string{about[k]}
+	}
+	for i, c := range all {
+		if widths[i] == 0 {
+			continue
+		}
+		header = append(header, c.name)
+		for k := range rows {
+			rows[k] = append(rows[k], cells[i][k])
+		}
+	}
+	return header, rows
+}
+
+// longest returns the length in characters of the longest text.
+func longest(texts []string) int {
+	most := 0
+	for _, s := range texts {
+		most = max(most, utf8.RuneCountInString(s))
+	}
+	return most
+}
+
+// about returns what the first column says beside each result: of each case its name, and
+// what else there is room for.
+func (r *Report) about() []string {
+	var all []string
+	for at := 0; at < len(r.Results); {
+		res, n := r.Results[at], 1
+		for at+n < len(r.Results) && r.Results[at+n].Case == res.Case {
+			n++
+		}
+		speeds := []string{"copy " + res.Copy.text(), "clear " + res.Clear.text()}
+		lines := append([]string{res.Case}, speeds...)
+		if n >= 5 {
+			lines = append([]string{res.Case, res.Shape.String(), megabytes(res.Bytes)}, speeds...)
+		}
+		lines = append(lines, make([]string, n)...)
+		all = append(all, lines[:n]...)
+		at += n
+	}
+	return all
 }
 
 // printTable prints the throughput of all cases.
@@ -83,62 +203,101 @@ func (r *Report) printTable(w io.Writer) error {
 		_, measured := r.Results[0].Kernel[tier]
 		return !measured
 	})
-	cols := columns(tiers)
+	header, rows := r.grid(columns(tiers), r.about())
 	t := newTable()
-	header := table.Row{"case"}
-	configs := []table.ColumnConfig{}
-	for i, c := range cols {
-		header = append(header, c.name)
-		align := text.AlignRight
-		if i < 2 {
-			align = text.AlignLeft
-		}
-		configs = append(configs, table.ColumnConfig{Number: i + 2, Align: align, AlignHeader: align})
-	}
-	t.AppendHeader(header)
-	t.SetColumnConfigs(configs)
-	line := 0 // within the case
+	t.AppendHeader(rowOf(header))
+	t.SetColumnConfigs(rightFrom(3, len(header)))
 	for i, res := range r.Results {
 		if i > 0 && res.Case != r.Results[i-1].Case {
 			t.AppendSeparator()
-			line = 0
 		}
-		about := []string{res.Case, res.Shape.String(), megabytes(res.Bytes)}
-		cells := table.Row{""}
-		if line < len(about) {
-			cells[0] = about[line]
-		}
-		for _, c := range cols {
-			cells = append(cells, c.cell(res))
-		}
-		t.AppendRow(cells)
-		line++
+		t.AppendRow(rowOf(rows[i]))
 	}
-	_, err := fmt.Fprintf(w, "\nGB/s of float32, each element counted once: medians of %d rounds, one worker.\nThe ratios are for %s; all %d calls were verified before they were timed.\n\n%s\n\n", r.Rounds, r.Machine.Tiers[0], r.Timed, t.Render())
-	if err != nil {
+	legend := fmt.Sprintf("GB/s of float32, each element counted once, one worker: the median of %d rounds, and ± half the distance of its quartiles in per cent of it. "+
+		"The ratios are those of %s: to plain Go, to copy and to the limit of memory; all %d calls were verified before they were timed.", r.Rounds, tiers[0], r.Timed)
+	if slices.Contains(header, "two") {
+		legend += " “two” is the gain of a second worker."
+	}
+	if slices.Contains(header, "gonum") || slices.Contains(header, "×gonum") {
+		legend += " gonum copies and scales plane by plane."
+	}
+	if slices.ContainsFunc(r.Results, func(res Result) bool { return res.Doubtful }) {
+		legend += " " + doubtLegend
+	}
+	if _, err := fmt.Fprintf(w, "\n%s\n\n%s\n\n", r.wrapped(legend), render(t)); err != nil {
 		return err
 	}
 	if err := r.printLimits(w); err != nil || r.Draw == nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "drawing a mask: %.2f ns a channel (%d channels)\n", r.Draw.NsPerEach.Median, r.Draw.Channels)
+	_, err := fmt.Fprintf(w, "\ndrawing a mask: %.2f ns ±%s a channel (%d channels)\n", r.Draw.NsPerEach.Median, percent(r.Draw.NsPerEach.spread()), r.Draw.Channels)
 	return err
 }
 
-// printLimits prints the bandwidths of all contests.
+var doubtLegend = fmt.Sprintf("A row with %s is not to be believed: a measurement of it has more than ±%s.", doubt, percent(believable))
+
+// wrapped returns a paragraph with lines that are no wider than tables.
+func (r *Report) wrapped(paragraph string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(text.WrapSoft(paragraph, r.columns), "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(strings.TrimRight(line, " "))
+	}
+	return b.String()
+}
+
+func rowOf(cells []string) table.Row {
+	var row table.Row
+	for _, c := range cells {
+		row = append(row, c)
+	}
+	return row
+}
+
+// rightFrom aligns the columns from first to last at the right.
+func rightFrom(first, last int) []table.ColumnConfig {
+	var all []table.ColumnConfig
+	for i := first; i <= last; i++ {
+		all = append(all, table.ColumnConfig{Number: i, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	return all
+}
+
+// printLimits prints the bandwidths of all contests, each with the contender that reached
+// it.
 func (r *Report) printLimits(w io.Writer) error {
-	width := 0
+	t := newTable()
+	header := []string{"limit", "copy", "fill", "update"}
+	cases := []string{header[0]}
+	adds := false
 	for _, b := range r.Bandwidths {
-		width = max(width, utf8.RuneCountInString(b.Case))
+		cases = append(cases, b.Case)
+		adds = adds || b.Add.GBs > 0
 	}
+	if adds {
+		header = append(header, "add")
+	}
+	n := len(header) - 1
+	each := (r.columns-longest(cases))/n - len(gap)
+	var configs []table.ColumnConfig
+	for i := range n {
+		configs = append(configs, table.ColumnConfig{Number: i + 2, WidthMax: each, WidthMaxEnforcer: text.WrapSoft})
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(rowOf(header))
 	for _, b := range r.Bandwidths {
-		line := fmt.Sprintf("limit, %-*s  copy %.1f (%s), fill %.1f (%s), update %.1f (%s)", width, b.Case, b.Copy.GBs, b.Copy.By, b.Fill.GBs, b.Fill.By, b.Update.GBs, b.Update.By)
-		if b.Add.GBs > 0 {
-			line += fmt.Sprintf(", add %.1f (%s)", b.Add.GBs, b.Add.By)
+		row := table.Row{b.Case}
+		for _, one := range []Bandwidth{b.Copy, b.Fill, b.Update, b.Add}[:n] {
+			if one.GBs == 0 {
+				row = append(row, "")
+				continue
+			}
+			row = append(row, fmt.Sprintf("%s %s", digits(one.GBs), one.By))
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
+		t.AppendRow(row)
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "%s\n", render(t))
+	return err
 }

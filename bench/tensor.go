@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math/bits"
 	"path/filepath"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 
 // Applied is the report on a tensor from a file.
 type Applied struct {
-	Input        string  `json:"input"`
+	Input        string  `json:"input"` // "-" is standard input
 	Array        string  `json:"array"` // shape and type as NumPy writes them
 	Type         string  `json:"type"`
 	Shape        []int   `json:"shape"`
@@ -33,7 +34,7 @@ type Applied struct {
 	Kept         int     `json:"kept"`     // of all samples
 	Dropped      int     `json:"dropped"`
 	Tier         string  `json:"tier"`
-	Output       string  `json:"output,omitempty"`
+	Output       string  `json:"output,omitempty"` // "-" is standard output
 	PNG          string  `json:"png,omitempty"`
 }
 
@@ -43,20 +44,22 @@ func (a Applied) print(w io.Writer) error {
 		array += ", read as bfloat16,"
 	}
 	line := fmt.Sprintf("%s: %s in %s, rate %v, %s, step %d: kept %d of %d×%d channels, dropped %d",
-		a.Input, array, a.Layout, a.Rate, a.Stream, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
+		shown(a.Input, "standard input"), array, a.Layout, a.Rate, a.Stream, a.Step, a.Kept, a.Samples, a.Channels, a.Dropped)
+	output := shown(a.Output, "standard output")
 	switch {
-	case a.Output != "" && a.PNG != "":
-		line += ", wrote " + a.Output + " and " + a.PNG
-	case a.Output+a.PNG != "":
-		line += ", wrote " + a.Output + a.PNG
+	case output != "" && a.PNG != "":
+		line += ", wrote " + output + " and " + a.PNG
+	case output+a.PNG != "":
+		line += ", wrote " + output + a.PNG
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err
 }
 
-// benchTensor applies dropout to the tensor in the file that -input names.
-func benchTensor(o options, stdout io.Writer) error {
-	in, err := npy.ReadFile(o.input)
+// benchTensor applies dropout to the tensor in the file that -input names. It writes text
+// or JSON to report.
+func benchTensor(o options, stdin io.Reader, stdout, report io.Writer) error {
+	in, err := o.read(stdin)
 	if err != nil {
 		return err
 	}
@@ -67,6 +70,9 @@ func benchTensor(o options, stdout io.Writer) error {
 	g, err := geometryOf(o.order, in.Shape)
 	if err != nil {
 		return fmt.Errorf("%s: %v in %v: %w", o.input, in, o.order, err)
+	}
+	if err := o.fits(in, g); err != nil {
+		return err
 	}
 	m, stream, err := o.draw(g, k.Type())
 	if err != nil {
@@ -81,21 +87,56 @@ func benchTensor(o options, stdout io.Writer) error {
 	}
 	switch x := in.Data.(type) {
 	case []npy.Float16:
-		err = applyTo(o, in, x, float16s, m, g)
+		err = applyTo(o, in, x, float16s, m, g, stdout)
+	case []npy.BFloat16:
+		err = applyTo(o, in, x, bfloat16s, m, g, stdout)
 	case []float32:
-		err = applyTo(o, in, x, float32s, m, g)
+		err = applyTo(o, in, x, float32s, m, g, stdout)
 	case []float64:
-		err = applyTo(o, in, x, float64s, m, g)
+		err = applyTo(o, in, x, float64s, m, g, stdout)
 	case []uint16:
-		err = applyTo(o, in, x, bfloat16s, m, g)
+		err = applyTo(o, in, x, brainWords, m, g, stdout)
 	}
 	if err != nil {
 		return err
 	}
 	if o.json {
-		return writeJSON(stdout, a)
+		return writeJSON(report, a)
 	}
-	return a.print(stdout)
+	return a.print(report)
+}
+
+// read returns the array of -input.
+func (o options) read(stdin io.Reader) (*npy.Array, error) {
+	if o.input != standard {
+		return npy.ReadFile(o.input)
+	}
+	in, err := npy.Read(stdin)
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return in, nil
+}
+
+// emptyTrials bounds the channels of a tensor without elements. Those of other tensors are
+// as many as the elements at most, which have been read.
+const emptyTrials = 1 << 20
+
+// fits refuses a tensor whose mask would be out of proportion to its data, and one that
+// is not in the batch of the flags.
+func (o options) fits(in *npy.Array, g layout.Geometry) error {
+	over, trials := bits.Mul64(uint64(g.Samples()), uint64(g.Channels()))
+	if g.Len() == 0 && (over > 0 || trials > emptyTrials) {
+		return fmt.Errorf("%s: %v in %v has no elements and %d×%d channels, want %d at most of an empty tensor", o.input, in, o.order, g.Samples(), g.Channels(), emptyTrials)
+	}
+	end := uint64(o.offset) + uint64(g.Samples())
+	if o.batch > 0 && end > uint64(o.batch) {
+		return usagef("-batch %d for samples %d to %d, want a batch that holds them", o.batch, o.offset, end-1)
+	}
+	if over, _ := bits.Mul64(max(end, uint64(o.batch)), uint64(g.Channels())); over > 0 {
+		return usagef("-sample-offset %d and -batch %d for %d channels a sample, want fewer than 2⁶⁴ channels in all", o.offset, o.batch, g.Channels())
+	}
+	return nil
 }
 
 // kindOf returns the kind of the elements of an array.
@@ -104,6 +145,8 @@ func (o options) kindOf(in *npy.Array) (*kernel.Kind, error) {
 	switch in.Data.(type) {
 	case []npy.Float16:
 		k = kernel.F16
+	case []npy.BFloat16:
+		k = kernel.BF16
 	case []float32:
 		k = kernel.F32
 	case []float64:
@@ -116,28 +159,35 @@ func (o options) kindOf(in *npy.Array) (*kernel.Kind, error) {
 	if o.kind != nil && o.kind != k {
 		want := o.kind.String()
 		if o.kind == kernel.BF16 {
-			want = "uint16"
+			want = "bfloat16 or uint16"
 		}
 		return nil, fmt.Errorf("%s: %v, want an array of %s for -type %v", o.input, in, want, o.kind)
 	}
 	return k, nil
 }
 
-// applyTo applies m to src, the data of in, and writes the files that the flags name.
-func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Mask, g layout.Geometry) error {
+// applyTo applies m to src, the data of in, and writes the files that the flags name. The
+// result has the type of in.
+func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Mask, g layout.Geometry, stdout io.Writer) error {
 	dst := make([]T, len(src))
 	if err := spatialdropout.ApplyTensor(k.tensor(dst, g), k.tensor(src, g), m, o.workers); err != nil {
 		return err
 	}
-	if o.output != "" {
-		if err := npy.Of(dst, in.Shape...).WriteFile(o.output); err != nil {
+	switch out := npy.Of(dst, in.Shape...); o.output {
+	case "":
+	case standard:
+		if err := out.Write(stdout); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+	default:
+		if err := out.WriteFile(o.output); err != nil {
 			return err
 		}
 	}
 	if o.png == "" {
 		return nil
 	}
-	p, err := panelOf(o, k, filepath.Base(o.input), dst, src, m, g, in.Shape)
+	p, err := panelOf(o, k, filepath.Base(shown(o.input, "standard input")), dst, src, m, g, in.Shape)
 	if err != nil {
 		return err
 	}
@@ -146,25 +196,17 @@ func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Ma
 
 // dropout returns the Dropout that the flags ask for, on data of a type.
 func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
-	name, arguments, _ := strings.Cut(o.stream, "/")
-	text := name + ":" + o.seed
+	name, arguments, seed := o.streamParts()
+	text := name + ":" + seed
 	if arguments != "" {
 		text += "/" + arguments
+	}
+	if strings.HasSuffix(name, "tensorflow") && !strings.Contains(arguments, "float") {
+		text += "/" + t.String() // on which the masks of these streams depend
 	}
 	stream, err := mask.ParseStream(text)
 	if err != nil {
 		return nil, err
-	}
-	if !strings.Contains(arguments, "float") {
-		// The masks of these streams depend on the type of the data.
-		switch s := stream.(type) {
-		case mask.TensorFlow:
-			s.Type = t
-			stream = s
-		case mask.KerasTensorFlow:
-			s.Type = t
-			stream = s
-		}
 	}
 	a := stream.Arithmetic()
 	if o.policy != nil {
@@ -178,6 +220,17 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 		spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(o.offset), Samples: uint64(o.batch)}))
 }
 
+// streamParts returns the name of the stream, what follows its first slash, and the seed,
+// which is part of -stream or the value of -seed.
+func (o options) streamParts() (name, arguments, seed string) {
+	name, arguments, _ = strings.Cut(o.stream, "/")
+	name, seed, found := strings.Cut(name, ":")
+	if !found {
+		seed = o.seed
+	}
+	return name, arguments, seed
+}
+
 // draw returns the mask that the flags ask for, and the stream that it comes from.
 func (o options) draw(g layout.Geometry, t mask.Type) (*mask.Mask, mask.Stream, error) {
 	d, err := o.dropout(t)
@@ -186,7 +239,11 @@ func (o options) draw(g layout.Geometry, t mask.Type) (*mask.Mask, mask.Stream, 
 	}
 	at := d.Next(g).Place()
 	// Each call on a tensor of this size takes as many numbers as the first one.
-	at.Step, at.Cursor = o.step, o.step*d.Generator().State().Cursor
+	over, cursor := bits.Mul64(o.step, d.Generator().State().Cursor)
+	if over > 0 {
+		return nil, nil, usagef("-step %d, want fewer calls: %d numbers of the stream for each, 2⁶⁴−1 in all", o.step, d.Generator().State().Cursor)
+	}
+	at.Step, at.Cursor = o.step, cursor
 	m, err := d.At(at, g).Mask()
 	return m, d.Generator().Stream(), err
 }

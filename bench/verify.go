@@ -42,12 +42,13 @@ func outcomeOf(m *mask.Mask) Outcome {
 }
 
 func (v Verified) print(w io.Writer, tiers []string) error {
-	var kept []string
+	var rates, kept []string
 	for _, o := range v.Kept {
-		kept = append(kept, fmt.Sprintf("%d at rate %v", o.Kept, o.Rate))
+		rates = append(rates, fmt.Sprint(o.Rate))
+		kept = append(kept, fmt.Sprint(o.Kept))
 	}
-	_, err := fmt.Fprintf(w, "%-6s  %-12s  kept of %d channels: %s\n%22sverified %d results, %.0f M elements, bit for bit on %s\n",
-		v.Map, v.Shape, v.Shape.samples()*v.Shape.channels(), strings.Join(kept, ", "), "", v.Results, float64(v.Elements)/1e6, strings.Join(tiers, ", "))
+	_, err := fmt.Fprintf(w, "%-6s  %-12s  kept at rates %s: %s of %d channels\n%8s%d results (%.0f M elements) agree bit for bit on %s\n",
+		v.Map, v.Shape, strings.Join(rates, ", "), strings.Join(kept, ", "), v.Shape.samples()*v.Shape.channels(), "", v.Results, float64(v.Elements)/1e6, strings.Join(tiers, ", "))
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unsafe"
 
+	"gonum.org/v1/gonum/blas/blas32"
+
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -199,7 +201,7 @@ func (t *tensor[T]) verify(w work, s shape, m drawn, calls []*contender) error {
 func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender {
 	dst, src := t.operands(w, s)
 	factors := make([]float32, m.Samples()*m.Channels())
-	must(mask.Factors(factors, m.Mask, m.Channels()))
+	must(mask.Factors(mask.Float32, factors, m.Mask, m.Channels()))
 	c := &contender{name: "Plain/" + t.describe(w, s, m), bytes: t.bytes(s), tier: tier}
 	c.run = func() { plainPlanes(dst, src, factors, s.spatial()) }
 	if w.order == layout.NHWC {
@@ -208,6 +210,30 @@ func plain(t *tensor[float32], w work, s shape, m drawn, tier string) *contender
 			for n := range s.samples() {
 				plainPixels(dst[n*each:][:each], src[n*each:][:each], factors[n*s.channels():][:s.channels()])
 			}
+		}
+	}
+	return c
+}
+
+// planeByPlane returns what a program does with gonum, whose float32 kernel scales in place:
+// each kept plane is copied and scaled while it is in the first cache, and each dropped one
+// is cleared.
+func planeByPlane(t *tensor[float32], s shape, m drawn, tier string) *contender {
+	w := work{order: layout.NCHW}
+	dst, src := t.operands(w, s)
+	factors := make([]float32, m.Samples()*m.Channels())
+	must(mask.Factors(mask.Float32, factors, m.Mask, m.Channels()))
+	c := &contender{name: "Gonum/" + t.describe(w, s, m), bytes: t.bytes(s), tier: tier}
+	c.run = func() {
+		plane := s.spatial()
+		for p, f := range factors {
+			d := dst[p*plane:][:plane]
+			if f == 0 {
+				clear(d)
+				continue
+			}
+			copy(d, src[p*plane:])
+			blas32.Scal(f, blas32.Vector{N: plane, Inc: 1, Data: d})
 		}
 	}
 	return c

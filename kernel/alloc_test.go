@@ -48,6 +48,7 @@ func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
 	if kernel.RaceEnabled {
 		return // sync.Pool drops values at random under the race detector
 	}
+	kernel.ShareAll(t)
 	// A collection would empty the pools.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	// Arrays on the stack stay there, except those of Run, which may share them with other

@@ -12,23 +12,24 @@ TEXT ·scalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Y11
 	CMPQ         BX, $+512
 	JHI          long
 	CMPQ         AX, CX
 	JEQ          inPlace
-	LEAQ         zeros<>+0(SB), R8
-	MOVQ         BX, R9
-	SHLQ         $0x01, R9
+	LEAQ         zeros<>+0(SB), R9
+	MOVQ         BX, R10
+	SHLQ         $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -36,22 +37,22 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -68,7 +69,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y4
+	VMOVUPS    32(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -85,7 +86,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R10), Y4
+	VMOVUPS    64(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -102,7 +103,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R10), Y4
+	VMOVUPS    96(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -120,16 +121,16 @@ apartTurn:
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+128, R11
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -146,7 +147,7 @@ apartRest:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y4
+	VMOVUPS    32(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y12, Y0, Y0
@@ -164,12 +165,12 @@ apartRest:
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (R10), Y4
+	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -187,12 +188,12 @@ apartBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 apartBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (R10), X4
+	VMOVUPS  (R11), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -210,12 +211,12 @@ apartBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 apartBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (R10), X4
+	VMOVSD   (R11), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -233,12 +234,12 @@ apartBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 apartBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (R10), X4
+	VMOVSS   (R11), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -256,12 +257,12 @@ apartBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R10
+	ADDQ     $+4, R11
 
 apartBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (R10), X13, X4
+	VPINSRW  $0x00, (R11), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -279,7 +280,7 @@ apartBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R10
+	ADDQ     $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -553,30 +554,30 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003f80
+	CMPL    R9, $0x00003f80
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), Y12
 	VPSLLD       $0x10, Y12, Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -643,14 +644,14 @@ keptTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -687,7 +688,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -709,7 +710,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -731,7 +732,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -753,7 +754,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -775,7 +776,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -805,58 +806,58 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -865,8 +866,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1009,38 +1010,40 @@ TEXT ·scalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+	MOVQ         SI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	LEAQ         (R9)(R9*2), DI
+	MOVQ         R9, R10
+	IMULQ        R8, R10
+	LEAQ         (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y4
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1062,7 +1065,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y5
-	VMOVUPS    (CX)(R9*1), Y4
+	VMOVUPS    (CX)(R10*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -1079,7 +1082,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y12
-	VMOVUPS    (CX)(R9*2), Y4
+	VMOVUPS    (CX)(R10*2), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -1096,7 +1099,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y14
-	VMOVUPS    (CX)(DI*1), Y4
+	VMOVUPS    (CX)(R8*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -1114,10 +1117,10 @@ quartersLine:
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y15
 	VMOVUPS    Y5, (AX)
-	VMOVUPS    Y12, (AX)(R9*1)
-	VMOVUPS    Y14, (AX)(R9*2)
-	VMOVUPS    Y15, (AX)(DI*1)
-	VMOVUPS    32(R11), Y4
+	VMOVUPS    Y12, (AX)(R10*1)
+	VMOVUPS    Y14, (AX)(R10*2)
+	VMOVUPS    Y15, (AX)(R8*1)
+	VMOVUPS    32(R12), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1139,7 +1142,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y5
-	VMOVUPS    32(CX)(R9*1), Y4
+	VMOVUPS    32(CX)(R10*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -1156,7 +1159,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y12
-	VMOVUPS    32(CX)(R9*2), Y4
+	VMOVUPS    32(CX)(R10*2), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -1173,7 +1176,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y14
-	VMOVUPS    32(CX)(DI*1), Y4
+	VMOVUPS    32(CX)(R8*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -1191,31 +1194,32 @@ quartersLine:
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y15
 	VMOVUPS    Y5, 32(AX)
-	VMOVUPS    Y12, 32(AX)(R9*1)
-	VMOVUPS    Y14, 32(AX)(R9*2)
-	VMOVUPS    Y15, 32(AX)(DI*1)
+	VMOVUPS    Y12, 32(AX)(R10*1)
+	VMOVUPS    Y14, 32(AX)(R10*2)
+	VMOVUPS    Y15, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+32, R10
+	ADDQ       $+64, R12
+	SUBQ       $+32, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1238,7 +1242,7 @@ singleLine:
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y5
 	VMOVUPS    Y5, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1263,8 +1267,8 @@ singleLine:
 	VMOVUPS    Y5, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, DI
+	ADDQ       $+64, R9
+	SUBQ       $+32, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -1275,16 +1279,16 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+64
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+64
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1306,7 +1310,7 @@ rowTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1328,7 +1332,7 @@ rowTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R8), Y4
+	VMOVUPS    64(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1350,7 +1354,7 @@ rowTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R8), Y4
+	VMOVUPS    96(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1374,16 +1378,16 @@ rowTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+128, R9
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1405,7 +1409,7 @@ rowRest:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -1429,12 +1433,12 @@ rowRest:
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       rowBelow32
-	VMOVUPS  (R8), Y4
+	VMOVUPS  (R9), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
 	VPADDW   Y4, Y4, Y6
@@ -1458,12 +1462,12 @@ rowBelow64:
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	ADDQ     $+32, R9
 
 rowBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       rowBelow16
-	VMOVUPS  (R8), X4
+	VMOVUPS  (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -1487,12 +1491,12 @@ rowBelow32:
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	ADDQ     $+16, R9
 
 rowBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       rowBelow8
-	VMOVSD   (R8), X4
+	VMOVSD   (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -1516,12 +1520,12 @@ rowBelow16:
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	ADDQ     $+8, R9
 
 rowBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       rowBelow4
-	VMOVSS   (R8), X4
+	VMOVSS   (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -1545,12 +1549,12 @@ rowBelow8:
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	ADDQ     $+4, R9
 
 rowBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       rowBelow2
-	VPINSRW  $0x00, (R8), X13, X4
+	VPINSRW  $0x00, (R9), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -1574,7 +1578,7 @@ rowBelow4:
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	ADDQ     $+2, R9
 
 rowBelow2:
 	DECQ SI
@@ -1590,15 +1594,16 @@ TEXT ·multiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Y11
 	CMPQ         BX, $+512
 	JHI          long
@@ -1611,14 +1616,14 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -1685,14 +1690,14 @@ apartTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -1729,7 +1734,7 @@ apartRest:
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       apartBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -1751,7 +1756,7 @@ apartBelow64:
 	ADDQ     $+32, CX
 
 apartBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       apartBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -1773,7 +1778,7 @@ apartBelow32:
 	ADDQ     $+16, CX
 
 apartBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -1795,7 +1800,7 @@ apartBelow16:
 	ADDQ     $+8, CX
 
 apartBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -1817,7 +1822,7 @@ apartBelow8:
 	ADDQ     $+4, CX
 
 apartBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -2098,27 +2103,27 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003f80
+	CMPL    R9, $0x00003f80
 	JE      skip
 
 changed:
 	VPBROADCASTW (DX), Y12
 	VPSLLD       $0x10, Y12, Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -2185,14 +2190,14 @@ keptTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -2229,7 +2234,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -2251,7 +2256,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -2273,7 +2278,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -2295,7 +2300,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -2317,7 +2322,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -2347,8 +2352,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -2361,38 +2366,40 @@ TEXT ·multiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+	MOVQ         SI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	LEAQ         (R9)(R9*2), DI
+	MOVQ         R9, R10
+	IMULQ        R8, R10
+	LEAQ         (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y4
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    (CX), Y4
@@ -2411,7 +2418,7 @@ quartersLine:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y5
-	VMOVUPS    (CX)(R9*1), Y4
+	VMOVUPS    (CX)(R10*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -2427,7 +2434,7 @@ quartersLine:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y12
-	VMOVUPS    (CX)(R9*2), Y4
+	VMOVUPS    (CX)(R10*2), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -2443,7 +2450,7 @@ quartersLine:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y14
-	VMOVUPS    (CX)(DI*1), Y4
+	VMOVUPS    (CX)(R8*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -2460,10 +2467,10 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y15
 	VMOVUPS    Y5, (AX)
-	VMOVUPS    Y12, (AX)(R9*1)
-	VMOVUPS    Y14, (AX)(R9*2)
-	VMOVUPS    Y15, (AX)(DI*1)
-	VMOVUPS    32(R11), Y4
+	VMOVUPS    Y12, (AX)(R10*1)
+	VMOVUPS    Y14, (AX)(R10*2)
+	VMOVUPS    Y15, (AX)(R8*1)
+	VMOVUPS    32(R12), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    32(CX), Y4
@@ -2482,7 +2489,7 @@ quartersLine:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y5
-	VMOVUPS    32(CX)(R9*1), Y4
+	VMOVUPS    32(CX)(R10*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -2498,7 +2505,7 @@ quartersLine:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y12
-	VMOVUPS    32(CX)(R9*2), Y4
+	VMOVUPS    32(CX)(R10*2), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -2514,7 +2521,7 @@ quartersLine:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y14
-	VMOVUPS    32(CX)(DI*1), Y4
+	VMOVUPS    32(CX)(R8*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VMULPS     Y2, Y0, Y0
@@ -2531,31 +2538,32 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y15
 	VMOVUPS    Y5, 32(AX)
-	VMOVUPS    Y12, 32(AX)(R9*1)
-	VMOVUPS    Y14, 32(AX)(R9*2)
-	VMOVUPS    Y15, 32(AX)(DI*1)
+	VMOVUPS    Y12, 32(AX)(R10*1)
+	VMOVUPS    Y14, 32(AX)(R10*2)
+	VMOVUPS    Y15, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+32, R10
+	ADDQ       $+64, R12
+	SUBQ       $+32, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    (CX), Y4
@@ -2575,7 +2583,7 @@ singleLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, Y5
 	VMOVUPS    Y5, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    32(CX), Y4
@@ -2597,8 +2605,8 @@ singleLine:
 	VMOVUPS    Y5, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, DI
+	ADDQ       $+64, R9
+	SUBQ       $+32, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -2609,16 +2617,16 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+64
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+64
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    (CX), Y4
@@ -2637,7 +2645,7 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    32(CX), Y4
@@ -2656,7 +2664,7 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R8), Y4
+	VMOVUPS    64(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    64(CX), Y4
@@ -2675,7 +2683,7 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R8), Y4
+	VMOVUPS    96(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    96(CX), Y4
@@ -2696,16 +2704,16 @@ rowTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+128, R9
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    (CX), Y4
@@ -2724,7 +2732,7 @@ rowRest:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    32(CX), Y4
@@ -2745,12 +2753,12 @@ rowRest:
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       rowBelow32
-	VMOVUPS  (R8), Y4
+	VMOVUPS  (R9), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
 	VMOVUPS  (CX), Y4
@@ -2771,12 +2779,12 @@ rowBelow64:
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	ADDQ     $+32, R9
 
 rowBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       rowBelow16
-	VMOVUPS  (R8), X4
+	VMOVUPS  (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VMOVUPS  (CX), X4
@@ -2797,12 +2805,12 @@ rowBelow32:
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	ADDQ     $+16, R9
 
 rowBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       rowBelow8
-	VMOVSD   (R8), X4
+	VMOVSD   (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VMOVSD   (CX), X4
@@ -2823,12 +2831,12 @@ rowBelow16:
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	ADDQ     $+8, R9
 
 rowBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       rowBelow4
-	VMOVSS   (R8), X4
+	VMOVSS   (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VMOVSS   (CX), X4
@@ -2849,12 +2857,12 @@ rowBelow8:
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	ADDQ     $+4, R9
 
 rowBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       rowBelow2
-	VPINSRW  $0x00, (R8), X13, X4
+	VPINSRW  $0x00, (R9), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPINSRW  $0x00, (CX), X13, X4
@@ -2875,7 +2883,7 @@ rowBelow4:
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	ADDQ     $+2, R9
 
 rowBelow2:
 	DECQ SI
@@ -2891,23 +2899,24 @@ TEXT ·dividePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Y11
 	CMPQ         BX, $+64
 	JHI          long
 	CMPQ         AX, CX
 	JEQ          inPlace
-	LEAQ         zeros<>+0(SB), R8
-	MOVQ         BX, R9
-	SHLQ         $0x01, R9
+	LEAQ         zeros<>+0(SB), R9
+	MOVQ         BX, R10
+	SHLQ         $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -2915,22 +2924,22 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y12, Y0, Y0
@@ -2947,7 +2956,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y4
+	VMOVUPS    32(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y12, Y0, Y0
@@ -2964,7 +2973,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R10), Y4
+	VMOVUPS    64(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y12, Y0, Y0
@@ -2981,7 +2990,7 @@ apartTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R10), Y4
+	VMOVUPS    96(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y12, Y0, Y0
@@ -2999,16 +3008,16 @@ apartTurn:
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+128, R11
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y12, Y0, Y0
@@ -3025,7 +3034,7 @@ apartRest:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y4
+	VMOVUPS    32(R11), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y12, Y0, Y0
@@ -3043,12 +3052,12 @@ apartRest:
 	VPANDN     Y4, Y15, Y4
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (R10), Y4
+	VMOVUPS  (R11), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3066,12 +3075,12 @@ apartBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 apartBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (R10), X4
+	VMOVUPS  (R11), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3089,12 +3098,12 @@ apartBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 apartBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (R10), X4
+	VMOVSD   (R11), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3112,12 +3121,12 @@ apartBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 apartBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (R10), X4
+	VMOVSS   (R11), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3135,12 +3144,12 @@ apartBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R10
+	ADDQ     $+4, R11
 
 apartBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (R10), X13, X4
+	VPINSRW  $0x00, (R11), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3158,7 +3167,7 @@ apartBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R10
+	ADDQ     $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -3432,30 +3441,30 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003f80
+	CMPL    R9, $0x00003f80
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), Y12
 	VPSLLD       $0x10, Y12, Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -3522,14 +3531,14 @@ keptTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -3566,7 +3575,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -3588,7 +3597,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -3610,7 +3619,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -3632,7 +3641,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -3654,7 +3663,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -3684,58 +3693,58 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -3744,8 +3753,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -3758,38 +3767,40 @@ TEXT ·dividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+	MOVQ         SI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	LEAQ         (R9)(R9*2), DI
+	MOVQ         R9, R10
+	IMULQ        R8, R10
+	LEAQ         (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y4
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -3811,7 +3822,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y5
-	VMOVUPS    (CX)(R9*1), Y4
+	VMOVUPS    (CX)(R10*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y2, Y0, Y0
@@ -3828,7 +3839,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y12
-	VMOVUPS    (CX)(R9*2), Y4
+	VMOVUPS    (CX)(R10*2), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y2, Y0, Y0
@@ -3845,7 +3856,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y14
-	VMOVUPS    (CX)(DI*1), Y4
+	VMOVUPS    (CX)(R8*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y2, Y0, Y0
@@ -3863,10 +3874,10 @@ quartersLine:
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y15
 	VMOVUPS    Y5, (AX)
-	VMOVUPS    Y12, (AX)(R9*1)
-	VMOVUPS    Y14, (AX)(R9*2)
-	VMOVUPS    Y15, (AX)(DI*1)
-	VMOVUPS    32(R11), Y4
+	VMOVUPS    Y12, (AX)(R10*1)
+	VMOVUPS    Y14, (AX)(R10*2)
+	VMOVUPS    Y15, (AX)(R8*1)
+	VMOVUPS    32(R12), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -3888,7 +3899,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y5
-	VMOVUPS    32(CX)(R9*1), Y4
+	VMOVUPS    32(CX)(R10*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y2, Y0, Y0
@@ -3905,7 +3916,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y12
-	VMOVUPS    32(CX)(R9*2), Y4
+	VMOVUPS    32(CX)(R10*2), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y2, Y0, Y0
@@ -3922,7 +3933,7 @@ quartersLine:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y14
-	VMOVUPS    32(CX)(DI*1), Y4
+	VMOVUPS    32(CX)(R8*1), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
 	VDIVPS     Y2, Y0, Y0
@@ -3940,31 +3951,32 @@ quartersLine:
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y15
 	VMOVUPS    Y5, 32(AX)
-	VMOVUPS    Y12, 32(AX)(R9*1)
-	VMOVUPS    Y14, 32(AX)(R9*2)
-	VMOVUPS    Y15, 32(AX)(DI*1)
+	VMOVUPS    Y12, 32(AX)(R10*1)
+	VMOVUPS    Y14, 32(AX)(R10*2)
+	VMOVUPS    Y15, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+32, R10
+	ADDQ       $+64, R12
+	SUBQ       $+32, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -3987,7 +3999,7 @@ singleLine:
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, Y5
 	VMOVUPS    Y5, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4012,8 +4024,8 @@ singleLine:
 	VMOVUPS    Y5, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, DI
+	ADDQ       $+64, R9
+	SUBQ       $+32, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -4024,16 +4036,16 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+64
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+64
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4055,7 +4067,7 @@ rowTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4077,7 +4089,7 @@ rowTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R8), Y4
+	VMOVUPS    64(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4099,7 +4111,7 @@ rowTurn:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R8), Y4
+	VMOVUPS    96(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4123,16 +4135,16 @@ rowTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+128, R9
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4154,7 +4166,7 @@ rowRest:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VPANDN     Y4, Y8, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R8), Y4
+	VMOVUPS    32(R9), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -4178,12 +4190,12 @@ rowRest:
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       rowBelow32
-	VMOVUPS  (R8), Y4
+	VMOVUPS  (R9), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
 	VPADDW   Y4, Y4, Y6
@@ -4207,12 +4219,12 @@ rowBelow64:
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	ADDQ     $+32, R9
 
 rowBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       rowBelow16
-	VMOVUPS  (R8), X4
+	VMOVUPS  (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -4236,12 +4248,12 @@ rowBelow32:
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	ADDQ     $+16, R9
 
 rowBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       rowBelow8
-	VMOVSD   (R8), X4
+	VMOVSD   (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -4265,12 +4277,12 @@ rowBelow16:
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	ADDQ     $+8, R9
 
 rowBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       rowBelow4
-	VMOVSS   (R8), X4
+	VMOVSS   (R9), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -4294,12 +4306,12 @@ rowBelow8:
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	ADDQ     $+4, R9
 
 rowBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       rowBelow2
-	VPINSRW  $0x00, (R8), X13, X4
+	VPINSRW  $0x00, (R9), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -4323,7 +4335,7 @@ rowBelow4:
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	ADDQ     $+2, R9
 
 rowBelow2:
 	DECQ SI
@@ -7892,15 +7904,16 @@ TEXT ·affinePlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), BX
 	MOVQ         shifts+24(FP), SI
 	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Y11
 	CMPQ         BX, $+512
 	JHI          long
@@ -7916,14 +7929,14 @@ short:
 	VPCMPEQW     Y6, Y13, Y15
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -8046,14 +8059,14 @@ shortTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -8118,7 +8131,7 @@ shortRest:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, R8
+	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y4
 	VPAND     Y4, Y11, Y1
@@ -8154,7 +8167,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow16
 	VMOVUPS   (CX), X4
 	VPAND     X4, X11, X1
@@ -8190,7 +8203,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X4
 	VPAND     X4, X11, X1
@@ -8226,7 +8239,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X4
 	VPAND     X4, X11, X1
@@ -8262,7 +8275,7 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VPAND     X4, X11, X1
@@ -8304,14 +8317,980 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
+	JL           keptRest
+
+	// y = x * f + s
+keptTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R10
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R10
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R10
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R10
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R10
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
+	JL           fillRest
+
+	// y = s
+fillTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R10
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R10
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R10
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R10
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R10
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affinePixelsBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+64
+	JL   rowRest
+
+	// y = x * f + s; where f = 0: y = s
+rowTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R11), Y5
+	VMOVUPS    (R10), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    32(R10), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R11), Y5
+	VMOVUPS    64(R10), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    64(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R11), Y5
+	VMOVUPS    96(R10), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    96(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R10
+	ADDQ       $+128, R11
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        rowTurn
+
+rowRest:
+	TESTQ      $+32, R9
+	JZ         rowBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R11), Y5
+	VMOVUPS    (R10), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    32(R10), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPADDW     Y4, Y4, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VPBLENDVB  Y8, Y5, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R10
+	ADDQ       $+64, R11
+
+rowBelow64:
+	TESTQ     $+16, R9
+	JZ        rowBelow32
+	VMOVUPS   (R11), Y5
+	VMOVUPS   (R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R10
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (R11), X5
+	VMOVUPS   (R10), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (R11), X5
+	VMOVSD    (R10), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (R11), X5
+	VMOVSS    (R10), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (R11), X13, X5
+	VPINSRW   $0x00, (R10), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·affineMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
+	VPBROADCASTD X11, Y11
+	MOVQ         BX, R9
+	SHLQ         $0x01, R9
+
+plane:
 	VPBROADCASTW (DX), Y12
 	VPSLLD       $0x10, Y12, Y12
 	VPBROADCASTW (SI), Y14
@@ -8323,8 +9302,8 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -8446,7 +9425,7 @@ keptTurn:
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -8644,970 +9623,6 @@ keptBelow8:
 
 keptBelow4:
 	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-
-keptBelow2:
-next:
-	ADDQ $+2, DX
-	ADDQ $+2, SI
-	DECQ DI
-	JNZ  plane
-	VZEROUPPER
-	RET
-
-dropped:
-	VPBROADCASTW (DX), Y12
-	VPSLLD       $0x10, Y12, Y12
-	VPBROADCASTW (SI), Y14
-	VPBROADCASTW (SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
-	JL           fillRest
-
-	// y = s
-fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
-
-fillRest:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
-
-fillBelow64:
-	TESTQ   $+16, R9
-	JZ      fillBelow32
-	VMOVUPS Y14, (AX)
-	ADDQ    $+32, AX
-
-fillBelow32:
-	TESTQ   $+8, R9
-	JZ      fillBelow16
-	VMOVUPS X14, (AX)
-	ADDQ    $+16, AX
-
-fillBelow16:
-	TESTQ  $+4, R9
-	JZ     fillBelow8
-	VMOVSD X14, (AX)
-	ADDQ   $+8, AX
-
-fillBelow8:
-	TESTQ  $+2, R9
-	JZ     fillBelow4
-	VMOVSS X14, (AX)
-	ADDQ   $+4, AX
-
-fillBelow4:
-	TESTQ   $+1, R9
-	JZ      fillBelow2
-	VPEXTRW $0x00, X14, (AX)
-	ADDQ    $+2, AX
-
-fillBelow2:
-	JMP next
-	VZEROUPPER
-	RET
-
-// func affinePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·affinePixelsBF16AVX2(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+16(FP), DX
-	MOVQ         length+40(FP), BX
-	MOVQ         shifts+24(FP), SI
-	MOVQ         count+32(FP), DI
-	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
-	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
-	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
-	VPBROADCASTD X11, Y11
-
-next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+64
-	JL   rowRest
-
-	// y = x * f + s; where f = 0: y = s
-rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Y5
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R10), Y5
-	VMOVUPS    64(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R10), Y5
-	VMOVUPS    96(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	ADDQ       $+128, R10
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        rowTurn
-
-rowRest:
-	TESTQ      $+32, R8
-	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Y5
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	ADDQ       $+64, R10
-
-rowBelow64:
-	TESTQ     $+16, R8
-	JZ        rowBelow32
-	VMOVUPS   (R10), Y5
-	VMOVUPS   (R9), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VPADDW    Y4, Y4, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VPBLENDVB Y8, Y5, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R9
-	ADDQ      $+32, R10
-
-rowBelow32:
-	TESTQ     $+8, R8
-	JZ        rowBelow16
-	VMOVUPS   (R10), X5
-	VMOVUPS   (R9), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X2, X0, X0
-	VMULPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPBLENDVB X8, X5, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R9
-	ADDQ      $+16, R10
-
-rowBelow16:
-	TESTQ     $+4, R8
-	JZ        rowBelow8
-	VMOVSD    (R10), X5
-	VMOVSD    (R9), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X2, X0, X0
-	VMULPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPBLENDVB X8, X5, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R9
-	ADDQ      $+8, R10
-
-rowBelow8:
-	TESTQ     $+2, R8
-	JZ        rowBelow4
-	VMOVSS    (R10), X5
-	VMOVSS    (R9), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X2, X0, X0
-	VMULPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPBLENDVB X8, X5, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R9
-	ADDQ      $+4, R10
-
-rowBelow4:
-	TESTQ     $+1, R8
-	JZ        rowBelow2
-	VPINSRW   $0x00, (R10), X13, X5
-	VPINSRW   $0x00, (R9), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X2, X0, X0
-	VMULPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPBLENDVB X8, X5, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R9
-	ADDQ      $+2, R10
-
-rowBelow2:
-	DECQ DI
-	JNZ  next
-	VZEROUPPER
-	RET
-
-// func affineMultiplyPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·affineMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+16(FP), DX
-	MOVQ         length+40(FP), BX
-	MOVQ         shifts+24(FP), SI
-	MOVQ         count+32(FP), DI
-	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
-	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
-	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
-	VPBROADCASTD X11, Y11
-	MOVQ         BX, R8
-	SHLQ         $0x01, R8
-
-plane:
-	VPBROADCASTW (DX), Y12
-	VPSLLD       $0x10, Y12, Y12
-	VPBROADCASTW (SI), Y14
-	VPBROADCASTW (SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
-	JL           keptRest
-
-	// y = x * f + s
-keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-
-keptBelow64:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y3, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-
-keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-
-keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-
-keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-
-keptBelow4:
-	TESTQ    $+1, R8
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -9657,30 +9672,31 @@ TEXT ·affineMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), BX
 	MOVQ         shifts+24(FP), SI
 	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Y11
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Y5
-	VMOVUPS    (R9), Y4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R11), Y5
+	VMOVUPS    (R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    (CX), Y4
@@ -9713,8 +9729,8 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R9), Y4
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    32(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    32(CX), Y4
@@ -9747,8 +9763,8 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R10), Y5
-	VMOVUPS    64(R9), Y4
+	VMOVUPS    64(R11), Y5
+	VMOVUPS    64(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    64(CX), Y4
@@ -9781,8 +9797,8 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R10), Y5
-	VMOVUPS    96(R9), Y4
+	VMOVUPS    96(R11), Y5
+	VMOVUPS    96(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    96(CX), Y4
@@ -9817,18 +9833,18 @@ rowTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	ADDQ       $+128, R11
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Y5
-	VMOVUPS    (R9), Y4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R11), Y5
+	VMOVUPS    (R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    (CX), Y4
@@ -9861,8 +9877,8 @@ rowRest:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R9), Y4
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    32(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VMOVUPS    32(CX), Y4
@@ -9897,14 +9913,14 @@ rowRest:
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       rowBelow32
-	VMOVUPS  (R10), Y5
-	VMOVUPS  (R9), Y4
+	VMOVUPS  (R11), Y5
+	VMOVUPS  (R10), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
 	VMOVUPS  (CX), Y4
@@ -9939,14 +9955,14 @@ rowBelow64:
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	ADDQ     $+32, R9
 	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 rowBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       rowBelow16
-	VMOVUPS  (R10), X5
-	VMOVUPS  (R9), X4
+	VMOVUPS  (R11), X5
+	VMOVUPS  (R10), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VMOVUPS  (CX), X4
@@ -9981,14 +9997,14 @@ rowBelow32:
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
-	ADDQ     $+16, R9
 	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 rowBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       rowBelow8
-	VMOVSD   (R10), X5
-	VMOVSD   (R9), X4
+	VMOVSD   (R11), X5
+	VMOVSD   (R10), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VMOVSD   (CX), X4
@@ -10023,14 +10039,14 @@ rowBelow16:
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
-	ADDQ     $+8, R9
 	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 rowBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       rowBelow4
-	VMOVSS   (R10), X5
-	VMOVSS   (R9), X4
+	VMOVSS   (R11), X5
+	VMOVSS   (R10), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VMOVSS   (CX), X4
@@ -10065,14 +10081,14 @@ rowBelow8:
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
-	ADDQ     $+4, R9
 	ADDQ     $+4, R10
+	ADDQ     $+4, R11
 
 rowBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       rowBelow2
-	VPINSRW  $0x00, (R10), X13, X5
-	VPINSRW  $0x00, (R9), X13, X4
+	VPINSRW  $0x00, (R11), X13, X5
+	VPINSRW  $0x00, (R10), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPINSRW  $0x00, (CX), X13, X4
@@ -10107,8 +10123,8 @@ rowBelow4:
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
-	ADDQ     $+2, R9
 	ADDQ     $+2, R10
+	ADDQ     $+2, R11
 
 rowBelow2:
 	DECQ DI
@@ -10125,15 +10141,16 @@ TEXT ·affineMaxPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), BX
 	MOVQ         shifts+24(FP), SI
 	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Y11
 	CMPQ         BX, $+512
 	JHI          long
@@ -10149,14 +10166,14 @@ short:
 	VPCMPEQW     Y6, Y13, Y15
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPANDN     Y4, Y15, Y4
 	VPAND      Y4, Y11, Y1
@@ -10291,14 +10308,14 @@ shortTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPANDN     Y4, Y15, Y4
 	VPAND      Y4, Y11, Y1
@@ -10369,7 +10386,7 @@ shortRest:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       shortBelow32
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y15, Y4
@@ -10408,7 +10425,7 @@ shortBelow64:
 	ADDQ     $+32, CX
 
 shortBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       shortBelow16
 	VMOVUPS  (CX), X4
 	VPANDN   X4, X15, X4
@@ -10447,7 +10464,7 @@ shortBelow32:
 	ADDQ     $+16, CX
 
 shortBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       shortBelow8
 	VMOVSD   (CX), X4
 	VPANDN   X4, X15, X4
@@ -10486,7 +10503,7 @@ shortBelow16:
 	ADDQ     $+8, CX
 
 shortBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       shortBelow4
 	VMOVSS   (CX), X4
 	VPANDN   X4, X15, X4
@@ -10525,7 +10542,7 @@ shortBelow8:
 	ADDQ     $+4, CX
 
 shortBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       shortBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPANDN   X4, X15, X4
@@ -10570,27 +10587,27 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
 	VPBROADCASTW (DX), Y12
 	VPSLLD       $0x10, Y12, Y12
 	VPBROADCASTW (SI), Y14
 	VPBROADCASTW (SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -10721,14 +10738,14 @@ keptTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Y4
 	VPAND      Y4, Y11, Y1
 	VPSLLD     $0x10, Y4, Y0
@@ -10797,7 +10814,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R9
+	TESTQ    $+16, R10
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -10835,7 +10852,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
+	TESTQ    $+8, R10
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -10873,7 +10890,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
+	TESTQ    $+4, R10
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -10911,7 +10928,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
+	TESTQ    $+2, R10
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -10949,7 +10966,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
+	TESTQ    $+1, R10
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -11017,58 +11034,58 @@ dropped:
 	VPADDD       Y6, Y1, Y1
 	VPSRLD       $0x10, Y0, Y4
 	VPBLENDW     $0xaa, Y1, Y4, Y4
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Y4, (AX)
 	VMOVUPS    Y4, 32(AX)
 	VMOVUPS    Y4, 64(AX)
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Y4, (AX)
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R9
+	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y4, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow16
 	VMOVUPS X4, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R9
+	TESTQ  $+4, R10
 	JZ     fillBelow8
 	VMOVSD X4, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow4
 	VMOVSS X4, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R9
+	TESTQ   $+1, R10
 	JZ      fillBelow2
 	VPEXTRW $0x00, X4, (AX)
 	ADDQ    $+2, AX
@@ -11087,30 +11104,31 @@ TEXT ·affineMaxPixelsBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), BX
 	MOVQ         shifts+24(FP), SI
 	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Y11
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Y5
-	VMOVUPS    (R9), Y4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R11), Y5
+	VMOVUPS    (R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -11150,8 +11168,8 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R9), Y4
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    32(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -11191,8 +11209,8 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R10), Y5
-	VMOVUPS    64(R9), Y4
+	VMOVUPS    64(R11), Y5
+	VMOVUPS    64(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -11232,8 +11250,8 @@ rowTurn:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R10), Y5
-	VMOVUPS    96(R9), Y4
+	VMOVUPS    96(R11), Y5
+	VMOVUPS    96(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -11275,18 +11293,18 @@ rowTurn:
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	ADDQ       $+128, R11
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Y5
-	VMOVUPS    (R9), Y4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R11), Y5
+	VMOVUPS    (R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -11326,8 +11344,8 @@ rowRest:
 	VPSRLD     $0x10, Y0, Y4
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R9), Y4
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    32(R10), Y4
 	VPAND      Y4, Y11, Y3
 	VPSLLD     $0x10, Y4, Y2
 	VPADDW     Y4, Y4, Y6
@@ -11369,14 +11387,14 @@ rowRest:
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       rowBelow32
-	VMOVUPS  (R10), Y5
-	VMOVUPS  (R9), Y4
+	VMOVUPS  (R11), Y5
+	VMOVUPS  (R10), Y4
 	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
 	VPADDW   Y4, Y4, Y6
@@ -11418,14 +11436,14 @@ rowBelow64:
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
 	ADDQ     $+32, CX
-	ADDQ     $+32, R9
 	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 rowBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       rowBelow16
-	VMOVUPS  (R10), X5
-	VMOVUPS  (R9), X4
+	VMOVUPS  (R11), X5
+	VMOVUPS  (R10), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -11467,14 +11485,14 @@ rowBelow32:
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
 	ADDQ     $+16, CX
-	ADDQ     $+16, R9
 	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 rowBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       rowBelow8
-	VMOVSD   (R10), X5
-	VMOVSD   (R9), X4
+	VMOVSD   (R11), X5
+	VMOVSD   (R10), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -11516,14 +11534,14 @@ rowBelow16:
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
 	ADDQ     $+8, CX
-	ADDQ     $+8, R9
 	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 rowBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       rowBelow4
-	VMOVSS   (R10), X5
-	VMOVSS   (R9), X4
+	VMOVSS   (R11), X5
+	VMOVSS   (R10), X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -11565,14 +11583,14 @@ rowBelow8:
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
 	ADDQ     $+4, CX
-	ADDQ     $+4, R9
 	ADDQ     $+4, R10
+	ADDQ     $+4, R11
 
 rowBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       rowBelow2
-	VPINSRW  $0x00, (R10), X13, X5
-	VPINSRW  $0x00, (R9), X13, X4
+	VPINSRW  $0x00, (R11), X13, X5
+	VPINSRW  $0x00, (R10), X13, X4
 	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
 	VPADDW   X4, X4, X6
@@ -11614,8 +11632,8 @@ rowBelow4:
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
 	ADDQ     $+2, CX
-	ADDQ     $+2, R9
 	ADDQ     $+2, R10
+	ADDQ     $+2, R11
 
 rowBelow2:
 	DECQ DI

@@ -12,23 +12,24 @@ TEXT ·scalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+512
 	JHI          long
 	CMPQ         AX, CX
 	JEQ          inPlace
-	LEAQ         zeros<>+0(SB), R8
-	MOVQ         BX, R9
-	SHLQ         $0x01, R9
+	LEAQ         zeros<>+0(SB), R9
+	MOVQ         BX, R10
+	SHLQ         $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), Z12
@@ -36,24 +37,24 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+128
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	PREFETCHT0  640(AX)
-	PREFETCHT0  704(AX)
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
+	PREFETCHT0  128(AX)(DI*1)
+	PREFETCHT0  192(AX)(DI*1)
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -70,7 +71,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R10), Z4
+	VMOVUPS     64(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -87,7 +88,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R10), Z4
+	VMOVUPS     128(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -104,7 +105,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R10), Z4
+	VMOVUPS     192(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -122,17 +123,17 @@ apartTurn:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R10
-	SUBQ        $+128, DI
-	CMPQ        DI, $+128
+	ADDQ        $+256, R11
+	SUBQ        $+128, R8
+	CMPQ        R8, $+128
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+64, DI
+	TESTQ       $+64, R8
 	JZ          apartBelow128
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -149,7 +150,7 @@ apartRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R10), Z4
+	VMOVUPS     64(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -167,13 +168,13 @@ apartRest:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R10
+	ADDQ        $+128, R11
 
 apartBelow128:
-	TESTQ       $+32, DI
+	TESTQ       $+32, R8
 	JZ          apartBelow64
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(DI*1)
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -191,12 +192,12 @@ apartBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R10
+	ADDQ        $+64, R11
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VMOVUPS     (R10), Y4
+	VMOVUPS     (R11), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y12, Y0, Y0
@@ -214,12 +215,12 @@ apartBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R10
+	ADDQ        $+32, R11
 
 apartBelow32:
-	TESTQ       $+8, DI
+	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VMOVUPS     (R10), X4
+	VMOVUPS     (R11), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -237,12 +238,12 @@ apartBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R10
+	ADDQ        $+16, R11
 
 apartBelow16:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VMOVSD      (R10), X4
+	VMOVSD      (R11), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -260,12 +261,12 @@ apartBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R10
+	ADDQ        $+8, R11
 
 apartBelow8:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R10), X4
+	VMOVSS      (R11), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -283,12 +284,12 @@ apartBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R10
+	ADDQ        $+4, R11
 
 apartBelow4:
-	TESTQ       $+1, DI
+	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R10), X13, X4
+	VPINSRW     $0x00, (R11), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -306,7 +307,7 @@ apartBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R10
+	ADDQ        $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -604,32 +605,32 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003f80
+	CMPL    R9, $0x00003f80
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), Z12
 	VPSLLD       $0x10, Z12, Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -696,15 +697,15 @@ keptTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -741,9 +742,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -764,7 +765,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -786,7 +787,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -808,7 +809,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -830,7 +831,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -852,7 +853,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -882,68 +883,68 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+128
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+128
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -952,8 +953,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1096,6 +1097,7 @@ TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), BX
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -1110,24 +1112,25 @@ TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	JNZ          row
 	MOVQ         SI, CX
 	SHLQ         $0x01, CX
-	MOVQ         DI, R8
-	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        CX, R9
-	LEAQ         (R9)(R9*2), CX
+	MOVQ         R9, R10
+	IMULQ        CX, R10
+	LEAQ         (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  512(AX)(R9*1)
-	PREFETCHT0  512(AX)(R9*2)
-	PREFETCHT0  512(AX)(CX*1)
-	VMOVUPS     (R11), Z4
+	LEAQ        (AX)(R8*1), R13
+	PREFETCHT0  (R13)
+	PREFETCHT0  (R13)(R10*1)
+	PREFETCHT0  (R13)(R10*2)
+	PREFETCHT0  (R13)(CX*1)
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1149,7 +1152,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (DX)(R9*1), Z4
+	VMOVUPS     (DX)(R10*1), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z2, Z0, Z0
@@ -1166,7 +1169,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (DX)(R9*2), Z4
+	VMOVUPS     (DX)(R10*2), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z2, Z0, Z0
@@ -1201,15 +1204,15 @@ quartersLine:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z15
 	VMOVUPS     Z5, (AX)
-	VMOVUPS     Z12, (AX)(R9*1)
-	VMOVUPS     Z14, (AX)(R9*2)
+	VMOVUPS     Z12, (AX)(R10*1)
+	VMOVUPS     Z14, (AX)(R10*2)
 	VMOVUPS     Z15, (AX)(CX*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R11
-	SUBQ        $+32, R10
+	ADDQ        $+64, R12
+	SUBQ        $+32, R11
 	JNZ         quartersLine
-	DECQ        R8
+	DECQ        R9
 	JNZ         quarters
 	ADDQ        CX, AX
 	ADDQ        CX, DX
@@ -1219,13 +1222,14 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R8), Z4
+	LEAQ        (AX)(R8*1), R10
+	PREFETCHT0  (R10)
+	VMOVUPS     (R9), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1250,7 +1254,7 @@ singleLine:
 	VMOVUPS     Z5, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R8
+	ADDQ        $+64, R9
 	SUBQ        $+32, CX
 	JNZ         singleLine
 	DECQ        DI
@@ -1261,28 +1265,28 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+31, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	PREFETCHT0  640(AX)
-	PREFETCHT0  704(AX)
-	VMOVUPS     (R9), Z4
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
+	PREFETCHT0  128(AX)(R8*1)
+	PREFETCHT0  192(AX)(R8*1)
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1304,7 +1308,7 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R9), Z4
+	VMOVUPS     64(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1326,7 +1330,7 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R9), Z4
+	VMOVUPS     128(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1348,7 +1352,7 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R9), Z4
+	VMOVUPS     192(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1372,7 +1376,7 @@ rowTurn:
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, DX
-	ADDQ        $+256, R9
+	ADDQ        $+256, R10
 	SUBQ        $+128, CX
 	CMPQ        CX, $+128
 	JGE         rowTurn
@@ -1380,9 +1384,9 @@ rowTurn:
 rowRest:
 	TESTQ       $+64, CX
 	JZ          rowBelow128
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VMOVUPS     (R9), Z4
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1404,7 +1408,7 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R9), Z4
+	VMOVUPS     64(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1428,13 +1432,13 @@ rowRest:
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, DX
-	ADDQ        $+128, R9
+	ADDQ        $+128, R10
 
 rowBelow128:
 	TESTQ       $+32, CX
 	JZ          rowBelow64
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R9), Z4
+	PREFETCHT0  (AX)(R8*1)
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1458,12 +1462,12 @@ rowBelow128:
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R9
+	ADDQ        $+64, R10
 
 rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (R9), K1, Z4
+	VMOVDQU16.Z (R10), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -1485,9 +1489,9 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVDQU16   Z4, K1, (AX)
-	ADDQ        R8, AX
-	ADDQ        R8, DX
-	ADDQ        R8, R9
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	ADDQ        R9, R10
 
 rowEnd:
 	DECQ DI
@@ -1503,15 +1507,16 @@ TEXT ·multiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+512
 	JHI          long
@@ -1524,16 +1529,16 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+128
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1600,15 +1605,15 @@ apartTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+128, DI
-	CMPQ       DI, $+128
+	SUBQ       $+128, R8
+	CMPQ       R8, $+128
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+64, DI
+	TESTQ      $+64, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1645,9 +1650,9 @@ apartRest:
 	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1668,7 +1673,7 @@ apartBelow128:
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ    $+16, DI
+	TESTQ    $+16, R8
 	JZ       apartBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -1690,7 +1695,7 @@ apartBelow64:
 	ADDQ     $+32, CX
 
 apartBelow32:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       apartBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -1712,7 +1717,7 @@ apartBelow32:
 	ADDQ     $+16, CX
 
 apartBelow16:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -1734,7 +1739,7 @@ apartBelow16:
 	ADDQ     $+8, CX
 
 apartBelow8:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -1756,7 +1761,7 @@ apartBelow8:
 	ADDQ     $+4, CX
 
 apartBelow4:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -2060,29 +2065,29 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003f80
+	CMPL    R9, $0x00003f80
 	JE      skip
 
 changed:
 	VPBROADCASTW (DX), Z12
 	VPSLLD       $0x10, Z12, Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2149,15 +2154,15 @@ keptTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2194,9 +2199,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2217,7 +2222,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -2239,7 +2244,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -2261,7 +2266,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -2283,7 +2288,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -2305,7 +2310,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -2335,8 +2340,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -2349,6 +2354,7 @@ TEXT ·multiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), BX
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -2363,24 +2369,25 @@ TEXT ·multiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	JNZ          row
 	MOVQ         SI, CX
 	SHLQ         $0x01, CX
-	MOVQ         DI, R8
-	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        CX, R9
-	LEAQ         (R9)(R9*2), CX
+	MOVQ         R9, R10
+	IMULQ        CX, R10
+	LEAQ         (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z4
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -2399,7 +2406,7 @@ quartersLine:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (DX)(R9*1), Z4
+	VMOVUPS    (DX)(R10*1), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z2, Z0, Z0
@@ -2415,7 +2422,7 @@ quartersLine:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z12
-	VMOVUPS    (DX)(R9*2), Z4
+	VMOVUPS    (DX)(R10*2), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z2, Z0, Z0
@@ -2448,15 +2455,15 @@ quartersLine:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z15
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    Z12, (AX)(R9*1)
-	VMOVUPS    Z14, (AX)(R9*2)
+	VMOVUPS    Z12, (AX)(R10*1)
+	VMOVUPS    Z14, (AX)(R10*2)
 	VMOVUPS    Z15, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+32, R10
+	ADDQ       $+64, R12
+	SUBQ       $+32, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -2466,13 +2473,14 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z4
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -2494,7 +2502,7 @@ singleLine:
 	VMOVUPS    Z5, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+32, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -2505,28 +2513,28 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+31, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -2545,7 +2553,7 @@ rowTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R9), Z4
+	VMOVUPS    64(R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    64(DX), Z4
@@ -2564,7 +2572,7 @@ rowTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(R9), Z4
+	VMOVUPS    128(R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    128(DX), Z4
@@ -2583,7 +2591,7 @@ rowTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(R9), Z4
+	VMOVUPS    192(R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    192(DX), Z4
@@ -2604,7 +2612,7 @@ rowTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
 	JGE        rowTurn
@@ -2612,9 +2620,9 @@ rowTurn:
 rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -2633,7 +2641,7 @@ rowRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R9), Z4
+	VMOVUPS    64(R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    64(DX), Z4
@@ -2654,13 +2662,13 @@ rowRest:
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -2681,12 +2689,12 @@ rowBelow128:
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (R9), K1, Z4
+	VMOVDQU16.Z (R10), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VMOVDQU16.Z (DX), K1, Z4
@@ -2705,9 +2713,9 @@ rowBelow64:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
-	ADDQ        R8, AX
-	ADDQ        R8, DX
-	ADDQ        R8, R9
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	ADDQ        R9, R10
 
 rowEnd:
 	DECQ DI
@@ -2723,23 +2731,24 @@ TEXT ·dividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·storeAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+64
 	JHI          long
 	CMPQ         AX, CX
 	JEQ          inPlace
-	LEAQ         zeros<>+0(SB), R8
-	MOVQ         BX, R9
-	SHLQ         $0x01, R9
+	LEAQ         zeros<>+0(SB), R9
+	MOVQ         BX, R10
+	SHLQ         $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), Z12
@@ -2747,24 +2756,24 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+128
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	PREFETCHT0  640(AX)
-	PREFETCHT0  704(AX)
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
+	PREFETCHT0  128(AX)(DI*1)
+	PREFETCHT0  192(AX)(DI*1)
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2781,7 +2790,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R10), Z4
+	VMOVUPS     64(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2798,7 +2807,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R10), Z4
+	VMOVUPS     128(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2815,7 +2824,7 @@ apartTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R10), Z4
+	VMOVUPS     192(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2833,17 +2842,17 @@ apartTurn:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R10
-	SUBQ        $+128, DI
-	CMPQ        DI, $+128
+	ADDQ        $+256, R11
+	SUBQ        $+128, R8
+	CMPQ        R8, $+128
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+64, DI
+	TESTQ       $+64, R8
 	JZ          apartBelow128
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2860,7 +2869,7 @@ apartRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R10), Z4
+	VMOVUPS     64(R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2878,13 +2887,13 @@ apartRest:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R10
+	ADDQ        $+128, R11
 
 apartBelow128:
-	TESTQ       $+32, DI
+	TESTQ       $+32, R8
 	JZ          apartBelow64
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(DI*1)
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2902,12 +2911,12 @@ apartBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R10
+	ADDQ        $+64, R11
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VMOVUPS     (R10), Y4
+	VMOVUPS     (R11), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VDIVPS      Y12, Y0, Y0
@@ -2925,12 +2934,12 @@ apartBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R10
+	ADDQ        $+32, R11
 
 apartBelow32:
-	TESTQ       $+8, DI
+	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VMOVUPS     (R10), X4
+	VMOVUPS     (R11), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -2948,12 +2957,12 @@ apartBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R10
+	ADDQ        $+16, R11
 
 apartBelow16:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VMOVSD      (R10), X4
+	VMOVSD      (R11), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -2971,12 +2980,12 @@ apartBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R10
+	ADDQ        $+8, R11
 
 apartBelow8:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R10), X4
+	VMOVSS      (R11), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -2994,12 +3003,12 @@ apartBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R10
+	ADDQ        $+4, R11
 
 apartBelow4:
-	TESTQ       $+1, DI
+	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R10), X13, X4
+	VPINSRW     $0x00, (R11), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -3017,7 +3026,7 @@ apartBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R10
+	ADDQ        $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -3315,32 +3324,32 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003f80
+	CMPL    R9, $0x00003f80
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), Z12
 	VPSLLD       $0x10, Z12, Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3407,15 +3416,15 @@ keptTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3452,9 +3461,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3475,7 +3484,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
+	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
@@ -3497,7 +3506,7 @@ keptBelow64:
 	ADDQ     $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
+	TESTQ    $+8, R9
 	JZ       keptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
@@ -3519,7 +3528,7 @@ keptBelow32:
 	ADDQ     $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
+	TESTQ    $+4, R9
 	JZ       keptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
@@ -3541,7 +3550,7 @@ keptBelow16:
 	ADDQ     $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
+	TESTQ    $+2, R9
 	JZ       keptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
@@ -3563,7 +3572,7 @@ keptBelow8:
 	ADDQ     $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
+	TESTQ    $+1, R9
 	JZ       keptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
@@ -3593,68 +3602,68 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+128
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+128
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -3663,8 +3672,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -3677,6 +3686,7 @@ TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), BX
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -3691,24 +3701,25 @@ TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	JNZ          row
 	MOVQ         SI, CX
 	SHLQ         $0x01, CX
-	MOVQ         DI, R8
-	SHRQ         $0x02, R8
+	MOVQ         DI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        CX, R9
-	LEAQ         (R9)(R9*2), CX
+	MOVQ         R9, R10
+	IMULQ        CX, R10
+	LEAQ         (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  512(AX)(R9*1)
-	PREFETCHT0  512(AX)(R9*2)
-	PREFETCHT0  512(AX)(CX*1)
-	VMOVUPS     (R11), Z4
+	LEAQ        (AX)(R8*1), R13
+	PREFETCHT0  (R13)
+	PREFETCHT0  (R13)(R10*1)
+	PREFETCHT0  (R13)(R10*2)
+	PREFETCHT0  (R13)(CX*1)
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3730,7 +3741,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (DX)(R9*1), Z4
+	VMOVUPS     (DX)(R10*1), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z2, Z0, Z0
@@ -3747,7 +3758,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (DX)(R9*2), Z4
+	VMOVUPS     (DX)(R10*2), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z2, Z0, Z0
@@ -3782,15 +3793,15 @@ quartersLine:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z15
 	VMOVUPS     Z5, (AX)
-	VMOVUPS     Z12, (AX)(R9*1)
-	VMOVUPS     Z14, (AX)(R9*2)
+	VMOVUPS     Z12, (AX)(R10*1)
+	VMOVUPS     Z14, (AX)(R10*2)
 	VMOVUPS     Z15, (AX)(CX*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R11
-	SUBQ        $+32, R10
+	ADDQ        $+64, R12
+	SUBQ        $+32, R11
 	JNZ         quartersLine
-	DECQ        R8
+	DECQ        R9
 	JNZ         quarters
 	ADDQ        CX, AX
 	ADDQ        CX, DX
@@ -3800,13 +3811,14 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R8), Z4
+	LEAQ        (AX)(R8*1), R10
+	PREFETCHT0  (R10)
+	VMOVUPS     (R9), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3831,7 +3843,7 @@ singleLine:
 	VMOVUPS     Z5, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R8
+	ADDQ        $+64, R9
 	SUBQ        $+32, CX
 	JNZ         singleLine
 	DECQ        DI
@@ -3842,28 +3854,28 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+31, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	PREFETCHT0  640(AX)
-	PREFETCHT0  704(AX)
-	VMOVUPS     (R9), Z4
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
+	PREFETCHT0  128(AX)(R8*1)
+	PREFETCHT0  192(AX)(R8*1)
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3885,7 +3897,7 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R9), Z4
+	VMOVUPS     64(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3907,7 +3919,7 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R9), Z4
+	VMOVUPS     128(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3929,7 +3941,7 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R9), Z4
+	VMOVUPS     192(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3953,7 +3965,7 @@ rowTurn:
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, DX
-	ADDQ        $+256, R9
+	ADDQ        $+256, R10
 	SUBQ        $+128, CX
 	CMPQ        CX, $+128
 	JGE         rowTurn
@@ -3961,9 +3973,9 @@ rowTurn:
 rowRest:
 	TESTQ       $+64, CX
 	JZ          rowBelow128
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VMOVUPS     (R9), Z4
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -3985,7 +3997,7 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R9), Z4
+	VMOVUPS     64(R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -4009,13 +4021,13 @@ rowRest:
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, DX
-	ADDQ        $+128, R9
+	ADDQ        $+128, R10
 
 rowBelow128:
 	TESTQ       $+32, CX
 	JZ          rowBelow64
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R9), Z4
+	PREFETCHT0  (AX)(R8*1)
+	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -4039,12 +4051,12 @@ rowBelow128:
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R9
+	ADDQ        $+64, R10
 
 rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (R9), K1, Z4
+	VMOVDQU16.Z (R10), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -4066,9 +4078,9 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVDQU16   Z4, K1, (AX)
-	ADDQ        R8, AX
-	ADDQ        R8, DX
-	ADDQ        R8, R9
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	ADDQ        R9, R10
 
 rowEnd:
 	DECQ DI
@@ -7461,15 +7473,16 @@ TEXT ·affinePlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), BX
 	MOVQ         shifts+24(FP), SI
 	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+512
 	JHI          long
@@ -7485,16 +7498,16 @@ short:
 	VPTESTMW     Z6, Z6, K2
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7617,15 +7630,15 @@ shortTurn:
 	VMOVUPS    Z5, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         shortBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7690,9 +7703,9 @@ shortRest:
 	ADDQ       $+128, CX
 
 shortBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7727,7 +7740,7 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, R8
+	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y4
 	VPAND     Y4, Y11, Y1
@@ -7763,7 +7776,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow16
 	VMOVUPS   (CX), X4
 	VPAND     X4, X11, X1
@@ -7799,7 +7812,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X4
 	VPAND     X4, X11, X1
@@ -7835,7 +7848,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X4
 	VPAND     X4, X11, X1
@@ -7871,7 +7884,7 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VPAND     X4, X11, X1
@@ -7913,14 +7926,905 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
+	JL           keptRest
+
+	// y = x * f + s
+keptTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    128(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    192(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, CX
+	SUBQ       $+128, R10
+	CMPQ       R10, $+128
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+64, R10
+	JZ         keptBelow128
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	VMOVUPS    64(CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+
+keptBelow128:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (CX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VADDPS     Z3, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z4, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+16, R10
+	JZ       keptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ    $+8, R10
+	JZ       keptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+
+keptBelow16:
+	TESTQ    $+4, R10
+	JZ       keptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+
+keptBelow8:
+	TESTQ    $+2, R10
+	JZ       keptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+
+keptBelow4:
+	TESTQ    $+1, R10
+	JZ       keptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VADDPS   X3, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Z3
+	VPSLLD       $0x10, Z3, Z3
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
+	JL           fillRest
+
+	// y = s
+fillTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R10
+	CMPQ       R10, $+128
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+64, R10
+	JZ         fillBelow128
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R10
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R10
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R10
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R10
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R10
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affinePixelsBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+40(FP), SI
+	MOVQ         shifts+24(FP), DI
+	MOVQ         count+32(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	MOVQ BX, R11
+	MOVQ DI, R12
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = x * f + s; where f = 0: y = s
+rowTurn:
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R12), Z5
+	VMOVUPS    (R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    128(R12), Z5
+	VMOVUPS    128(R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    128(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    192(R12), Z5
+	VMOVUPS    192(R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    192(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R11
+	ADDQ       $+256, R12
+	SUBQ       $+128, CX
+	CMPQ       CX, $+128
+	JGE        rowTurn
+
+rowRest:
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R12), Z5
+	VMOVUPS    (R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    64(DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R11
+	ADDQ       $+128, R12
+
+rowBelow128:
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R12), Z5
+	VMOVUPS    (R11), Z4
+	VPANDD     Z4, Z11, Z3
+	VPSLLD     $0x10, Z4, Z2
+	VPADDW     Z4, Z4, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z4
+	VPANDD     Z4, Z11, Z1
+	VPSLLD     $0x10, Z4, Z0
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPANDD     Z5, Z11, Z3
+	VPSLLD     $0x10, Z5, Z2
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z0, Z0
+	VPADDD     Z6, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPANDD     Z6, Z10, Z6
+	VPADDD     Z9, Z1, Z1
+	VPADDD     Z6, Z1, Z1
+	VPSRLD     $0x10, Z0, Z4
+	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVDQU16  Z4, K4, Z5
+	VMOVUPS    Z5, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	ADDQ       $+64, R12
+
+rowBelow64:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (R12), K1, Z5
+	VMOVDQU16.Z (R11), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K4, Z5
+	VMOVDQU16   Z5, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+	ADDQ        R10, R12
+
+rowEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
+TEXT ·affineMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         BX, R9
+	SHLQ         $0x01, R9
+
+plane:
 	VPBROADCASTW (DX), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPBROADCASTW (SI), Z14
@@ -7932,10 +8836,10 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8057,8 +8961,8 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8121,7 +9025,7 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8324,895 +9228,6 @@ keptBelow4:
 	ADDQ     $+2, CX
 
 keptBelow2:
-next:
-	ADDQ $+2, DX
-	ADDQ $+2, SI
-	DECQ DI
-	JNZ  plane
-	VZEROUPPER
-	RET
-
-dropped:
-	VPBROADCASTW (DX), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VPBROADCASTW (SI), Z14
-	VPBROADCASTW (SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
-	JL           fillRest
-
-	// y = s
-fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        fillTurn
-
-fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
-
-fillBelow64:
-	TESTQ   $+16, R9
-	JZ      fillBelow32
-	VMOVUPS Y14, (AX)
-	ADDQ    $+32, AX
-
-fillBelow32:
-	TESTQ   $+8, R9
-	JZ      fillBelow16
-	VMOVUPS X14, (AX)
-	ADDQ    $+16, AX
-
-fillBelow16:
-	TESTQ  $+4, R9
-	JZ     fillBelow8
-	VMOVSD X14, (AX)
-	ADDQ   $+8, AX
-
-fillBelow8:
-	TESTQ  $+2, R9
-	JZ     fillBelow4
-	VMOVSS X14, (AX)
-	ADDQ   $+4, AX
-
-fillBelow4:
-	TESTQ   $+1, R9
-	JZ      fillBelow2
-	VPEXTRW $0x00, X14, (AX)
-	ADDQ    $+2, AX
-
-fillBelow2:
-	JMP next
-	VZEROUPPER
-	RET
-
-// func affinePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·affinePixelsBF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), DX
-	MOVQ         factors+16(FP), BX
-	MOVQ         length+40(FP), SI
-	MOVQ         shifts+24(FP), DI
-	MOVQ         count+32(FP), R8
-	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, CX
-	VMOVD        CX, X9
-	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
-	VMOVD        CX, X10
-	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X11
-	VPBROADCASTD X11, Z11
-	MOVQ         SI, R9
-	ANDQ         $+31, R9
-	MOVQ         R9, CX
-	MOVL         $0x00000001, R10
-	SHLL         CL, R10
-	DECL         R10
-	KMOVD        R10, K1
-	SHLQ         $0x01, R9
-
-next:
-	MOVQ BX, R10
-	MOVQ DI, R11
-	MOVQ SI, CX
-	CMPQ CX, $+128
-	JL   rowRest
-
-	// y = x * f + s; where f = 0: y = s
-rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R11), Z5
-	VMOVUPS    (R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(R11), Z5
-	VMOVUPS    128(R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(R11), Z5
-	VMOVUPS    192(R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	ADDQ       $+256, R11
-	SUBQ       $+128, CX
-	CMPQ       CX, $+128
-	JGE        rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R11), Z5
-	VMOVUPS    (R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R11), Z5
-	VMOVUPS    (R10), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
-
-rowBelow64:
-	ANDQ        $+31, CX
-	JZ          rowEnd
-	VMOVDQU16.Z (R11), K1, Z5
-	VMOVDQU16.Z (R10), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVDQU16   Z5, K1, (AX)
-	ADDQ        R9, AX
-	ADDQ        R9, DX
-	ADDQ        R9, R10
-	ADDQ        R9, R11
-
-rowEnd:
-	DECQ R8
-	JNZ  next
-	VZEROUPPER
-	RET
-
-// func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
-TEXT ·affineMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+16(FP), DX
-	MOVQ         length+40(FP), BX
-	MOVQ         shifts+24(FP), SI
-	MOVQ         count+32(FP), DI
-	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
-	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
-	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
-	VPBROADCASTD X11, Z11
-	MOVQ         BX, R8
-	SHLQ         $0x01, R8
-
-plane:
-	VPBROADCASTW (DX), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VPBROADCASTW (SI), Z14
-	VPBROADCASTW (SI), Z3
-	VPSLLD       $0x10, Z3, Z3
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           keptRest
-
-	// y = x * f + s
-keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-
-keptBelow64:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y3, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-
-keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-
-keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-
-keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-
-keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-
-keptBelow2:
 	ADDQ $+2, DX
 	ADDQ $+2, SI
 	DECQ DI
@@ -9229,6 +9244,7 @@ TEXT ·affineMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), SI
 	MOVQ         shifts+24(FP), DI
 	MOVQ         count+32(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -9239,30 +9255,30 @@ TEXT ·affineMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R9
-	ANDQ         $+31, R9
-	MOVQ         R9, CX
-	MOVL         $0x00000001, R10
-	SHLL         CL, R10
-	DECL         R10
-	KMOVD        R10, K1
-	SHLQ         $0x01, R9
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R11), Z5
-	VMOVUPS    (R10), Z4
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R12), Z5
+	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -9295,8 +9311,8 @@ rowTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R10), Z4
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    64(DX), Z4
@@ -9329,8 +9345,8 @@ rowTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(R11), Z5
-	VMOVUPS    128(R10), Z4
+	VMOVUPS    128(R12), Z5
+	VMOVUPS    128(R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    128(DX), Z4
@@ -9363,8 +9379,8 @@ rowTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(R11), Z5
-	VMOVUPS    192(R10), Z4
+	VMOVUPS    192(R12), Z5
+	VMOVUPS    192(R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    192(DX), Z4
@@ -9399,8 +9415,8 @@ rowTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+128, CX
 	CMPQ       CX, $+128
 	JGE        rowTurn
@@ -9408,10 +9424,10 @@ rowTurn:
 rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R11), Z5
-	VMOVUPS    (R10), Z4
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R12), Z5
+	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -9444,8 +9460,8 @@ rowRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R10), Z4
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    64(DX), Z4
@@ -9480,15 +9496,15 @@ rowRest:
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R11), Z5
-	VMOVUPS    (R10), Z4
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R12), Z5
+	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VMOVUPS    (DX), Z4
@@ -9523,14 +9539,14 @@ rowBelow128:
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (R11), K1, Z5
-	VMOVDQU16.Z (R10), K1, Z4
+	VMOVDQU16.Z (R12), K1, Z5
+	VMOVDQU16.Z (R11), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VMOVDQU16.Z (DX), K1, Z4
@@ -9563,10 +9579,10 @@ rowBelow64:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
-	ADDQ        R9, AX
-	ADDQ        R9, DX
-	ADDQ        R9, R10
-	ADDQ        R9, R11
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+	ADDQ        R10, R12
 
 rowEnd:
 	DECQ R8
@@ -9583,15 +9599,16 @@ TEXT ·affineMaxPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), BX
 	MOVQ         shifts+24(FP), SI
 	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R8
-	VMOVD        R8, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X10
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R8
-	VMOVD        R8, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+512
 	JHI          long
@@ -9607,16 +9624,16 @@ short:
 	VPTESTMW     Z6, Z6, K2
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	PREFETCHT0  640(AX)
-	PREFETCHT0  704(AX)
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
+	PREFETCHT0  128(AX)(R8*1)
+	PREFETCHT0  192(AX)(R8*1)
 	VMOVDQU16.Z (CX), K2, Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -9747,15 +9764,15 @@ shortTurn:
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, CX
-	SUBQ        $+128, R8
-	CMPQ        R8, $+128
+	SUBQ        $+128, R9
+	CMPQ        R9, $+128
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+64, R8
+	TESTQ       $+64, R9
 	JZ          shortBelow128
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
 	VMOVDQU16.Z (CX), K2, Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -9824,9 +9841,9 @@ shortRest:
 	ADDQ        $+128, CX
 
 shortBelow128:
-	TESTQ       $+32, R8
+	TESTQ       $+32, R9
 	JZ          shortBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(R8*1)
 	VMOVDQU16.Z (CX), K2, Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -9863,7 +9880,7 @@ shortBelow128:
 	ADDQ        $+64, CX
 
 shortBelow64:
-	TESTQ       $+16, R8
+	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -9902,7 +9919,7 @@ shortBelow64:
 	ADDQ        $+32, CX
 
 shortBelow32:
-	TESTQ       $+8, R8
+	TESTQ       $+8, R9
 	JZ          shortBelow16
 	VMOVUPS     (CX), X4
 	VMOVDQU16.Z X4, K2, X4
@@ -9941,7 +9958,7 @@ shortBelow32:
 	ADDQ        $+16, CX
 
 shortBelow16:
-	TESTQ       $+4, R8
+	TESTQ       $+4, R9
 	JZ          shortBelow8
 	VMOVSD      (CX), X4
 	VMOVDQU16.Z X4, K2, X4
@@ -9980,7 +9997,7 @@ shortBelow16:
 	ADDQ        $+8, CX
 
 shortBelow8:
-	TESTQ       $+2, R8
+	TESTQ       $+2, R9
 	JZ          shortBelow4
 	VMOVSS      (CX), X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10019,7 +10036,7 @@ shortBelow8:
 	ADDQ        $+4, CX
 
 shortBelow4:
-	TESTQ       $+1, R8
+	TESTQ       $+1, R9
 	JZ          shortBelow2
 	VPINSRW     $0x00, (CX), X13, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10064,29 +10081,29 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
 	VPBROADCASTW (DX), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VPBROADCASTW (SI), Z14
 	VPBROADCASTW (SI), Z3
 	VPSLLD       $0x10, Z3, Z3
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -10217,15 +10234,15 @@ keptTurn:
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
+	SUBQ       $+128, R10
+	CMPQ       R10, $+128
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R9
+	TESTQ      $+64, R10
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -10294,9 +10311,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -10333,7 +10350,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R9
+	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VMOVUPS   (CX), Y4
 	VPAND     Y4, Y11, Y1
@@ -10371,7 +10388,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R9
+	TESTQ     $+8, R10
 	JZ        keptBelow16
 	VMOVUPS   (CX), X4
 	VPAND     X4, X11, X1
@@ -10409,7 +10426,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        keptBelow8
 	VMOVSD    (CX), X4
 	VPAND     X4, X11, X1
@@ -10447,7 +10464,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VPAND     X4, X11, X1
@@ -10485,7 +10502,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VPAND     X4, X11, X1
@@ -10553,68 +10570,68 @@ dropped:
 	VPADDD       Z6, Z1, Z1
 	VPSRLD       $0x10, Z0, Z4
 	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    Z4, 64(AX)
 	VMOVUPS    Z4, 128(AX)
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
+	SUBQ       $+128, R10
+	CMPQ       R10, $+128
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
+	TESTQ      $+64, R10
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R9
+	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y4, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow16
 	VMOVUPS X4, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R9
+	TESTQ  $+4, R10
 	JZ     fillBelow8
 	VMOVSD X4, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow4
 	VMOVSS X4, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R9
+	TESTQ   $+1, R10
 	JZ      fillBelow2
 	VPEXTRW $0x00, X4, (AX)
 	ADDQ    $+2, AX
@@ -10633,6 +10650,7 @@ TEXT ·affineMaxPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         length+40(FP), SI
 	MOVQ         shifts+24(FP), DI
 	MOVQ         count+32(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -10643,30 +10661,30 @@ TEXT ·affineMaxPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R9
-	ANDQ         $+31, R9
-	MOVQ         R9, CX
-	MOVL         $0x00000001, R10
-	SHLL         CL, R10
-	DECL         R10
-	KMOVD        R10, K1
-	SHLQ         $0x01, R9
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	PREFETCHT0  640(AX)
-	PREFETCHT0  704(AX)
-	VMOVUPS     (R11), Z5
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(R9*1)
+	PREFETCHT0  64(AX)(R9*1)
+	PREFETCHT0  128(AX)(R9*1)
+	PREFETCHT0  192(AX)(R9*1)
+	VMOVUPS     (R12), Z5
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10705,8 +10723,8 @@ rowTurn:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R11), Z5
-	VMOVUPS     64(R10), Z4
+	VMOVUPS     64(R12), Z5
+	VMOVUPS     64(R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10745,8 +10763,8 @@ rowTurn:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R11), Z5
-	VMOVUPS     128(R10), Z4
+	VMOVUPS     128(R12), Z5
+	VMOVUPS     128(R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10785,8 +10803,8 @@ rowTurn:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R11), Z5
-	VMOVUPS     192(R10), Z4
+	VMOVUPS     192(R12), Z5
+	VMOVUPS     192(R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10827,8 +10845,8 @@ rowTurn:
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, DX
-	ADDQ        $+256, R10
 	ADDQ        $+256, R11
+	ADDQ        $+256, R12
 	SUBQ        $+128, CX
 	CMPQ        CX, $+128
 	JGE         rowTurn
@@ -10836,10 +10854,10 @@ rowTurn:
 rowRest:
 	TESTQ       $+64, CX
 	JZ          rowBelow128
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VMOVUPS     (R11), Z5
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(R9*1)
+	PREFETCHT0  64(AX)(R9*1)
+	VMOVUPS     (R12), Z5
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10878,8 +10896,8 @@ rowRest:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R11), Z5
-	VMOVUPS     64(R10), Z4
+	VMOVUPS     64(R12), Z5
+	VMOVUPS     64(R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10920,15 +10938,15 @@ rowRest:
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, DX
-	ADDQ        $+128, R10
 	ADDQ        $+128, R11
+	ADDQ        $+128, R12
 
 rowBelow128:
 	TESTQ       $+32, CX
 	JZ          rowBelow64
-	PREFETCHT0  512(AX)
-	VMOVUPS     (R11), Z5
-	VMOVUPS     (R10), Z4
+	PREFETCHT0  (AX)(R9*1)
+	VMOVUPS     (R12), Z5
+	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -10969,14 +10987,14 @@ rowBelow128:
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R10
 	ADDQ        $+64, R11
+	ADDQ        $+64, R12
 
 rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (R11), K1, Z5
-	VMOVDQU16.Z (R10), K1, Z4
+	VMOVDQU16.Z (R12), K1, Z5
+	VMOVDQU16.Z (R11), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPADDW      Z4, Z4, Z6
@@ -11015,10 +11033,10 @@ rowBelow64:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
-	ADDQ        R9, AX
-	ADDQ        R9, DX
-	ADDQ        R9, R10
-	ADDQ        R9, R11
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+	ADDQ        R10, R12
 
 rowEnd:
 	DECQ R8

@@ -24,3 +24,5 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 func streams() bool { return false }
 
 func fence() {}
+
+func pause() {}

@@ -133,3 +133,14 @@ func (e *BytesError) Error() string {
 	}
 	return fmt.Sprintf("kernel: %d bytes that begin %d bytes after an aligned address for a vector of %v, want whole aligned elements of %d bytes", e.Len, e.Offset, e.Kind, e.Kind.Size())
 }
+
+// StrategyError refuses a field of a [Strategy].
+type StrategyError struct {
+	Name  string // of the field, as in [ParseStrategy]
+	Value string
+	Want  string
+}
+
+func (e *StrategyError) Error() string {
+	return fmt.Sprintf("kernel: a strategy with %s, want %s", excerpt.Quote(e.Name+"="+e.Value), e.Want)
+}

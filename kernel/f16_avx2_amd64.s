@@ -12,14 +12,15 @@ TEXT ·scalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x01, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), X12
@@ -27,23 +28,23 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VCVTPH2PS   (R10), Y0
-	VCVTPH2PS   16(R10), Y1
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
+	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -51,8 +52,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R10), Y0
-	VCVTPH2PS   48(R10), Y1
+	VCVTPH2PS   32(R11), Y0
+	VCVTPH2PS   48(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -60,8 +61,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R10), Y0
-	VCVTPH2PS   80(R10), Y1
+	VCVTPH2PS   64(R11), Y0
+	VCVTPH2PS   80(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -69,8 +70,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R10), Y0
-	VCVTPH2PS   112(R10), Y1
+	VCVTPH2PS   96(R11), Y0
+	VCVTPH2PS   112(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -79,17 +80,17 @@ apartTurn:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R10
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
+	ADDQ        $+128, R11
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+32, DI
+	TESTQ       $+32, R8
 	JZ          apartBelow64
-	PREFETCHT0  512(AX)
-	VCVTPH2PS   (R10), Y0
-	VCVTPH2PS   16(R10), Y1
+	PREFETCHT0  (AX)(DI*1)
+	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -97,8 +98,8 @@ apartRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R10), Y0
-	VCVTPH2PS   48(R10), Y1
+	VCVTPH2PS   32(R11), Y0
+	VCVTPH2PS   48(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -107,13 +108,13 @@ apartRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R10
+	ADDQ        $+64, R11
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R10), Y0
-	VCVTPH2PS   16(R10), Y1
+	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -122,53 +123,53 @@ apartBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R10
+	ADDQ        $+32, R11
 
 apartBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        apartBelow16
-	VCVTPH2PS (R10), Y0
+	VCVTPH2PS (R11), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R10
+	ADDQ      $+16, R11
 
 apartBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        apartBelow8
-	VCVTPH2PS (R10), X0
+	VCVTPH2PS (R11), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R10
+	ADDQ      $+8, R11
 
 apartBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        apartBelow4
-	VMOVSS    (R10), X4
+	VMOVSS    (R11), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R10
+	ADDQ      $+4, R11
 
 apartBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        apartBelow2
-	VPINSRW   $0x00, (R10), X13, X4
+	VPINSRW   $0x00, (R11), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R10
+	ADDQ      $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -356,30 +357,30 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003c00
+	CMPL    R9, $0x00003c00
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), X12
 	VCVTPH2PS    X12, Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -414,14 +415,14 @@ keptTurn:
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R8
+	TESTQ       $+32, R9
 	JZ          keptBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -442,7 +443,7 @@ keptRest:
 	ADDQ        $+64, CX
 
 keptBelow64:
-	TESTQ       $+16, R8
+	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -456,7 +457,7 @@ keptBelow64:
 	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -466,7 +467,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -476,7 +477,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -487,7 +488,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -506,58 +507,58 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -566,8 +567,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -710,29 +711,31 @@ TEXT ·scalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+31, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   512(AX)(R9*1)
-	PREFETCHT0   512(AX)(R9*2)
-	PREFETCHT0   512(AX)(DI*1)
-	VMOVUPS      (R11), Y4
+	LEAQ         (AX)(DI*1), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(R10*1)
+	PREFETCHT0   (R13)(R10*2)
+	PREFETCHT0   (R13)(R8*1)
+	VMOVUPS      (R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -747,8 +750,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R9*1), Y0
-	VCVTPH2PS    16(CX)(R9*1), Y1
+	VCVTPH2PS    (CX)(R10*1), Y0
+	VCVTPH2PS    16(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -756,8 +759,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R9*2), Y0
-	VCVTPH2PS    16(CX)(R9*2), Y1
+	VCVTPH2PS    (CX)(R10*2), Y0
+	VCVTPH2PS    16(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -765,8 +768,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(DI*1), Y0
-	VCVTPH2PS    16(CX)(DI*1), Y1
+	VCVTPH2PS    (CX)(R8*1), Y0
+	VCVTPH2PS    16(CX)(R8*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -775,10 +778,10 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y12, (AX)(R9*1)
-	VMOVUPS      Y14, (AX)(R9*2)
-	VMOVUPS      Y15, (AX)(DI*1)
-	VMOVUPS      32(R11), Y4
+	VMOVUPS      Y12, (AX)(R10*1)
+	VMOVUPS      Y14, (AX)(R10*2)
+	VMOVUPS      Y15, (AX)(R8*1)
+	VMOVUPS      32(R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -793,8 +796,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R9*1), Y0
-	VCVTPH2PS    48(CX)(R9*1), Y1
+	VCVTPH2PS    32(CX)(R10*1), Y0
+	VCVTPH2PS    48(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -802,8 +805,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R9*2), Y0
-	VCVTPH2PS    48(CX)(R9*2), Y1
+	VCVTPH2PS    32(CX)(R10*2), Y0
+	VCVTPH2PS    48(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -811,8 +814,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(DI*1), Y0
-	VCVTPH2PS    48(CX)(DI*1), Y1
+	VCVTPH2PS    32(CX)(R8*1), Y0
+	VCVTPH2PS    48(CX)(R8*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -821,31 +824,32 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, 32(AX)
-	VMOVUPS      Y12, 32(AX)(R9*1)
-	VMOVUPS      Y14, 32(AX)(R9*2)
-	VMOVUPS      Y15, 32(AX)(DI*1)
+	VMOVUPS      Y12, 32(AX)(R10*1)
+	VMOVUPS      Y14, 32(AX)(R10*2)
+	VMOVUPS      Y15, 32(AX)(R8*1)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R11
-	SUBQ         $+32, R10
+	ADDQ         $+64, R12
+	SUBQ         $+32, R11
 	JNZ          quartersLine
-	DECQ         R8
+	DECQ         R9
 	JNZ          quarters
-	ADDQ         DI, AX
-	ADDQ         DI, CX
+	ADDQ         R8, AX
+	ADDQ         R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R8), Y4
+	LEAQ         (AX)(DI*1), R10
+	PREFETCHT0   (R10)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -861,7 +865,7 @@ singleLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -879,8 +883,8 @@ singleLine:
 	VMOVUPS      Y5, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R8
-	SUBQ         $+32, DI
+	ADDQ         $+64, R9
+	SUBQ         $+32, R8
 	JNZ          singleLine
 	DECQ         SI
 	JNZ          single
@@ -891,16 +895,16 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+64
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+64
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VMOVUPS      (R8), Y4
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -915,7 +919,7 @@ rowTurn:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -930,7 +934,7 @@ rowTurn:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -945,7 +949,7 @@ rowTurn:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -962,16 +966,16 @@ rowTurn:
 	VMOVUPS      Y4, 96(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
+	ADDQ         $+128, R9
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, DI
+	TESTQ        $+32, R8
 	JZ           rowBelow64
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R8), Y4
+	PREFETCHT0   (AX)(DI*1)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -986,7 +990,7 @@ rowRest:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1003,12 +1007,12 @@ rowRest:
 	VMOVUPS      Y4, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R8
+	ADDQ         $+64, R9
 
 rowBelow64:
-	TESTQ        $+16, DI
+	TESTQ        $+16, R8
 	JZ           rowBelow32
-	VMOVUPS      (R8), Y4
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1025,12 +1029,12 @@ rowBelow64:
 	VMOVUPS      Y4, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
-	ADDQ         $+32, R8
+	ADDQ         $+32, R9
 
 rowBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        rowBelow16
-	VMOVUPS   (R8), X4
+	VMOVUPS   (R9), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -1041,12 +1045,12 @@ rowBelow32:
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	ADDQ      $+16, R9
 
 rowBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        rowBelow8
-	VMOVSD    (R8), X4
+	VMOVSD    (R9), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -1057,12 +1061,12 @@ rowBelow16:
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	ADDQ      $+8, R9
 
 rowBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        rowBelow4
-	VMOVSS    (R8), X4
+	VMOVSS    (R9), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -1074,12 +1078,12 @@ rowBelow8:
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	ADDQ      $+4, R9
 
 rowBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        rowBelow2
-	VPINSRW   $0x00, (R8), X13, X4
+	VPINSRW   $0x00, (R9), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -1091,7 +1095,7 @@ rowBelow4:
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	ADDQ      $+2, R9
 
 rowBelow2:
 	DECQ SI
@@ -1107,6 +1111,7 @@ TEXT ·multiplyPlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
@@ -1119,14 +1124,14 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1161,14 +1166,14 @@ apartTurn:
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+32, DI
+	TESTQ       $+32, R8
 	JZ          apartBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1189,7 +1194,7 @@ apartRest:
 	ADDQ        $+64, CX
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -1203,7 +1208,7 @@ apartBelow64:
 	ADDQ        $+32, CX
 
 apartBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        apartBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -1213,7 +1218,7 @@ apartBelow32:
 	ADDQ      $+16, CX
 
 apartBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        apartBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -1223,7 +1228,7 @@ apartBelow16:
 	ADDQ      $+8, CX
 
 apartBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        apartBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -1234,7 +1239,7 @@ apartBelow8:
 	ADDQ      $+4, CX
 
 apartBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        apartBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -1418,27 +1423,27 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003c00
+	CMPL    R9, $0x00003c00
 	JE      skip
 
 changed:
 	VPBROADCASTW (DX), X12
 	VCVTPH2PS    X12, Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1473,14 +1478,14 @@ keptTurn:
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R8
+	TESTQ       $+32, R9
 	JZ          keptBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1501,7 +1506,7 @@ keptRest:
 	ADDQ        $+64, CX
 
 keptBelow64:
-	TESTQ       $+16, R8
+	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -1515,7 +1520,7 @@ keptBelow64:
 	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -1525,7 +1530,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -1535,7 +1540,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -1546,7 +1551,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -1565,8 +1570,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1579,29 +1584,31 @@ TEXT ·multiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+31, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   512(AX)(R9*1)
-	PREFETCHT0   512(AX)(R9*2)
-	PREFETCHT0   512(AX)(DI*1)
-	VMOVUPS      (R11), Y4
+	LEAQ         (AX)(DI*1), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(R10*1)
+	PREFETCHT0   (R13)(R10*2)
+	PREFETCHT0   (R13)(R8*1)
+	VMOVUPS      (R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1613,24 +1620,24 @@ quartersLine:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R9*1), Y0
-	VCVTPH2PS    16(CX)(R9*1), Y1
+	VCVTPH2PS    (CX)(R10*1), Y0
+	VCVTPH2PS    16(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R9*2), Y0
-	VCVTPH2PS    16(CX)(R9*2), Y1
+	VCVTPH2PS    (CX)(R10*2), Y0
+	VCVTPH2PS    16(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(DI*1), Y0
-	VCVTPH2PS    16(CX)(DI*1), Y1
+	VCVTPH2PS    (CX)(R8*1), Y0
+	VCVTPH2PS    16(CX)(R8*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1638,10 +1645,10 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y12, (AX)(R9*1)
-	VMOVUPS      Y14, (AX)(R9*2)
-	VMOVUPS      Y15, (AX)(DI*1)
-	VMOVUPS      32(R11), Y4
+	VMOVUPS      Y12, (AX)(R10*1)
+	VMOVUPS      Y14, (AX)(R10*2)
+	VMOVUPS      Y15, (AX)(R8*1)
+	VMOVUPS      32(R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1653,24 +1660,24 @@ quartersLine:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R9*1), Y0
-	VCVTPH2PS    48(CX)(R9*1), Y1
+	VCVTPH2PS    32(CX)(R10*1), Y0
+	VCVTPH2PS    48(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R9*2), Y0
-	VCVTPH2PS    48(CX)(R9*2), Y1
+	VCVTPH2PS    32(CX)(R10*2), Y0
+	VCVTPH2PS    48(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(DI*1), Y0
-	VCVTPH2PS    48(CX)(DI*1), Y1
+	VCVTPH2PS    32(CX)(R8*1), Y0
+	VCVTPH2PS    48(CX)(R8*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1678,31 +1685,32 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, 32(AX)
-	VMOVUPS      Y12, 32(AX)(R9*1)
-	VMOVUPS      Y14, 32(AX)(R9*2)
-	VMOVUPS      Y15, 32(AX)(DI*1)
+	VMOVUPS      Y12, 32(AX)(R10*1)
+	VMOVUPS      Y14, 32(AX)(R10*2)
+	VMOVUPS      Y15, 32(AX)(R8*1)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R11
-	SUBQ         $+32, R10
+	ADDQ         $+64, R12
+	SUBQ         $+32, R11
 	JNZ          quartersLine
-	DECQ         R8
+	DECQ         R9
 	JNZ          quarters
-	ADDQ         DI, AX
-	ADDQ         DI, CX
+	ADDQ         R8, AX
+	ADDQ         R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f
 singleLine:
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R8), Y4
+	LEAQ         (AX)(DI*1), R10
+	PREFETCHT0   (R10)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1715,7 +1723,7 @@ singleLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1730,8 +1738,8 @@ singleLine:
 	VMOVUPS      Y5, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R8
-	SUBQ         $+32, DI
+	ADDQ         $+64, R9
+	SUBQ         $+32, R8
 	JNZ          singleLine
 	DECQ         SI
 	JNZ          single
@@ -1742,16 +1750,16 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+64
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+64
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VMOVUPS      (R8), Y4
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1763,7 +1771,7 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1775,7 +1783,7 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1787,7 +1795,7 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1801,16 +1809,16 @@ rowTurn:
 	VMOVUPS      Y4, 96(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
+	ADDQ         $+128, R9
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, DI
+	TESTQ        $+32, R8
 	JZ           rowBelow64
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R8), Y4
+	PREFETCHT0   (AX)(DI*1)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1822,7 +1830,7 @@ rowRest:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1836,12 +1844,12 @@ rowRest:
 	VMOVUPS      Y4, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R8
+	ADDQ         $+64, R9
 
 rowBelow64:
-	TESTQ        $+16, DI
+	TESTQ        $+16, R8
 	JZ           rowBelow32
-	VMOVUPS      (R8), Y4
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -1855,12 +1863,12 @@ rowBelow64:
 	VMOVUPS      Y4, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
-	ADDQ         $+32, R8
+	ADDQ         $+32, R9
 
 rowBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        rowBelow16
-	VMOVUPS   (R8), X4
+	VMOVUPS   (R9), X4
 	VCVTPH2PS X4, Y2
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y2, Y0, Y0
@@ -1868,12 +1876,12 @@ rowBelow32:
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	ADDQ      $+16, R9
 
 rowBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        rowBelow8
-	VMOVSD    (R8), X4
+	VMOVSD    (R9), X4
 	VCVTPH2PS X4, X2
 	VCVTPH2PS (CX), X0
 	VMULPS    X2, X0, X0
@@ -1881,12 +1889,12 @@ rowBelow16:
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	ADDQ      $+8, R9
 
 rowBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        rowBelow4
-	VMOVSS    (R8), X4
+	VMOVSS    (R9), X4
 	VCVTPH2PS X4, X2
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -1895,12 +1903,12 @@ rowBelow8:
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	ADDQ      $+4, R9
 
 rowBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        rowBelow2
-	VPINSRW   $0x00, (R8), X13, X4
+	VPINSRW   $0x00, (R9), X13, X4
 	VCVTPH2PS X4, X2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -1909,7 +1917,7 @@ rowBelow4:
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	ADDQ      $+2, R9
 
 rowBelow2:
 	DECQ SI
@@ -1925,14 +1933,15 @@ TEXT ·dividePlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+64
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x01, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), X12
@@ -1940,23 +1949,23 @@ apart:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VCVTPH2PS   (R10), Y0
-	VCVTPH2PS   16(R10), Y1
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
+	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   16(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -1964,8 +1973,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R10), Y0
-	VCVTPH2PS   48(R10), Y1
+	VCVTPH2PS   32(R11), Y0
+	VCVTPH2PS   48(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -1973,8 +1982,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R10), Y0
-	VCVTPH2PS   80(R10), Y1
+	VCVTPH2PS   64(R11), Y0
+	VCVTPH2PS   80(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -1982,8 +1991,8 @@ apartTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R10), Y0
-	VCVTPH2PS   112(R10), Y1
+	VCVTPH2PS   96(R11), Y0
+	VCVTPH2PS   112(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -1992,17 +2001,17 @@ apartTurn:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R10
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
+	ADDQ        $+128, R11
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+32, DI
+	TESTQ       $+32, R8
 	JZ          apartBelow64
-	PREFETCHT0  512(AX)
-	VCVTPH2PS   (R10), Y0
-	VCVTPH2PS   16(R10), Y1
+	PREFETCHT0  (AX)(DI*1)
+	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   16(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2010,8 +2019,8 @@ apartRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R10), Y0
-	VCVTPH2PS   48(R10), Y1
+	VCVTPH2PS   32(R11), Y0
+	VCVTPH2PS   48(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2020,13 +2029,13 @@ apartRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R10
+	ADDQ        $+64, R11
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R10), Y0
-	VCVTPH2PS   16(R10), Y1
+	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   16(R11), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2035,53 +2044,53 @@ apartBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R10
+	ADDQ        $+32, R11
 
 apartBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        apartBelow16
-	VCVTPH2PS (R10), Y0
+	VCVTPH2PS (R11), Y0
 	VDIVPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R10
+	ADDQ      $+16, R11
 
 apartBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        apartBelow8
-	VCVTPH2PS (R10), X0
+	VCVTPH2PS (R11), X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R10
+	ADDQ      $+8, R11
 
 apartBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        apartBelow4
-	VMOVSS    (R10), X4
+	VMOVSS    (R11), X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R10
+	ADDQ      $+4, R11
 
 apartBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        apartBelow2
-	VPINSRW   $0x00, (R10), X13, X4
+	VPINSRW   $0x00, (R11), X13, X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R10
+	ADDQ      $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -2269,30 +2278,30 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003c00
+	CMPL    R9, $0x00003c00
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), X12
 	VCVTPH2PS    X12, Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(DI*1)
+	PREFETCHT0  64(AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -2327,14 +2336,14 @@ keptTurn:
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R8
+	TESTQ       $+32, R9
 	JZ          keptBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(DI*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -2355,7 +2364,7 @@ keptRest:
 	ADDQ        $+64, CX
 
 keptBelow64:
-	TESTQ       $+16, R8
+	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -2369,7 +2378,7 @@ keptBelow64:
 	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VDIVPS    Y12, Y0, Y0
@@ -2379,7 +2388,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VDIVPS    X12, X0, X0
@@ -2389,7 +2398,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -2400,7 +2409,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -2419,58 +2428,58 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -2479,8 +2488,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -2493,29 +2502,31 @@ TEXT ·dividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+31, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   512(AX)(R9*1)
-	PREFETCHT0   512(AX)(R9*2)
-	PREFETCHT0   512(AX)(DI*1)
-	VMOVUPS      (R11), Y4
+	LEAQ         (AX)(DI*1), R13
+	PREFETCHT0   (R13)
+	PREFETCHT0   (R13)(R10*1)
+	PREFETCHT0   (R13)(R10*2)
+	PREFETCHT0   (R13)(R8*1)
+	VMOVUPS      (R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2530,8 +2541,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R9*1), Y0
-	VCVTPH2PS    16(CX)(R9*1), Y1
+	VCVTPH2PS    (CX)(R10*1), Y0
+	VCVTPH2PS    16(CX)(R10*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2539,8 +2550,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R9*2), Y0
-	VCVTPH2PS    16(CX)(R9*2), Y1
+	VCVTPH2PS    (CX)(R10*2), Y0
+	VCVTPH2PS    16(CX)(R10*2), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2548,8 +2559,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(DI*1), Y0
-	VCVTPH2PS    16(CX)(DI*1), Y1
+	VCVTPH2PS    (CX)(R8*1), Y0
+	VCVTPH2PS    16(CX)(R8*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2558,10 +2569,10 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y12, (AX)(R9*1)
-	VMOVUPS      Y14, (AX)(R9*2)
-	VMOVUPS      Y15, (AX)(DI*1)
-	VMOVUPS      32(R11), Y4
+	VMOVUPS      Y12, (AX)(R10*1)
+	VMOVUPS      Y14, (AX)(R10*2)
+	VMOVUPS      Y15, (AX)(R8*1)
+	VMOVUPS      32(R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2576,8 +2587,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R9*1), Y0
-	VCVTPH2PS    48(CX)(R9*1), Y1
+	VCVTPH2PS    32(CX)(R10*1), Y0
+	VCVTPH2PS    48(CX)(R10*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2585,8 +2596,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R9*2), Y0
-	VCVTPH2PS    48(CX)(R9*2), Y1
+	VCVTPH2PS    32(CX)(R10*2), Y0
+	VCVTPH2PS    48(CX)(R10*2), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2594,8 +2605,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(DI*1), Y0
-	VCVTPH2PS    48(CX)(DI*1), Y1
+	VCVTPH2PS    32(CX)(R8*1), Y0
+	VCVTPH2PS    48(CX)(R8*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2604,31 +2615,32 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, 32(AX)
-	VMOVUPS      Y12, 32(AX)(R9*1)
-	VMOVUPS      Y14, 32(AX)(R9*2)
-	VMOVUPS      Y15, 32(AX)(DI*1)
+	VMOVUPS      Y12, 32(AX)(R10*1)
+	VMOVUPS      Y14, 32(AX)(R10*2)
+	VMOVUPS      Y15, 32(AX)(R8*1)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R11
-	SUBQ         $+32, R10
+	ADDQ         $+64, R12
+	SUBQ         $+32, R11
 	JNZ          quartersLine
-	DECQ         R8
+	DECQ         R9
 	JNZ          quarters
-	ADDQ         DI, AX
-	ADDQ         DI, CX
+	ADDQ         R8, AX
+	ADDQ         R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R8), Y4
+	LEAQ         (AX)(DI*1), R10
+	PREFETCHT0   (R10)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2644,7 +2656,7 @@ singleLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2662,8 +2674,8 @@ singleLine:
 	VMOVUPS      Y5, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R8
-	SUBQ         $+32, DI
+	ADDQ         $+64, R9
+	SUBQ         $+32, R8
 	JNZ          singleLine
 	DECQ         SI
 	JNZ          single
@@ -2674,16 +2686,16 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+64
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+64
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VMOVUPS      (R8), Y4
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2698,7 +2710,7 @@ rowTurn:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2713,7 +2725,7 @@ rowTurn:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2728,7 +2740,7 @@ rowTurn:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(R8), Y4
+	VMOVUPS      96(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2745,16 +2757,16 @@ rowTurn:
 	VMOVUPS      Y4, 96(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
+	ADDQ         $+128, R9
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, DI
+	TESTQ        $+32, R8
 	JZ           rowBelow64
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R8), Y4
+	PREFETCHT0   (AX)(DI*1)
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2769,7 +2781,7 @@ rowRest:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2786,12 +2798,12 @@ rowRest:
 	VMOVUPS      Y4, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R8
+	ADDQ         $+64, R9
 
 rowBelow64:
-	TESTQ        $+16, DI
+	TESTQ        $+16, R8
 	JZ           rowBelow32
-	VMOVUPS      (R8), Y4
+	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -2808,12 +2820,12 @@ rowBelow64:
 	VMOVUPS      Y4, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
-	ADDQ         $+32, R8
+	ADDQ         $+32, R9
 
 rowBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        rowBelow16
-	VMOVUPS   (R8), X4
+	VMOVUPS   (R9), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -2824,12 +2836,12 @@ rowBelow32:
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	ADDQ      $+16, R9
 
 rowBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        rowBelow8
-	VMOVSD    (R8), X4
+	VMOVSD    (R9), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -2840,12 +2852,12 @@ rowBelow16:
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	ADDQ      $+8, R9
 
 rowBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        rowBelow4
-	VMOVSS    (R8), X4
+	VMOVSS    (R9), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -2857,12 +2869,12 @@ rowBelow8:
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	ADDQ      $+4, R9
 
 rowBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        rowBelow2
-	VPINSRW   $0x00, (R8), X13, X4
+	VPINSRW   $0x00, (R9), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -2874,7 +2886,7 @@ rowBelow4:
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	ADDQ      $+2, R9
 
 rowBelow2:
 	DECQ SI
@@ -4982,6 +4994,7 @@ TEXT ·affinePlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
@@ -4997,14 +5010,14 @@ short:
 	VPCMPEQW     Y6, Y13, Y15
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5071,14 +5084,14 @@ shortTurn:
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+32, R8
+	TESTQ       $+32, R9
 	JZ          shortBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(R8*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5115,7 +5128,7 @@ shortRest:
 	ADDQ        $+64, CX
 
 shortBelow64:
-	TESTQ       $+16, R8
+	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -5137,7 +5150,7 @@ shortBelow64:
 	ADDQ        $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -5152,7 +5165,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -5167,7 +5180,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -5183,7 +5196,7 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -5205,14 +5218,608 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), X3
+	VCVTPH2PS    X3, Y3
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
+	JL           keptRest
+
+	// y = x * f + s
+keptTurn:
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 64(AX)
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+32, R10
+	JZ          keptBelow64
+	PREFETCHT0  (AX)(R8*1)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+
+keptBelow64:
+	TESTQ       $+16, R10
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R10
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R10
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R10
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R10
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), Y14
+	VPBROADCASTW (SI), X3
+	VCVTPH2PS    X3, Y3
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
+	JL           fillRest
+
+	// y = s
+fillTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	VMOVUPS    Y14, 64(AX)
+	VMOVUPS    Y14, 96(AX)
+	ADDQ       $+128, AX
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    Y14, (AX)
+	VMOVUPS    Y14, 32(AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R10
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R10
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R10
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R10
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R10
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·affinePixelsF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+
+next:
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+64
+	JL   rowRest
+
+	// y = x * f + s; where f = 0: y = s
+rowTurn:
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	VMOVUPS      64(R11), Y5
+	VMOVUPS      64(R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    64(CX), Y0
+	VCVTPH2PS    80(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VMOVUPS      96(R11), Y5
+	VMOVUPS      96(R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    96(CX), Y0
+	VCVTPH2PS    112(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R10
+	ADDQ         $+128, R11
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          rowTurn
+
+rowRest:
+	TESTQ        $+32, R9
+	JZ           rowBelow64
+	PREFETCHT0   (AX)(R8*1)
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R10
+	ADDQ         $+64, R11
+
+rowBelow64:
+	TESTQ        $+16, R9
+	JZ           rowBelow32
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X4, Y2
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R10
+	ADDQ         $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (R11), X5
+	VMOVUPS   (R10), X4
+	VCVTPH2PS X4, Y2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (R11), X5
+	VMOVSD    (R10), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (R11), X5
+	VMOVSS    (R10), X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (R11), X13, X5
+	VPINSRW   $0x00, (R10), X13, X4
+	VCVTPH2PS X4, X2
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ DI
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·affineMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+	MOVQ   BX, R9
+	SHLQ   $0x01, R9
+
+plane:
 	VPBROADCASTW (DX), X12
 	VCVTPH2PS    X12, Y12
 	VPBROADCASTW (SI), Y14
@@ -5224,8 +5831,8 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5291,7 +5898,7 @@ keptTurn:
 keptRest:
 	TESTQ       $+32, R9
 	JZ          keptBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(R8*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5398,598 +6005,6 @@ keptBelow4:
 	ADDQ      $+2, CX
 
 keptBelow2:
-next:
-	ADDQ $+2, DX
-	ADDQ $+2, SI
-	DECQ DI
-	JNZ  plane
-	VZEROUPPER
-	RET
-
-dropped:
-	VPBROADCASTW (DX), X12
-	VCVTPH2PS    X12, Y12
-	VPBROADCASTW (SI), Y14
-	VPBROADCASTW (SI), X3
-	VCVTPH2PS    X3, Y3
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
-	JL           fillRest
-
-	// y = s
-fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
-
-fillRest:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
-
-fillBelow64:
-	TESTQ   $+16, R9
-	JZ      fillBelow32
-	VMOVUPS Y14, (AX)
-	ADDQ    $+32, AX
-
-fillBelow32:
-	TESTQ   $+8, R9
-	JZ      fillBelow16
-	VMOVUPS X14, (AX)
-	ADDQ    $+16, AX
-
-fillBelow16:
-	TESTQ  $+4, R9
-	JZ     fillBelow8
-	VMOVSD X14, (AX)
-	ADDQ   $+8, AX
-
-fillBelow8:
-	TESTQ  $+2, R9
-	JZ     fillBelow4
-	VMOVSS X14, (AX)
-	ADDQ   $+4, AX
-
-fillBelow4:
-	TESTQ   $+1, R9
-	JZ      fillBelow2
-	VPEXTRW $0x00, X14, (AX)
-	ADDQ    $+2, AX
-
-fillBelow2:
-	JMP next
-	VZEROUPPER
-	RET
-
-// func affinePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C, MMX+
-TEXT ·affinePixelsF16AVX2(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   length+40(FP), BX
-	MOVQ   shifts+24(FP), SI
-	MOVQ   count+32(FP), DI
-	VXORPS X13, X13, X13
-
-next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+64
-	JL   rowRest
-
-	// y = x * f + s; where f = 0: y = s
-rowTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(R10), Y5
-	VMOVUPS      64(R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(R10), Y5
-	VMOVUPS      96(R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R9
-	ADDQ         $+128, R10
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
-	JGE          rowTurn
-
-rowRest:
-	TESTQ        $+32, R8
-	JZ           rowBelow64
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R9
-	ADDQ         $+64, R10
-
-rowBelow64:
-	TESTQ        $+16, R8
-	JZ           rowBelow32
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
-	VEXTRACTI128 $0x01, Y4, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X4, Y2
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	ADDQ         $+32, AX
-	ADDQ         $+32, CX
-	ADDQ         $+32, R9
-	ADDQ         $+32, R10
-
-rowBelow32:
-	TESTQ     $+8, R8
-	JZ        rowBelow16
-	VMOVUPS   (R10), X5
-	VMOVUPS   (R9), X4
-	VCVTPH2PS X4, Y2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VCVTPH2PS X5, Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VPBLENDVB X8, X5, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R9
-	ADDQ      $+16, R10
-
-rowBelow16:
-	TESTQ     $+4, R8
-	JZ        rowBelow8
-	VMOVSD    (R10), X5
-	VMOVSD    (R9), X4
-	VCVTPH2PS X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VCVTPH2PS (CX), X0
-	VMULPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPBLENDVB X8, X5, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R9
-	ADDQ      $+8, R10
-
-rowBelow8:
-	TESTQ     $+2, R8
-	JZ        rowBelow4
-	VMOVSS    (R10), X5
-	VMOVSS    (R9), X4
-	VCVTPH2PS X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPBLENDVB X8, X5, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R9
-	ADDQ      $+4, R10
-
-rowBelow4:
-	TESTQ     $+1, R8
-	JZ        rowBelow2
-	VPINSRW   $0x00, (R10), X13, X5
-	VPINSRW   $0x00, (R9), X13, X4
-	VCVTPH2PS X4, X2
-	VPADDW    X4, X4, X6
-	VPCMPEQW  X6, X13, X8
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPBLENDVB X8, X5, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R9
-	ADDQ      $+2, R10
-
-rowBelow2:
-	DECQ DI
-	JNZ  next
-	VZEROUPPER
-	RET
-
-// func affineMultiplyPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C, MMX+
-TEXT ·affineMultiplyPlanesF16AVX2(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   length+40(FP), BX
-	MOVQ   shifts+24(FP), SI
-	MOVQ   count+32(FP), DI
-	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-
-plane:
-	VPBROADCASTW (DX), X12
-	VCVTPH2PS    X12, Y12
-	VPBROADCASTW (SI), Y14
-	VPBROADCASTW (SI), X3
-	VCVTPH2PS    X3, Y3
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
-	JL           keptRest
-
-	// y = x * f + s
-keptTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ       $+32, R8
-	JZ          keptBelow64
-	PREFETCHT0  512(AX)
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, CX
-
-keptBelow64:
-	TESTQ       $+16, R8
-	JZ          keptBelow32
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y3, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	ADDQ        $+32, AX
-	ADDQ        $+32, CX
-
-keptBelow32:
-	TESTQ     $+8, R8
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y3, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-
-keptBelow16:
-	TESTQ     $+4, R8
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-
-keptBelow8:
-	TESTQ     $+2, R8
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-
-keptBelow4:
-	TESTQ     $+1, R8
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-
-keptBelow2:
 	ADDQ $+2, DX
 	ADDQ $+2, SI
 	DECQ DI
@@ -6006,21 +6021,22 @@ TEXT ·affineMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6041,8 +6057,8 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6063,8 +6079,8 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(R10), Y5
-	VMOVUPS      64(R9), Y4
+	VMOVUPS      64(R11), Y5
+	VMOVUPS      64(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6085,8 +6101,8 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(R10), Y5
-	VMOVUPS      96(R9), Y4
+	VMOVUPS      96(R11), Y5
+	VMOVUPS      96(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6109,18 +6125,18 @@ rowTurn:
 	VMOVUPS      Y4, 96(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, CX
-	ADDQ         $+128, R9
 	ADDQ         $+128, R10
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+128, R11
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           rowBelow64
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
+	PREFETCHT0   (AX)(R8*1)
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6141,8 +6157,8 @@ rowRest:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6165,14 +6181,14 @@ rowRest:
 	VMOVUPS      Y4, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R9
 	ADDQ         $+64, R10
+	ADDQ         $+64, R11
 
 rowBelow64:
-	TESTQ        $+16, R8
+	TESTQ        $+16, R9
 	JZ           rowBelow32
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6195,14 +6211,14 @@ rowBelow64:
 	VMOVUPS      Y4, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
-	ADDQ         $+32, R9
 	ADDQ         $+32, R10
+	ADDQ         $+32, R11
 
 rowBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        rowBelow16
-	VMOVUPS   (R10), X5
-	VMOVUPS   (R9), X4
+	VMOVUPS   (R11), X5
+	VMOVUPS   (R10), X4
 	VCVTPH2PS X4, Y2
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y2, Y0, Y0
@@ -6214,14 +6230,14 @@ rowBelow32:
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R9
 	ADDQ      $+16, R10
+	ADDQ      $+16, R11
 
 rowBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        rowBelow8
-	VMOVSD    (R10), X5
-	VMOVSD    (R9), X4
+	VMOVSD    (R11), X5
+	VMOVSD    (R10), X4
 	VCVTPH2PS X4, X2
 	VCVTPH2PS (CX), X0
 	VMULPS    X2, X0, X0
@@ -6233,14 +6249,14 @@ rowBelow16:
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R9
 	ADDQ      $+8, R10
+	ADDQ      $+8, R11
 
 rowBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        rowBelow4
-	VMOVSS    (R10), X5
-	VMOVSS    (R9), X4
+	VMOVSS    (R11), X5
+	VMOVSS    (R10), X4
 	VCVTPH2PS X4, X2
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -6253,14 +6269,14 @@ rowBelow8:
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, R9
 	ADDQ      $+4, R10
+	ADDQ      $+4, R11
 
 rowBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        rowBelow2
-	VPINSRW   $0x00, (R10), X13, X5
-	VPINSRW   $0x00, (R9), X13, X4
+	VPINSRW   $0x00, (R11), X13, X5
+	VPINSRW   $0x00, (R10), X13, X4
 	VCVTPH2PS X4, X2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -6273,8 +6289,8 @@ rowBelow4:
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
-	ADDQ      $+2, R9
 	ADDQ      $+2, R10
+	ADDQ      $+2, R11
 
 rowBelow2:
 	DECQ DI
@@ -6291,6 +6307,7 @@ TEXT ·affineMaxPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
@@ -6306,14 +6323,14 @@ short:
 	VPCMPEQW     Y6, Y13, Y15
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
 	VMOVUPS      (CX), Y4
 	VPANDN       Y4, Y15, Y4
 	VEXTRACTI128 $0x01, Y4, X1
@@ -6400,14 +6417,14 @@ shortTurn:
 	VMOVUPS      Y4, 96(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, CX
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           shortBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(R8*1)
 	VMOVUPS      (CX), Y4
 	VPANDN       Y4, Y15, Y4
 	VEXTRACTI128 $0x01, Y4, X1
@@ -6454,7 +6471,7 @@ shortRest:
 	ADDQ         $+64, CX
 
 shortBelow64:
-	TESTQ        $+16, R8
+	TESTQ        $+16, R9
 	JZ           shortBelow32
 	VMOVUPS      (CX), Y4
 	VPANDN       Y4, Y15, Y4
@@ -6481,7 +6498,7 @@ shortBelow64:
 	ADDQ         $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow16
 	VMOVUPS   (CX), X4
 	VPANDN    X4, X15, X4
@@ -6498,7 +6515,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X4
 	VPANDN    X4, X15, X4
@@ -6515,7 +6532,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X4
 	VPANDN    X4, X15, X4
@@ -6532,7 +6549,7 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VPANDN    X4, X15, X4
@@ -6555,27 +6572,27 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
 	VPBROADCASTW (DX), X12
 	VCVTPH2PS    X12, Y12
 	VPBROADCASTW (SI), Y14
 	VPBROADCASTW (SI), X3
 	VCVTPH2PS    X3, Y3
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0  512(AX)
-	PREFETCHT0  576(AX)
+	PREFETCHT0  (AX)(R8*1)
+	PREFETCHT0  64(AX)(R8*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -6650,14 +6667,14 @@ keptTurn:
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R9
+	TESTQ       $+32, R10
 	JZ          keptBelow64
-	PREFETCHT0  512(AX)
+	PREFETCHT0  (AX)(R8*1)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -6698,7 +6715,7 @@ keptRest:
 	ADDQ        $+64, CX
 
 keptBelow64:
-	TESTQ       $+16, R9
+	TESTQ       $+16, R10
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
@@ -6722,7 +6739,7 @@ keptBelow64:
 	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R9
+	TESTQ     $+8, R10
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -6737,7 +6754,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -6752,7 +6769,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -6768,7 +6785,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -6807,58 +6824,58 @@ dropped:
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Y4, (AX)
 	VMOVUPS    Y4, 32(AX)
 	VMOVUPS    Y4, 64(AX)
 	VMOVUPS    Y4, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Y4, (AX)
 	VMOVUPS    Y4, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R9
+	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y4, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow16
 	VMOVUPS X4, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R9
+	TESTQ  $+4, R10
 	JZ     fillBelow8
 	VMOVSD X4, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow4
 	VMOVSS X4, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R9
+	TESTQ   $+1, R10
 	JZ      fillBelow2
 	VPEXTRW $0x00, X4, (AX)
 	ADDQ    $+2, AX
@@ -6877,21 +6894,22 @@ TEXT ·affineMaxPixelsF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6921,8 +6939,8 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6952,8 +6970,8 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(R10), Y5
-	VMOVUPS      64(R9), Y4
+	VMOVUPS      64(R11), Y5
+	VMOVUPS      64(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -6983,8 +7001,8 @@ rowTurn:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(R10), Y5
-	VMOVUPS      96(R9), Y4
+	VMOVUPS      96(R11), Y5
+	VMOVUPS      96(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -7016,18 +7034,18 @@ rowTurn:
 	VMOVUPS      Y4, 96(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, CX
-	ADDQ         $+128, R9
 	ADDQ         $+128, R10
-	SUBQ         $+64, R8
-	CMPQ         R8, $+64
+	ADDQ         $+128, R11
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           rowBelow64
-	PREFETCHT0   512(AX)
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
+	PREFETCHT0   (AX)(R8*1)
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -7057,8 +7075,8 @@ rowRest:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(R10), Y5
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -7090,14 +7108,14 @@ rowRest:
 	VMOVUPS      Y4, 32(AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	ADDQ         $+64, R9
 	ADDQ         $+64, R10
+	ADDQ         $+64, R11
 
 rowBelow64:
-	TESTQ        $+16, R8
+	TESTQ        $+16, R9
 	JZ           rowBelow32
-	VMOVUPS      (R10), Y5
-	VMOVUPS      (R9), Y4
+	VMOVUPS      (R11), Y5
+	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
 	VCVTPH2PS    X4, Y2
@@ -7129,14 +7147,14 @@ rowBelow64:
 	VMOVUPS      Y4, (AX)
 	ADDQ         $+32, AX
 	ADDQ         $+32, CX
-	ADDQ         $+32, R9
 	ADDQ         $+32, R10
+	ADDQ         $+32, R11
 
 rowBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        rowBelow16
-	VMOVUPS   (R10), X5
-	VMOVUPS   (R9), X4
+	VMOVUPS   (R11), X5
+	VMOVUPS   (R10), X4
 	VCVTPH2PS X4, Y2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -7154,14 +7172,14 @@ rowBelow32:
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R9
 	ADDQ      $+16, R10
+	ADDQ      $+16, R11
 
 rowBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        rowBelow8
-	VMOVSD    (R10), X5
-	VMOVSD    (R9), X4
+	VMOVSD    (R11), X5
+	VMOVSD    (R10), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -7179,14 +7197,14 @@ rowBelow16:
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R9
 	ADDQ      $+8, R10
+	ADDQ      $+8, R11
 
 rowBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        rowBelow4
-	VMOVSS    (R10), X5
-	VMOVSS    (R9), X4
+	VMOVSS    (R11), X5
+	VMOVSS    (R10), X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -7204,14 +7222,14 @@ rowBelow8:
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, R9
 	ADDQ      $+4, R10
+	ADDQ      $+4, R11
 
 rowBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        rowBelow2
-	VPINSRW   $0x00, (R10), X13, X5
-	VPINSRW   $0x00, (R9), X13, X4
+	VPINSRW   $0x00, (R11), X13, X5
+	VPINSRW   $0x00, (R10), X13, X4
 	VCVTPH2PS X4, X2
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
@@ -7229,8 +7247,8 @@ rowBelow4:
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
-	ADDQ      $+2, R9
 	ADDQ      $+2, R10
+	ADDQ      $+2, R11
 
 rowBelow2:
 	DECQ DI

@@ -12,14 +12,15 @@ TEXT ·scalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x01, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -27,25 +28,25 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+128
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
-	VCVTPH2PS    (R10), Z0
-	VCVTPH2PS    32(R10), Z1
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	PREFETCHT0   128(AX)(DI*1)
+	PREFETCHT0   192(AX)(DI*1)
+	VCVTPH2PS    (R11), Z0
+	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -53,8 +54,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R10), Z0
-	VCVTPH2PS    96(R10), Z1
+	VCVTPH2PS    64(R11), Z0
+	VCVTPH2PS    96(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -62,8 +63,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R10), Z0
-	VCVTPH2PS    160(R10), Z1
+	VCVTPH2PS    128(R11), Z0
+	VCVTPH2PS    160(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -71,8 +72,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R10), Z0
-	VCVTPH2PS    224(R10), Z1
+	VCVTPH2PS    192(R11), Z0
+	VCVTPH2PS    224(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -81,18 +82,18 @@ apartTurn:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R10
-	SUBQ         $+128, DI
-	CMPQ         DI, $+128
+	ADDQ         $+256, R11
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
 	JGE          apartTurn
 
 apartRest:
-	TESTQ        $+64, DI
+	TESTQ        $+64, R8
 	JZ           apartBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VCVTPH2PS    (R10), Z0
-	VCVTPH2PS    32(R10), Z1
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	VCVTPH2PS    (R11), Z0
+	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -100,8 +101,8 @@ apartRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R10), Z0
-	VCVTPH2PS    96(R10), Z1
+	VCVTPH2PS    64(R11), Z0
+	VCVTPH2PS    96(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -110,14 +111,14 @@ apartRest:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R10
+	ADDQ         $+128, R11
 
 apartBelow128:
-	TESTQ        $+32, DI
+	TESTQ        $+32, R8
 	JZ           apartBelow64
-	PREFETCHT0   512(AX)
-	VCVTPH2PS    (R10), Z0
-	VCVTPH2PS    32(R10), Z1
+	PREFETCHT0   (AX)(DI*1)
+	VCVTPH2PS    (R11), Z0
+	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -126,64 +127,64 @@ apartBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R10
+	ADDQ         $+64, R11
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R10), Z0
+	VCVTPH2PS   (R11), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R10
+	ADDQ        $+32, R11
 
 apartBelow32:
-	TESTQ       $+8, DI
+	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   (R11), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R10
+	ADDQ        $+16, R11
 
 apartBelow16:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VCVTPH2PS   (R10), X0
+	VCVTPH2PS   (R11), X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R10
+	ADDQ        $+8, R11
 
 apartBelow8:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R10), X4
+	VMOVSS      (R11), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R10
+	ADDQ        $+4, R11
 
 apartBelow4:
-	TESTQ       $+1, DI
+	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R10), X13, X4
+	VPINSRW     $0x00, (R11), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R10
+	ADDQ        $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -384,32 +385,32 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003c00
+	CMPL    R9, $0x00003c00
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), Y12
 	VCVTPH2PS    Y12, Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	PREFETCHT0   128(AX)(DI*1)
+	PREFETCHT0   192(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -444,15 +445,15 @@ keptTurn:
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	SUBQ         $+128, R9
+	CMPQ         R9, $+128
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R8
+	TESTQ        $+64, R9
 	JZ           keptBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -473,9 +474,9 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           keptBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -488,7 +489,7 @@ keptBelow128:
 	ADDQ         $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R8
+	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
 	VMULPS    Z12, Z0, Z0
@@ -498,7 +499,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -508,7 +509,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -518,7 +519,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -529,7 +530,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -548,68 +549,68 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+128
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+128
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -618,8 +619,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -762,29 +763,31 @@ TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x01, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    512(AX)(R9*1)
-	PREFETCHT0    512(AX)(R9*2)
-	PREFETCHT0    512(AX)(CX*1)
-	VMOVUPS       (R11), Z4
+	LEAQ          (AX)(R8*1), R13
+	PREFETCHT0    (R13)
+	PREFETCHT0    (R13)(R10*1)
+	PREFETCHT0    (R13)(R10*2)
+	PREFETCHT0    (R13)(CX*1)
+	VMOVUPS       (R12), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -799,8 +802,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R9*1), Z0
-	VCVTPH2PS     32(DX)(R9*1), Z1
+	VCVTPH2PS     (DX)(R10*1), Z0
+	VCVTPH2PS     32(DX)(R10*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -808,8 +811,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R9*2), Z0
-	VCVTPH2PS     32(DX)(R9*2), Z1
+	VCVTPH2PS     (DX)(R10*2), Z0
+	VCVTPH2PS     32(DX)(R10*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -827,15 +830,15 @@ quartersLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R9*1)
-	VMOVUPS       Z14, (AX)(R9*2)
+	VMOVUPS       Z12, (AX)(R10*1)
+	VMOVUPS       Z14, (AX)(R10*2)
 	VMOVUPS       Z15, (AX)(CX*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R11
-	SUBQ          $+32, R10
+	ADDQ          $+64, R12
+	SUBQ          $+32, R11
 	JNZ           quartersLine
-	DECQ          R8
+	DECQ          R9
 	JNZ           quarters
 	ADDQ          CX, AX
 	ADDQ          CX, DX
@@ -845,13 +848,14 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R8), Z4
+	LEAQ          (AX)(R8*1), R10
+	PREFETCHT0    (R10)
+	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -869,7 +873,7 @@ singleLine:
 	VMOVUPS       Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R8
+	ADDQ          $+64, R9
 	SUBQ          $+32, CX
 	JNZ           singleLine
 	DECQ          DI
@@ -880,28 +884,28 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+31, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	PREFETCHT0    128(AX)(R8*1)
+	PREFETCHT0    192(AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -916,7 +920,7 @@ rowTurn:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R9), Z4
+	VMOVUPS       64(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -931,7 +935,7 @@ rowTurn:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, 64(AX)
-	VMOVUPS       128(R9), Z4
+	VMOVUPS       128(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -946,7 +950,7 @@ rowTurn:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, 128(AX)
-	VMOVUPS       192(R9), Z4
+	VMOVUPS       192(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -963,7 +967,7 @@ rowTurn:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, DX
-	ADDQ          $+256, R9
+	ADDQ          $+256, R10
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
 	JGE           rowTurn
@@ -971,9 +975,9 @@ rowTurn:
 rowRest:
 	TESTQ         $+64, CX
 	JZ            rowBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -988,7 +992,7 @@ rowRest:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R9), Z4
+	VMOVUPS       64(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1005,13 +1009,13 @@ rowRest:
 	VMOVUPS       Z4, 64(AX)
 	ADDQ          $+128, AX
 	ADDQ          $+128, DX
-	ADDQ          $+128, R9
+	ADDQ          $+128, R10
 
 rowBelow128:
 	TESTQ         $+32, CX
 	JZ            rowBelow64
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1028,12 +1032,12 @@ rowBelow128:
 	VMOVUPS       Z4, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R9
+	ADDQ          $+64, R10
 
 rowBelow64:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (R9), K1, Z4
+	VMOVDQU16.Z   (R10), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1050,9 +1054,9 @@ rowBelow64:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVDQU16     Z4, K1, (AX)
-	ADDQ          R8, AX
-	ADDQ          R8, DX
-	ADDQ          R8, R9
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R10
 
 rowEnd:
 	DECQ DI
@@ -1068,6 +1072,7 @@ TEXT ·multiplyPlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
@@ -1080,16 +1085,16 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+128
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	PREFETCHT0   128(AX)(DI*1)
+	PREFETCHT0   192(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1124,15 +1129,15 @@ apartTurn:
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
-	SUBQ         $+128, DI
-	CMPQ         DI, $+128
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
 	JGE          apartTurn
 
 apartRest:
-	TESTQ        $+64, DI
+	TESTQ        $+64, R8
 	JZ           apartBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1153,9 +1158,9 @@ apartRest:
 	ADDQ         $+128, CX
 
 apartBelow128:
-	TESTQ        $+32, DI
+	TESTQ        $+32, R8
 	JZ           apartBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1168,7 +1173,7 @@ apartBelow128:
 	ADDQ         $+64, CX
 
 apartBelow64:
-	TESTQ     $+16, DI
+	TESTQ     $+16, R8
 	JZ        apartBelow32
 	VCVTPH2PS (CX), Z0
 	VMULPS    Z12, Z0, Z0
@@ -1178,7 +1183,7 @@ apartBelow64:
 	ADDQ      $+32, CX
 
 apartBelow32:
-	TESTQ     $+8, DI
+	TESTQ     $+8, R8
 	JZ        apartBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -1188,7 +1193,7 @@ apartBelow32:
 	ADDQ      $+16, CX
 
 apartBelow16:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        apartBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -1198,7 +1203,7 @@ apartBelow16:
 	ADDQ      $+8, CX
 
 apartBelow8:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        apartBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -1209,7 +1214,7 @@ apartBelow8:
 	ADDQ      $+4, CX
 
 apartBelow4:
-	TESTQ     $+1, DI
+	TESTQ     $+1, R8
 	JZ        apartBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -1405,29 +1410,29 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003c00
+	CMPL    R9, $0x00003c00
 	JE      skip
 
 changed:
 	VPBROADCASTW (DX), Y12
 	VCVTPH2PS    Y12, Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	PREFETCHT0   128(AX)(DI*1)
+	PREFETCHT0   192(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1462,15 +1467,15 @@ keptTurn:
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	SUBQ         $+128, R9
+	CMPQ         R9, $+128
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R8
+	TESTQ        $+64, R9
 	JZ           keptBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1491,9 +1496,9 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           keptBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1506,7 +1511,7 @@ keptBelow128:
 	ADDQ         $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R8
+	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
 	VMULPS    Z12, Z0, Z0
@@ -1516,7 +1521,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -1526,7 +1531,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -1536,7 +1541,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -1547,7 +1552,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -1566,8 +1571,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1580,29 +1585,31 @@ TEXT ·multiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x01, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    512(AX)(R9*1)
-	PREFETCHT0    512(AX)(R9*2)
-	PREFETCHT0    512(AX)(CX*1)
-	VMOVUPS       (R11), Z4
+	LEAQ          (AX)(R8*1), R13
+	PREFETCHT0    (R13)
+	PREFETCHT0    (R13)(R10*1)
+	PREFETCHT0    (R13)(R10*2)
+	PREFETCHT0    (R13)(CX*1)
+	VMOVUPS       (R12), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1614,16 +1621,16 @@ quartersLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R9*1), Z0
-	VCVTPH2PS     32(DX)(R9*1), Z1
+	VCVTPH2PS     (DX)(R10*1), Z0
+	VCVTPH2PS     32(DX)(R10*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R9*2), Z0
-	VCVTPH2PS     32(DX)(R9*2), Z1
+	VCVTPH2PS     (DX)(R10*2), Z0
+	VCVTPH2PS     32(DX)(R10*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -1639,15 +1646,15 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R9*1)
-	VMOVUPS       Z14, (AX)(R9*2)
+	VMOVUPS       Z12, (AX)(R10*1)
+	VMOVUPS       Z14, (AX)(R10*2)
 	VMOVUPS       Z15, (AX)(CX*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R11
-	SUBQ          $+32, R10
+	ADDQ          $+64, R12
+	SUBQ          $+32, R11
 	JNZ           quartersLine
-	DECQ          R8
+	DECQ          R9
 	JNZ           quarters
 	ADDQ          CX, AX
 	ADDQ          CX, DX
@@ -1657,13 +1664,14 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f
 singleLine:
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R8), Z4
+	LEAQ          (AX)(R8*1), R10
+	PREFETCHT0    (R10)
+	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1678,7 +1686,7 @@ singleLine:
 	VMOVUPS       Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R8
+	ADDQ          $+64, R9
 	SUBQ          $+32, CX
 	JNZ           singleLine
 	DECQ          DI
@@ -1689,28 +1697,28 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+31, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	PREFETCHT0    128(AX)(R8*1)
+	PREFETCHT0    192(AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1722,7 +1730,7 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R9), Z4
+	VMOVUPS       64(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1734,7 +1742,7 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 64(AX)
-	VMOVUPS       128(R9), Z4
+	VMOVUPS       128(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1746,7 +1754,7 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 128(AX)
-	VMOVUPS       192(R9), Z4
+	VMOVUPS       192(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1760,7 +1768,7 @@ rowTurn:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, DX
-	ADDQ          $+256, R9
+	ADDQ          $+256, R10
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
 	JGE           rowTurn
@@ -1768,9 +1776,9 @@ rowTurn:
 rowRest:
 	TESTQ         $+64, CX
 	JZ            rowBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1782,7 +1790,7 @@ rowRest:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R9), Z4
+	VMOVUPS       64(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1796,13 +1804,13 @@ rowRest:
 	VMOVUPS       Z4, 64(AX)
 	ADDQ          $+128, AX
 	ADDQ          $+128, DX
-	ADDQ          $+128, R9
+	ADDQ          $+128, R10
 
 rowBelow128:
 	TESTQ         $+32, CX
 	JZ            rowBelow64
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1816,12 +1824,12 @@ rowBelow128:
 	VMOVUPS       Z4, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R9
+	ADDQ          $+64, R10
 
 rowBelow64:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (R9), K1, Z4
+	VMOVDQU16.Z   (R10), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -1835,9 +1843,9 @@ rowBelow64:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16     Z4, K1, (AX)
-	ADDQ          R8, AX
-	ADDQ          R8, DX
-	ADDQ          R8, R9
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R10
 
 rowEnd:
 	DECQ DI
@@ -1853,14 +1861,15 @@ TEXT ·dividePlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+64
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x01, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x01, R10
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -1868,25 +1877,25 @@ apart:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	TESTL        $0x0000ffff, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVWLZX      (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+2, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+128
+	MOVQ         BX, R8
+	CMPQ         R8, $+128
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
-	VCVTPH2PS    (R10), Z0
-	VCVTPH2PS    32(R10), Z1
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	PREFETCHT0   128(AX)(DI*1)
+	PREFETCHT0   192(AX)(DI*1)
+	VCVTPH2PS    (R11), Z0
+	VCVTPH2PS    32(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1894,8 +1903,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R10), Z0
-	VCVTPH2PS    96(R10), Z1
+	VCVTPH2PS    64(R11), Z0
+	VCVTPH2PS    96(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1903,8 +1912,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R10), Z0
-	VCVTPH2PS    160(R10), Z1
+	VCVTPH2PS    128(R11), Z0
+	VCVTPH2PS    160(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1912,8 +1921,8 @@ apartTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R10), Z0
-	VCVTPH2PS    224(R10), Z1
+	VCVTPH2PS    192(R11), Z0
+	VCVTPH2PS    224(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1922,18 +1931,18 @@ apartTurn:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R10
-	SUBQ         $+128, DI
-	CMPQ         DI, $+128
+	ADDQ         $+256, R11
+	SUBQ         $+128, R8
+	CMPQ         R8, $+128
 	JGE          apartTurn
 
 apartRest:
-	TESTQ        $+64, DI
+	TESTQ        $+64, R8
 	JZ           apartBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VCVTPH2PS    (R10), Z0
-	VCVTPH2PS    32(R10), Z1
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	VCVTPH2PS    (R11), Z0
+	VCVTPH2PS    32(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1941,8 +1950,8 @@ apartRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R10), Z0
-	VCVTPH2PS    96(R10), Z1
+	VCVTPH2PS    64(R11), Z0
+	VCVTPH2PS    96(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1951,14 +1960,14 @@ apartRest:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R10
+	ADDQ         $+128, R11
 
 apartBelow128:
-	TESTQ        $+32, DI
+	TESTQ        $+32, R8
 	JZ           apartBelow64
-	PREFETCHT0   512(AX)
-	VCVTPH2PS    (R10), Z0
-	VCVTPH2PS    32(R10), Z1
+	PREFETCHT0   (AX)(DI*1)
+	VCVTPH2PS    (R11), Z0
+	VCVTPH2PS    32(R11), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1967,64 +1976,64 @@ apartBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R10
+	ADDQ         $+64, R11
 
 apartBelow64:
-	TESTQ       $+16, DI
+	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R10), Z0
+	VCVTPH2PS   (R11), Z0
 	VDIVPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R10
+	ADDQ        $+32, R11
 
 apartBelow32:
-	TESTQ       $+8, DI
+	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VCVTPH2PS   (R10), Y0
+	VCVTPH2PS   (R11), Y0
 	VDIVPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R10
+	ADDQ        $+16, R11
 
 apartBelow16:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VCVTPH2PS   (R10), X0
+	VCVTPH2PS   (R11), X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R10
+	ADDQ        $+8, R11
 
 apartBelow8:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R10), X4
+	VMOVSS      (R11), X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R10
+	ADDQ        $+4, R11
 
 apartBelow4:
-	TESTQ       $+1, DI
+	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R10), X13, X4
+	VPINSRW     $0x00, (R11), X13, X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R10
+	ADDQ        $+2, R11
 
 apartBelow2:
 	DECQ SI
@@ -2225,32 +2234,32 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ BX, R8
+	SHLQ $0x01, R8
 
 plane:
-	MOVWLZX (DX), R8
+	MOVWLZX (DX), R9
 	CMPQ    AX, CX
 	JNE     changed
-	CMPL    R8, $0x00003c00
+	CMPL    R9, $0x00003c00
 	JE      skip
 
 changed:
-	ADDL         R8, R8
-	TESTL        $0x0000ffff, R8
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
 	JZ           dropped
 	VPBROADCASTW (DX), Y12
 	VCVTPH2PS    Y12, Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
+	PREFETCHT0   128(AX)(DI*1)
+	PREFETCHT0   192(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2285,15 +2294,15 @@ keptTurn:
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	SUBQ         $+128, R9
+	CMPQ         R9, $+128
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R8
+	TESTQ        $+64, R9
 	JZ           keptBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(DI*1)
+	PREFETCHT0   64(AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2314,9 +2323,9 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           keptBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(DI*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2329,7 +2338,7 @@ keptBelow128:
 	ADDQ         $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R8
+	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
 	VDIVPS    Z12, Z0, Z0
@@ -2339,7 +2348,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VDIVPS    Y12, Y0, Y0
@@ -2349,7 +2358,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VDIVPS    X12, X0, X0
@@ -2359,7 +2368,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -2370,7 +2379,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -2389,68 +2398,68 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+128
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+128
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	SUBQ       $+128, R9
+	CMPQ       R9, $+128
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
+	TESTQ      $+64, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R8
+	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R8
+	TESTQ  $+4, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      fillBelow2
 	VPEXTRW $0x00, X13, (AX)
 	ADDQ    $+2, AX
@@ -2459,8 +2468,8 @@ fillBelow2:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -2473,29 +2482,31 @@ TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x01, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    512(AX)(R9*1)
-	PREFETCHT0    512(AX)(R9*2)
-	PREFETCHT0    512(AX)(CX*1)
-	VMOVUPS       (R11), Z4
+	LEAQ          (AX)(R8*1), R13
+	PREFETCHT0    (R13)
+	PREFETCHT0    (R13)(R10*1)
+	PREFETCHT0    (R13)(R10*2)
+	PREFETCHT0    (R13)(CX*1)
+	VMOVUPS       (R12), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2510,8 +2521,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R9*1), Z0
-	VCVTPH2PS     32(DX)(R9*1), Z1
+	VCVTPH2PS     (DX)(R10*1), Z0
+	VCVTPH2PS     32(DX)(R10*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2519,8 +2530,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R9*2), Z0
-	VCVTPH2PS     32(DX)(R9*2), Z1
+	VCVTPH2PS     (DX)(R10*2), Z0
+	VCVTPH2PS     32(DX)(R10*2), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2538,15 +2549,15 @@ quartersLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R9*1)
-	VMOVUPS       Z14, (AX)(R9*2)
+	VMOVUPS       Z12, (AX)(R10*1)
+	VMOVUPS       Z14, (AX)(R10*2)
 	VMOVUPS       Z15, (AX)(CX*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R11
-	SUBQ          $+32, R10
+	ADDQ          $+64, R12
+	SUBQ          $+32, R11
 	JNZ           quartersLine
-	DECQ          R8
+	DECQ          R9
 	JNZ           quarters
 	ADDQ          CX, AX
 	ADDQ          CX, DX
@@ -2556,13 +2567,14 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R8), Z4
+	LEAQ          (AX)(R8*1), R10
+	PREFETCHT0    (R10)
+	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2580,7 +2592,7 @@ singleLine:
 	VMOVUPS       Z5, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R8
+	ADDQ          $+64, R9
 	SUBQ          $+32, CX
 	JNZ           singleLine
 	DECQ          DI
@@ -2591,28 +2603,28 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+31, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	PREFETCHT0    128(AX)(R8*1)
+	PREFETCHT0    192(AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2627,7 +2639,7 @@ rowTurn:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R9), Z4
+	VMOVUPS       64(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2642,7 +2654,7 @@ rowTurn:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, 64(AX)
-	VMOVUPS       128(R9), Z4
+	VMOVUPS       128(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2657,7 +2669,7 @@ rowTurn:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, 128(AX)
-	VMOVUPS       192(R9), Z4
+	VMOVUPS       192(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2674,7 +2686,7 @@ rowTurn:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, DX
-	ADDQ          $+256, R9
+	ADDQ          $+256, R10
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
 	JGE           rowTurn
@@ -2682,9 +2694,9 @@ rowTurn:
 rowRest:
 	TESTQ         $+64, CX
 	JZ            rowBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2699,7 +2711,7 @@ rowRest:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R9), Z4
+	VMOVUPS       64(R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2716,13 +2728,13 @@ rowRest:
 	VMOVUPS       Z4, 64(AX)
 	ADDQ          $+128, AX
 	ADDQ          $+128, DX
-	ADDQ          $+128, R9
+	ADDQ          $+128, R10
 
 rowBelow128:
 	TESTQ         $+32, CX
 	JZ            rowBelow64
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R9), Z4
+	PREFETCHT0    (AX)(R8*1)
+	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2739,12 +2751,12 @@ rowBelow128:
 	VMOVUPS       Z4, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R9
+	ADDQ          $+64, R10
 
 rowBelow64:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (R9), K1, Z4
+	VMOVDQU16.Z   (R10), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -2761,9 +2773,9 @@ rowBelow64:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVDQU16     Z4, K1, (AX)
-	ADDQ          R8, AX
-	ADDQ          R8, DX
-	ADDQ          R8, R9
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R10
 
 rowEnd:
 	DECQ DI
@@ -4825,6 +4837,7 @@ TEXT ·affinePlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
@@ -4840,16 +4853,16 @@ short:
 	VPTESTMW     Z6, Z6, K2
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	PREFETCHT0   128(AX)(R8*1)
+	PREFETCHT0   192(AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -4916,15 +4929,15 @@ shortTurn:
 	VMOVUPS      Z5, 192(AX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	SUBQ         $+128, R9
+	CMPQ         R9, $+128
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+64, R8
+	TESTQ        $+64, R9
 	JZ           shortBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -4961,9 +4974,9 @@ shortRest:
 	ADDQ         $+128, CX
 
 shortBelow128:
-	TESTQ        $+32, R8
+	TESTQ        $+32, R9
 	JZ           shortBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -4984,7 +4997,7 @@ shortBelow128:
 	ADDQ         $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, R8
+	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VCVTPH2PS (CX), Z0
 	VMULPS    Z12, Z0, Z0
@@ -4999,7 +5012,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -5014,7 +5027,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -5029,7 +5042,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -5045,7 +5058,7 @@ shortBelow8:
 	ADDQ      $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -5067,14 +5080,592 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Y3
+	VCVTPH2PS    Y3, Z3
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
+	JL           keptRest
+
+	// y = x * f + s
+keptTurn:
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	PREFETCHT0   128(AX)(R8*1)
+	PREFETCHT0   192(AX)(R8*1)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	VCVTPH2PS    128(CX), Z0
+	VCVTPH2PS    160(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 128(AX)
+	VCVTPH2PS    192(CX), Z0
+	VCVTPH2PS    224(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $+128, R10
+	CMPQ         R10, $+128
+	JGE          keptTurn
+
+keptRest:
+	TESTQ        $+64, R10
+	JZ           keptBelow128
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTPH2PS    64(CX), Z0
+	VCVTPH2PS    96(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+
+keptBelow128:
+	TESTQ        $+32, R10
+	JZ           keptBelow64
+	PREFETCHT0   (AX)(R8*1)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z3, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+
+keptBelow64:
+	TESTQ     $+16, R10
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z3, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R10
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y3, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R10
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R10
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R10
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X3, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Z14
+	VPBROADCASTW (SI), Y3
+	VCVTPH2PS    Y3, Z3
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
+	JL           fillRest
+
+	// y = s
+fillTurn:
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	VMOVUPS    Z14, 128(AX)
+	VMOVUPS    Z14, 192(AX)
+	ADDQ       $+256, AX
+	SUBQ       $+128, R10
+	CMPQ       R10, $+128
+	JGE        fillTurn
+
+fillRest:
+	TESTQ      $+64, R10
+	JZ         fillBelow128
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    Z14, (AX)
+	VMOVUPS    Z14, 64(AX)
+	ADDQ       $+128, AX
+
+fillBelow128:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    Z14, (AX)
+	ADDQ       $+64, AX
+
+fillBelow64:
+	TESTQ   $+16, R10
+	JZ      fillBelow32
+	VMOVUPS Y14, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R10
+	JZ      fillBelow16
+	VMOVUPS X14, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R10
+	JZ     fillBelow8
+	VMOVSD X14, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R10
+	JZ     fillBelow4
+	VMOVSS X14, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R10
+	JZ      fillBelow2
+	VPEXTRW $0x00, X14, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func affinePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·affinePixelsF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+40(FP), SI
+	MOVQ   shifts+24(FP), DI
+	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
+	VXORPS X13, X13, X13
+	MOVQ   SI, R10
+	ANDQ   $+31, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x01, R10
+
+next:
+	MOVQ BX, R11
+	MOVQ DI, R12
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = x * f + s; where f = 0: y = s
+rowTurn:
+	PREFETCHT0    (AX)(R9*1)
+	PREFETCHT0    64(AX)(R9*1)
+	PREFETCHT0    128(AX)(R9*1)
+	PREFETCHT0    192(AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	VMOVUPS       128(R12), Z5
+	VMOVUPS       128(R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     128(DX), Z0
+	VCVTPH2PS     160(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 128(AX)
+	VMOVUPS       192(R12), Z5
+	VMOVUPS       192(R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     192(DX), Z0
+	VCVTPH2PS     224(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 192(AX)
+	ADDQ          $+256, AX
+	ADDQ          $+256, DX
+	ADDQ          $+256, R11
+	ADDQ          $+256, R12
+	SUBQ          $+128, CX
+	CMPQ          CX, $+128
+	JGE           rowTurn
+
+rowRest:
+	TESTQ         $+64, CX
+	JZ            rowBelow128
+	PREFETCHT0    (AX)(R9*1)
+	PREFETCHT0    64(AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     64(DX), Z0
+	VCVTPH2PS     96(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, 64(AX)
+	ADDQ          $+128, AX
+	ADDQ          $+128, DX
+	ADDQ          $+128, R11
+	ADDQ          $+128, R12
+
+rowBelow128:
+	TESTQ         $+32, CX
+	JZ            rowBelow64
+	PREFETCHT0    (AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R11
+	ADDQ          $+64, R12
+
+rowBelow64:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (R12), K1, Z5
+	VMOVDQU16.Z   (R11), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVDQU16     Z5, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+	ADDQ          R10, R12
+
+rowEnd:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func affineMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, F16C, MMX+
+TEXT ·affineMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+40(FP), BX
+	MOVQ   shifts+24(FP), SI
+	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+	MOVQ   BX, R9
+	SHLQ   $0x01, R9
+
+plane:
 	VPBROADCASTW (DX), Y12
 	VCVTPH2PS    Y12, Z12
 	VPBROADCASTW (SI), Z14
@@ -5086,10 +5677,10 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	PREFETCHT0   128(AX)(R8*1)
+	PREFETCHT0   192(AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5155,8 +5746,8 @@ keptTurn:
 keptRest:
 	TESTQ        $+64, R9
 	JZ           keptBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5191,7 +5782,7 @@ keptRest:
 keptBelow128:
 	TESTQ        $+32, R9
 	JZ           keptBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5277,582 +5868,6 @@ keptBelow4:
 	ADDQ      $+2, CX
 
 keptBelow2:
-next:
-	ADDQ $+2, DX
-	ADDQ $+2, SI
-	DECQ DI
-	JNZ  plane
-	VZEROUPPER
-	RET
-
-dropped:
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (SI), Z14
-	VPBROADCASTW (SI), Y3
-	VCVTPH2PS    Y3, Z3
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
-	JL           fillRest
-
-	// y = s
-fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        fillTurn
-
-fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
-
-fillBelow64:
-	TESTQ   $+16, R9
-	JZ      fillBelow32
-	VMOVUPS Y14, (AX)
-	ADDQ    $+32, AX
-
-fillBelow32:
-	TESTQ   $+8, R9
-	JZ      fillBelow16
-	VMOVUPS X14, (AX)
-	ADDQ    $+16, AX
-
-fillBelow16:
-	TESTQ  $+4, R9
-	JZ     fillBelow8
-	VMOVSD X14, (AX)
-	ADDQ   $+8, AX
-
-fillBelow8:
-	TESTQ  $+2, R9
-	JZ     fillBelow4
-	VMOVSS X14, (AX)
-	ADDQ   $+4, AX
-
-fillBelow4:
-	TESTQ   $+1, R9
-	JZ      fillBelow2
-	VPEXTRW $0x00, X14, (AX)
-	ADDQ    $+2, AX
-
-fillBelow2:
-	JMP next
-	VZEROUPPER
-	RET
-
-// func affinePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·affinePixelsF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   length+40(FP), SI
-	MOVQ   shifts+24(FP), DI
-	MOVQ   count+32(FP), R8
-	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+31, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x01, R9
-
-next:
-	MOVQ BX, R10
-	MOVQ DI, R11
-	MOVQ SI, CX
-	CMPQ CX, $+128
-	JL   rowRest
-
-	// y = x * f + s; where f = 0: y = s
-rowTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(R11), Z5
-	VMOVUPS       64(R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	VMOVUPS       128(R11), Z5
-	VMOVUPS       128(R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     128(DX), Z0
-	VCVTPH2PS     160(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 128(AX)
-	VMOVUPS       192(R11), Z5
-	VMOVUPS       192(R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     192(DX), Z0
-	VCVTPH2PS     224(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, DX
-	ADDQ          $+256, R10
-	ADDQ          $+256, R11
-	SUBQ          $+128, CX
-	CMPQ          CX, $+128
-	JGE           rowTurn
-
-rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(R11), Z5
-	VMOVUPS       64(R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, DX
-	ADDQ          $+128, R10
-	ADDQ          $+128, R11
-
-rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R10
-	ADDQ          $+64, R11
-
-rowBelow64:
-	ANDQ          $+31, CX
-	JZ            rowEnd
-	VMOVDQU16.Z   (R11), K1, Z5
-	VMOVDQU16.Z   (R10), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVDQU16     Z5, K1, (AX)
-	ADDQ          R9, AX
-	ADDQ          R9, DX
-	ADDQ          R9, R10
-	ADDQ          R9, R11
-
-rowEnd:
-	DECQ R8
-	JNZ  next
-	VZEROUPPER
-	RET
-
-// func affineMultiplyPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, F16C, MMX+
-TEXT ·affineMultiplyPlanesF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   length+40(FP), BX
-	MOVQ   shifts+24(FP), SI
-	MOVQ   count+32(FP), DI
-	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-
-plane:
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (SI), Z14
-	VPBROADCASTW (SI), Y3
-	VCVTPH2PS    Y3, Z3
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           keptRest
-
-	// y = x * f + s
-keptTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ        $+64, R8
-	JZ           keptBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ        $+32, R8
-	JZ           keptBelow64
-	PREFETCHT0   512(AX)
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z3, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-
-keptBelow64:
-	TESTQ     $+16, R8
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z3, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-
-keptBelow32:
-	TESTQ     $+8, R8
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y3, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-
-keptBelow16:
-	TESTQ     $+4, R8
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-
-keptBelow8:
-	TESTQ     $+2, R8
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-
-keptBelow4:
-	TESTQ     $+1, R8
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-
-keptBelow2:
 	ADDQ $+2, DX
 	ADDQ $+2, SI
 	DECQ DI
@@ -5869,31 +5884,32 @@ TEXT ·affineMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+31, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x01, R9
+	MOVQ   SI, R10
+	ANDQ   $+31, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x01, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
+	PREFETCHT0    (AX)(R9*1)
+	PREFETCHT0    64(AX)(R9*1)
+	PREFETCHT0    128(AX)(R9*1)
+	PREFETCHT0    192(AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -5914,8 +5930,8 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R11), Z5
-	VMOVUPS       64(R10), Z4
+	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -5936,8 +5952,8 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 64(AX)
-	VMOVUPS       128(R11), Z5
-	VMOVUPS       128(R10), Z4
+	VMOVUPS       128(R12), Z5
+	VMOVUPS       128(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -5958,8 +5974,8 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 128(AX)
-	VMOVUPS       192(R11), Z5
-	VMOVUPS       192(R10), Z4
+	VMOVUPS       192(R12), Z5
+	VMOVUPS       192(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -5982,8 +5998,8 @@ rowTurn:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, DX
-	ADDQ          $+256, R10
 	ADDQ          $+256, R11
+	ADDQ          $+256, R12
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
 	JGE           rowTurn
@@ -5991,10 +6007,10 @@ rowTurn:
 rowRest:
 	TESTQ         $+64, CX
 	JZ            rowBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
+	PREFETCHT0    (AX)(R9*1)
+	PREFETCHT0    64(AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6015,8 +6031,8 @@ rowRest:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R11), Z5
-	VMOVUPS       64(R10), Z4
+	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6039,15 +6055,15 @@ rowRest:
 	VMOVUPS       Z4, 64(AX)
 	ADDQ          $+128, AX
 	ADDQ          $+128, DX
-	ADDQ          $+128, R10
 	ADDQ          $+128, R11
+	ADDQ          $+128, R12
 
 rowBelow128:
 	TESTQ         $+32, CX
 	JZ            rowBelow64
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
+	PREFETCHT0    (AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6070,14 +6086,14 @@ rowBelow128:
 	VMOVUPS       Z4, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R10
 	ADDQ          $+64, R11
+	ADDQ          $+64, R12
 
 rowBelow64:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (R11), K1, Z5
-	VMOVDQU16.Z   (R10), K1, Z4
+	VMOVDQU16.Z   (R12), K1, Z5
+	VMOVDQU16.Z   (R11), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6100,10 +6116,10 @@ rowBelow64:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16     Z4, K1, (AX)
-	ADDQ          R9, AX
-	ADDQ          R9, DX
-	ADDQ          R9, R10
-	ADDQ          R9, R11
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+	ADDQ          R10, R12
 
 rowEnd:
 	DECQ R8
@@ -6120,6 +6136,7 @@ TEXT ·affineMaxPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
@@ -6135,16 +6152,16 @@ short:
 	VPTESTMW     Z6, Z6, K2
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	MOVQ         BX, R9
+	CMPQ         R9, $+128
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
+	PREFETCHT0    128(AX)(R8*1)
+	PREFETCHT0    192(AX)(R8*1)
 	VMOVDQU16.Z   (CX), K2, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y1
 	VCVTPH2PS     Y1, Z1
@@ -6227,15 +6244,15 @@ shortTurn:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, CX
-	SUBQ          $+128, R8
-	CMPQ          R8, $+128
+	SUBQ          $+128, R9
+	CMPQ          R9, $+128
 	JGE           shortTurn
 
 shortRest:
-	TESTQ         $+64, R8
+	TESTQ         $+64, R9
 	JZ            shortBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
+	PREFETCHT0    (AX)(R8*1)
+	PREFETCHT0    64(AX)(R8*1)
 	VMOVDQU16.Z   (CX), K2, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y1
 	VCVTPH2PS     Y1, Z1
@@ -6280,9 +6297,9 @@ shortRest:
 	ADDQ          $+128, CX
 
 shortBelow128:
-	TESTQ         $+32, R8
+	TESTQ         $+32, R9
 	JZ            shortBelow64
-	PREFETCHT0    512(AX)
+	PREFETCHT0    (AX)(R8*1)
 	VMOVDQU16.Z   (CX), K2, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y1
 	VCVTPH2PS     Y1, Z1
@@ -6307,7 +6324,7 @@ shortBelow128:
 	ADDQ          $+64, CX
 
 shortBelow64:
-	TESTQ       $+16, R8
+	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -6324,7 +6341,7 @@ shortBelow64:
 	ADDQ        $+32, CX
 
 shortBelow32:
-	TESTQ       $+8, R8
+	TESTQ       $+8, R9
 	JZ          shortBelow16
 	VMOVUPS     (CX), X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6341,7 +6358,7 @@ shortBelow32:
 	ADDQ        $+16, CX
 
 shortBelow16:
-	TESTQ       $+4, R8
+	TESTQ       $+4, R9
 	JZ          shortBelow8
 	VMOVSD      (CX), X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6358,7 +6375,7 @@ shortBelow16:
 	ADDQ        $+8, CX
 
 shortBelow8:
-	TESTQ       $+2, R8
+	TESTQ       $+2, R9
 	JZ          shortBelow4
 	VMOVSS      (CX), X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6375,7 +6392,7 @@ shortBelow8:
 	ADDQ        $+4, CX
 
 shortBelow4:
-	TESTQ       $+1, R8
+	TESTQ       $+1, R9
 	JZ          shortBelow2
 	VPINSRW     $0x00, (CX), X13, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6398,29 +6415,29 @@ shortBelow2:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x01, R8
+	MOVQ BX, R9
+	SHLQ $0x01, R9
 
 plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
 	JZ           dropped
 	VPBROADCASTW (DX), Y12
 	VCVTPH2PS    Y12, Z12
 	VPBROADCASTW (SI), Z14
 	VPBROADCASTW (SI), Y3
 	VCVTPH2PS    Y3, Z3
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
-	PREFETCHT0   640(AX)
-	PREFETCHT0   704(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
+	PREFETCHT0   128(AX)(R8*1)
+	PREFETCHT0   192(AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -6495,15 +6512,15 @@ keptTurn:
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
 	ADDQ         $+256, CX
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
+	SUBQ         $+128, R10
+	CMPQ         R10, $+128
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R9
+	TESTQ        $+64, R10
 	JZ           keptBelow128
-	PREFETCHT0   512(AX)
-	PREFETCHT0   576(AX)
+	PREFETCHT0   (AX)(R8*1)
+	PREFETCHT0   64(AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -6544,9 +6561,9 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R9
+	TESTQ        $+32, R10
 	JZ           keptBelow64
-	PREFETCHT0   512(AX)
+	PREFETCHT0   (AX)(R8*1)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -6569,7 +6586,7 @@ keptBelow128:
 	ADDQ         $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R9
+	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
 	VMULPS    Z12, Z0, Z0
@@ -6584,7 +6601,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R9
+	TESTQ     $+8, R10
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
@@ -6599,7 +6616,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
@@ -6614,7 +6631,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        keptBelow4
 	VMOVSS    (CX), X4
 	VCVTPH2PS X4, X0
@@ -6630,7 +6647,7 @@ keptBelow8:
 	ADDQ      $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        keptBelow2
 	VPINSRW   $0x00, (CX), X13, X4
 	VCVTPH2PS X4, X0
@@ -6669,68 +6686,68 @@ dropped:
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    Z4, 64(AX)
 	VMOVUPS    Z4, 128(AX)
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
+	SUBQ       $+128, R10
+	CMPQ       R10, $+128
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
+	TESTQ      $+64, R10
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+16, R9
+	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y4, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow16
 	VMOVUPS X4, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+4, R9
+	TESTQ  $+4, R10
 	JZ     fillBelow8
 	VMOVSD X4, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow4
 	VMOVSS X4, (AX)
 	ADDQ   $+4, AX
 
 fillBelow4:
-	TESTQ   $+1, R9
+	TESTQ   $+1, R10
 	JZ      fillBelow2
 	VPEXTRW $0x00, X4, (AX)
 	ADDQ    $+2, AX
@@ -6749,31 +6766,32 @@ TEXT ·affineMaxPixelsF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+31, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x01, R9
+	MOVQ   SI, R10
+	ANDQ   $+31, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x01, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	PREFETCHT0    640(AX)
-	PREFETCHT0    704(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
+	PREFETCHT0    (AX)(R9*1)
+	PREFETCHT0    64(AX)(R9*1)
+	PREFETCHT0    128(AX)(R9*1)
+	PREFETCHT0    192(AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6802,8 +6820,8 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R11), Z5
-	VMOVUPS       64(R10), Z4
+	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6832,8 +6850,8 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 64(AX)
-	VMOVUPS       128(R11), Z5
-	VMOVUPS       128(R10), Z4
+	VMOVUPS       128(R12), Z5
+	VMOVUPS       128(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6862,8 +6880,8 @@ rowTurn:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 128(AX)
-	VMOVUPS       192(R11), Z5
-	VMOVUPS       192(R10), Z4
+	VMOVUPS       192(R12), Z5
+	VMOVUPS       192(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6894,8 +6912,8 @@ rowTurn:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, DX
-	ADDQ          $+256, R10
 	ADDQ          $+256, R11
+	ADDQ          $+256, R12
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
 	JGE           rowTurn
@@ -6903,10 +6921,10 @@ rowTurn:
 rowRest:
 	TESTQ         $+64, CX
 	JZ            rowBelow128
-	PREFETCHT0    512(AX)
-	PREFETCHT0    576(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
+	PREFETCHT0    (AX)(R9*1)
+	PREFETCHT0    64(AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6935,8 +6953,8 @@ rowRest:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R11), Z5
-	VMOVUPS       64(R10), Z4
+	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -6967,15 +6985,15 @@ rowRest:
 	VMOVUPS       Z4, 64(AX)
 	ADDQ          $+128, AX
 	ADDQ          $+128, DX
-	ADDQ          $+128, R10
 	ADDQ          $+128, R11
+	ADDQ          $+128, R12
 
 rowBelow128:
 	TESTQ         $+32, CX
 	JZ            rowBelow64
-	PREFETCHT0    512(AX)
-	VMOVUPS       (R11), Z5
-	VMOVUPS       (R10), Z4
+	PREFETCHT0    (AX)(R9*1)
+	VMOVUPS       (R12), Z5
+	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -7006,14 +7024,14 @@ rowBelow128:
 	VMOVUPS       Z4, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R10
 	ADDQ          $+64, R11
+	ADDQ          $+64, R12
 
 rowBelow64:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (R11), K1, Z5
-	VMOVDQU16.Z   (R10), K1, Z4
+	VMOVDQU16.Z   (R12), K1, Z5
+	VMOVDQU16.Z   (R11), K1, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VCVTPH2PS     Y4, Z2
@@ -7042,10 +7060,10 @@ rowBelow64:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16     Z4, K1, (AX)
-	ADDQ          R9, AX
-	ADDQ          R9, DX
-	ADDQ          R9, R10
-	ADDQ          R9, R11
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+	ADDQ          R10, R12
 
 rowEnd:
 	DECQ R8

@@ -12,100 +12,101 @@ TEXT ·scalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x02, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x02, R10
 
 apart:
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
-	MOVL         (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVL         (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+4, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+32
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMULPS     (R10), Y12, Y0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMULPS     (R11), Y12, Y0
 	VANDPS     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPS     32(R10), Y12, Y1
+	VMULPS     32(R11), Y12, Y1
 	VANDPS     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(R10), Y12, Y2
+	VMULPS     64(R11), Y12, Y2
 	VANDPS     Y15, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(R10), Y12, Y3
+	VMULPS     96(R11), Y12, Y3
 	VANDPS     Y15, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+128, R11
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMULPS     (R10), Y12, Y0
+	PREFETCHT0 (AX)(DI*1)
+	VMULPS     (R11), Y12, Y0
 	VANDPS     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPS     32(R10), Y12, Y1
+	VMULPS     32(R11), Y12, Y1
 	VANDPS     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      apartBelow32
-	VMULPS  (R10), Y12, Y0
+	VMULPS  (R11), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 apartBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow16
-	VMULPS  (R10), X12, X0
+	VMULPS  (R11), X12, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 apartBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     apartBelow8
-	VMOVSD (R10), X0
+	VMOVSD (R11), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 apartBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow4
-	VMOVSS (R10), X0
+	VMOVSS (R11), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R10
+	ADDQ   $+4, R11
 
 apartBelow4:
 	DECQ SI
@@ -222,28 +223,28 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x02, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
 
 plane:
-	MOVL (DX), R8
+	MOVL (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	CMPL R8, $0x3f800000
+	CMPL R9, $0x3f800000
 	JE   skip
 
 changed:
-	ADDL         R8, R8
+	ADDL         R9, R9
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPS     32(CX), Y12, Y1
@@ -254,14 +255,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPS     32(CX), Y12, Y1
@@ -270,7 +271,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -278,7 +279,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -286,7 +287,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -295,7 +296,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -312,52 +313,52 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
@@ -366,8 +367,8 @@ fillBelow4:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -510,80 +511,83 @@ TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x02, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x02, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y8
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y8
 	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R11), Y9
+	VMOVUPS    32(R12), Y9
 	VCMPPS     $0x04, Y13, Y9, Y11
 	VMULPS     (CX), Y8, Y0
 	VANDPS     Y10, Y0, Y0
 	VMULPS     32(CX), Y9, Y1
 	VANDPS     Y11, Y1, Y1
-	VMULPS     (CX)(R9*1), Y8, Y2
+	VMULPS     (CX)(R10*1), Y8, Y2
 	VANDPS     Y10, Y2, Y2
-	VMULPS     32(CX)(R9*1), Y9, Y3
+	VMULPS     32(CX)(R10*1), Y9, Y3
 	VANDPS     Y11, Y3, Y3
-	VMULPS     (CX)(R9*2), Y8, Y4
+	VMULPS     (CX)(R10*2), Y8, Y4
 	VANDPS     Y10, Y4, Y4
-	VMULPS     32(CX)(R9*2), Y9, Y5
+	VMULPS     32(CX)(R10*2), Y9, Y5
 	VANDPS     Y11, Y5, Y5
-	VMULPS     (CX)(DI*1), Y8, Y6
+	VMULPS     (CX)(R8*1), Y8, Y6
 	VANDPS     Y10, Y6, Y6
-	VMULPS     32(CX)(DI*1), Y9, Y7
+	VMULPS     32(CX)(R8*1), Y9, Y7
 	VANDPS     Y11, Y7, Y7
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R9*1)
-	VMOVUPS    Y3, 32(AX)(R9*1)
-	VMOVUPS    Y4, (AX)(R9*2)
-	VMOVUPS    Y5, 32(AX)(R9*2)
-	VMOVUPS    Y6, (AX)(DI*1)
-	VMOVUPS    Y7, 32(AX)(DI*1)
+	VMOVUPS    Y2, (AX)(R10*1)
+	VMOVUPS    Y3, 32(AX)(R10*1)
+	VMOVUPS    Y4, (AX)(R10*2)
+	VMOVUPS    Y5, 32(AX)(R10*2)
+	VMOVUPS    Y6, (AX)(R8*1)
+	VMOVUPS    Y7, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+16, R10
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y8
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y8
 	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R8), Y9
+	VMOVUPS    32(R9), Y9
 	VCMPPS     $0x04, Y13, Y9, Y11
 	VMULPS     (CX), Y8, Y0
 	VANDPS     Y10, Y0, Y0
@@ -593,8 +597,8 @@ singleLine:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+16, DI
+	ADDQ       $+64, R9
+	SUBQ       $+16, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -605,88 +609,88 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+32
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+32
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPS     (CX), Y4, Y0
 	VCMPPS     $0x04, Y13, Y4, Y8
 	VANDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPS     32(CX), Y5, Y1
 	VCMPPS     $0x04, Y13, Y5, Y9
 	VANDPS     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(R9), Y6
 	VMULPS     64(CX), Y6, Y2
 	VCMPPS     $0x04, Y13, Y6, Y10
 	VANDPS     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(R9), Y7
 	VMULPS     96(CX), Y7, Y3
 	VCMPPS     $0x04, Y13, Y7, Y11
 	VANDPS     Y11, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+128, R9
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPS     (CX), Y4, Y0
 	VCMPPS     $0x04, Y13, Y4, Y8
 	VANDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPS     32(CX), Y5, Y1
 	VCMPPS     $0x04, Y13, Y5, Y9
 	VANDPS     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      rowBelow32
-	VMOVUPS (R8), Y4
+	VMOVUPS (R9), Y4
 	VMULPS  (CX), Y4, Y0
 	VCMPPS  $0x04, Y13, Y4, Y8
 	VANDPS  Y8, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R8
+	ADDQ    $+32, R9
 
 rowBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      rowBelow16
-	VMOVUPS (R8), X4
+	VMOVUPS (R9), X4
 	VMULPS  (CX), X4, X0
 	VCMPPS  $0x04, X13, X4, X8
 	VANDPS  X8, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R8
+	ADDQ    $+16, R9
 
 rowBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     rowBelow8
-	VMOVSD (R8), X4
+	VMOVSD (R9), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
 	VCMPPS $0x04, X13, X4, X8
@@ -694,12 +698,12 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R8
+	ADDQ   $+8, R9
 
 rowBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     rowBelow4
-	VMOVSS (R8), X4
+	VMOVSS (R9), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
 	VCMPPS $0x04, X13, X4, X8
@@ -707,7 +711,7 @@ rowBelow8:
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, R8
+	ADDQ   $+4, R9
 
 rowBelow4:
 	DECQ SI
@@ -723,6 +727,7 @@ TEXT ·multiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
@@ -732,14 +737,14 @@ TEXT ·multiplyPlanesF32AVX2(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSS (DX), Y12
 	ADDQ         $+4, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+32
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPS     32(CX), Y12, Y1
@@ -750,14 +755,14 @@ apartTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPS     32(CX), Y12, Y1
@@ -766,7 +771,7 @@ apartRest:
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      apartBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -774,7 +779,7 @@ apartBelow64:
 	ADDQ    $+32, CX
 
 apartBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -782,7 +787,7 @@ apartBelow32:
 	ADDQ    $+16, CX
 
 apartBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     apartBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -791,7 +796,7 @@ apartBelow16:
 	ADDQ   $+8, CX
 
 apartBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -903,26 +908,26 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x02, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
 
 plane:
-	MOVL (DX), R8
+	MOVL (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	CMPL R8, $0x3f800000
+	CMPL R9, $0x3f800000
 	JE   skip
 
 changed:
 	VBROADCASTSS (DX), Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPS     32(CX), Y12, Y1
@@ -933,14 +938,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPS     32(CX), Y12, Y1
@@ -949,7 +954,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -957,7 +962,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -965,7 +970,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -974,7 +979,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -991,8 +996,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1005,77 +1010,80 @@ TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x02, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x02, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y8
-	VMOVUPS    32(R11), Y9
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y8
+	VMOVUPS    32(R12), Y9
 	VMULPS     (CX), Y8, Y0
 	VMULPS     32(CX), Y9, Y1
-	VMULPS     (CX)(R9*1), Y8, Y2
-	VMULPS     32(CX)(R9*1), Y9, Y3
-	VMULPS     (CX)(R9*2), Y8, Y4
-	VMULPS     32(CX)(R9*2), Y9, Y5
-	VMULPS     (CX)(DI*1), Y8, Y6
-	VMULPS     32(CX)(DI*1), Y9, Y7
+	VMULPS     (CX)(R10*1), Y8, Y2
+	VMULPS     32(CX)(R10*1), Y9, Y3
+	VMULPS     (CX)(R10*2), Y8, Y4
+	VMULPS     32(CX)(R10*2), Y9, Y5
+	VMULPS     (CX)(R8*1), Y8, Y6
+	VMULPS     32(CX)(R8*1), Y9, Y7
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R9*1)
-	VMOVUPS    Y3, 32(AX)(R9*1)
-	VMOVUPS    Y4, (AX)(R9*2)
-	VMOVUPS    Y5, 32(AX)(R9*2)
-	VMOVUPS    Y6, (AX)(DI*1)
-	VMOVUPS    Y7, 32(AX)(DI*1)
+	VMOVUPS    Y2, (AX)(R10*1)
+	VMOVUPS    Y3, 32(AX)(R10*1)
+	VMOVUPS    Y4, (AX)(R10*2)
+	VMOVUPS    Y5, 32(AX)(R10*2)
+	VMOVUPS    Y6, (AX)(R8*1)
+	VMOVUPS    Y7, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+16, R10
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y8
-	VMOVUPS    32(R8), Y9
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y8
+	VMOVUPS    32(R9), Y9
 	VMULPS     (CX), Y8, Y0
 	VMULPS     32(CX), Y9, Y1
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+16, DI
+	ADDQ       $+64, R9
+	SUBQ       $+16, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -1086,89 +1094,89 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+32
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+32
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPS     (CX), Y4, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPS     32(CX), Y5, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(R9), Y6
 	VMULPS     64(CX), Y6, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(R9), Y7
 	VMULPS     96(CX), Y7, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+128, R9
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPS     (CX), Y4, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPS     32(CX), Y5, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      rowBelow32
-	VMOVUPS (R8), Y4
+	VMOVUPS (R9), Y4
 	VMULPS  (CX), Y4, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R8
+	ADDQ    $+32, R9
 
 rowBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      rowBelow16
-	VMOVUPS (R8), X4
+	VMOVUPS (R9), X4
 	VMULPS  (CX), X4, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R8
+	ADDQ    $+16, R9
 
 rowBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     rowBelow8
-	VMOVSD (R8), X4
+	VMOVSD (R9), X4
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R8
+	ADDQ   $+8, R9
 
 rowBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     rowBelow4
-	VMOVSS (R8), X4
+	VMOVSS (R9), X4
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, R8
+	ADDQ   $+4, R9
 
 rowBelow4:
 	DECQ SI
@@ -1184,108 +1192,109 @@ TEXT ·dividePlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+32
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x02, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x02, R10
 
 apart:
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
-	MOVL         (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVL         (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+4, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+32
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Y0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R11), Y0
 	VDIVPS     Y12, Y0, Y0
 	VANDPS     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y1
+	VMOVUPS    32(R11), Y1
 	VDIVPS     Y12, Y1, Y1
 	VANDPS     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y2
+	VMOVUPS    64(R11), Y2
 	VDIVPS     Y12, Y2, Y2
 	VANDPS     Y15, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y3
+	VMOVUPS    96(R11), Y3
 	VDIVPS     Y12, Y3, Y3
 	VANDPS     Y15, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+128, R11
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Y0
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R11), Y0
 	VDIVPS     Y12, Y0, Y0
 	VANDPS     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y1
+	VMOVUPS    32(R11), Y1
 	VDIVPS     Y12, Y1, Y1
 	VANDPS     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      apartBelow32
-	VMOVUPS (R10), Y0
+	VMOVUPS (R11), Y0
 	VDIVPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 apartBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow16
-	VMOVUPS (R10), X0
+	VMOVUPS (R11), X0
 	VDIVPS  X12, X0, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 apartBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     apartBelow8
-	VMOVSD (R10), X0
+	VMOVSD (R11), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 apartBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow4
-	VMOVSS (R10), X0
+	VMOVSS (R11), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R10
+	ADDQ   $+4, R11
 
 apartBelow4:
 	DECQ SI
@@ -1402,28 +1411,28 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x02, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
 
 plane:
-	MOVL (DX), R8
+	MOVL (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	CMPL R8, $0x3f800000
+	CMPL R9, $0x3f800000
 	JE   skip
 
 changed:
-	ADDL         R8, R8
+	ADDL         R9, R9
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Y0
 	VDIVPS     Y12, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -1438,14 +1447,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Y0
 	VDIVPS     Y12, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -1456,7 +1465,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMOVUPS (CX), Y0
 	VDIVPS  Y12, Y0, Y0
@@ -1465,7 +1474,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMOVUPS (CX), X0
 	VDIVPS  X12, X0, X0
@@ -1474,7 +1483,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VDIVPS X12, X0, X0
@@ -1483,7 +1492,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VDIVPS X12, X0, X0
@@ -1500,52 +1509,52 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
@@ -1554,8 +1563,8 @@ fillBelow4:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1568,31 +1577,33 @@ TEXT ·dividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x02, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x02, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y8
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y8
 	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R11), Y9
+	VMOVUPS    32(R12), Y9
 	VCMPPS     $0x04, Y13, Y9, Y11
 	VMOVUPS    (CX), Y0
 	VDIVPS     Y8, Y0, Y0
@@ -1600,56 +1611,57 @@ quartersLine:
 	VMOVUPS    32(CX), Y1
 	VDIVPS     Y9, Y1, Y1
 	VANDPS     Y11, Y1, Y1
-	VMOVUPS    (CX)(R9*1), Y2
+	VMOVUPS    (CX)(R10*1), Y2
 	VDIVPS     Y8, Y2, Y2
 	VANDPS     Y10, Y2, Y2
-	VMOVUPS    32(CX)(R9*1), Y3
+	VMOVUPS    32(CX)(R10*1), Y3
 	VDIVPS     Y9, Y3, Y3
 	VANDPS     Y11, Y3, Y3
-	VMOVUPS    (CX)(R9*2), Y4
+	VMOVUPS    (CX)(R10*2), Y4
 	VDIVPS     Y8, Y4, Y4
 	VANDPS     Y10, Y4, Y4
-	VMOVUPS    32(CX)(R9*2), Y5
+	VMOVUPS    32(CX)(R10*2), Y5
 	VDIVPS     Y9, Y5, Y5
 	VANDPS     Y11, Y5, Y5
-	VMOVUPS    (CX)(DI*1), Y6
+	VMOVUPS    (CX)(R8*1), Y6
 	VDIVPS     Y8, Y6, Y6
 	VANDPS     Y10, Y6, Y6
-	VMOVUPS    32(CX)(DI*1), Y7
+	VMOVUPS    32(CX)(R8*1), Y7
 	VDIVPS     Y9, Y7, Y7
 	VANDPS     Y11, Y7, Y7
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R9*1)
-	VMOVUPS    Y3, 32(AX)(R9*1)
-	VMOVUPS    Y4, (AX)(R9*2)
-	VMOVUPS    Y5, 32(AX)(R9*2)
-	VMOVUPS    Y6, (AX)(DI*1)
-	VMOVUPS    Y7, 32(AX)(DI*1)
+	VMOVUPS    Y2, (AX)(R10*1)
+	VMOVUPS    Y3, 32(AX)(R10*1)
+	VMOVUPS    Y4, (AX)(R10*2)
+	VMOVUPS    Y5, 32(AX)(R10*2)
+	VMOVUPS    Y6, (AX)(R8*1)
+	VMOVUPS    Y7, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+16, R10
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y8
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y8
 	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R8), Y9
+	VMOVUPS    32(R9), Y9
 	VCMPPS     $0x04, Y13, Y9, Y11
 	VMOVUPS    (CX), Y0
 	VDIVPS     Y8, Y0, Y0
@@ -1661,8 +1673,8 @@ singleLine:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+16, DI
+	ADDQ       $+64, R9
+	SUBQ       $+16, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -1673,34 +1685,34 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+32
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+32
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMOVUPS    (CX), Y0
 	VDIVPS     Y4, Y0, Y0
 	VCMPPS     $0x04, Y13, Y4, Y8
 	VANDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMOVUPS    32(CX), Y1
 	VDIVPS     Y5, Y1, Y1
 	VCMPPS     $0x04, Y13, Y5, Y9
 	VANDPS     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(R9), Y6
 	VMOVUPS    64(CX), Y2
 	VDIVPS     Y6, Y2, Y2
 	VCMPPS     $0x04, Y13, Y6, Y10
 	VANDPS     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(R9), Y7
 	VMOVUPS    96(CX), Y3
 	VDIVPS     Y7, Y3, Y3
 	VCMPPS     $0x04, Y13, Y7, Y11
@@ -1708,22 +1720,22 @@ rowTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+128, R9
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMOVUPS    (CX), Y0
 	VDIVPS     Y4, Y0, Y0
 	VCMPPS     $0x04, Y13, Y4, Y8
 	VANDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMOVUPS    32(CX), Y1
 	VDIVPS     Y5, Y1, Y1
 	VCMPPS     $0x04, Y13, Y5, Y9
@@ -1731,12 +1743,12 @@ rowRest:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      rowBelow32
-	VMOVUPS (R8), Y4
+	VMOVUPS (R9), Y4
 	VMOVUPS (CX), Y0
 	VDIVPS  Y4, Y0, Y0
 	VCMPPS  $0x04, Y13, Y4, Y8
@@ -1744,12 +1756,12 @@ rowBelow64:
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R8
+	ADDQ    $+32, R9
 
 rowBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      rowBelow16
-	VMOVUPS (R8), X4
+	VMOVUPS (R9), X4
 	VMOVUPS (CX), X0
 	VDIVPS  X4, X0, X0
 	VCMPPS  $0x04, X13, X4, X8
@@ -1757,12 +1769,12 @@ rowBelow32:
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R8
+	ADDQ    $+16, R9
 
 rowBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     rowBelow8
-	VMOVSD (R8), X4
+	VMOVSD (R9), X4
 	VMOVSD (CX), X0
 	VDIVPS X4, X0, X0
 	VCMPPS $0x04, X13, X4, X8
@@ -1770,12 +1782,12 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R8
+	ADDQ   $+8, R9
 
 rowBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     rowBelow4
-	VMOVSS (R8), X4
+	VMOVSS (R9), X4
 	VMOVSS (CX), X0
 	VDIVPS X4, X0, X0
 	VCMPPS $0x04, X13, X4, X8
@@ -1783,7 +1795,7 @@ rowBelow8:
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, R8
+	ADDQ   $+4, R9
 
 rowBelow4:
 	DECQ SI
@@ -2739,6 +2751,7 @@ TEXT ·affinePlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
@@ -2749,14 +2762,14 @@ short:
 	VCMPPS       $0x04, Y13, Y12, Y15
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y14, Y8
 	VADDPS     Y0, Y8, Y0
@@ -2779,14 +2792,14 @@ shortTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VMOVUPS    Y14, Y8
 	VADDPS     Y0, Y8, Y0
@@ -2801,7 +2814,7 @@ shortRest:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow32
 	VMULPS    (CX), Y12, Y0
 	VMOVUPS   Y14, Y8
@@ -2812,7 +2825,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow16
 	VMULPS    (CX), X12, X0
 	VMOVUPS   X14, X8
@@ -2823,7 +2836,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X0
 	VMULPS    X0, X12, X0
@@ -2835,7 +2848,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X0
 	VMULPS    X0, X12, X0
@@ -2853,23 +2866,23 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x02, R8
+	MOVQ BX, R9
+	SHLQ $0x02, R9
 
 plane:
-	MOVL         (DX), R9
-	ADDL         R9, R9
+	MOVL         (DX), R10
+	ADDL         R10, R10
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS (SI), Y14
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VADDPS     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -2884,14 +2897,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VADDPS     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -2902,7 +2915,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  Y14, Y0, Y0
@@ -2911,7 +2924,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VADDPS  X14, X0, X0
@@ -2920,7 +2933,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -2930,7 +2943,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -2951,52 +2964,52 @@ next:
 dropped:
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS (SI), Y14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           fillRest
 
 	// y = s
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	VMOVUPS    Y14, 64(AX)
 	VMOVUPS    Y14, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow4
 	VMOVSS X14, (AX)
 	ADDQ   $+4, AX
@@ -3015,42 +3028,43 @@ TEXT ·affinePixelsF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPS     (CX), Y4, Y0
 	VCMPPS     $0x04, Y13, Y4, Y4
 	VADDPS     Y0, Y8, Y0
 	VBLENDVPS  Y4, Y0, Y8, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPS     32(CX), Y5, Y1
 	VCMPPS     $0x04, Y13, Y5, Y5
 	VADDPS     Y1, Y9, Y1
 	VBLENDVPS  Y5, Y1, Y9, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(R10), Y10
+	VMOVUPS    64(R10), Y6
+	VMOVUPS    64(R11), Y10
 	VMULPS     64(CX), Y6, Y2
 	VCMPPS     $0x04, Y13, Y6, Y6
 	VADDPS     Y2, Y10, Y2
 	VBLENDVPS  Y6, Y2, Y10, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(R10), Y11
+	VMOVUPS    96(R10), Y7
+	VMOVUPS    96(R11), Y11
 	VMULPS     96(CX), Y7, Y3
 	VCMPPS     $0x04, Y13, Y7, Y7
 	VADDPS     Y3, Y11, Y3
@@ -3058,25 +3072,25 @@ rowTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	ADDQ       $+128, R11
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPS     (CX), Y4, Y0
 	VCMPPS     $0x04, Y13, Y4, Y4
 	VADDPS     Y0, Y8, Y0
 	VBLENDVPS  Y4, Y0, Y8, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPS     32(CX), Y5, Y1
 	VCMPPS     $0x04, Y13, Y5, Y5
 	VADDPS     Y1, Y9, Y1
@@ -3084,14 +3098,14 @@ rowRest:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        rowBelow32
-	VMOVUPS   (R9), Y4
-	VMOVUPS   (R10), Y8
+	VMOVUPS   (R10), Y4
+	VMOVUPS   (R11), Y8
 	VMULPS    (CX), Y4, Y0
 	VCMPPS    $0x04, Y13, Y4, Y4
 	VADDPS    Y0, Y8, Y0
@@ -3099,14 +3113,14 @@ rowBelow64:
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	ADDQ      $+32, R9
 	ADDQ      $+32, R10
+	ADDQ      $+32, R11
 
 rowBelow32:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        rowBelow16
-	VMOVUPS   (R9), X4
-	VMOVUPS   (R10), X8
+	VMOVUPS   (R10), X4
+	VMOVUPS   (R11), X8
 	VMULPS    (CX), X4, X0
 	VCMPPS    $0x04, X13, X4, X4
 	VADDPS    X0, X8, X0
@@ -3114,14 +3128,14 @@ rowBelow32:
 	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R9
 	ADDQ      $+16, R10
+	ADDQ      $+16, R11
 
 rowBelow16:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        rowBelow8
-	VMOVSD    (R9), X4
-	VMOVSD    (R10), X8
+	VMOVSD    (R10), X4
+	VMOVSD    (R11), X8
 	VMOVSD    (CX), X0
 	VMULPS    X0, X4, X0
 	VCMPPS    $0x04, X13, X4, X4
@@ -3130,14 +3144,14 @@ rowBelow16:
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R9
 	ADDQ      $+8, R10
+	ADDQ      $+8, R11
 
 rowBelow8:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        rowBelow4
-	VMOVSS    (R9), X4
-	VMOVSS    (R10), X8
+	VMOVSS    (R10), X4
+	VMOVSS    (R11), X8
 	VMOVSS    (CX), X0
 	VMULPS    X0, X4, X0
 	VCMPPS    $0x04, X13, X4, X4
@@ -3146,8 +3160,8 @@ rowBelow8:
 	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
-	ADDQ      $+4, R9
 	ADDQ      $+4, R10
+	ADDQ      $+4, R11
 
 rowBelow4:
 	DECQ DI
@@ -3164,21 +3178,22 @@ TEXT ·affineMultiplyPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x02, R8
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
 
 plane:
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS (SI), Y14
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VADDPS     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -3193,14 +3208,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VADDPS     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -3211,7 +3226,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  Y14, Y0, Y0
@@ -3220,7 +3235,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VADDPS  X14, X0, X0
@@ -3229,7 +3244,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -3239,7 +3254,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -3265,119 +3280,120 @@ TEXT ·affineMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPS     (CX), Y4, Y0
 	VADDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPS     32(CX), Y5, Y1
 	VADDPS     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(R10), Y10
+	VMOVUPS    64(R10), Y6
+	VMOVUPS    64(R11), Y10
 	VMULPS     64(CX), Y6, Y2
 	VADDPS     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(R10), Y11
+	VMOVUPS    96(R10), Y7
+	VMOVUPS    96(R11), Y11
 	VMULPS     96(CX), Y7, Y3
 	VADDPS     Y11, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	ADDQ       $+128, R11
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPS     (CX), Y4, Y0
 	VADDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPS     32(CX), Y5, Y1
 	VADDPS     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      rowBelow32
-	VMOVUPS (R9), Y4
-	VMOVUPS (R10), Y8
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
 	VMULPS  (CX), Y4, Y0
 	VADDPS  Y8, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R9
 	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 rowBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      rowBelow16
-	VMOVUPS (R9), X4
-	VMOVUPS (R10), X8
+	VMOVUPS (R10), X4
+	VMOVUPS (R11), X8
 	VMULPS  (CX), X4, X0
 	VADDPS  X8, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R9
 	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 rowBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     rowBelow8
-	VMOVSD (R9), X4
-	VMOVSD (R10), X8
+	VMOVSD (R10), X4
+	VMOVSD (R11), X8
 	VMOVSD (CX), X0
 	VMULPS X0, X4, X0
 	VADDPS X8, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R9
 	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 rowBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     rowBelow4
-	VMOVSS (R9), X4
-	VMOVSS (R10), X8
+	VMOVSS (R10), X4
+	VMOVSS (R11), X8
 	VMOVSS (CX), X0
 	VMULPS X0, X4, X0
 	VADDPS X8, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, R9
 	ADDQ   $+4, R10
+	ADDQ   $+4, R11
 
 rowBelow4:
 	DECQ DI
@@ -3394,6 +3410,7 @@ TEXT ·affineMaxPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
@@ -3404,14 +3421,14 @@ short:
 	VCMPPS       $0x04, Y13, Y12, Y15
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VANDPS     (CX), Y15, Y0
 	VMULPS     Y0, Y12, Y0
 	VADDPS     Y14, Y0, Y0
@@ -3438,14 +3455,14 @@ shortTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VANDPS     (CX), Y15, Y0
 	VMULPS     Y0, Y12, Y0
 	VADDPS     Y14, Y0, Y0
@@ -3462,7 +3479,7 @@ shortRest:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      shortBelow32
 	VANDPS  (CX), Y15, Y0
 	VMULPS  Y0, Y12, Y0
@@ -3474,7 +3491,7 @@ shortBelow64:
 	ADDQ    $+32, CX
 
 shortBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      shortBelow16
 	VANDPS  (CX), X15, X0
 	VMULPS  X0, X12, X0
@@ -3486,7 +3503,7 @@ shortBelow32:
 	ADDQ    $+16, CX
 
 shortBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     shortBelow8
 	VMOVSD (CX), X0
 	VANDPS X0, X15, X0
@@ -3499,7 +3516,7 @@ shortBelow16:
 	ADDQ   $+8, CX
 
 shortBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     shortBelow4
 	VMOVSS (CX), X0
 	VANDPS X0, X15, X0
@@ -3518,23 +3535,23 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x02, R8
+	MOVQ BX, R9
+	SHLQ $0x02, R9
 
 plane:
-	MOVL         (DX), R9
-	ADDL         R9, R9
+	MOVL         (DX), R10
+	ADDL         R10, R10
 	JZ           dropped
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS (SI), Y14
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VADDPS     Y14, Y0, Y0
 	VCMPPS     $0x16, Y13, Y0, Y8
@@ -3557,14 +3574,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Y12, Y0
 	VADDPS     Y14, Y0, Y0
 	VCMPPS     $0x16, Y13, Y0, Y8
@@ -3579,7 +3596,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  Y14, Y0, Y0
@@ -3590,7 +3607,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VADDPS  X14, X0, X0
@@ -3601,7 +3618,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -3613,7 +3630,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -3639,52 +3656,52 @@ dropped:
 	VADDPS       Y13, Y14, Y14
 	VCMPPS       $0x16, Y13, Y14, Y8
 	VANDPS       Y8, Y14, Y14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	VMOVUPS    Y14, 64(AX)
 	VMOVUPS    Y14, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow4
 	VMOVSS X14, (AX)
 	ADDQ   $+4, AX
@@ -3703,21 +3720,22 @@ TEXT ·affineMaxPixelsF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VCMPPS     $0x04, Y13, Y4, Y15
 	VANDPS     (CX), Y15, Y0
 	VMULPS     Y0, Y4, Y0
@@ -3725,8 +3743,8 @@ rowTurn:
 	VCMPPS     $0x16, Y13, Y0, Y8
 	VANDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VCMPPS     $0x04, Y13, Y5, Y15
 	VANDPS     32(CX), Y15, Y1
 	VMULPS     Y1, Y5, Y1
@@ -3734,8 +3752,8 @@ rowTurn:
 	VCMPPS     $0x16, Y13, Y1, Y9
 	VANDPS     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(R10), Y10
+	VMOVUPS    64(R10), Y6
+	VMOVUPS    64(R11), Y10
 	VCMPPS     $0x04, Y13, Y6, Y15
 	VANDPS     64(CX), Y15, Y2
 	VMULPS     Y2, Y6, Y2
@@ -3743,8 +3761,8 @@ rowTurn:
 	VCMPPS     $0x16, Y13, Y2, Y10
 	VANDPS     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(R10), Y11
+	VMOVUPS    96(R10), Y7
+	VMOVUPS    96(R11), Y11
 	VCMPPS     $0x04, Y13, Y7, Y15
 	VANDPS     96(CX), Y15, Y3
 	VMULPS     Y3, Y7, Y3
@@ -3754,18 +3772,18 @@ rowTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	ADDQ       $+128, R11
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VCMPPS     $0x04, Y13, Y4, Y15
 	VANDPS     (CX), Y15, Y0
 	VMULPS     Y0, Y4, Y0
@@ -3773,8 +3791,8 @@ rowRest:
 	VCMPPS     $0x16, Y13, Y0, Y8
 	VANDPS     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VCMPPS     $0x04, Y13, Y5, Y15
 	VANDPS     32(CX), Y15, Y1
 	VMULPS     Y1, Y5, Y1
@@ -3784,14 +3802,14 @@ rowRest:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      rowBelow32
-	VMOVUPS (R9), Y4
-	VMOVUPS (R10), Y8
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VANDPS  (CX), Y15, Y0
 	VMULPS  Y0, Y4, Y0
@@ -3801,14 +3819,14 @@ rowBelow64:
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R9
 	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 rowBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      rowBelow16
-	VMOVUPS (R9), X4
-	VMOVUPS (R10), X8
+	VMOVUPS (R10), X4
+	VMOVUPS (R11), X8
 	VCMPPS  $0x04, X13, X4, X15
 	VANDPS  (CX), X15, X0
 	VMULPS  X0, X4, X0
@@ -3818,14 +3836,14 @@ rowBelow32:
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R9
 	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 rowBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     rowBelow8
-	VMOVSD (R9), X4
-	VMOVSD (R10), X8
+	VMOVSD (R10), X4
+	VMOVSD (R11), X8
 	VMOVSD (CX), X0
 	VCMPPS $0x04, X13, X4, X15
 	VANDPS X0, X15, X0
@@ -3836,14 +3854,14 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R9
 	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 rowBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     rowBelow4
-	VMOVSS (R9), X4
-	VMOVSS (R10), X8
+	VMOVSS (R10), X4
+	VMOVSS (R11), X8
 	VMOVSS (CX), X0
 	VCMPPS $0x04, X13, X4, X15
 	VANDPS X0, X15, X0
@@ -3854,8 +3872,8 @@ rowBelow8:
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, CX
-	ADDQ   $+4, R9
 	ADDQ   $+4, R10
+	ADDQ   $+4, R11
 
 rowBelow4:
 	DECQ DI

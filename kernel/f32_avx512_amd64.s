@@ -12,102 +12,103 @@ TEXT ·scalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x02, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x02, R10
 
 apart:
 	VBROADCASTSS (DX), Z12
 	VCMPPS       $0x04, Z13, Z12, K2
-	MOVL         (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVL         (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+4, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMULPS.Z   (R10), Z12, K2, Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+	VMULPS.Z   (R11), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPS.Z   64(R10), Z12, K2, Z1
+	VMULPS.Z   64(R11), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMULPS.Z   128(R10), Z12, K2, Z2
+	VMULPS.Z   128(R11), Z12, K2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMULPS.Z   192(R10), Z12, K2, Z3
+	VMULPS.Z   192(R11), Z12, K2, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, R10
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+256, R11
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMULPS.Z   (R10), Z12, K2, Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMULPS.Z   (R11), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPS.Z   64(R10), Z12, K2, Z1
+	VMULPS.Z   64(R11), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 apartBelow128:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMULPS.Z   (R10), Z12, K2, Z0
+	PREFETCHT0 (AX)(DI*1)
+	VMULPS.Z   (R11), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       apartBelow32
-	VMULPS.Z (R10), Y12, K2, Y0
+	VMULPS.Z (R11), Y12, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 apartBelow32:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow16
-	VMULPS.Z (R10), X12, K2, X0
+	VMULPS.Z (R11), X12, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 apartBelow16:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow8
-	VMOVSD   (R10), X0
+	VMOVSD   (R11), X0
 	VMULPS.Z X0, X12, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 apartBelow8:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow4
-	VMOVSS   (R10), X0
+	VMOVSS   (R11), X0
 	VMULPS.Z X0, X12, K2, X0
 	VMOVSS   X0, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R10
+	ADDQ     $+4, R11
 
 apartBelow4:
 	DECQ SI
@@ -224,30 +225,30 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x02, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
 
 plane:
-	MOVL (DX), R8
+	MOVL (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	CMPL R8, $0x3f800000
+	CMPL R9, $0x3f800000
 	JE   skip
 
 changed:
-	ADDL         R8, R8
+	ADDL         R9, R9
 	JZ           dropped
 	VBROADCASTSS (DX), Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPS     64(CX), Z12, Z1
@@ -258,15 +259,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPS     64(CX), Z12, Z1
@@ -275,16 +276,16 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -292,7 +293,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -300,7 +301,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -309,7 +310,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -326,62 +327,62 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
@@ -390,8 +391,8 @@ fillBelow4:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -534,44 +535,46 @@ TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x02, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z8
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	VMULPS.Z   (DX), Z8, K4, Z0
-	VMULPS.Z   (DX)(R9*1), Z8, K4, Z1
-	VMULPS.Z   (DX)(R9*2), Z8, K4, Z2
+	VMULPS.Z   (DX)(R10*1), Z8, K4, Z1
+	VMULPS.Z   (DX)(R10*2), Z8, K4, Z2
 	VMULPS.Z   (DX)(CX*1), Z8, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R9*1)
-	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+16, R10
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -581,19 +584,20 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z8
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	VMULPS.Z   (DX), Z8, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+16, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -604,46 +608,46 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+15, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x02, R8
+	MOVQ  SI, R9
+	ANDQ  $+15, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x02, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMULPS.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMULPS.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R9), Z6
+	VMOVUPS    128(R10), Z6
 	VCMPPS     $0x04, Z13, Z6, K6
 	VMULPS.Z   128(DX), Z6, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R9), Z7
+	VMOVUPS    192(R10), Z7
 	VCMPPS     $0x04, Z13, Z7, K7
 	VMULPS.Z   192(DX), Z7, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -651,43 +655,43 @@ rowTurn:
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMULPS.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMULPS.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMULPS.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R9), K1, Z4
+	VMOVUPS.Z (R10), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS.Z  Z0, Z4, K4, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
-	ADDQ      R8, R9
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
 
 rowEnd:
 	DECQ DI
@@ -703,6 +707,7 @@ TEXT ·multiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
@@ -712,16 +717,16 @@ TEXT ·multiplyPlanesF32AVX512(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSS (DX), Z12
 	ADDQ         $+4, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPS     64(CX), Z12, Z1
@@ -732,15 +737,15 @@ apartTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPS     64(CX), Z12, Z1
@@ -749,16 +754,16 @@ apartRest:
 	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ   $+8, DI
+	TESTQ   $+8, R8
 	JZ      apartBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -766,7 +771,7 @@ apartBelow64:
 	ADDQ    $+32, CX
 
 apartBelow32:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -774,7 +779,7 @@ apartBelow32:
 	ADDQ    $+16, CX
 
 apartBelow16:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     apartBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -783,7 +788,7 @@ apartBelow16:
 	ADDQ   $+8, CX
 
 apartBelow8:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -894,28 +899,28 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x02, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
 
 plane:
-	MOVL (DX), R8
+	MOVL (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	CMPL R8, $0x3f800000
+	CMPL R9, $0x3f800000
 	JE   skip
 
 changed:
 	VBROADCASTSS (DX), Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPS     64(CX), Z12, Z1
@@ -926,15 +931,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPS     64(CX), Z12, Z1
@@ -943,16 +948,16 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -960,7 +965,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -968,7 +973,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -977,7 +982,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -994,8 +999,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1008,43 +1013,45 @@ TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x02, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z8
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z8
 	VMULPS     (DX), Z8, Z0
-	VMULPS     (DX)(R9*1), Z8, Z1
-	VMULPS     (DX)(R9*2), Z8, Z2
+	VMULPS     (DX)(R10*1), Z8, Z1
+	VMULPS     (DX)(R10*2), Z8, Z2
 	VMULPS     (DX)(CX*1), Z8, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R9*1)
-	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+16, R10
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -1054,18 +1061,19 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z8
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z8
 	VMULPS     (DX), Z8, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+16, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -1076,42 +1084,42 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+15, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x02, R8
+	MOVQ  SI, R9
+	ANDQ  $+15, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x02, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VMULPS     (DX), Z4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VMULPS     64(DX), Z5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R9), Z6
+	VMOVUPS    128(R10), Z6
 	VMULPS     128(DX), Z6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R9), Z7
+	VMOVUPS    192(R10), Z7
 	VMULPS     192(DX), Z7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -1119,39 +1127,39 @@ rowTurn:
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VMULPS     (DX), Z4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VMULPS     64(DX), Z5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VMULPS     (DX), Z4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R9), K1, Z4
+	VMOVUPS.Z (R10), K1, Z4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
-	ADDQ      R8, R9
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
 
 rowEnd:
 	DECQ DI
@@ -1167,111 +1175,112 @@ TEXT ·dividePlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+32
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x02, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x02, R10
 
 apart:
 	VBROADCASTSS (DX), Z12
 	VCMPPS       $0x04, Z13, Z12, K2
-	MOVL         (DX), DI
-	MOVQ         CX, R10
-	ADDL         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVL         (DX), R8
+	MOVQ         CX, R11
+	ADDL         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+4, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+64
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+	VMOVUPS    (R11), Z0
 	VDIVPS.Z   Z12, Z0, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z1
+	VMOVUPS    64(R11), Z1
 	VDIVPS.Z   Z12, Z1, K2, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z2
+	VMOVUPS    128(R11), Z2
 	VDIVPS.Z   Z12, Z2, K2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z3
+	VMOVUPS    192(R11), Z3
 	VDIVPS.Z   Z12, Z3, K2, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, R10
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
+	ADDQ       $+256, R11
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+32, DI
+	TESTQ      $+32, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R11), Z0
 	VDIVPS.Z   Z12, Z0, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z1
+	VMOVUPS    64(R11), Z1
 	VDIVPS.Z   Z12, Z1, K2, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 apartBelow128:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z0
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R11), Z0
 	VDIVPS.Z   Z12, Z0, K2, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ    $+8, DI
+	TESTQ    $+8, R8
 	JZ       apartBelow32
-	VMOVUPS  (R10), Y0
+	VMOVUPS  (R11), Y0
 	VDIVPS.Z Y12, Y0, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 apartBelow32:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow16
-	VMOVUPS  (R10), X0
+	VMOVUPS  (R11), X0
 	VDIVPS.Z X12, X0, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 apartBelow16:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow8
-	VMOVSD   (R10), X0
+	VMOVSD   (R11), X0
 	VDIVPS.Z X12, X0, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 apartBelow8:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow4
-	VMOVSS   (R10), X0
+	VMOVSS   (R11), X0
 	VDIVPS.Z X12, X0, K2, X0
 	VMOVSS   X0, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R10
+	ADDQ     $+4, R11
 
 apartBelow4:
 	DECQ SI
@@ -1388,30 +1397,30 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x02, DI
+	MOVQ BX, R8
+	SHLQ $0x02, R8
 
 plane:
-	MOVL (DX), R8
+	MOVL (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	CMPL R8, $0x3f800000
+	CMPL R9, $0x3f800000
 	JE   skip
 
 changed:
-	ADDL         R8, R8
+	ADDL         R9, R9
 	JZ           dropped
 	VBROADCASTSS (DX), Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    (CX), Z0
 	VDIVPS     Z12, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -1426,15 +1435,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    (CX), Z0
 	VDIVPS     Z12, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -1445,9 +1454,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    (CX), Z0
 	VDIVPS     Z12, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -1455,7 +1464,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMOVUPS (CX), Y0
 	VDIVPS  Y12, Y0, Y0
@@ -1464,7 +1473,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMOVUPS (CX), X0
 	VDIVPS  X12, X0, X0
@@ -1473,7 +1482,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VDIVPS X12, X0, X0
@@ -1482,7 +1491,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VDIVPS X12, X0, X0
@@ -1499,62 +1508,62 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+64
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow4
 	VMOVSS X13, (AX)
 	ADDQ   $+4, AX
@@ -1563,8 +1572,8 @@ fillBelow4:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1577,48 +1586,50 @@ TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x02, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z8
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z8, Z0, K4, Z0
-	VMOVUPS    (DX)(R9*1), Z1
+	VMOVUPS    (DX)(R10*1), Z1
 	VDIVPS.Z   Z8, Z1, K4, Z1
-	VMOVUPS    (DX)(R9*2), Z2
+	VMOVUPS    (DX)(R10*2), Z2
 	VDIVPS.Z   Z8, Z2, K4, Z2
 	VMOVUPS    (DX)(CX*1), Z3
 	VDIVPS.Z   Z8, Z3, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R9*1)
-	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+16, R10
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -1628,20 +1639,21 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z8
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z8, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+16, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -1652,50 +1664,50 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+15, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x02, R8
+	MOVQ  SI, R9
+	ANDQ  $+15, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x02, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMOVUPS    64(DX), Z1
 	VDIVPS.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R9), Z6
+	VMOVUPS    128(R10), Z6
 	VCMPPS     $0x04, Z13, Z6, K6
 	VMOVUPS    128(DX), Z2
 	VDIVPS.Z   Z6, Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R9), Z7
+	VMOVUPS    192(R10), Z7
 	VCMPPS     $0x04, Z13, Z7, K7
 	VMOVUPS    192(DX), Z3
 	VDIVPS.Z   Z7, Z3, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -1703,46 +1715,46 @@ rowTurn:
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMOVUPS    64(DX), Z1
 	VDIVPS.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R9), K1, Z4
+	VMOVUPS.Z (R10), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VDIVPS.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
-	ADDQ      R8, R9
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
 
 rowEnd:
 	DECQ DI
@@ -2652,6 +2664,7 @@ TEXT ·affinePlanesF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
@@ -2662,16 +2675,16 @@ short:
 	VCMPPS       $0x04, Z13, Z12, K2
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z14, Z8
 	VADDPS     Z0, Z8, K2, Z8
@@ -2690,15 +2703,15 @@ shortTurn:
 	VMOVUPS    Z11, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         shortBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z14, Z8
 	VADDPS     Z0, Z8, K2, Z8
@@ -2711,9 +2724,9 @@ shortRest:
 	ADDQ       $+128, CX
 
 shortBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VMOVUPS    Z14, Z8
 	VADDPS     Z0, Z8, K2, Z8
@@ -2722,7 +2735,7 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      shortBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y14, Y8
@@ -2732,7 +2745,7 @@ shortBelow64:
 	ADDQ    $+32, CX
 
 shortBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      shortBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X14, X8
@@ -2742,7 +2755,7 @@ shortBelow32:
 	ADDQ    $+16, CX
 
 shortBelow16:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      shortBelow8
 	VMOVSD  (CX), X0
 	VMULPS  X0, X12, X0
@@ -2753,7 +2766,7 @@ shortBelow16:
 	ADDQ    $+8, CX
 
 shortBelow8:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      shortBelow4
 	VMOVSS  (CX), X0
 	VMULPS  X0, X12, X0
@@ -2770,25 +2783,25 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x02, R8
+	MOVQ BX, R9
+	SHLQ $0x02, R9
 
 plane:
-	MOVL         (DX), R9
-	ADDL         R9, R9
+	MOVL         (DX), R10
+	ADDL         R10, R10
 	JZ           dropped
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (SI), Z14
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2803,15 +2816,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2822,9 +2835,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2832,7 +2845,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  Y14, Y0, Y0
@@ -2841,7 +2854,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VADDPS  X14, X0, X0
@@ -2850,7 +2863,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -2860,7 +2873,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -2881,62 +2894,62 @@ next:
 dropped:
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (SI), Z14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           fillRest
 
 	// y = s
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	VMOVUPS    Z14, 128(AX)
 	VMOVUPS    Z14, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow4
 	VMOVSS X14, (AX)
 	ADDQ   $+4, AX
@@ -2955,57 +2968,58 @@ TEXT ·affinePixelsF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+15, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x02, R9
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x02, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMULPS     (DX), Z4, Z0
 	VADDPS     Z0, Z8, K4, Z8
 	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMULPS     64(DX), Z5, Z1
 	VADDPS     Z1, Z9, K5, Z9
 	VMOVUPS    Z9, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMOVUPS    128(R11), Z10
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
 	VCMPPS     $0x04, Z13, Z6, K6
 	VMULPS     128(DX), Z6, Z2
 	VADDPS     Z2, Z10, K6, Z10
 	VMOVUPS    Z10, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMOVUPS    192(R11), Z11
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
 	VCMPPS     $0x04, Z13, Z7, K7
 	VMULPS     192(DX), Z7, Z3
 	VADDPS     Z3, Z11, K7, Z11
 	VMOVUPS    Z11, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -3013,54 +3027,54 @@ rowTurn:
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMULPS     (DX), Z4, Z0
 	VADDPS     Z0, Z8, K4, Z8
 	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMULPS     64(DX), Z5, Z1
 	VADDPS     Z1, Z9, K5, Z9
 	VMOVUPS    Z9, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMULPS     (DX), Z4, Z0
 	VADDPS     Z0, Z8, K4, Z8
 	VMOVUPS    Z8, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R10), K1, Z4
-	VMOVUPS.Z (R11), K1, Z8
+	VMOVUPS.Z (R11), K1, Z4
+	VMOVUPS.Z (R12), K1, Z8
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
 	VADDPS    Z0, Z8, K4, Z8
 	VMOVUPS   Z8, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
-	ADDQ      R9, R11
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
+	ADDQ      R10, R12
 
 rowEnd:
 	DECQ R8
@@ -3077,23 +3091,24 @@ TEXT ·affineMultiplyPlanesF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x02, R8
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
 
 plane:
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (SI), Z14
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -3108,15 +3123,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -3127,9 +3142,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -3137,7 +3152,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+8, R8
+	TESTQ   $+8, R9
 	JZ      keptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  Y14, Y0, Y0
@@ -3146,7 +3161,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow16
 	VMULPS  (CX), X12, X0
 	VADDPS  X14, X0, X0
@@ -3155,7 +3170,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+2, R8
+	TESTQ  $+2, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
@@ -3165,7 +3180,7 @@ keptBelow16:
 	ADDQ   $+8, CX
 
 keptBelow8:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
@@ -3191,53 +3206,54 @@ TEXT ·affineMultiplyPixelsF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+15, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x02, R9
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x02, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VMULPS     (DX), Z4, Z0
 	VADDPS     Z8, Z0, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VMULPS     64(DX), Z5, Z1
 	VADDPS     Z9, Z1, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMOVUPS    128(R11), Z10
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
 	VMULPS     128(DX), Z6, Z2
 	VADDPS     Z10, Z2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMOVUPS    192(R11), Z11
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
 	VMULPS     192(DX), Z7, Z3
 	VADDPS     Z11, Z3, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -3245,50 +3261,50 @@ rowTurn:
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VMULPS     (DX), Z4, Z0
 	VADDPS     Z8, Z0, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VMULPS     64(DX), Z5, Z1
 	VADDPS     Z9, Z1, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VMULPS     (DX), Z4, Z0
 	VADDPS     Z8, Z0, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R10), K1, Z4
-	VMOVUPS.Z (R11), K1, Z8
+	VMOVUPS.Z (R11), K1, Z4
+	VMOVUPS.Z (R12), K1, Z8
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS    Z0, Z4, Z0
 	VADDPS    Z8, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
-	ADDQ      R9, R11
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
+	ADDQ      R10, R12
 
 rowEnd:
 	DECQ R8
@@ -3305,6 +3321,7 @@ TEXT ·affineMaxPlanesF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
@@ -3315,16 +3332,16 @@ short:
 	VCMPPS       $0x04, Z13, Z12, K2
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS.Z  (CX), K2, Z0
 	VMULPS     Z0, Z12, Z0
 	VADDPS     Z14, Z0, Z0
@@ -3351,15 +3368,15 @@ shortTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+32, R8
+	TESTQ      $+32, R9
 	JZ         shortBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS.Z  (CX), K2, Z0
 	VMULPS     Z0, Z12, Z0
 	VADDPS     Z14, Z0, Z0
@@ -3376,9 +3393,9 @@ shortRest:
 	ADDQ       $+128, CX
 
 shortBelow128:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS.Z  (CX), K2, Z0
 	VMULPS     Z0, Z12, Z0
 	VADDPS     Z14, Z0, Z0
@@ -3389,7 +3406,7 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+8, R8
+	TESTQ     $+8, R9
 	JZ        shortBelow32
 	VMOVUPS.Z (CX), K2, Y0
 	VMULPS    Y0, Y12, Y0
@@ -3401,7 +3418,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow16
 	VMOVUPS.Z (CX), K2, X0
 	VMULPS    X0, X12, X0
@@ -3413,7 +3430,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X0
 	VMOVUPS.Z X0, K2, X0
@@ -3426,7 +3443,7 @@ shortBelow16:
 	ADDQ      $+8, CX
 
 shortBelow8:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow4
 	VMOVSS    (CX), X0
 	VMOVUPS.Z X0, K2, X0
@@ -3445,25 +3462,25 @@ shortBelow4:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x02, R8
+	MOVQ BX, R9
+	SHLQ $0x02, R9
 
 plane:
-	MOVL         (DX), R9
-	ADDL         R9, R9
+	MOVL         (DX), R10
+	ADDL         R10, R10
 	JZ           dropped
 	VBROADCASTSS (DX), Z12
 	VBROADCASTSS (SI), Z14
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VCMPPS     $0x16, Z13, Z0, K4
@@ -3486,15 +3503,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VCMPPS     $0x16, Z13, Z0, K4
@@ -3509,9 +3526,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPS     (CX), Z12, Z0
 	VADDPS     Z14, Z0, Z0
 	VCMPPS     $0x16, Z13, Z0, K4
@@ -3521,7 +3538,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ     $+8, R9
+	TESTQ     $+8, R10
 	JZ        keptBelow32
 	VMULPS    (CX), Y12, Y0
 	VADDPS    Y14, Y0, Y0
@@ -3532,7 +3549,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        keptBelow16
 	VMULPS    (CX), X12, X0
 	VADDPS    X14, X0, X0
@@ -3543,7 +3560,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        keptBelow8
 	VMOVSD    (CX), X0
 	VMULPS    X0, X12, X0
@@ -3555,7 +3572,7 @@ keptBelow16:
 	ADDQ      $+8, CX
 
 keptBelow8:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        keptBelow4
 	VMOVSS    (CX), X0
 	VMULPS    X0, X12, X0
@@ -3581,62 +3598,62 @@ dropped:
 	VADDPS       Z13, Z14, Z14
 	VCMPPS       $0x16, Z13, Z14, K4
 	VMOVUPS.Z    Z14, K4, Z14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	VMOVUPS    Z14, 128(AX)
 	VMOVUPS    Z14, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+32, R9
+	TESTQ      $+32, R10
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
 
 fillBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow4
 	VMOVSS X14, (AX)
 	ADDQ   $+4, AX
@@ -3655,31 +3672,32 @@ TEXT ·affineMaxPixelsF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+15, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x02, R9
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x02, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
@@ -3687,8 +3705,8 @@ rowTurn:
 	VCMPPS     $0x16, Z13, Z0, K4
 	VMOVUPS.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMOVUPS.Z  64(DX), K5, Z1
 	VMULPS     Z1, Z5, Z1
@@ -3696,8 +3714,8 @@ rowTurn:
 	VCMPPS     $0x16, Z13, Z1, K5
 	VMOVUPS.Z  Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMOVUPS    128(R11), Z10
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
 	VCMPPS     $0x04, Z13, Z6, K6
 	VMOVUPS.Z  128(DX), K6, Z2
 	VMULPS     Z2, Z6, Z2
@@ -3705,8 +3723,8 @@ rowTurn:
 	VCMPPS     $0x16, Z13, Z2, K6
 	VMOVUPS.Z  Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMOVUPS    192(R11), Z11
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
 	VCMPPS     $0x04, Z13, Z7, K7
 	VMOVUPS.Z  192(DX), K7, Z3
 	VMULPS     Z3, Z7, Z3
@@ -3716,8 +3734,8 @@ rowTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -3725,10 +3743,10 @@ rowTurn:
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
@@ -3736,8 +3754,8 @@ rowRest:
 	VCMPPS     $0x16, Z13, Z0, K4
 	VMOVUPS.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPS     $0x04, Z13, Z5, K5
 	VMOVUPS.Z  64(DX), K5, Z1
 	VMULPS     Z1, Z5, Z1
@@ -3747,15 +3765,15 @@ rowRest:
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
@@ -3765,14 +3783,14 @@ rowBelow128:
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R10), K1, Z4
-	VMOVUPS.Z (R11), K1, Z8
+	VMOVUPS.Z (R11), K1, Z4
+	VMOVUPS.Z (R12), K1, Z8
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K4, Z0
 	VMULPS    Z0, Z4, Z0
@@ -3780,10 +3798,10 @@ rowBelow64:
 	VCMPPS    $0x16, Z13, Z0, K4
 	VMOVUPS.Z Z0, K4, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
-	ADDQ      R9, R11
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
+	ADDQ      R10, R12
 
 rowEnd:
 	DECQ R8

@@ -12,90 +12,91 @@ TEXT ·scalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x03, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x03, R10
 
 apart:
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
-	MOVQ         (DX), DI
-	MOVQ         CX, R10
-	ADDQ         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVQ         (DX), R8
+	MOVQ         CX, R11
+	ADDQ         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+8, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+16
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMULPD     (R10), Y12, Y0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMULPD     (R11), Y12, Y0
 	VANDPD     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPD     32(R10), Y12, Y1
+	VMULPD     32(R11), Y12, Y1
 	VANDPD     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(R10), Y12, Y2
+	VMULPD     64(R11), Y12, Y2
 	VANDPD     Y15, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(R10), Y12, Y3
+	VMULPD     96(R11), Y12, Y3
 	VANDPD     Y15, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
-	SUBQ       $+16, DI
-	CMPQ       DI, $+16
+	ADDQ       $+128, R11
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMULPD     (R10), Y12, Y0
+	PREFETCHT0 (AX)(DI*1)
+	VMULPD     (R11), Y12, Y0
 	VANDPD     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMULPD     32(R10), Y12, Y1
+	VMULPD     32(R11), Y12, Y1
 	VANDPD     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow32
-	VMULPD  (R10), Y12, Y0
+	VMULPD  (R11), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 apartBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      apartBelow16
-	VMULPD  (R10), X12, X0
+	VMULPD  (R11), X12, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 apartBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow8
-	VMOVSD (R10), X0
+	VMOVSD (R11), X0
 	VMULPD X0, X12, X0
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 apartBelow8:
 	DECQ SI
@@ -201,29 +202,29 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x03, DI
+	MOVQ BX, R8
+	SHLQ $0x03, R8
 
 plane:
-	MOVQ (DX), R8
+	MOVQ (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	MOVQ $0x3ff0000000000000, R9
-	CMPQ R8, R9
+	MOVQ $0x3ff0000000000000, R10
+	CMPQ R9, R10
 	JE   skip
 
 changed:
-	ADDQ         R8, R8
+	ADDQ         R9, R9
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+16
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPD     32(CX), Y12, Y1
@@ -234,14 +235,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPD     32(CX), Y12, Y1
@@ -250,7 +251,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -258,7 +259,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -266,7 +267,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -283,46 +284,46 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+16
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+16
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
@@ -331,8 +332,8 @@ fillBelow8:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -475,80 +476,83 @@ TEXT ·scalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x03, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x03, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y8
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y8
 	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R11), Y9
+	VMOVUPS    32(R12), Y9
 	VCMPPD     $0x04, Y13, Y9, Y11
 	VMULPD     (CX), Y8, Y0
 	VANDPD     Y10, Y0, Y0
 	VMULPD     32(CX), Y9, Y1
 	VANDPD     Y11, Y1, Y1
-	VMULPD     (CX)(R9*1), Y8, Y2
+	VMULPD     (CX)(R10*1), Y8, Y2
 	VANDPD     Y10, Y2, Y2
-	VMULPD     32(CX)(R9*1), Y9, Y3
+	VMULPD     32(CX)(R10*1), Y9, Y3
 	VANDPD     Y11, Y3, Y3
-	VMULPD     (CX)(R9*2), Y8, Y4
+	VMULPD     (CX)(R10*2), Y8, Y4
 	VANDPD     Y10, Y4, Y4
-	VMULPD     32(CX)(R9*2), Y9, Y5
+	VMULPD     32(CX)(R10*2), Y9, Y5
 	VANDPD     Y11, Y5, Y5
-	VMULPD     (CX)(DI*1), Y8, Y6
+	VMULPD     (CX)(R8*1), Y8, Y6
 	VANDPD     Y10, Y6, Y6
-	VMULPD     32(CX)(DI*1), Y9, Y7
+	VMULPD     32(CX)(R8*1), Y9, Y7
 	VANDPD     Y11, Y7, Y7
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R9*1)
-	VMOVUPS    Y3, 32(AX)(R9*1)
-	VMOVUPS    Y4, (AX)(R9*2)
-	VMOVUPS    Y5, 32(AX)(R9*2)
-	VMOVUPS    Y6, (AX)(DI*1)
-	VMOVUPS    Y7, 32(AX)(DI*1)
+	VMOVUPS    Y2, (AX)(R10*1)
+	VMOVUPS    Y3, 32(AX)(R10*1)
+	VMOVUPS    Y4, (AX)(R10*2)
+	VMOVUPS    Y5, 32(AX)(R10*2)
+	VMOVUPS    Y6, (AX)(R8*1)
+	VMOVUPS    Y7, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+8, R10
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y8
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y8
 	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R8), Y9
+	VMOVUPS    32(R9), Y9
 	VCMPPD     $0x04, Y13, Y9, Y11
 	VMULPD     (CX), Y8, Y0
 	VANDPD     Y10, Y0, Y0
@@ -558,8 +562,8 @@ singleLine:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+8, DI
+	ADDQ       $+64, R9
+	SUBQ       $+8, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -570,88 +574,88 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+16
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+16
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPD     (CX), Y4, Y0
 	VCMPPD     $0x04, Y13, Y4, Y8
 	VANDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPD     32(CX), Y5, Y1
 	VCMPPD     $0x04, Y13, Y5, Y9
 	VANDPD     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(R9), Y6
 	VMULPD     64(CX), Y6, Y2
 	VCMPPD     $0x04, Y13, Y6, Y10
 	VANDPD     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(R9), Y7
 	VMULPD     96(CX), Y7, Y3
 	VCMPPD     $0x04, Y13, Y7, Y11
 	VANDPD     Y11, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+16, DI
-	CMPQ       DI, $+16
+	ADDQ       $+128, R9
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPD     (CX), Y4, Y0
 	VCMPPD     $0x04, Y13, Y4, Y8
 	VANDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPD     32(CX), Y5, Y1
 	VCMPPD     $0x04, Y13, Y5, Y9
 	VANDPD     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      rowBelow32
-	VMOVUPS (R8), Y4
+	VMOVUPS (R9), Y4
 	VMULPD  (CX), Y4, Y0
 	VCMPPD  $0x04, Y13, Y4, Y8
 	VANDPD  Y8, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R8
+	ADDQ    $+32, R9
 
 rowBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      rowBelow16
-	VMOVUPS (R8), X4
+	VMOVUPS (R9), X4
 	VMULPD  (CX), X4, X0
 	VCMPPD  $0x04, X13, X4, X8
 	VANDPD  X8, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R8
+	ADDQ    $+16, R9
 
 rowBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     rowBelow8
-	VMOVSD (R8), X4
+	VMOVSD (R9), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
 	VCMPPD $0x04, X13, X4, X8
@@ -659,7 +663,7 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R8
+	ADDQ   $+8, R9
 
 rowBelow8:
 	DECQ SI
@@ -675,6 +679,7 @@ TEXT ·multiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
@@ -684,14 +689,14 @@ TEXT ·multiplyPlanesF64AVX2(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSD (DX), Y12
 	ADDQ         $+8, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+16
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPD     32(CX), Y12, Y1
@@ -702,14 +707,14 @@ apartTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, DI
-	CMPQ       DI, $+16
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPD     32(CX), Y12, Y1
@@ -718,7 +723,7 @@ apartRest:
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -726,7 +731,7 @@ apartBelow64:
 	ADDQ    $+32, CX
 
 apartBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -734,7 +739,7 @@ apartBelow32:
 	ADDQ    $+16, CX
 
 apartBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -836,27 +841,27 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x03, DI
+	MOVQ BX, R8
+	SHLQ $0x03, R8
 
 plane:
-	MOVQ (DX), R8
+	MOVQ (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	MOVQ $0x3ff0000000000000, R9
-	CMPQ R8, R9
+	MOVQ $0x3ff0000000000000, R10
+	CMPQ R9, R10
 	JE   skip
 
 changed:
 	VBROADCASTSD (DX), Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+16
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPD     32(CX), Y12, Y1
@@ -867,14 +872,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPS    Y0, (AX)
 	VMULPD     32(CX), Y12, Y1
@@ -883,7 +888,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -891,7 +896,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -899,7 +904,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -916,8 +921,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -930,77 +935,80 @@ TEXT ·multiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x03, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x03, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y8
-	VMOVUPS    32(R11), Y9
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y8
+	VMOVUPS    32(R12), Y9
 	VMULPD     (CX), Y8, Y0
 	VMULPD     32(CX), Y9, Y1
-	VMULPD     (CX)(R9*1), Y8, Y2
-	VMULPD     32(CX)(R9*1), Y9, Y3
-	VMULPD     (CX)(R9*2), Y8, Y4
-	VMULPD     32(CX)(R9*2), Y9, Y5
-	VMULPD     (CX)(DI*1), Y8, Y6
-	VMULPD     32(CX)(DI*1), Y9, Y7
+	VMULPD     (CX)(R10*1), Y8, Y2
+	VMULPD     32(CX)(R10*1), Y9, Y3
+	VMULPD     (CX)(R10*2), Y8, Y4
+	VMULPD     32(CX)(R10*2), Y9, Y5
+	VMULPD     (CX)(R8*1), Y8, Y6
+	VMULPD     32(CX)(R8*1), Y9, Y7
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R9*1)
-	VMOVUPS    Y3, 32(AX)(R9*1)
-	VMOVUPS    Y4, (AX)(R9*2)
-	VMOVUPS    Y5, 32(AX)(R9*2)
-	VMOVUPS    Y6, (AX)(DI*1)
-	VMOVUPS    Y7, 32(AX)(DI*1)
+	VMOVUPS    Y2, (AX)(R10*1)
+	VMOVUPS    Y3, 32(AX)(R10*1)
+	VMOVUPS    Y4, (AX)(R10*2)
+	VMOVUPS    Y5, 32(AX)(R10*2)
+	VMOVUPS    Y6, (AX)(R8*1)
+	VMOVUPS    Y7, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+8, R10
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x * f
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y8
-	VMOVUPS    32(R8), Y9
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y8
+	VMOVUPS    32(R9), Y9
 	VMULPD     (CX), Y8, Y0
 	VMULPD     32(CX), Y9, Y1
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+8, DI
+	ADDQ       $+64, R9
+	SUBQ       $+8, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -1011,78 +1019,78 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+16
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+16
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPD     (CX), Y4, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPD     32(CX), Y5, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(R9), Y6
 	VMULPD     64(CX), Y6, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(R9), Y7
 	VMULPD     96(CX), Y7, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+16, DI
-	CMPQ       DI, $+16
+	ADDQ       $+128, R9
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMULPD     (CX), Y4, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMULPD     32(CX), Y5, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      rowBelow32
-	VMOVUPS (R8), Y4
+	VMOVUPS (R9), Y4
 	VMULPD  (CX), Y4, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R8
+	ADDQ    $+32, R9
 
 rowBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      rowBelow16
-	VMOVUPS (R8), X4
+	VMOVUPS (R9), X4
 	VMULPD  (CX), X4, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R8
+	ADDQ    $+16, R9
 
 rowBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     rowBelow8
-	VMOVSD (R8), X4
+	VMOVSD (R9), X4
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R8
+	ADDQ   $+8, R9
 
 rowBelow8:
 	DECQ SI
@@ -1098,98 +1106,99 @@ TEXT ·dividePlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+16
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x03, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x03, R10
 
 apart:
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
-	MOVQ         (DX), DI
-	MOVQ         CX, R10
-	ADDQ         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVQ         (DX), R8
+	MOVQ         CX, R11
+	ADDQ         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+8, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+16
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPD    (R10), Y0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPD    (R11), Y0
 	VDIVPD     Y12, Y0, Y0
 	VANDPD     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPD    32(R10), Y1
+	VMOVUPD    32(R11), Y1
 	VDIVPD     Y12, Y1, Y1
 	VANDPD     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPD    64(R10), Y2
+	VMOVUPD    64(R11), Y2
 	VDIVPD     Y12, Y2, Y2
 	VANDPD     Y15, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPD    96(R10), Y3
+	VMOVUPD    96(R11), Y3
 	VDIVPD     Y12, Y3, Y3
 	VANDPD     Y15, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
-	SUBQ       $+16, DI
-	CMPQ       DI, $+16
+	ADDQ       $+128, R11
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPD    (R10), Y0
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPD    (R11), Y0
 	VDIVPD     Y12, Y0, Y0
 	VANDPD     Y15, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPD    32(R10), Y1
+	VMOVUPD    32(R11), Y1
 	VDIVPD     Y12, Y1, Y1
 	VANDPD     Y15, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow32
-	VMOVUPD (R10), Y0
+	VMOVUPD (R11), Y0
 	VDIVPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 apartBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      apartBelow16
-	VMOVUPD (R10), X0
+	VMOVUPD (R11), X0
 	VDIVPD  X12, X0, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 apartBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow8
-	VMOVSD (R10), X0
+	VMOVSD (R11), X0
 	VDIVPD X12, X0, X0
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 apartBelow8:
 	DECQ SI
@@ -1295,29 +1304,29 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x03, DI
+	MOVQ BX, R8
+	SHLQ $0x03, R8
 
 plane:
-	MOVQ (DX), R8
+	MOVQ (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	MOVQ $0x3ff0000000000000, R9
-	CMPQ R8, R9
+	MOVQ $0x3ff0000000000000, R10
+	CMPQ R9, R10
 	JE   skip
 
 changed:
-	ADDQ         R8, R8
+	ADDQ         R9, R9
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
-	MOVQ         BX, R8
-	CMPQ         R8, $+16
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPD    (CX), Y0
 	VDIVPD     Y12, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -1332,14 +1341,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPD    (CX), Y0
 	VDIVPD     Y12, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -1350,7 +1359,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMOVUPD (CX), Y0
 	VDIVPD  Y12, Y0, Y0
@@ -1359,7 +1368,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMOVUPD (CX), X0
 	VDIVPD  X12, X0, X0
@@ -1368,7 +1377,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VDIVPD X12, X0, X0
@@ -1385,46 +1394,46 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+16
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+16
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	VMOVUPS    Y13, 64(AX)
 	VMOVUPS    Y13, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Y13, (AX)
 	VMOVUPS    Y13, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
@@ -1433,8 +1442,8 @@ fillBelow8:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1447,31 +1456,33 @@ TEXT ·dividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
-	MOVQ   BX, DI
-	SHLQ   $0x03, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x03, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(DI*1)
-	VMOVUPS    (R11), Y8
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+	VMOVUPS    (R12), Y8
 	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R11), Y9
+	VMOVUPS    32(R12), Y9
 	VCMPPD     $0x04, Y13, Y9, Y11
 	VMOVUPD    (CX), Y0
 	VDIVPD     Y8, Y0, Y0
@@ -1479,56 +1490,57 @@ quartersLine:
 	VMOVUPD    32(CX), Y1
 	VDIVPD     Y9, Y1, Y1
 	VANDPD     Y11, Y1, Y1
-	VMOVUPD    (CX)(R9*1), Y2
+	VMOVUPD    (CX)(R10*1), Y2
 	VDIVPD     Y8, Y2, Y2
 	VANDPD     Y10, Y2, Y2
-	VMOVUPD    32(CX)(R9*1), Y3
+	VMOVUPD    32(CX)(R10*1), Y3
 	VDIVPD     Y9, Y3, Y3
 	VANDPD     Y11, Y3, Y3
-	VMOVUPD    (CX)(R9*2), Y4
+	VMOVUPD    (CX)(R10*2), Y4
 	VDIVPD     Y8, Y4, Y4
 	VANDPD     Y10, Y4, Y4
-	VMOVUPD    32(CX)(R9*2), Y5
+	VMOVUPD    32(CX)(R10*2), Y5
 	VDIVPD     Y9, Y5, Y5
 	VANDPD     Y11, Y5, Y5
-	VMOVUPD    (CX)(DI*1), Y6
+	VMOVUPD    (CX)(R8*1), Y6
 	VDIVPD     Y8, Y6, Y6
 	VANDPD     Y10, Y6, Y6
-	VMOVUPD    32(CX)(DI*1), Y7
+	VMOVUPD    32(CX)(R8*1), Y7
 	VDIVPD     Y9, Y7, Y7
 	VANDPD     Y11, Y7, Y7
 	VMOVUPS    Y0, (AX)
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R9*1)
-	VMOVUPS    Y3, 32(AX)(R9*1)
-	VMOVUPS    Y4, (AX)(R9*2)
-	VMOVUPS    Y5, 32(AX)(R9*2)
-	VMOVUPS    Y6, (AX)(DI*1)
-	VMOVUPS    Y7, 32(AX)(DI*1)
+	VMOVUPS    Y2, (AX)(R10*1)
+	VMOVUPS    Y3, 32(AX)(R10*1)
+	VMOVUPS    Y4, (AX)(R10*2)
+	VMOVUPS    Y5, 32(AX)(R10*2)
+	VMOVUPS    Y6, (AX)(R8*1)
+	VMOVUPS    Y7, 32(AX)(R8*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R11
-	SUBQ       $+8, R10
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
-	ADDQ       DI, AX
-	ADDQ       DI, CX
+	ADDQ       R8, AX
+	ADDQ       R8, CX
 
 rest:
 	ANDQ $+3, SI
 	JZ   done
 
 single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+	MOVQ DX, R9
+	MOVQ BX, R8
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y8
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Y8
 	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R8), Y9
+	VMOVUPS    32(R9), Y9
 	VCMPPD     $0x04, Y13, Y9, Y11
 	VMOVUPD    (CX), Y0
 	VDIVPD     Y8, Y0, Y0
@@ -1540,8 +1552,8 @@ singleLine:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+8, DI
+	ADDQ       $+64, R9
+	SUBQ       $+8, R8
 	JNZ        singleLine
 	DECQ       SI
 	JNZ        single
@@ -1552,34 +1564,34 @@ done:
 
 row:
 next:
-	MOVQ DX, R8
-	MOVQ BX, DI
-	CMPQ DI, $+16
+	MOVQ DX, R9
+	MOVQ BX, R8
+	CMPQ R8, $+16
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMOVUPD    (CX), Y0
 	VDIVPD     Y4, Y0, Y0
 	VCMPPD     $0x04, Y13, Y4, Y8
 	VANDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMOVUPD    32(CX), Y1
 	VDIVPD     Y5, Y1, Y1
 	VCMPPD     $0x04, Y13, Y5, Y9
 	VANDPD     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R8), Y6
+	VMOVUPS    64(R9), Y6
 	VMOVUPD    64(CX), Y2
 	VDIVPD     Y6, Y2, Y2
 	VCMPPD     $0x04, Y13, Y6, Y10
 	VANDPD     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R8), Y7
+	VMOVUPS    96(R9), Y7
 	VMOVUPD    96(CX), Y3
 	VDIVPD     Y7, Y3, Y3
 	VCMPPD     $0x04, Y13, Y7, Y11
@@ -1587,22 +1599,22 @@ rowTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-	SUBQ       $+16, DI
-	CMPQ       DI, $+16
+	ADDQ       $+128, R9
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Y4
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPS    (R9), Y4
 	VMOVUPD    (CX), Y0
 	VDIVPD     Y4, Y0, Y0
 	VCMPPD     $0x04, Y13, Y4, Y8
 	VANDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R8), Y5
+	VMOVUPS    32(R9), Y5
 	VMOVUPD    32(CX), Y1
 	VDIVPD     Y5, Y1, Y1
 	VCMPPD     $0x04, Y13, Y5, Y9
@@ -1610,12 +1622,12 @@ rowRest:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 
 rowBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      rowBelow32
-	VMOVUPS (R8), Y4
+	VMOVUPS (R9), Y4
 	VMOVUPD (CX), Y0
 	VDIVPD  Y4, Y0, Y0
 	VCMPPD  $0x04, Y13, Y4, Y8
@@ -1623,12 +1635,12 @@ rowBelow64:
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R8
+	ADDQ    $+32, R9
 
 rowBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      rowBelow16
-	VMOVUPS (R8), X4
+	VMOVUPS (R9), X4
 	VMOVUPD (CX), X0
 	VDIVPD  X4, X0, X0
 	VCMPPD  $0x04, X13, X4, X8
@@ -1636,12 +1648,12 @@ rowBelow32:
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R8
+	ADDQ    $+16, R9
 
 rowBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     rowBelow8
-	VMOVSD (R8), X4
+	VMOVSD (R9), X4
 	VMOVSD (CX), X0
 	VDIVPD X4, X0, X0
 	VCMPPD $0x04, X13, X4, X8
@@ -1649,7 +1661,7 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R8
+	ADDQ   $+8, R9
 
 rowBelow8:
 	DECQ SI
@@ -2505,6 +2517,7 @@ TEXT ·affinePlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
@@ -2515,14 +2528,14 @@ short:
 	VCMPPD       $0x04, Y13, Y12, Y15
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+16
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPD    Y14, Y8
 	VADDPD     Y0, Y8, Y0
@@ -2545,14 +2558,14 @@ shortTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VMOVUPD    Y14, Y8
 	VADDPD     Y0, Y8, Y0
@@ -2567,7 +2580,7 @@ shortRest:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow32
 	VMULPD    (CX), Y12, Y0
 	VMOVUPD   Y14, Y8
@@ -2578,7 +2591,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow16
 	VMULPD    (CX), X12, X0
 	VMOVUPD   X14, X8
@@ -2589,7 +2602,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X0
 	VMULPD    X0, X12, X0
@@ -2607,23 +2620,23 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x03, R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 plane:
-	MOVQ         (DX), R9
-	ADDQ         R9, R9
+	MOVQ         (DX), R10
+	ADDQ         R10, R10
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
 	VBROADCASTSD (SI), Y14
-	MOVQ         BX, R9
-	CMPQ         R9, $+16
+	MOVQ         BX, R10
+	CMPQ         R10, $+16
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VADDPD     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -2638,14 +2651,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VADDPD     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -2656,7 +2669,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  Y14, Y0, Y0
@@ -2665,7 +2678,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  X14, X0, X0
@@ -2674,7 +2687,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -2695,46 +2708,46 @@ next:
 dropped:
 	VBROADCASTSD (DX), Y12
 	VBROADCASTSD (SI), Y14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+16
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+16
 	JL           fillRest
 
 	// y = s
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	VMOVUPS    Y14, 64(AX)
 	VMOVUPS    Y14, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
@@ -2753,42 +2766,43 @@ TEXT ·affinePixelsF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+16
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+16
 	JL   rowRest
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPD     (CX), Y4, Y0
 	VCMPPD     $0x04, Y13, Y4, Y4
 	VADDPD     Y0, Y8, Y0
 	VBLENDVPD  Y4, Y0, Y8, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPD     32(CX), Y5, Y1
 	VCMPPD     $0x04, Y13, Y5, Y5
 	VADDPD     Y1, Y9, Y1
 	VBLENDVPD  Y5, Y1, Y9, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(R10), Y10
+	VMOVUPS    64(R10), Y6
+	VMOVUPS    64(R11), Y10
 	VMULPD     64(CX), Y6, Y2
 	VCMPPD     $0x04, Y13, Y6, Y6
 	VADDPD     Y2, Y10, Y2
 	VBLENDVPD  Y6, Y2, Y10, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(R10), Y11
+	VMOVUPS    96(R10), Y7
+	VMOVUPS    96(R11), Y11
 	VMULPD     96(CX), Y7, Y3
 	VCMPPD     $0x04, Y13, Y7, Y7
 	VADDPD     Y3, Y11, Y3
@@ -2796,25 +2810,25 @@ rowTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	ADDQ       $+128, R11
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPD     (CX), Y4, Y0
 	VCMPPD     $0x04, Y13, Y4, Y4
 	VADDPD     Y0, Y8, Y0
 	VBLENDVPD  Y4, Y0, Y8, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPD     32(CX), Y5, Y1
 	VCMPPD     $0x04, Y13, Y5, Y5
 	VADDPD     Y1, Y9, Y1
@@ -2822,14 +2836,14 @@ rowRest:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        rowBelow32
-	VMOVUPS   (R9), Y4
-	VMOVUPS   (R10), Y8
+	VMOVUPS   (R10), Y4
+	VMOVUPS   (R11), Y8
 	VMULPD    (CX), Y4, Y0
 	VCMPPD    $0x04, Y13, Y4, Y4
 	VADDPD    Y0, Y8, Y0
@@ -2837,14 +2851,14 @@ rowBelow64:
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
-	ADDQ      $+32, R9
 	ADDQ      $+32, R10
+	ADDQ      $+32, R11
 
 rowBelow32:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        rowBelow16
-	VMOVUPS   (R9), X4
-	VMOVUPS   (R10), X8
+	VMOVUPS   (R10), X4
+	VMOVUPS   (R11), X8
 	VMULPD    (CX), X4, X0
 	VCMPPD    $0x04, X13, X4, X4
 	VADDPD    X0, X8, X0
@@ -2852,14 +2866,14 @@ rowBelow32:
 	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
-	ADDQ      $+16, R9
 	ADDQ      $+16, R10
+	ADDQ      $+16, R11
 
 rowBelow16:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        rowBelow8
-	VMOVSD    (R9), X4
-	VMOVSD    (R10), X8
+	VMOVSD    (R10), X4
+	VMOVSD    (R11), X8
 	VMOVSD    (CX), X0
 	VMULPD    X0, X4, X0
 	VCMPPD    $0x04, X13, X4, X4
@@ -2868,8 +2882,8 @@ rowBelow16:
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
-	ADDQ      $+8, R9
 	ADDQ      $+8, R10
+	ADDQ      $+8, R11
 
 rowBelow8:
 	DECQ DI
@@ -2886,21 +2900,22 @@ TEXT ·affineMultiplyPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x03, R8
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
 
 plane:
 	VBROADCASTSD (DX), Y12
 	VBROADCASTSD (SI), Y14
-	MOVQ         BX, R8
-	CMPQ         R8, $+16
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VADDPD     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -2915,14 +2930,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VADDPD     Y14, Y0, Y0
 	VMOVUPS    Y0, (AX)
@@ -2933,7 +2948,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  Y14, Y0, Y0
@@ -2942,7 +2957,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  X14, X0, X0
@@ -2951,7 +2966,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -2977,105 +2992,106 @@ TEXT ·affineMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+16
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+16
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPD     (CX), Y4, Y0
 	VADDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPD     32(CX), Y5, Y1
 	VADDPD     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(R10), Y10
+	VMOVUPS    64(R10), Y6
+	VMOVUPS    64(R11), Y10
 	VMULPD     64(CX), Y6, Y2
 	VADDPD     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(R10), Y11
+	VMOVUPS    96(R10), Y7
+	VMOVUPS    96(R11), Y11
 	VMULPD     96(CX), Y7, Y3
 	VADDPD     Y11, Y3, Y3
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	ADDQ       $+128, R11
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VMULPD     (CX), Y4, Y0
 	VADDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VMULPD     32(CX), Y5, Y1
 	VADDPD     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      rowBelow32
-	VMOVUPS (R9), Y4
-	VMOVUPS (R10), Y8
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
 	VMULPD  (CX), Y4, Y0
 	VADDPD  Y8, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R9
 	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 rowBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      rowBelow16
-	VMOVUPS (R9), X4
-	VMOVUPS (R10), X8
+	VMOVUPS (R10), X4
+	VMOVUPS (R11), X8
 	VMULPD  (CX), X4, X0
 	VADDPD  X8, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R9
 	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 rowBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     rowBelow8
-	VMOVSD (R9), X4
-	VMOVSD (R10), X8
+	VMOVSD (R10), X4
+	VMOVSD (R11), X8
 	VMOVSD (CX), X0
 	VMULPD X0, X4, X0
 	VADDPD X8, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R9
 	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 rowBelow8:
 	DECQ DI
@@ -3092,6 +3108,7 @@ TEXT ·affineMaxPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
@@ -3102,14 +3119,14 @@ short:
 	VCMPPD       $0x04, Y13, Y12, Y15
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+16
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VANDPD     (CX), Y15, Y0
 	VMULPD     Y0, Y12, Y0
 	VADDPD     Y14, Y0, Y0
@@ -3136,14 +3153,14 @@ shortTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VANDPD     (CX), Y15, Y0
 	VMULPD     Y0, Y12, Y0
 	VADDPD     Y14, Y0, Y0
@@ -3160,7 +3177,7 @@ shortRest:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      shortBelow32
 	VANDPD  (CX), Y15, Y0
 	VMULPD  Y0, Y12, Y0
@@ -3172,7 +3189,7 @@ shortBelow64:
 	ADDQ    $+32, CX
 
 shortBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      shortBelow16
 	VANDPD  (CX), X15, X0
 	VMULPD  X0, X12, X0
@@ -3184,7 +3201,7 @@ shortBelow32:
 	ADDQ    $+16, CX
 
 shortBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     shortBelow8
 	VMOVSD (CX), X0
 	VANDPD X0, X15, X0
@@ -3203,23 +3220,23 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x03, R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 plane:
-	MOVQ         (DX), R9
-	ADDQ         R9, R9
+	MOVQ         (DX), R10
+	ADDQ         R10, R10
 	JZ           dropped
 	VBROADCASTSD (DX), Y12
 	VBROADCASTSD (SI), Y14
-	MOVQ         BX, R9
-	CMPQ         R9, $+16
+	MOVQ         BX, R10
+	CMPQ         R10, $+16
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VADDPD     Y14, Y0, Y0
 	VCMPPD     $0x16, Y13, Y0, Y8
@@ -3242,14 +3259,14 @@ keptTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Y12, Y0
 	VADDPD     Y14, Y0, Y0
 	VCMPPD     $0x16, Y13, Y0, Y8
@@ -3264,7 +3281,7 @@ keptRest:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  Y14, Y0, Y0
@@ -3275,7 +3292,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  X14, X0, X0
@@ -3286,7 +3303,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -3312,46 +3329,46 @@ dropped:
 	VADDPD       Y13, Y14, Y14
 	VCMPPD       $0x16, Y13, Y14, Y8
 	VANDPD       Y8, Y14, Y14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+16
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+16
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	VMOVUPS    Y14, 64(AX)
 	VMOVUPS    Y14, 96(AX)
 	ADDQ       $+128, AX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Y14, (AX)
 	VMOVUPS    Y14, 32(AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
@@ -3370,21 +3387,22 @@ TEXT ·affineMaxPixelsF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 
 next:
-	MOVQ DX, R9
-	MOVQ SI, R10
-	MOVQ BX, R8
-	CMPQ R8, $+16
+	MOVQ DX, R10
+	MOVQ SI, R11
+	MOVQ BX, R9
+	CMPQ R9, $+16
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VCMPPD     $0x04, Y13, Y4, Y15
 	VANDPD     (CX), Y15, Y0
 	VMULPD     Y0, Y4, Y0
@@ -3392,8 +3410,8 @@ rowTurn:
 	VCMPPD     $0x16, Y13, Y0, Y8
 	VANDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VCMPPD     $0x04, Y13, Y5, Y15
 	VANDPD     32(CX), Y15, Y1
 	VMULPD     Y1, Y5, Y1
@@ -3401,8 +3419,8 @@ rowTurn:
 	VCMPPD     $0x16, Y13, Y1, Y9
 	VANDPD     Y9, Y1, Y1
 	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(R10), Y10
+	VMOVUPS    64(R10), Y6
+	VMOVUPS    64(R11), Y10
 	VCMPPD     $0x04, Y13, Y6, Y15
 	VANDPD     64(CX), Y15, Y2
 	VMULPD     Y2, Y6, Y2
@@ -3410,8 +3428,8 @@ rowTurn:
 	VCMPPD     $0x16, Y13, Y2, Y10
 	VANDPD     Y10, Y2, Y2
 	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(R10), Y11
+	VMOVUPS    96(R10), Y7
+	VMOVUPS    96(R11), Y11
 	VCMPPD     $0x04, Y13, Y7, Y15
 	VANDPD     96(CX), Y15, Y3
 	VMULPD     Y3, Y7, Y3
@@ -3421,18 +3439,18 @@ rowTurn:
 	VMOVUPS    Y3, 96(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
-	ADDQ       $+128, R9
 	ADDQ       $+128, R10
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
+	ADDQ       $+128, R11
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
 	JGE        rowTurn
 
 rowRest:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (R10), Y8
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Y4
+	VMOVUPS    (R11), Y8
 	VCMPPD     $0x04, Y13, Y4, Y15
 	VANDPD     (CX), Y15, Y0
 	VMULPD     Y0, Y4, Y0
@@ -3440,8 +3458,8 @@ rowRest:
 	VCMPPD     $0x16, Y13, Y0, Y8
 	VANDPD     Y8, Y0, Y0
 	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(R10), Y9
+	VMOVUPS    32(R10), Y5
+	VMOVUPS    32(R11), Y9
 	VCMPPD     $0x04, Y13, Y5, Y15
 	VANDPD     32(CX), Y15, Y1
 	VMULPD     Y1, Y5, Y1
@@ -3451,14 +3469,14 @@ rowRest:
 	VMOVUPS    Y1, 32(AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	ADDQ       $+64, R9
 	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      rowBelow32
-	VMOVUPS (R9), Y4
-	VMOVUPS (R10), Y8
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VANDPD  (CX), Y15, Y0
 	VMULPD  Y0, Y4, Y0
@@ -3468,14 +3486,14 @@ rowBelow64:
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, CX
-	ADDQ    $+32, R9
 	ADDQ    $+32, R10
+	ADDQ    $+32, R11
 
 rowBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      rowBelow16
-	VMOVUPS (R9), X4
-	VMOVUPS (R10), X8
+	VMOVUPS (R10), X4
+	VMOVUPS (R11), X8
 	VCMPPD  $0x04, X13, X4, X15
 	VANDPD  (CX), X15, X0
 	VMULPD  X0, X4, X0
@@ -3485,14 +3503,14 @@ rowBelow32:
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, CX
-	ADDQ    $+16, R9
 	ADDQ    $+16, R10
+	ADDQ    $+16, R11
 
 rowBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     rowBelow8
-	VMOVSD (R9), X4
-	VMOVSD (R10), X8
+	VMOVSD (R10), X4
+	VMOVSD (R11), X8
 	VMOVSD (CX), X0
 	VCMPPD $0x04, X13, X4, X15
 	VANDPD X0, X15, X0
@@ -3503,8 +3521,8 @@ rowBelow16:
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, CX
-	ADDQ   $+8, R9
 	ADDQ   $+8, R10
+	ADDQ   $+8, R11
 
 rowBelow8:
 	DECQ DI

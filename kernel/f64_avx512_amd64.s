@@ -12,93 +12,94 @@ TEXT ·scalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x03, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x03, R10
 
 apart:
 	VBROADCASTSD (DX), Z12
 	VCMPPD       $0x04, Z13, Z12, K2
-	MOVQ         (DX), DI
-	MOVQ         CX, R10
-	ADDQ         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVQ         (DX), R8
+	MOVQ         CX, R11
+	ADDQ         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+8, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+32
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
 	JL           apartRest
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMULPD.Z   (R10), Z12, K2, Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+	VMULPD.Z   (R11), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPD.Z   64(R10), Z12, K2, Z1
+	VMULPD.Z   64(R11), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMULPD.Z   128(R10), Z12, K2, Z2
+	VMULPD.Z   128(R11), Z12, K2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMULPD.Z   192(R10), Z12, K2, Z3
+	VMULPD.Z   192(R11), Z12, K2, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, R10
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+256, R11
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMULPD.Z   (R10), Z12, K2, Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMULPD.Z   (R11), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMULPD.Z   64(R10), Z12, K2, Z1
+	VMULPD.Z   64(R11), Z12, K2, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 apartBelow128:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMULPD.Z   (R10), Z12, K2, Z0
+	PREFETCHT0 (AX)(DI*1)
+	VMULPD.Z   (R11), Z12, K2, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow32
-	VMULPD.Z (R10), Y12, K2, Y0
+	VMULPD.Z (R11), Y12, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 apartBelow32:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow16
-	VMULPD.Z (R10), X12, K2, X0
+	VMULPD.Z (R11), X12, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 apartBelow16:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow8
-	VMOVSD   (R10), X0
+	VMOVSD   (R11), X0
 	VMULPD.Z X0, X12, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 apartBelow8:
 	DECQ SI
@@ -205,31 +206,31 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x03, DI
+	MOVQ BX, R8
+	SHLQ $0x03, R8
 
 plane:
-	MOVQ (DX), R8
+	MOVQ (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	MOVQ $0x3ff0000000000000, R9
-	CMPQ R8, R9
+	MOVQ $0x3ff0000000000000, R10
+	CMPQ R9, R10
 	JE   skip
 
 changed:
-	ADDQ         R8, R8
+	ADDQ         R9, R9
 	JZ           dropped
 	VBROADCASTSD (DX), Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPD     64(CX), Z12, Z1
@@ -240,15 +241,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPD     64(CX), Z12, Z1
@@ -257,16 +258,16 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -274,7 +275,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -282,7 +283,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -299,56 +300,56 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
@@ -357,8 +358,8 @@ fillBelow8:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -501,44 +502,46 @@ TEXT ·scalePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x03, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z8
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
 	VMULPD.Z   (DX), Z8, K4, Z0
-	VMULPD.Z   (DX)(R9*1), Z8, K4, Z1
-	VMULPD.Z   (DX)(R9*2), Z8, K4, Z2
+	VMULPD.Z   (DX)(R10*1), Z8, K4, Z1
+	VMULPD.Z   (DX)(R10*2), Z8, K4, Z2
 	VMULPD.Z   (DX)(CX*1), Z8, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R9*1)
-	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+8, R10
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -548,19 +551,20 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z8
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
 	VMULPD.Z   (DX), Z8, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+8, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -571,46 +575,46 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+7, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x03, R8
+	MOVQ  SI, R9
+	ANDQ  $+7, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x03, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMULPD.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMULPD.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R9), Z6
+	VMOVUPS    128(R10), Z6
 	VCMPPD     $0x04, Z13, Z6, K6
 	VMULPD.Z   128(DX), Z6, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R9), Z7
+	VMOVUPS    192(R10), Z7
 	VCMPPD     $0x04, Z13, Z7, K7
 	VMULPD.Z   192(DX), Z7, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -618,43 +622,43 @@ rowTurn:
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMULPD.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMULPD.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMULPD.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R9), K1, Z4
+	VMOVUPD.Z (R10), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD.Z  Z0, Z4, K4, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
-	ADDQ      R8, R9
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
 
 rowEnd:
 	DECQ DI
@@ -670,6 +674,7 @@ TEXT ·multiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
@@ -679,16 +684,16 @@ TEXT ·multiplyPlanesF64AVX512(SB), NOSPLIT, $0-40
 apart:
 	VBROADCASTSD (DX), Z12
 	ADDQ         $+8, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+32
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
 	JL           apartRest
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPD     64(CX), Z12, Z1
@@ -699,15 +704,15 @@ apartTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPD     64(CX), Z12, Z1
@@ -716,16 +721,16 @@ apartRest:
 	ADDQ       $+128, CX
 
 apartBelow128:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ   $+4, DI
+	TESTQ   $+4, R8
 	JZ      apartBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -733,7 +738,7 @@ apartBelow64:
 	ADDQ    $+32, CX
 
 apartBelow32:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      apartBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -741,7 +746,7 @@ apartBelow32:
 	ADDQ    $+16, CX
 
 apartBelow16:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     apartBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -843,29 +848,29 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x03, DI
+	MOVQ BX, R8
+	SHLQ $0x03, R8
 
 plane:
-	MOVQ (DX), R8
+	MOVQ (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	MOVQ $0x3ff0000000000000, R9
-	CMPQ R8, R9
+	MOVQ $0x3ff0000000000000, R10
+	CMPQ R9, R10
 	JE   skip
 
 changed:
 	VBROADCASTSD (DX), Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPD     64(CX), Z12, Z1
@@ -876,15 +881,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	VMULPD     64(CX), Z12, Z1
@@ -893,16 +898,16 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (AX)
@@ -910,7 +915,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (AX)
@@ -918,7 +923,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -935,8 +940,8 @@ next:
 	RET
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -949,43 +954,45 @@ TEXT ·multiplyPixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x03, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x * f
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z8
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z8
 	VMULPD     (DX), Z8, Z0
-	VMULPD     (DX)(R9*1), Z8, Z1
-	VMULPD     (DX)(R9*2), Z8, Z2
+	VMULPD     (DX)(R10*1), Z8, Z1
+	VMULPD     (DX)(R10*2), Z8, Z2
 	VMULPD     (DX)(CX*1), Z8, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R9*1)
-	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+8, R10
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -995,18 +1002,19 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x * f
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z8
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z8
 	VMULPD     (DX), Z8, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+8, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -1017,42 +1025,42 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+7, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x03, R8
+	MOVQ  SI, R9
+	ANDQ  $+7, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x03, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VMULPD     (DX), Z4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VMULPD     64(DX), Z5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R9), Z6
+	VMOVUPS    128(R10), Z6
 	VMULPD     128(DX), Z6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R9), Z7
+	VMOVUPS    192(R10), Z7
 	VMULPD     192(DX), Z7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -1060,39 +1068,39 @@ rowTurn:
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VMULPD     (DX), Z4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VMULPD     64(DX), Z5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VMULPD     (DX), Z4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R9), K1, Z4
+	VMOVUPD.Z (R10), K1, Z4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
-	ADDQ      R8, R9
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
 
 rowEnd:
 	DECQ DI
@@ -1108,102 +1116,103 @@ TEXT ·dividePlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·storeAhead+0(SB), DI
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+16
 	JHI    long
 	CMPQ   AX, CX
 	JEQ    inPlace
-	LEAQ   zeros<>+0(SB), R8
-	MOVQ   BX, R9
-	SHLQ   $0x03, R9
+	LEAQ   zeros<>+0(SB), R9
+	MOVQ   BX, R10
+	SHLQ   $0x03, R10
 
 apart:
 	VBROADCASTSD (DX), Z12
 	VCMPPD       $0x04, Z13, Z12, K2
-	MOVQ         (DX), DI
-	MOVQ         CX, R10
-	ADDQ         DI, DI
-	CMOVQEQ      R8, R10
-	ADDQ         R9, CX
+	MOVQ         (DX), R8
+	MOVQ         CX, R11
+	ADDQ         R8, R8
+	CMOVQEQ      R9, R11
+	ADDQ         R10, CX
 	ADDQ         $+8, DX
-	MOVQ         BX, DI
-	CMPQ         DI, $+32
+	MOVQ         BX, R8
+	CMPQ         R8, $+32
 	JL           apartRest
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPD    (R10), Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+	VMOVUPD    (R11), Z0
 	VDIVPD.Z   Z12, Z0, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPD    64(R10), Z1
+	VMOVUPD    64(R11), Z1
 	VDIVPD.Z   Z12, Z1, K2, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPD    128(R10), Z2
+	VMOVUPD    128(R11), Z2
 	VDIVPD.Z   Z12, Z2, K2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPD    192(R10), Z3
+	VMOVUPD    192(R11), Z3
 	VDIVPD.Z   Z12, Z3, K2, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, R10
-	SUBQ       $+32, DI
-	CMPQ       DI, $+32
+	ADDQ       $+256, R11
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        apartTurn
 
 apartRest:
-	TESTQ      $+16, DI
+	TESTQ      $+16, R8
 	JZ         apartBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPD    (R10), Z0
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	VMOVUPD    (R11), Z0
 	VDIVPD.Z   Z12, Z0, K2, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPD    64(R10), Z1
+	VMOVUPD    64(R11), Z1
 	VDIVPD.Z   Z12, Z1, K2, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 apartBelow128:
-	TESTQ      $+8, DI
+	TESTQ      $+8, R8
 	JZ         apartBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPD    (R10), Z0
+	PREFETCHT0 (AX)(DI*1)
+	VMOVUPD    (R11), Z0
 	VDIVPD.Z   Z12, Z0, K2, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 apartBelow64:
-	TESTQ    $+4, DI
+	TESTQ    $+4, R8
 	JZ       apartBelow32
-	VMOVUPD  (R10), Y0
+	VMOVUPD  (R11), Y0
 	VDIVPD.Z Y12, Y0, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R10
+	ADDQ     $+32, R11
 
 apartBelow32:
-	TESTQ    $+2, DI
+	TESTQ    $+2, R8
 	JZ       apartBelow16
-	VMOVUPD  (R10), X0
+	VMOVUPD  (R11), X0
 	VDIVPD.Z X12, X0, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R10
+	ADDQ     $+16, R11
 
 apartBelow16:
-	TESTQ    $+1, DI
+	TESTQ    $+1, R8
 	JZ       apartBelow8
-	VMOVSD   (R10), X0
+	VMOVSD   (R11), X0
 	VDIVPD.Z X12, X0, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R10
+	ADDQ     $+8, R11
 
 apartBelow8:
 	DECQ SI
@@ -1310,31 +1319,31 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, DI
-	SHLQ $0x03, DI
+	MOVQ BX, R8
+	SHLQ $0x03, R8
 
 plane:
-	MOVQ (DX), R8
+	MOVQ (DX), R9
 	CMPQ AX, CX
 	JNE  changed
-	MOVQ $0x3ff0000000000000, R9
-	CMPQ R8, R9
+	MOVQ $0x3ff0000000000000, R10
+	CMPQ R9, R10
 	JE   skip
 
 changed:
-	ADDQ         R8, R8
+	ADDQ         R9, R9
 	JZ           dropped
 	VBROADCASTSD (DX), Z12
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPD    (CX), Z0
 	VDIVPD     Z12, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -1349,15 +1358,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPD    (CX), Z0
 	VDIVPD     Z12, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -1368,9 +1377,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPD    (CX), Z0
 	VDIVPD     Z12, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -1378,7 +1387,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMOVUPD (CX), Y0
 	VDIVPD  Y12, Y0, Y0
@@ -1387,7 +1396,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMOVUPD (CX), X0
 	VDIVPD  X12, X0, X0
@@ -1396,7 +1405,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VDIVPD X12, X0, X0
@@ -1413,56 +1422,56 @@ next:
 	RET
 
 dropped:
-	ADDQ DI, CX
-	MOVQ BX, R8
-	CMPQ R8, $+32
+	ADDQ R8, CX
+	MOVQ BX, R9
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	VMOVUPS    Z13, 128(AX)
 	VMOVUPS    Z13, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	VMOVUPS    Z13, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(DI*1)
 	VMOVUPS    Z13, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      fillBelow16
 	VMOVUPS X13, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     fillBelow8
 	VMOVSD X13, (AX)
 	ADDQ   $+8, AX
@@ -1471,8 +1480,8 @@ fillBelow8:
 	JMP next
 
 skip:
-	ADDQ DI, AX
-	ADDQ DI, CX
+	ADDQ R8, AX
+	ADDQ R8, CX
 	JMP  next
 	VZEROUPPER
 	RET
@@ -1485,48 +1494,50 @@ TEXT ·dividePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
 	MOVQ   SI, CX
 	SHLQ   $0x03, CX
-	MOVQ   DI, R8
-	SHRQ   $0x02, R8
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  CX, R9
-	LEAQ   (R9)(R9*2), CX
+	MOVQ   R9, R10
+	IMULQ  CX, R10
+	LEAQ   (R10)(R10*2), CX
 
 quarters:
-	MOVQ BX, R11
-	MOVQ SI, R10
+	MOVQ BX, R12
+	MOVQ SI, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 512(AX)(R9*1)
-	PREFETCHT0 512(AX)(R9*2)
-	PREFETCHT0 512(AX)(CX*1)
-	VMOVUPS    (R11), Z8
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z8, Z0, K4, Z0
-	VMOVUPD    (DX)(R9*1), Z1
+	VMOVUPD    (DX)(R10*1), Z1
 	VDIVPD.Z   Z8, Z1, K4, Z1
-	VMOVUPD    (DX)(R9*2), Z2
+	VMOVUPD    (DX)(R10*2), Z2
 	VDIVPD.Z   Z8, Z2, K4, Z2
 	VMOVUPD    (DX)(CX*1), Z3
 	VDIVPD.Z   Z8, Z3, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R9*1)
-	VMOVUPS    Z2, (AX)(R9*2)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	SUBQ       $+8, R10
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
 	JNZ        quartersLine
-	DECQ       R8
+	DECQ       R9
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -1536,20 +1547,21 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R8
+	MOVQ BX, R9
 	MOVQ SI, CX
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R8), Z8
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+	VMOVUPS    (R9), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z8, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R8
+	ADDQ       $+64, R9
 	SUBQ       $+8, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -1560,50 +1572,50 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R8
-	ANDQ  $+7, R8
-	MOVQ  R8, CX
-	MOVL  $0x00000001, R9
-	SHLL  CL, R9
-	DECL  R9
-	KMOVD R9, K1
-	SHLQ  $0x03, R8
+	MOVQ  SI, R9
+	ANDQ  $+7, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x03, R9
 
 next:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMOVUPD    64(DX), Z1
 	VDIVPD.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R9), Z6
+	VMOVUPS    128(R10), Z6
 	VCMPPD     $0x04, Z13, Z6, K6
 	VMOVUPD    128(DX), Z2
 	VDIVPD.Z   Z6, Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R9), Z7
+	VMOVUPS    192(R10), Z7
 	VCMPPD     $0x04, Z13, Z7, K7
 	VMOVUPD    192(DX), Z3
 	VDIVPD.Z   Z7, Z3, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R9
+	ADDQ       $+256, R10
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -1611,46 +1623,46 @@ rowTurn:
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R9), Z5
+	VMOVUPS    64(R10), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMOVUPD    64(DX), Z1
 	VDIVPD.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R9
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R9), Z4
+	PREFETCHT0 (AX)(R8*1)
+	VMOVUPS    (R10), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R9), K1, Z4
+	VMOVUPD.Z (R10), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VDIVPD.Z  Z4, Z0, K4, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R8, AX
-	ADDQ      R8, DX
-	ADDQ      R8, R9
+	ADDQ      R9, AX
+	ADDQ      R9, DX
+	ADDQ      R9, R10
 
 rowEnd:
 	DECQ DI
@@ -2505,6 +2517,7 @@ TEXT ·affinePlanesF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
@@ -2515,16 +2528,16 @@ short:
 	VCMPPD       $0x04, Z13, Z12, K2
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPD    Z14, Z8
 	VADDPD     Z0, Z8, K2, Z8
@@ -2543,15 +2556,15 @@ shortTurn:
 	VMOVUPS    Z11, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         shortBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPD    Z14, Z8
 	VADDPD     Z0, Z8, K2, Z8
@@ -2564,9 +2577,9 @@ shortRest:
 	ADDQ       $+128, CX
 
 shortBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VMOVUPD    Z14, Z8
 	VADDPD     Z0, Z8, K2, Z8
@@ -2575,7 +2588,7 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      shortBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPD Y14, Y8
@@ -2585,7 +2598,7 @@ shortBelow64:
 	ADDQ    $+32, CX
 
 shortBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      shortBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPD X14, X8
@@ -2595,7 +2608,7 @@ shortBelow32:
 	ADDQ    $+16, CX
 
 shortBelow16:
-	TESTQ   $+1, R8
+	TESTQ   $+1, R9
 	JZ      shortBelow8
 	VMOVSD  (CX), X0
 	VMULPD  X0, X12, X0
@@ -2612,25 +2625,25 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x03, R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 plane:
-	MOVQ         (DX), R9
-	ADDQ         R9, R9
+	MOVQ         (DX), R10
+	ADDQ         R10, R10
 	JZ           dropped
 	VBROADCASTSD (DX), Z12
 	VBROADCASTSD (SI), Z14
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2645,15 +2658,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2664,9 +2677,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2674,7 +2687,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  Y14, Y0, Y0
@@ -2683,7 +2696,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  X14, X0, X0
@@ -2692,7 +2705,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -2713,56 +2726,56 @@ next:
 dropped:
 	VBROADCASTSD (DX), Z12
 	VBROADCASTSD (SI), Z14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           fillRest
 
 	// y = s
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	VMOVUPS    Z14, 128(AX)
 	VMOVUPS    Z14, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
@@ -2781,57 +2794,58 @@ TEXT ·affinePixelsF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+7, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x03, R9
+	MOVQ   SI, R10
+	ANDQ   $+7, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x03, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMULPD     (DX), Z4, Z0
 	VADDPD     Z0, Z8, K4, Z8
 	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMULPD     64(DX), Z5, Z1
 	VADDPD     Z1, Z9, K5, Z9
 	VMOVUPS    Z9, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMOVUPS    128(R11), Z10
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
 	VCMPPD     $0x04, Z13, Z6, K6
 	VMULPD     128(DX), Z6, Z2
 	VADDPD     Z2, Z10, K6, Z10
 	VMOVUPS    Z10, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMOVUPS    192(R11), Z11
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
 	VCMPPD     $0x04, Z13, Z7, K7
 	VMULPD     192(DX), Z7, Z3
 	VADDPD     Z3, Z11, K7, Z11
 	VMOVUPS    Z11, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -2839,54 +2853,54 @@ rowTurn:
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMULPD     (DX), Z4, Z0
 	VADDPD     Z0, Z8, K4, Z8
 	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMULPD     64(DX), Z5, Z1
 	VADDPD     Z1, Z9, K5, Z9
 	VMOVUPS    Z9, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMULPD     (DX), Z4, Z0
 	VADDPD     Z0, Z8, K4, Z8
 	VMOVUPS    Z8, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R10), K1, Z4
-	VMOVUPD.Z (R11), K1, Z8
+	VMOVUPD.Z (R11), K1, Z4
+	VMOVUPD.Z (R12), K1, Z8
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
 	VADDPD    Z0, Z8, K4, Z8
 	VMOVUPD   Z8, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
-	ADDQ      R9, R11
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
+	ADDQ      R10, R12
 
 rowEnd:
 	DECQ R8
@@ -2903,23 +2917,24 @@ TEXT ·affineMultiplyPlanesF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x03, R8
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
 
 plane:
 	VBROADCASTSD (DX), Z12
 	VBROADCASTSD (SI), Z14
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2934,15 +2949,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2953,9 +2968,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VMOVUPS    Z0, (AX)
@@ -2963,7 +2978,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ   $+4, R8
+	TESTQ   $+4, R9
 	JZ      keptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  Y14, Y0, Y0
@@ -2972,7 +2987,7 @@ keptBelow64:
 	ADDQ    $+32, CX
 
 keptBelow32:
-	TESTQ   $+2, R8
+	TESTQ   $+2, R9
 	JZ      keptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  X14, X0, X0
@@ -2981,7 +2996,7 @@ keptBelow32:
 	ADDQ    $+16, CX
 
 keptBelow16:
-	TESTQ  $+1, R8
+	TESTQ  $+1, R9
 	JZ     keptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
@@ -3007,53 +3022,54 @@ TEXT ·affineMultiplyPixelsF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+7, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x03, R9
+	MOVQ   SI, R10
+	ANDQ   $+7, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x03, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VMULPD     (DX), Z4, Z0
 	VADDPD     Z8, Z0, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VMULPD     64(DX), Z5, Z1
 	VADDPD     Z9, Z1, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMOVUPS    128(R11), Z10
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
 	VMULPD     128(DX), Z6, Z2
 	VADDPD     Z10, Z2, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMOVUPS    192(R11), Z11
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
 	VMULPD     192(DX), Z7, Z3
 	VADDPD     Z11, Z3, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -3061,50 +3077,50 @@ rowTurn:
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VMULPD     (DX), Z4, Z0
 	VADDPD     Z8, Z0, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VMULPD     64(DX), Z5, Z1
 	VADDPD     Z9, Z1, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VMULPD     (DX), Z4, Z0
 	VADDPD     Z8, Z0, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R10), K1, Z4
-	VMOVUPD.Z (R11), K1, Z8
+	VMOVUPD.Z (R11), K1, Z4
+	VMOVUPD.Z (R12), K1, Z8
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD    Z0, Z4, Z0
 	VADDPD    Z8, Z0, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
-	ADDQ      R9, R11
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
+	ADDQ      R10, R12
 
 rowEnd:
 	DECQ R8
@@ -3121,6 +3137,7 @@ TEXT ·affineMaxPlanesF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), BX
 	MOVQ   shifts+24(FP), SI
 	MOVQ   count+32(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
@@ -3131,16 +3148,16 @@ short:
 	VCMPPD       $0x04, Z13, Z12, K2
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
-	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPD.Z  (CX), K2, Z0
 	VMULPD     Z0, Z12, Z0
 	VADDPD     Z14, Z0, Z0
@@ -3167,15 +3184,15 @@ shortTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        shortTurn
 
 shortRest:
-	TESTQ      $+16, R8
+	TESTQ      $+16, R9
 	JZ         shortBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPD.Z  (CX), K2, Z0
 	VMULPD     Z0, Z12, Z0
 	VADDPD     Z14, Z0, Z0
@@ -3192,9 +3209,9 @@ shortRest:
 	ADDQ       $+128, CX
 
 shortBelow128:
-	TESTQ      $+8, R8
+	TESTQ      $+8, R9
 	JZ         shortBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPD.Z  (CX), K2, Z0
 	VMULPD     Z0, Z12, Z0
 	VADDPD     Z14, Z0, Z0
@@ -3205,7 +3222,7 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+4, R8
+	TESTQ     $+4, R9
 	JZ        shortBelow32
 	VMOVUPD.Z (CX), K2, Y0
 	VMULPD    Y0, Y12, Y0
@@ -3217,7 +3234,7 @@ shortBelow64:
 	ADDQ      $+32, CX
 
 shortBelow32:
-	TESTQ     $+2, R8
+	TESTQ     $+2, R9
 	JZ        shortBelow16
 	VMOVUPD.Z (CX), K2, X0
 	VMULPD    X0, X12, X0
@@ -3229,7 +3246,7 @@ shortBelow32:
 	ADDQ      $+16, CX
 
 shortBelow16:
-	TESTQ     $+1, R8
+	TESTQ     $+1, R9
 	JZ        shortBelow8
 	VMOVSD    (CX), X0
 	VMOVUPD.Z X0, K2, X0
@@ -3248,25 +3265,25 @@ shortBelow8:
 	RET
 
 long:
-	MOVQ BX, R8
-	SHLQ $0x03, R8
+	MOVQ BX, R9
+	SHLQ $0x03, R9
 
 plane:
-	MOVQ         (DX), R9
-	ADDQ         R9, R9
+	MOVQ         (DX), R10
+	ADDQ         R10, R10
 	JZ           dropped
 	VBROADCASTSD (DX), Z12
 	VBROADCASTSD (SI), Z14
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VCMPPD     $0x16, Z13, Z0, K4
@@ -3289,15 +3306,15 @@ keptTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         keptBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VCMPPD     $0x16, Z13, Z0, K4
@@ -3312,9 +3329,9 @@ keptRest:
 	ADDQ       $+128, CX
 
 keptBelow128:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         keptBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMULPD     (CX), Z12, Z0
 	VADDPD     Z14, Z0, Z0
 	VCMPPD     $0x16, Z13, Z0, K4
@@ -3324,7 +3341,7 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        keptBelow32
 	VMULPD    (CX), Y12, Y0
 	VADDPD    Y14, Y0, Y0
@@ -3335,7 +3352,7 @@ keptBelow64:
 	ADDQ      $+32, CX
 
 keptBelow32:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        keptBelow16
 	VMULPD    (CX), X12, X0
 	VADDPD    X14, X0, X0
@@ -3346,7 +3363,7 @@ keptBelow32:
 	ADDQ      $+16, CX
 
 keptBelow16:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        keptBelow8
 	VMOVSD    (CX), X0
 	VMULPD    X0, X12, X0
@@ -3372,56 +3389,56 @@ dropped:
 	VADDPD       Z13, Z14, Z14
 	VCMPPD       $0x16, Z13, Z14, K4
 	VMOVUPD.Z    Z14, K4, Z14
-	ADDQ         R8, CX
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	ADDQ         R9, CX
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           fillRest
 
 	// y = max(s, 0)
 fillTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	VMOVUPS    Z14, 128(AX)
 	VMOVUPS    Z14, 192(AX)
 	ADDQ       $+256, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
 	JGE        fillTurn
 
 fillRest:
-	TESTQ      $+16, R9
+	TESTQ      $+16, R10
 	JZ         fillBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	VMOVUPS    Z14, 64(AX)
 	ADDQ       $+128, AX
 
 fillBelow128:
-	TESTQ      $+8, R9
+	TESTQ      $+8, R10
 	JZ         fillBelow64
-	PREFETCHT0 512(AX)
+	PREFETCHT0 (AX)(R8*1)
 	VMOVUPS    Z14, (AX)
 	ADDQ       $+64, AX
 
 fillBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      fillBelow32
 	VMOVUPS Y14, (AX)
 	ADDQ    $+32, AX
 
 fillBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      fillBelow16
 	VMOVUPS X14, (AX)
 	ADDQ    $+16, AX
 
 fillBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     fillBelow8
 	VMOVSD X14, (AX)
 	ADDQ   $+8, AX
@@ -3440,31 +3457,32 @@ TEXT ·affineMaxPixelsF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   length+40(FP), SI
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+7, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x03, R9
+	MOVQ   SI, R10
+	ANDQ   $+7, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x03, R10
 
 next:
-	MOVQ BX, R10
-	MOVQ DI, R11
+	MOVQ BX, R11
+	MOVQ DI, R12
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	PREFETCHT0 640(AX)
-	PREFETCHT0 704(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
@@ -3472,8 +3490,8 @@ rowTurn:
 	VCMPPD     $0x16, Z13, Z0, K4
 	VMOVUPD.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMOVUPD.Z  64(DX), K5, Z1
 	VMULPD     Z1, Z5, Z1
@@ -3481,8 +3499,8 @@ rowTurn:
 	VCMPPD     $0x16, Z13, Z1, K5
 	VMOVUPD.Z  Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMOVUPS    128(R11), Z10
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
 	VCMPPD     $0x04, Z13, Z6, K6
 	VMOVUPD.Z  128(DX), K6, Z2
 	VMULPD     Z2, Z6, Z2
@@ -3490,8 +3508,8 @@ rowTurn:
 	VCMPPD     $0x16, Z13, Z2, K6
 	VMOVUPD.Z  Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMOVUPS    192(R11), Z11
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
 	VCMPPD     $0x04, Z13, Z7, K7
 	VMOVUPD.Z  192(DX), K7, Z3
 	VMULPD     Z3, Z7, Z3
@@ -3501,8 +3519,8 @@ rowTurn:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
 	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -3510,10 +3528,10 @@ rowTurn:
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
-	PREFETCHT0 512(AX)
-	PREFETCHT0 576(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
@@ -3521,8 +3539,8 @@ rowRest:
 	VCMPPD     $0x16, Z13, Z0, K4
 	VMOVUPD.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMOVUPS    64(R11), Z9
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
 	VCMPPD     $0x04, Z13, Z5, K5
 	VMOVUPD.Z  64(DX), K5, Z1
 	VMULPD     Z1, Z5, Z1
@@ -3532,15 +3550,15 @@ rowRest:
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
 	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
-	PREFETCHT0 512(AX)
-	VMOVUPS    (R10), Z4
-	VMOVUPS    (R11), Z8
+	PREFETCHT0 (AX)(R9*1)
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
@@ -3550,14 +3568,14 @@ rowBelow128:
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
 	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R10), K1, Z4
-	VMOVUPD.Z (R11), K1, Z8
+	VMOVUPD.Z (R11), K1, Z4
+	VMOVUPD.Z (R12), K1, Z8
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K4, Z0
 	VMULPD    Z0, Z4, Z0
@@ -3565,10 +3583,10 @@ rowBelow64:
 	VCMPPD    $0x16, Z13, Z0, K4
 	VMOVUPD.Z Z0, K4, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
-	ADDQ      R9, R11
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
+	ADDQ      R10, R12
 
 rowEnd:
 	DECQ R8

@@ -6,3 +6,6 @@ package kernel
 
 // fence makes what streaming kernels have written visible before anything written later.
 func fence()
+
+// pause tells the processor that a loop waits for another core.
+func pause()

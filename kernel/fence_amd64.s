@@ -9,3 +9,8 @@
 TEXT ·fence(SB), NOSPLIT, $0
 	SFENCE
 	RET
+
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0
+	PAUSE
+	RET

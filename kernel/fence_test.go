@@ -120,7 +120,7 @@ func init() {
 	debug.SetGCPercent(-1)
 	for _, c := range steppedCalls() {
 		machine.Use(c.tier)
-		SetStreamBytes(c.from)
+		streamFrom(c.from)
 		runtime.Breakpoint()
 		c.run()
 		runtime.Breakpoint()

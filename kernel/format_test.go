@@ -395,20 +395,25 @@ func TestQuotientsOfHalvesAreRoundedTwiceWithoutHarm(t *testing.T) {
 		if testing.Short() || RaceEnabled {
 			step = 7
 		}
-		one := f.one()
-		y := []uint16{0}
-		for a := uint64(0); a < 1<<f.fraction; a += step {
-			for b := uint64(0); b < 1<<f.fraction; b += step {
-				check := func(x, by uint64) {
-					halves(f.typ, &operations[Divide], y, []uint16{uint16(x)}, uint16(by), 0)
-					if want := f.over(x, by); uint64(y[0]) != want {
-						t.Fatalf("%s: %#x divided by %#x is %#x, want %#x", f.name, x, by, y[0], want)
-					}
+		// check divides a number with each fraction by one number.
+		check := func(exponent, by uint64) {
+			var x, y []uint16
+			for a := uint64(0); a < 1<<f.fraction; a += step {
+				x = append(x, uint16(exponent|a))
+			}
+			y = make([]uint16, len(x))
+			factor := uint16(by)
+			halfPlanes(f.typ, &operations[Divide], unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&factor), nil, 1, len(x))
+			for i := range x {
+				if want := f.over(uint64(x[i]), by); uint64(y[i]) != want {
+					t.Fatalf("%s: %#x divided by %#x is %#x, want %#x", f.name, x[i], by, y[i], want)
 				}
-				check(one|a, one|b)
-				for k := range uint64(f.fraction + 2) {
-					check(1<<f.fraction|a, one+k<<f.fraction|b)
-				}
+			}
+		}
+		for b := uint64(0); b < 1<<f.fraction; b += step {
+			check(f.one(), f.one()|b)
+			for k := range uint64(f.fraction + 2) {
+				check(1<<f.fraction, f.one()+k<<f.fraction|b)
 			}
 		}
 	}

@@ -26,14 +26,32 @@ type fourPlaces struct {
 	fills  int    // number of planes to clear
 }
 
-// fourAtOnce reports whether planes are processed side by side.
-func (n *nest) fourAtOnce() bool {
-	bytes := n.length << n.kind.shift
+// fourAtOnce reports whether elements from to to of the block at a place are processed four
+// planes at a time.
+func (n *nest) fourAtOnce(at place, from, to int) bool {
+	least, bytes := raggedBytes, n.length<<n.kind.shift
 	if (uintptr(n.dst)|uintptr(bytes))%lineBytes == 0 {
-		return n.pastCache && bytes >= wholeBytes
+		least = wholeBytes
 	}
-	return n.pastCache && bytes >= raggedBytes
+	if !n.pastCache || bytes < least {
+		return false
+	}
+	if !n.readsDst() {
+		return true
+	}
+	first, last := (from+n.length-1)/n.length, to/n.length
+	dropped := 0
+	for p := first; p < last; p++ {
+		if n.bits(at.factor+p)<<1 == 0 {
+			dropped++
+		}
+	}
+	return dropped > (last-first)/droppedShare
 }
+
+// droppedShare is the share of dropped planes, one in so many, that four at a time need in
+// place to win, see [Strategy].
+const droppedShare = 8
 
 // collector collects planes until there are enough of them to process four side by side.
 // The numbers of dropped and kept planes are random: some planes wait, a few are

@@ -490,7 +490,7 @@ func fuzzRun[T number](t *testing.T, op Op, loops []layout.Loop, nests bool, pla
 	}
 	run := func(dst, src, factors, shifts []T) error {
 		switch {
-		case streamBytes == 0 && !streams():
+		case streamLeast.Load() == 0 && !streams():
 			return pastCache(op, dst, src, factors, shifts, loops, workers)
 		case seed%2 == 0:
 			return vectors.Run(op, dst, src, factors, shifts, loops, workers)

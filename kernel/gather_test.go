@@ -201,18 +201,18 @@ func BenchmarkTransposition(b *testing.B) {
 			factors[i] = float32(i % 3)
 		}
 		bench := func(name string, f func()) {
-			b.Run(fmt.Sprintf("%dx%dx%d/%s", c.samples, c.channels, c.plane, name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("size=%dx%dx%d/%s", c.samples, c.channels, c.plane, name), func(b *testing.B) {
 				b.SetBytes(int64(4 * n))
 				for range b.N {
 					f()
 				}
 			})
 		}
-		bench("copy", func() { copy(dst, src) })
+		bench("to=same/way=copy", func() { copy(dst, src) })
 		for name, loops := range map[string][]layout.Loop{"rows": toRows(c.samples, c.channels, c.plane, 0, 0), "planes": toPlanes(c.samples, c.channels, c.plane, 0, 0)} {
-			bench("to "+name+", strided loop", func() { strided(dst, src, loops) })
+			bench("to="+name+"/way=loop", func() { strided(dst, src, loops) })
 			for _, op := range []Op{Copy, Scale, Add} {
-				bench(fmt.Sprintf("to %s, %v", name, op), func() {
+				bench(fmt.Sprintf("to=%s/way=%v", name, op), func() {
 					if err := Run(op, dst, src, factors, nil, loops, 1); err != nil {
 						b.Fatal(err)
 					}

@@ -124,7 +124,7 @@ func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
 	if plane == 1 {
 		b = block{shape: pixels, count: 1, length: factors.len} // the same, without a loop for each
 	}
-	if few(bytes) {
+	if alone(bytes) {
 		kind.exec(kind.ways[op][0][b.shape], hide(dst.data), hide(src.data), hide(factors.data), hide(shifts.data), b.count, b.length)
 		return
 	}
@@ -143,7 +143,7 @@ func doPixels(kind *Kind, op Op, dst, src, factors, shifts vector) {
 		panic(overlapOf(kind, dst, src, factors, shifts))
 	}
 	b := block{shape: pixels, count: dst.len / factors.len, length: factors.len}
-	if few(bytes) {
+	if alone(bytes) {
 		kind.exec(kind.ways[op][0][pixels], hide(dst.data), hide(src.data), hide(factors.data), hide(shifts.data), b.count, b.length)
 		return
 	}
@@ -169,12 +169,14 @@ func misfit(op Op, loop string, dst, src, factors, shifts, plane int) error {
 	return &LengthError{Op: op, Loop: loop, Dst: dst, Src: src, Factors: factors, Shifts: shifts, Plane: plane}
 }
 
-// few reports whether dst of so many bytes, without gaps, is nothing but one call of a
-// kernel, see block.small.
-func few(bytes int) bool { return bytes < 4*tileBytes && bytes < streamBytes }
+// alone reports whether dst of so many bytes, without gaps, is nothing but one call of a
+// kernel: it is not divided or stored past the cache, and no rows of it are repeated to
+// longer ones.
+func alone(bytes int) bool { return bytes < 4*tileBytes && int64(bytes) < streamLeast.Load() }
 
 // serial does op on a block that fills whole slices.
 func serial(kind *Kind, op Op, b block, dst, src vector, factors, shifts unsafe.Pointer) {
-	n := nest{operands: operandsOf(kind, op, dst.data, src.data, factors, shifts, dst.len), block: b}
+	n := nest{operands: operands{kind: kind, op: op, dst: dst.data, src: src.data, factors: factors, shifts: shifts}, block: b}
+	n.choose(dst.len)
 	n.walk(0, n.count*n.length)
 }

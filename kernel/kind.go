@@ -27,14 +27,17 @@ type Kind struct {
 	one   uint64 // the bits of the number 1, leftmost in the word
 	ways  *[ops]ways
 	exec  func(k id, dst, src, factors, extra unsafe.Pointer, count, length int)
+	// far does planes in plain Go in data far larger than the cache. Halves have none: their
+	// arithmetic takes longer than memory.
+	far func(op Op, dst, src, factors, shifts unsafe.Pointer, count, length int)
 }
 
 // The kinds: float32, float64, float16 and bfloat16.
 var (
-	F32  = &Kind{dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32}
-	F64  = &Kind{dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64}
-	F16  = &Kind{dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16}
-	BF16 = &Kind{dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16}
+	F32  = &Kind{dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32, farF32}
+	F64  = &Kind{dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64, farF64}
+	F16  = &Kind{dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16, nil}
+	BF16 = &Kind{dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16, nil}
 )
 
 // String returns NumPy's name of the type, such as "float32".

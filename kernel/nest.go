@@ -3,6 +3,7 @@ package kernel
 import (
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -12,13 +13,6 @@ import (
 type block struct {
 	shape         shape
 	count, length int
-}
-
-// small reports whether the block is nothing but one call of a kernel: it is not divided
-// or stored past the cache, and no rows of it are repeated to longer ones.
-func (b block) small(kind *Kind) bool {
-	bytes := (b.count * b.length) << kind.shift
-	return bytes < 4*tileBytes && bytes < streamBytes
 }
 
 // nest is a checked call: loops around a block, with the operands.
@@ -71,6 +65,28 @@ func inner(loops []layout.Loop) (layout.Loop, []layout.Loop) {
 		}
 	}
 	return layout.Loop{}, nil
+}
+
+// choose decides whether the nest goes past the cache. span is the number of elements that
+// dst extends over.
+func (n *nest) choose(span int) {
+	size := 1 << n.kind.shift
+	n.far = span*size >= farBytes && n.kind.far != nil && tier.InUse() == tier.Generic
+	if bytes := span * size; int64(bytes) < streamLeast.Load() || !streams() || n.kind.ways[n.op][0][fourPlanes] == none || uintptr(n.dst)%uintptr(size) != 0 || bytes < strategy().streams(n.shape, n.readsDst()) {
+		return
+	}
+	n.pastCache = true
+}
+
+// streams returns the size of dst from which data go past the cache.
+func (s *Strategy) streams(shape shape, readsDst bool) int {
+	switch {
+	case readsDst:
+		return s.StreamInPlace
+	case shape == pixels:
+		return s.StreamRows
+	}
+	return s.StreamPlanes
 }
 
 // total returns the number of elements that a nest visits.
@@ -127,7 +143,7 @@ func (n *nest) walk(lo, hi int) {
 
 // planes does elements from to to of the block of planes at a place.
 func (n *nest) planes(at place, from, to int) {
-	if n.fourAtOnce() {
+	if n.fourAtOnce(at, from, to) {
 		n.fourPlanes(at, from, to)
 		return
 	}

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -28,11 +27,12 @@ import (
 // of dst to the last. shifts is empty unless op is [Affine] or one of its relatives.
 // [Copy] takes no factors.
 //
-// workers bounds the goroutines that share the work. With 0 Run chooses: it uses up to
-// GOMAXPROCS of them if 16 MiB of dst or more are visited, and stays on the calling one
-// otherwise. The result does not depend on it. After warm-up Run does not allocate. But an
-// array of the caller's is allocated if Run gets a slice of it, since goroutines may share
-// it; [Planes] and [Pixels] leave it on the stack.
+// workers bounds the goroutines that share the work, the calling one among them. 0 stands for
+// GOMAXPROCS, which is never exceeded. How many take part is up to the [Strategy] and to
+// which of them come in time. The result does not depend on it. After warm-up Run does not
+// allocate. But an array of the caller's is allocated if Run gets a slice of it, since goroutines
+// may share it; [Planes] and [Pixels] leave it on the stack. Run waits for all of them also if it panics, as it does where memory faults and
+// the caller has set [debug.SetPanicOnFault].
 //
 // Run returns an [*OpError], a [*WorkersError], a [*LoopError] or an [*OverlapError] before it
 // writes anything.
@@ -71,7 +71,7 @@ func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.L
 			}
 			elements, wanted := count*last.Size, shiftsOf(op, entries)
 			bytes, of := kind.bytes(elements), kind.bytes(entries)
-			if dst.len >= elements && src.len >= elements && factors.len >= entries && shifts.len >= wanted && (wanted > 0 || shifts.len == 0) && few(bytes) &&
+			if dst.len >= elements && src.len >= elements && factors.len >= entries && shifts.len >= wanted && (wanted > 0 || shifts.len == 0) && alone(bytes) &&
 				!meets(dst.data, src.data, bytes) && !within(dst.data, bytes, factors.data, of) && (wanted == 0 || !within(dst.data, bytes, shifts.data, of)) {
 				kind.call(kind.ways[op][0][last.Factor&1], dst.data, src.data, factors.data, shifts.data, count, last.Size)
 				return nil
@@ -94,16 +94,13 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 	if err != nil || span == 0 {
 		return err
 	}
-	n.operands = operandsOf(kind, op, dst.data, src.data, factors.data, shifts.data, span)
+	n.operands = operands{kind: kind, op: op, dst: dst.data, src: src.data, factors: factors.data, shifts: shifts.data}
+	n.choose(span)
 	total := n.total()
-	if workers == 0 {
-		workers = 1
-		if bytes := total << kind.shift; bytes >= parallelBytes {
-			workers = min(runtime.GOMAXPROCS(0), bytes/grainBytes)
-		}
-	}
-	if workers = min(workers, total); workers > 1 {
-		parallel(&n, total, workers)
+	if how, bytes := strategy(), total<<kind.shift; bytes < how.Share || workers == 1 {
+		n.walk(0, total)
+	} else if workers = workersFor(how, bytes, workers); workers > 1 {
+		parallel(how, &n, total, workers)
 	} else {
 		n.walk(0, total)
 	}

@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -72,11 +70,13 @@ type way struct {
 // everyMode calls f on every tier, first without and then with stores past the cache,
 // whatever the size.
 func everyMode(f func(mode string)) {
-	defer func(from int) { streamBytes = from }(streamBytes)
+	defer use(CurrentStrategy())
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0))))
+	shareAll()
 	machine.EachTier(func(tier string) {
-		streamBytes = math.MaxInt
+		streamFrom(math.MaxInt)
 		f("tier " + tier)
-		streamBytes = 0
+		streamFrom(0)
 		f("tier " + tier + ", past the cache")
 	})
 }
@@ -91,11 +91,11 @@ func pastCache[T number](op Op, dst, src, factors, shifts []T, loops []layout.Lo
 	if err != nil || span == 0 {
 		return err
 	}
-	n.operands = operandsOf(kind, op, d.data, s.data, f.data, b.data, span)
+	n.operands = operands{kind: kind, op: op, dst: d.data, src: s.data, factors: f.data, shifts: b.data}
 	n.pastCache = kind.ways[op][0][fourPlanes] != none
 	total := n.total()
 	if workers = min(workers, total); workers > 1 {
-		parallel(&n, total, workers)
+		parallel(strategy(), &n, total, workers)
 	} else {
 		n.walk(0, total)
 	}
@@ -152,7 +152,7 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 			}
 			run := call.Run
 			switch {
-			case streamBytes == 0 && !streams():
+			case streamLeast.Load() == 0 && !streams():
 				run = pastCache[T]
 			case span%2 == 0:
 				run = vectors.Run
@@ -490,7 +490,7 @@ func TestPartsCoverTheWorkOnce(t *testing.T) {
 							if row > 0 {
 								total -= total % row
 							}
-							j := &job{total: total, workers: workers, nest: nest{operands: operands{kind: kind, dst: unsafe.Add(line, skew)}, block: block{count: 1 + min(row, 1), length: max(row, 1)}}}
+							j := &job{total: total, workers: workers, pieces: 1 + uint32(total%5), nest: nest{operands: operands{kind: kind, dst: unsafe.Add(line, skew)}, block: block{count: 1 + min(row, 1), length: max(row, 1)}}}
 							switch {
 							case rows == rowsGathered:
 								j.nest.across.rows = 7
@@ -499,14 +499,19 @@ func TestPartsCoverTheWorkOnce(t *testing.T) {
 								j.nest.shape = pixels
 							}
 							what := fmt.Sprintf("%d elements of %v, %d bytes off a line, rows %d of %d, %d workers", total, kind, skew, rows, row, workers)
-							if j.cut(0) != 0 || j.cut(workers) != total {
-								t.Fatalf("%s: from %d to %d", what, j.cut(0), j.cut(workers))
+							if j.cut(0, 0) != 0 || j.cut(workers-1, j.pieces) != total {
+								t.Fatalf("%s: from %d to %d", what, j.cut(0, 0), j.cut(workers-1, j.pieces))
 							}
-							for k := 1; k < workers; k++ {
-								at := j.cut(k)
-								if at < j.cut(k-1) || at > total {
-									t.Fatalf("%s: part %d begins at %d, the part before it at %d", what, k, at, j.cut(k-1))
+							for k, before := 1, 0; k < workers*int(j.pieces); k++ {
+								share, piece := k/int(j.pieces), uint32(k)%j.pieces
+								at := j.cut(share, piece)
+								if at < before || at > total {
+									t.Fatalf("%s: part %d begins at %d, the part before it at %d", what, k, at, before)
 								}
+								if piece == 0 && at != j.cut(share-1, j.pieces) {
+									t.Fatalf("%s: share %d begins at %d, the one before it ends at %d", what, share, at, j.cut(share-1, j.pieces))
+								}
+								before = at
 								if row > 0 && at%row != 0 {
 									t.Fatalf("%s: part %d begins at %d within a row", what, k, at)
 								}
@@ -737,56 +742,6 @@ func TestRunRefusesSlicesHalfAnElementApart(t *testing.T) {
 			var overlap *OverlapError
 			if !errors.As(err, &overlap) || overlap.Distance != -4 {
 				t.Errorf("%v of %v: %v, want an *OverlapError of -4 bytes", op, loops, err)
-			}
-		}
-	}
-}
-
-// asked returns how many goroutines a call starts.
-func asked(f func()) int {
-	var helpers atomic.Int64
-	made := jobs.New
-	defer func() { jobs = sync.Pool{New: made} }()
-	jobs = sync.Pool{New: func() any {
-		j := made().(*job)
-		work := j.work
-		j.work = func() { helpers.Add(1); work() }
-		return j
-	}}
-	f()
-	return int(helpers.Load())
-}
-
-// Unasked, Run shares its work if 16 MiB or more are visited, and each goroutine gets at
-// least 4 MiB. A given number of workers takes precedence.
-func TestRunUsesTheDocumentedNumberOfGoroutines(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	const large = parallelBytes / 4
-	src, dst := make([]float32, large+4), make([]float32, large+4)
-	for i := range src {
-		src[i] = float32(i%1000 + 1)
-	}
-	for _, c := range []struct{ elements, visited, workers, procs, want int }{
-		{large, large, 0, 5, 3}, {large, large, 0, 2, 1}, {large, large, 0, 1, 0}, {large + 4, large + 4, 0, 5, 3}, {large + 4, large, 0, 5, 3},
-		{large - 1, large - 1, 0, 5, 0}, {large + 4, large - 1, 0, 5, 0}, {large + 4, 1, 0, 5, 0},
-		{large, large, 1, 5, 0}, {large, large, 2, 5, 1}, {12, 12, 0, 5, 0}, {12, 12, 1, 5, 0}, {12, 12, 3, 1, 2}, {12, 3, 7, 5, 2}, {12, 1, 7, 5, 0},
-	} {
-		runtime.GOMAXPROCS(c.procs)
-		clear(dst)
-		var err error
-		got := asked(func() {
-			err = Run(Multiply, dst[:c.elements], src, []float32{2}, nil, []layout.Loop{alike(c.visited, 1, 0)}, c.workers)
-		})
-		if err != nil || got != c.want {
-			t.Errorf("%+v: %d helpers, %v", c, got, err)
-		}
-		for i, y := range dst {
-			want := float32(0)
-			if i < c.visited {
-				want = 2 * src[i]
-			}
-			if y != want {
-				t.Fatalf("%+v: element %d is %v, want %v", c, i, y, want)
 			}
 		}
 	}

@@ -20,10 +20,10 @@ func BenchmarkStopTheWorld(b *testing.B) {
 		name string
 		f    func()
 	}{
-		{"one call", func() {
+		{"way=onecall", func() {
 			F32.ways[Scale][0][planes].exec(unsafe.Pointer(&data[0]), unsafe.Pointer(&data[0]), unsafe.Pointer(&factors[0]), nil, 1, len(data))
 		}},
-		{"Planes", func() { Planes(Scale, data, data, factors, nil, len(data)) }},
+		{"way=Planes", func() { Planes(Scale, data, data, factors, nil, len(data)) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)) * 4)
@@ -45,8 +45,8 @@ func BenchmarkStopTheWorld(b *testing.B) {
 				}
 			}
 			after := waits()
-			b.ReportMetric(share(before, after, 0.99)*1e6, "µs-99%-wait")
-			b.ReportMetric(share(before, after, 1)*1e6, "µs-longest-wait")
+			b.ReportMetric(quantile(before, after, 0.99)*1e6, "µs-99%-wait")
+			b.ReportMetric(quantile(before, after, 1)*1e6, "µs-longest-wait")
 		})
 	}
 }
@@ -59,9 +59,9 @@ func waits() *metrics.Float64Histogram {
 	return s[0].Value.Float64Histogram()
 }
 
-// share returns the bound, in seconds, that the given part of the waits between two readings
+// quantile returns the bound, in seconds, that the given part of the waits between two readings
 // does not exceed.
-func share(before, after *metrics.Float64Histogram, part float64) float64 {
+func quantile(before, after *metrics.Float64Histogram, part float64) float64 {
 	var counts []uint64
 	var all, some uint64
 	for i, n := range after.Counts {

@@ -6,3 +6,5 @@ package kernel
 func streams() bool { return false }
 
 func fence() {}
+
+func pause() {}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // Policy says what an element of a dropped channel becomes.
@@ -79,7 +80,7 @@ const (
 	// for halves, a scalar is rounded to float32 before it is multiplied, and to the half
 	// before it is added.
 	Alpha
-	// AlphaGradient is x·a: the gradient of Alpha, see [Arithmetic.Gradient].
+	// AlphaGradient is x·a: the gradient of Alpha, see [Mask.Gradient].
 	AlphaGradient
 	// Gaussian is x·(1+σ·z) with σ² = rate/q and a standard normal z for each channel of
 	// each sample: multiplicative noise with mean 1 (Srivastava et al. 2014, section 10).
@@ -131,7 +132,7 @@ func unmarshalName(text []byte, what string, names []string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, &ArithmeticError{fmt.Sprintf("unknown %s %q", what, text), oneOf(names)}
+	return 0, &ArithmeticError{"unknown " + what + " " + excerpt.Quote(text), oneOf(names)}
 }
 
 // oneOf lists names: "a, b or c".
@@ -152,15 +153,6 @@ func oneOf(names []string) string {
 type Arithmetic struct {
 	Policy Policy `json:"policy"`
 	Rule   Rule   `json:"rule"`
-}
-
-// Gradient returns the arithmetic of the gradient: a itself, except for [Alpha], whose
-// gradient is not shifted.
-func (a Arithmetic) Gradient() Arithmetic {
-	if a.Rule == Alpha {
-		a.Rule = AlphaGradient
-	}
-	return a
 }
 
 // Evaluation returns the arithmetic of evaluation and true, or false where evaluation is
@@ -184,10 +176,24 @@ func (a Arithmetic) check() error {
 	return nil
 }
 
-// Check returns an [*ArithmeticError] if training cannot draw from stream, with channels
-// that share trials as s says, and compute a: if one of them is unknown or two contradict
-// each other.
-func Check(stream Stream, a Arithmetic, s Sharing) error {
+// Check returns an error if training cannot draw from stream at a rate, with channels that
+// share trials as s says, and compute a: a [*RateError] unless the rate is a number from 0
+// to 1, and an [*ArithmeticError] if another of them is unknown or two contradict each
+// other.
+func Check(rate float64, stream Stream, a Arithmetic, s Sharing) error {
+	if err := checkRate(rate); err != nil {
+		return err
+	}
+	return check(stream, a, s)
+}
+
+// noStream is the error of a stream that is nil.
+func noStream() error {
+	return &ArithmeticError{"no stream", "one of this package, such as Philox"}
+}
+
+// check is Check at any rate.
+func check(stream Stream, a Arithmetic, s Sharing) error {
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -195,9 +201,9 @@ func Check(stream Stream, a Arithmetic, s Sharing) error {
 		return err
 	}
 	if stream == nil {
-		return &ArithmeticError{"no stream", "one of this package, such as Philox"}
+		return noStream()
 	}
-	_, philox := stream.(Philox)
+	_, noise := stream.(philox)
 	_, counts := stream.(Counter)
 	with := a.Rule.String() + " with " + s.String()
 	switch {
@@ -207,7 +213,7 @@ func Check(stream Stream, a Arithmetic, s Sharing) error {
 		return &ArithmeticError{"AlphaGradient in training", "Alpha, whose gradient it is"}
 	case (a.Rule == Quotient || a.Rule == CompiledQuotient) && a.Policy == Multiply:
 		return &ArithmeticError{a.Rule.String() + " with Multiply", "Select: a dropped element is not divided by 0"}
-	case a.Rule == Gaussian && !philox:
+	case a.Rule == Gaussian && !noise:
 		return &ArithmeticError{"Gaussian noise from " + stream.String(), "Philox"}
 	case a.Rule == Gaussian && s != Each:
 		return &ArithmeticError{with, "Each"}

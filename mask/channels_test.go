@@ -148,10 +148,10 @@ func TestStreamsOfUsersServeShardsOfChannels(t *testing.T) {
 // The count of a shard is that of the whole sample: its own channels do not matter.
 func TestShardsOfAFixedCountHaveTheFactorOfTheWhole(t *testing.T) {
 	for channels := 2; channels < 70; channels++ {
-		whole := sharedBy(t, mask.Philox{Seed: 1}, mask.FixedCount, 3, channels, 0.4, mask.Place{})
+		whole := sharedBy(t, mask.Philox(1), mask.FixedCount, 3, channels, 0.4, mask.Place{})
 		kept := 0
 		for c := range channels {
-			shard := sharedBy(t, mask.Philox{Seed: 1}, mask.FixedCount, 3, 1, 0.4, mask.Place{Shard: mask.Shard{ChannelOffset: uint64(c), Channels: uint64(channels)}})
+			shard := sharedBy(t, mask.Philox(1), mask.FixedCount, 3, 1, 0.4, mask.Place{Shard: mask.Shard{ChannelOffset: uint64(c), Channels: uint64(channels)}})
 			if shard.Factor() != whole.Factor() {
 				t.Fatalf("channel %d of %d: factor %v, want %v", c, channels, shard.Factor(), whole.Factor())
 			}
@@ -171,7 +171,7 @@ func TestShardsOfAFixedCountHaveTheFactorOfTheWhole(t *testing.T) {
 func TestEmptyShardsOfAFixedCountDrawNothing(t *testing.T) {
 	for _, shape := range [][2]int{{3, 0}, {0, 3}, {0, 0}} {
 		src := &countingSource{}
-		for _, s := range []mask.Counter{mask.Philox{}, mask.NewSource(src)} {
+		for _, s := range []mask.Counter{mask.Philox(0), mask.Source(src)} {
 			m := drawn(t, shape[0], shape[1], 0.3, 1, 2, 3)
 			if err := s.DrawCount(m, 5, mask.Place{Shard: mask.Shard{ChannelOffset: 2, Channels: 9}}); err != nil || m.CountKept() != 0 {
 				t.Errorf("%v: %d of %v kept, %v", s, m.CountKept(), shape, err)
@@ -185,19 +185,19 @@ func TestEmptyShardsOfAFixedCountDrawNothing(t *testing.T) {
 
 // What was drawn for a part is forgotten by the next draw, and by Reset.
 func TestPartsAreForgotten(t *testing.T) {
-	want := drawnBy(t, mask.Philox{Seed: 5}, 3, 7, 0.3, mask.Place{})
-	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{Shard: mask.Shard{ChannelOffset: 9}})
-	if err := (mask.Philox{Seed: 5}).Draw(m, mask.Place{}); err != nil || everything(m) != everything(want) || !m.Equal(want) {
+	want := drawnBy(t, mask.Philox(5), 3, 7, 0.3, mask.Place{})
+	m := sharedBy(t, mask.Philox(0), mask.FixedCount, 3, 7, 0.3, mask.Place{Shard: mask.Shard{ChannelOffset: 9}})
+	if err := mask.Philox(5).Draw(m, mask.Place{}); err != nil || everything(m) != everything(want) || !m.Equal(want) {
 		t.Errorf("%v, %v after a shard, want\n%v", m, err, want)
 	}
 	noise := noisy(t, 3, 7, 0.3, 1, mask.Place{Shard: mask.Shard{ChannelOffset: 9}})
 	if err := noise.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
-	if all := drawnBy(t, mask.Philox{}, 3, 7, 0.3, mask.Place{}); all.Reset(3, 7, 0.3, mask.Arithmetic{}) != nil || !noise.Equal(all) {
+	if all := drawnBy(t, mask.Philox(0), 3, 7, 0.3, mask.Place{}); all.Reset(3, 7, 0.3, mask.Arithmetic{}) != nil || !noise.Equal(all) {
 		t.Errorf("%v after Reset", noise)
 	}
-	if err := (mask.Philox{Seed: 5}).Draw(noise, mask.Place{}); err != nil || everything(noise) != everything(want) || !noise.Equal(want) {
+	if err := mask.Philox(5).Draw(noise, mask.Place{}); err != nil || everything(noise) != everything(want) || !noise.Equal(want) {
 		t.Errorf("%v, %v after noise of a shard, want\n%v", noise, err, want)
 	}
 }
@@ -226,6 +226,10 @@ func TestShardsOfGaussianNoiseAreColumnsOfTheWhole(t *testing.T) {
 // A place that does not hold the channels is an error, whoever draws, and so is one that
 // would take more memory than there is.
 func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
+	most := "2³⁶ trials or fewer"
+	if math.MaxInt < 1<<36 {
+		most = "2147483584 trials or fewer" // 2³¹−64
+	}
 	for _, m := range makers(t) {
 		for _, sharing := range []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount} {
 			if _, ok := m.of(0).(mask.Counter); !ok && sharing == mask.FixedCount {
@@ -235,9 +239,9 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 				{Shard: mask.Shard{Channels: 69}}:                       "channels 0 to 70 of 69, want a tensor that holds them",
 				{Shard: mask.Shard{ChannelOffset: 5, Channels: 74}}:     "channels 5 to 75 of 74",
 				{Shard: mask.Shard{ChannelOffset: math.MaxUint64 - 69}}: "channels 18446744073709551546 to 0 of 0",
-				{Shard: mask.Shard{Channels: math.MaxUint64}}:           "70 of 18446744073709551615 channels, of 3 samples, want 2³⁶ trials",
+				{Shard: mask.Shard{Channels: math.MaxUint64}}:           "70 of 18446744073709551615 channels, of 3 samples, want " + most,
 				{Shard: mask.Shard{ChannelOffset: 1 << 50}}:             "70 of 1125899906842694 channels",
-				{Shard: mask.Shard{Channels: 1<<36/3 + 1}}:              "70 of 22906492246 channels, of 3 samples, want 2³⁶ trials or fewer",
+				{Shard: mask.Shard{Channels: 1<<36/3 + 1}}:              "70 of 22906492246 channels, of 3 samples, want " + most,
 				{Shard: mask.Shard{Channels: 1 << 36}}:                  "70 of 68719476736 channels",
 			} {
 				got := drawn(t, 3, 70, 0.3, 1, 2, 3)
@@ -262,7 +266,7 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	var typed *mask.PlaceError
-	if err := (mask.Philox{}).Draw(m, mask.Place{Shard: mask.Shard{Channels: 69}}); !errors.As(err, &typed) {
+	if err := mask.Philox(0).Draw(m, mask.Place{Shard: mask.Shard{Channels: 69}}); !errors.As(err, &typed) {
 		t.Errorf("noise for 70 of 69 channels: %v", err)
 	}
 }
@@ -270,10 +274,10 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 // Errors of the stream leave a shard as it was, like a whole mask.
 func TestErrorsOfShardsLeaveTheMaskAlone(t *testing.T) {
 	at := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5, ChannelOffset: 1}}
-	backwards := mask.NewSource(rand.NewPCG(1, 1))
+	backwards := mask.Source(rand.NewPCG(1, 1))
 	drawnBy(t, backwards, 1, 1000, 0.5, mask.Place{})
 	for name, draw := range map[string]func(m *mask.Mask) error{
-		"batch":     func(m *mask.Mask) error { return (&mask.PyTorch{}).Draw(m, at) },
+		"batch":     func(m *mask.Mask) error { return mask.PyTorch(0).Draw(m, at) },
 		"backwards": func(m *mask.Mask) error { return backwards.Draw(m, mask.Place{Shard: mask.Shard{ChannelOffset: 1}}) },
 		"backwards, count": func(m *mask.Mask) error {
 			return mask.Draw(m, backwards, mask.FixedCount, mask.Place{Shard: mask.Shard{ChannelOffset: 1}})
@@ -282,7 +286,7 @@ func TestErrorsOfShardsLeaveTheMaskAlone(t *testing.T) {
 			return mask.Draw(m, backwards, mask.PerChannel, mask.Place{Shard: mask.Shard{ChannelOffset: 1}})
 		},
 		"count": func(m *mask.Mask) error {
-			return (mask.Philox{}).DrawCount(m, 100, mask.Place{Shard: mask.Shard{ChannelOffset: 1, Channels: 99}})
+			return mask.Philox(0).DrawCount(m, 100, mask.Place{Shard: mask.Shard{ChannelOffset: 1, Channels: 99}})
 		},
 	} {
 		m := drawn(t, 3, 70, 0.3, 1, 2, 3)
@@ -296,7 +300,7 @@ func TestErrorsOfShardsLeaveTheMaskAlone(t *testing.T) {
 // A draw for all channels costs nothing more, and one for some reuses its memory.
 func TestShardsOfChannelsDoNotAllocate(t *testing.T) {
 	m := drawn(t, 8, 100, 0.3, 1, 2, 3)
-	var s mask.Stream = mask.Philox{Seed: 1}
+	var s mask.Stream = mask.Philox(1)
 	for _, at := range []mask.Place{{}, {Shard: mask.Shard{Channels: 100}}, {Shard: mask.Shard{ChannelOffset: 20, Channels: 200}}} {
 		if n := testing.AllocsPerRun(100, func() {
 			if err := mask.Draw(m, s, mask.Each, at); err != nil {

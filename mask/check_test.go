@@ -14,9 +14,9 @@ import (
 // Every combination of stream, policy, rule and sharing is an error, or can be drawn and
 // then has numbers.
 func TestCheckFindsContradictions(t *testing.T) {
-	streams := []mask.Stream{mask.Philox{}, &mask.PyTorch{}, mask.TensorFlow{}, mask.NewSource(rand.NewPCG(1, 1))}
+	streams := []mask.Stream{mask.Philox(0), mask.PyTorch(0), parse("tensorflow"), mask.Source(rand.NewPCG(1, 1))}
 	for _, s := range streams {
-		_, philox := s.(mask.Philox)
+		philox := of(s).name == "philox"
 		_, counter := s.(mask.Counter)
 		for _, policy := range everyPolicy {
 			for _, rule := range everyRule {
@@ -39,7 +39,7 @@ func TestCheckFindsContradictions(t *testing.T) {
 					case sharing == mask.FixedCount && (rule == mask.Alpha || rule == mask.AtInference):
 						want = []string{rule.String() + " with FixedCount", "want Each, PerChannel or PerSample"}
 					}
-					err := mask.Check(s, a, sharing)
+					err := mask.Check(0.4, s, a, sharing)
 					if want == nil {
 						if err != nil {
 							t.Errorf("%v, %v, %v: %v", s, a, sharing, err)
@@ -49,8 +49,8 @@ func TestCheckFindsContradictions(t *testing.T) {
 							t.Fatal(err)
 						}
 						fresh := s
-						if _, ok := s.(*mask.Source); ok {
-							fresh = mask.NewSource(rand.NewPCG(1, 1))
+						if of(s).name == "source" {
+							fresh = mask.Source(rand.NewPCG(1, 1))
 						}
 						if err := mask.Draw(m, fresh, sharing, mask.Place{}); err != nil {
 							t.Errorf("%v, %v, %v: no contradiction, but %v", s, a, sharing, err)
@@ -72,10 +72,10 @@ func TestCheckFindsContradictions(t *testing.T) {
 		}
 	}
 	for what, err := range map[string]error{
-		"Policy(2), want Select or Multiply":                         mask.Check(mask.Philox{}, mask.Arithmetic{Policy: 2}, mask.Each),
-		"Rule(11), want Reciprocal, ":                                mask.Check(mask.Philox{}, mask.Arithmetic{Rule: 11}, mask.Each),
-		"Sharing(4), want Each, PerChannel, PerSample or FixedCount": mask.Check(mask.Philox{}, mask.Arithmetic{}, 4),
-		"no stream, want one of this package":                        mask.Check(nil, mask.Arithmetic{}, mask.Each),
+		"Policy(2), want Select or Multiply":                         mask.Check(0.5, mask.Philox(0), mask.Arithmetic{Policy: 2}, mask.Each),
+		"Rule(11), want Reciprocal, ":                                mask.Check(0.5, mask.Philox(0), mask.Arithmetic{Rule: 11}, mask.Each),
+		"Sharing(4), want Each, PerChannel, PerSample or FixedCount": mask.Check(0.5, mask.Philox(0), mask.Arithmetic{}, 4),
+		"no stream, want one of this package":                        mask.Check(0.5, nil, mask.Arithmetic{}, mask.Each),
 	} {
 		var typed *mask.ArithmeticError
 		if !errors.As(err, &typed) || !strings.Contains(err.Error(), what) {
@@ -101,11 +101,11 @@ func TestNoiseIsDrawnByPhiloxAlone(t *testing.T) {
 		}
 	}
 	for name, err := range map[string]error{
-		"PerChannel": mask.Draw(m, mask.Philox{}, mask.PerChannel, mask.Place{}),
-		"PerSample":  mask.Draw(m, mask.Philox{}, mask.PerSample, mask.Place{}),
-		"FixedCount": mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{}),
-		"DrawCount":  mask.Philox{}.DrawCount(m, 3, mask.Place{}),
-		"a source's": mask.NewSource(rand.NewPCG(1, 1)).DrawCount(m, 3, mask.Place{}),
+		"PerChannel": mask.Draw(m, mask.Philox(0), mask.PerChannel, mask.Place{}),
+		"PerSample":  mask.Draw(m, mask.Philox(0), mask.PerSample, mask.Place{}),
+		"FixedCount": mask.Draw(m, mask.Philox(0), mask.FixedCount, mask.Place{}),
+		"DrawCount":  mask.Philox(0).DrawCount(m, 3, mask.Place{}),
+		"a source's": mask.Source(rand.NewPCG(1, 1)).DrawCount(m, 3, mask.Place{}),
 	} {
 		var typed *mask.ArithmeticError
 		if !errors.As(err, &typed) {
@@ -125,7 +125,11 @@ func TestArithmeticOfEvaluationAndGradient(t *testing.T) {
 			if rule == mask.Alpha {
 				gradient.Rule = mask.AlphaGradient
 			}
-			if got := a.Gradient(); got != gradient {
+			m, err := mask.New(2, 3, 0.5, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := m.Gradient().Arithmetic(); got != gradient {
 				t.Errorf("%v: the gradient's is %v, want %v", a, got, gradient)
 			}
 			want, scales := mask.Arithmetic{}, rule == mask.AtInference
@@ -185,19 +189,20 @@ func TestErrorsAreTyped(t *testing.T) {
 	_, shape := mask.New(-1, 2, 0.5, mask.Arithmetic{})
 	_, rule := mask.New(1, 1, 0.5, mask.Arithmetic{Rule: 99})
 	_, stream := mask.ParseStream("nothing")
+	_, typ := mask.TensorFlow([2]int64{}, 9)
 	as := func(err error, target any) bool { return errors.As(err, target) }
 	for name, ok := range map[string]bool{
-		"rate":       as(rate, new(*mask.RateError)) && as(mask.CheckRate(-1), new(*mask.RateError)),
+		"rate":       as(rate, new(*mask.RateError)) && as(mask.Check(-1, mask.Philox(0), mask.Arithmetic{}, mask.Each), new(*mask.RateError)),
 		"shape":      as(shape, new(*mask.ShapeError)),
 		"rule":       as(rule, new(*mask.ArithmeticError)),
 		"stream":     as(stream, new(*mask.StreamError)),
-		"count":      as(mask.Philox{}.DrawCount(m, 71, mask.Place{}), new(*mask.CountError)),
-		"place":      as((&mask.PyTorch{}).Draw(m, mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}}), new(*mask.PlaceError)),
-		"source":     as(mask.NewSource(rand.NewPCG(1, 1)).Draw(m, mask.Place{Cursor: 1 << 40}), new(*mask.PlaceError)),
-		"type":       as(mask.TensorFlow{Type: 9}.Draw(m, mask.Place{}), new(*mask.ArithmeticError)),
-		"sharing":    as(mask.Draw(m, mask.Philox{}, 9, mask.Place{}), new(*mask.ArithmeticError)),
-		"format":     as(m.UnmarshalBinary(nil), new(*mask.FormatError)),
-		"no counter": as(mask.Draw(m, mask.OneDNN{}, mask.FixedCount, mask.Place{}), new(*mask.ArithmeticError)),
+		"count":      as(mask.Philox(0).DrawCount(m, 71, mask.Place{}), new(*mask.ShapeError)),
+		"place":      as(mask.PyTorch(0).Draw(m, mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}}), new(*mask.PlaceError)),
+		"source":     as(mask.Source(rand.NewPCG(1, 1)).Draw(m, mask.Place{Cursor: 1 << 40}), new(*mask.PlaceError)),
+		"type":       as(typ, new(*mask.StreamError)),
+		"sharing":    as(mask.Draw(m, mask.Philox(0), 9, mask.Place{}), new(*mask.ArithmeticError)),
+		"format":     as(m.UnmarshalBinary(nil), new(*mask.ShapeError)),
+		"no counter": as(mask.Draw(m, mask.OneDNN(0), mask.FixedCount, mask.Place{}), new(*mask.ArithmeticError)),
 	} {
 		if !ok {
 			t.Errorf("%s: another type of error", name)

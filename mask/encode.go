@@ -28,9 +28,10 @@ const (
 	headerSize = 72
 )
 
-// AppendBinary appends the binary form of m to b: 72 bytes and a bit for each channel. It
-// never returns an error.
-func (m *Mask) AppendBinary(b []byte) ([]byte, error) {
+// MarshalBinary returns the binary form of m: 72 bytes and a bit for each channel. It never
+// returns an error.
+func (m *Mask) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, headerSize+(m.samples*m.channels+7)/8)
 	b = append(b, magic...)
 	b = append(b, byte(m.arithmetic.Policy), byte(m.arithmetic.Rule), 0, 0)
 	for _, x := range []uint64{math.Float64bits(m.rate), uint64(m.samples), uint64(m.channels), uint64(m.count), uint64(m.whole), m.noise.seed, m.noise.step, m.noise.first} {
@@ -42,18 +43,13 @@ func (m *Mask) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// MarshalBinary returns the binary form of m.
-func (m *Mask) MarshalBinary() ([]byte, error) {
-	return m.AppendBinary(make([]byte, 0, headerSize+(m.samples*m.channels+7)/8))
-}
-
-// UnmarshalBinary sets m to the mask that data encodes. It returns a [*FormatError], a
-// [*ShapeError], a [*RateError] or an [*ArithmeticError] if data encodes none, and m is
+// UnmarshalBinary sets m to the mask that data encodes. It returns a [*ShapeError], a
+// [*RateError] or an [*ArithmeticError] if data encodes none, and m is
 // unchanged then. It does not check whether a stream could have drawn the mask. It takes
 // memory in proportion to the length of data.
 func (m *Mask) UnmarshalBinary(data []byte) error {
 	bad := func(want, given string, args ...any) error {
-		return &FormatError{fmt.Sprintf(given, args...), want}
+		return &ShapeError{fmt.Sprintf(given, args...), want}
 	}
 	if len(data) < headerSize {
 		return bad(fmt.Sprintf("a header of %d", headerSize), "%d bytes", len(data))
@@ -75,7 +71,7 @@ func (m *Mask) UnmarshalBinary(data []byte) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if err := CheckRate(rate); err != nil {
+	if err := checkRate(rate); err != nil {
 		return err
 	}
 	if math.Signbit(rate) {

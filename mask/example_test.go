@@ -14,7 +14,7 @@ func ExamplePhilox() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mask.Philox{Seed: 42}.Draw(m, mask.Place{})
+	mask.Philox(42).Draw(m, mask.Place{})
 	for n := range 2 {
 		for c := range 16 {
 			fmt.Print(map[bool]string{true: "#", false: "."}[m.Kept(n, c)])
@@ -33,21 +33,21 @@ func ExampleFactors() {
 	}
 	m.Set(0, 1, false)
 	factors := make([]float32, 4)
-	if err := mask.Factors(factors, m, 4); err != nil { // a sample takes four entries: one is padding
+	if err := mask.Factors(mask.Float32, factors, m, 4); err != nil { // a sample takes four entries: one is padding
 		log.Fatal(err)
 	}
 	fmt.Println(factors)
 	// Output: [1.25 0 1.25 0]
 }
 
-func ExampleFactorsF16() {
+func ExampleFactors_half() {
 	m, err := mask.New(1, 3, 0.2, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	m.Set(0, 1, false)
 	factors := make([]uint16, 3)
-	if err := mask.FactorsF16(factors, m, 3); err != nil {
+	if err := mask.Factors(mask.Float16, factors, m, 3); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("%#04x\n", factors) // 1.25 in float16 is 0x3d00
@@ -56,7 +56,7 @@ func ExampleFactorsF16() {
 
 func ExampleMask_Fill() {
 	// Keras on PyTorch divides, and says so.
-	m, err := mask.New(1, 3, 0.2, mask.KerasTorch{}.Arithmetic())
+	m, err := mask.New(1, 3, 0.2, mask.KerasTorch(0).Arithmetic())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func ExampleMask_Fill() {
 		fmt.Println(math.Float32frombits(binary.NativeEndian.Uint32(factors[i:])))
 	}
 	fmt.Printf("%+v\n", action)
-	fmt.Println(mask.Factors(make([]float32, 3), m, 3))
+	fmt.Println(mask.Factors(mask.Float32, make([]float32, 3), m, 3))
 	// Output:
 	// 0.8
 	// 0
@@ -83,7 +83,7 @@ func ExampleDraw_shard() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := mask.Draw(m, mask.Philox{Seed: 42}, mask.Each, mask.Place{Shard: mask.Shard{ChannelOffset: 8 * machine, Channels: 16}}); err != nil {
+		if err := mask.Draw(m, mask.Philox(42), mask.Each, mask.Place{Shard: mask.Shard{ChannelOffset: 8 * machine, Channels: 16}}); err != nil {
 			log.Fatal(err)
 		}
 		for c := range 8 {
@@ -96,7 +96,7 @@ func ExampleDraw_shard() {
 func ExampleChild() {
 	const seed = 42 // of the network
 	for layer := range uint64(3) {
-		fmt.Println(mask.Philox{Seed: mask.Child(seed, layer)})
+		fmt.Println(mask.Philox(mask.Child(seed, layer)))
 	}
 	// Output:
 	// philox:4715622552460234781
@@ -114,12 +114,25 @@ func ExampleMask_Set() {
 	// Output: true false 3
 }
 
-func ExampleCheckRate() {
-	fmt.Println(mask.CheckRate(0.5))
-	fmt.Println(mask.CheckRate(-0.5))
+func ExampleCheck() {
+	noise := mask.Arithmetic{Rule: mask.Gaussian}
+	fmt.Println(mask.Check(0.5, mask.Philox(1), noise, mask.Each))
+	fmt.Println(mask.Check(0.5, mask.PyTorch(1), noise, mask.Each))
+	fmt.Println(mask.Check(-0.5, mask.Philox(1), noise, mask.Each))
 	// Output:
 	// <nil>
+	// mask: Gaussian noise from pytorch:1, want Philox
 	// mask: rate -0.5, want a number from 0 to 1
+}
+
+func ExampleJAX() {
+	// A training loop that draws with jax.random.fold_in(jax.random.key(42), step).
+	stream, err := mask.JAX(mask.KeyOf(42, false), mask.Fold)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stream)
+	// Output: jax:42/fold
 }
 
 func ExampleMask_Reset() {
@@ -128,7 +141,7 @@ func ExampleMask_Reset() {
 		if err := m.Reset(8, 64, 0.25, mask.Arithmetic{}); err != nil {
 			log.Fatal(err)
 		}
-		mask.Philox{Seed: 1}.Draw(&m, mask.Place{Step: step})
+		mask.Philox(1).Draw(&m, mask.Place{Step: step})
 		fmt.Println(m.CountKept(), "of", m.Samples()*m.Channels(), "times", m.Factor())
 	}
 	// Output:

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
 // Action says what a kernel computes with the numbers of [Mask.Fill]: y = x·f, or x/f,
@@ -39,8 +41,8 @@ func (m *Mask) Action(t Type) Action {
 // A sample takes pitch numbers: m.Channels(), or more where channels are padded. The
 // numbers of the padding are 0.
 //
-// Fill panics with a [*FactorsError], and writes nothing, unless each slice is aligned to
-// the type and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
+// Fill panics with a [*ShapeError], and writes nothing, unless each slice is aligned to the
+// type and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
 func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 	a := m.Action(t)
 	size := t.Size()
@@ -59,33 +61,25 @@ func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 	return a
 }
 
-// Factors writes what the elements of every channel are multiplied by to dst: 0 for a
-// dropped channel, [Mask.Factor] rounded as the [Rule] says for a kept one, and 0 for
-// padding. A sample takes pitch numbers.
+// Factors writes what the elements of every channel are multiplied by to dst, as numbers of
+// type t: 0 for a dropped channel, [Mask.Factor] rounded as the [Rule] says for a kept one,
+// and 0 for padding. A sample takes pitch numbers. Elements of dst have the size of the
+// type: float16 and bfloat16 numbers go into any 16-bit type.
 //
 // A graph that multiplies by them computes what the mask says. Factors returns an
 // [*ArithmeticError] for a mask that divides or shifts: its numbers are no multipliers,
 // see [Mask.Fill]. With [Select], a dropped element is +0 whatever it is, whereas its
-// product with 0 is NaN if it is NaN or infinite, and -0 if it is negative.
+// product with 0 is NaN if it is NaN or infinite, and -0 if it is negative. A factor is
+// rounded once from float64: one of float16 is infinite above a rate of 0.99998.
 //
-// Factors returns a [*FactorsError] unless len(dst) = m.Samples()·pitch and
-// pitch ≥ m.Channels(). On an error dst is untouched.
-func Factors[T ~float32 | ~float64](dst []T, m *Mask, pitch int) error {
-	if unsafe.Sizeof(T(0)) == 4 {
-		return m.multipliers(Float32, bytesOf(dst), pitch)
+// Factors returns a [*ShapeError] unless len(dst) = m.Samples()·pitch,
+// pitch ≥ m.Channels(), and T has the size of t. On an error dst is untouched.
+func Factors[T ~float32 | ~float64 | ~uint16](t Type, dst []T, m *Mask, pitch int) error {
+	var x T
+	if size := int(unsafe.Sizeof(x)); t >= dtype.Count || size != t.Size() {
+		return &ShapeError{fmt.Sprintf("%v factors in elements of %d bytes", t, size), "a type of this size"}
 	}
-	return m.multipliers(Float64, bytesOf(dst), pitch)
-}
-
-// FactorsF16 is [Factors] for float16 numbers in any 16-bit type. A factor is rounded
-// once from float64; above a rate of 0.99998 it is infinite.
-func FactorsF16[T ~uint16](dst []T, m *Mask, pitch int) error {
-	return m.multipliers(Float16, bytesOf(dst), pitch)
-}
-
-// FactorsBF16 is [Factors] for bfloat16 numbers in any 16-bit type.
-func FactorsBF16[T ~uint16](dst []T, m *Mask, pitch int) error {
-	return m.multipliers(BFloat16, bytesOf(dst), pitch)
+	return m.multipliers(t, bytesOf(dst), pitch)
 }
 
 // multipliers is Fill for those who only multiply.
@@ -105,11 +99,16 @@ func (m *Mask) multipliers(t Type, dst []byte, pitch int) error {
 }
 
 // misfit returns an error unless b holds a number of so many bytes for every channel.
-func (m *Mask) misfit(what string, b []byte, size, pitch int) *FactorsError {
-	hi, numbers := bits.Mul64(uint64(m.samples), uint64(pitch))
-	higher, want := bits.Mul64(numbers, uint64(size))
-	if pitch < m.channels || hi|higher != 0 || uint64(len(b)) != want || !aligned(b, size) {
-		return &FactorsError{what, len(b) / size, m.samples, m.channels, pitch, aligned(b, size) && len(b)%size == 0}
+func (m *Mask) misfit(what string, b []byte, size, pitch int) error {
+	if !aligned(b, size) || len(b)%size != 0 {
+		return &ShapeError{fmt.Sprintf("%d %s in memory that is not aligned to their type or ends within an element", len(b)/size, what), "whole aligned elements"}
+	}
+	hi, want := bits.Mul64(uint64(m.samples), uint64(pitch))
+	if pitch < m.channels || hi != 0 || uint64(len(b)/size) != want {
+		return &ShapeError{
+			fmt.Sprintf("%d %s in rows of %d for a mask of %d×%d", len(b)/size, what, pitch, m.samples, m.channels),
+			fmt.Sprintf("samples·pitch %s and a pitch of channels or more", what),
+		}
 	}
 	return nil
 }

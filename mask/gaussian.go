@@ -7,19 +7,19 @@ type noise struct{ seed, step, first uint64 }
 
 // drawNoise gives m the noise of a place. The mask only holds where the noise comes from.
 // The numbers are computed when factors are written, the same on every CPU.
-func (p Philox) drawNoise(m *Mask, at Place, whole uint64) {
+func (p philox) drawNoise(m *Mask, at Place, whole uint64) {
 	m.setCount(0, 0)
 	m.fill()
 	if int(whole) != m.channels {
 		m.whole = int(whole)
 	}
-	m.noise = noise{p.Seed, at.Step, at.SampleOffset*whole + at.ChannelOffset}
+	m.noise = noise{p.seed, at.Step, at.SampleOffset*whole + at.ChannelOffset}
 }
 
 // fillNoise writes the factors of the channels that are kept. At rate 0 they stay 1, and at
 // rate 1 nothing is kept.
 func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) {
-	if m.rate == 0 || m.rate == 1 {
+	if !m.draws() {
 		return
 	}
 	sigma := math.Sqrt(m.rate / (1 - m.rate))

@@ -18,7 +18,7 @@ func noisy(t testing.TB, samples, channels int, rate float64, seed uint64, at ma
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (mask.Philox{Seed: seed}).Draw(m, at); err != nil {
+	if err := mask.Philox(seed).Draw(m, at); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -30,7 +30,7 @@ func factors64(m *mask.Mask, pitch int) []float64 {
 	for i := range f {
 		f[i] = math.NaN()
 	}
-	if err := mask.Factors(f, m, pitch); err != nil {
+	if err := mask.Factors(mask.Float64, f, m, pitch); err != nil {
 		panic(err)
 	}
 	return f
@@ -73,7 +73,7 @@ func TestGaussianFactorsOfAllTypesAreRoundedOnce(t *testing.T) {
 		for i := range f32 {
 			f32[i], f16[i], bf16[i] = 9, 9, 9
 		}
-		if err := errors.Join(mask.Factors(f32, m, pitch), mask.FactorsF16(f16, m, pitch), mask.FactorsBF16(bf16, m, pitch)); err != nil {
+		if err := errors.Join(mask.Factors(mask.Float32, f32, m, pitch), mask.Factors(mask.Float16, f16, m, pitch), mask.Factors(mask.BFloat16, bf16, m, pitch)); err != nil {
 			t.Fatal(err)
 		}
 		for i, f := range f64 {
@@ -194,7 +194,7 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 			want[n*pitch+c] = 0
 		}
 	}
-	if err := errors.Join(mask.Factors(f32, m, pitch), mask.FactorsF16(f16, m, pitch), mask.FactorsBF16(bf16, m, pitch)); err != nil {
+	if err := errors.Join(mask.Factors(mask.Float32, f32, m, pitch), mask.Factors(mask.Float16, f16, m, pitch), mask.Factors(mask.BFloat16, bf16, m, pitch)); err != nil {
 		t.Fatal(err)
 	}
 	for i, f := range factors64(m, pitch) {
@@ -206,11 +206,11 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 
 // Reset forgets noise, and noise forgets a fixed count.
 func TestGaussianNoiseIsForgotten(t *testing.T) {
-	m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, 0.3, mask.Place{})
+	m := sharedBy(t, mask.Philox(0), mask.FixedCount, 3, 7, 0.3, mask.Place{})
 	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {
 		t.Fatal(err)
 	}
-	if err := (mask.Philox{Seed: 5}).Draw(m, mask.Place{Step: 2}); err != nil {
+	if err := mask.Philox(5).Draw(m, mask.Place{Step: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if want := noisy(t, 3, 7, 0.3, 5, mask.Place{Step: 2}); everything(m) != everything(want) || !m.Equal(want) {
@@ -219,7 +219,7 @@ func TestGaussianNoiseIsForgotten(t *testing.T) {
 	if err := m.Reset(3, 7, 0.3, mask.Arithmetic{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := (mask.Philox{Seed: 1}).Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}}); err != nil {
+	if err := mask.Philox(1).Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := drawn(t, 3, 7, 0.3, 1, 2, 3); everything(m) != everything(want) || !m.Equal(want) {

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spatialdropout/spatialdropout/internal/draw"
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // Key is a key of JAX's default generator, threefry2x32, as jax.random.key_data shows it.
@@ -28,211 +32,229 @@ func (k Key) FoldIn(data uint32) Key {
 	return Key{x0, x1}
 }
 
-// JAX draws what jax.random.bernoulli(key, 1−rate, (n, c)) draws, as layers do that are
-// built on it. With the key of a step, trial i takes the block of Threefry2x32-20 with
+// JAX returns the stream of jax.random.bernoulli(key, 1−rate, (n, c)), and of layers that
+// are built on it. With the key of a step, trial i takes the block of Threefry2x32-20 with
 // the 64-bit counter i, high half first. The upper 23 bits of the exclusive or of its two
 // words make a uniform number. The channel is kept if and only if that is below 1−rate as
 // a float32.
 //
-// The key of step 0 is Key itself, as in a single call with that key. Later steps draw
-// with jax.random.fold_in(Key, step), as in a training loop that folds the step into a
-// key. With Fold, step 0 is folded in, too.
-type JAX struct {
-	Key  Key
-	Fold bool
-	// X64 draws like JAX with jax_enable_x64: the two words are the halves of a number,
-	// high half first, of which the upper 52 bits are compared with 1−rate.
-	X64 bool
-	// Original draws like JAX with jax_threefry_partitionable=False, the default before
-	// v0.5: the trials of a batch are cut into halves, and trial i of the first half and
-	// trial i of the second are the two words of the block with counter (i, i+half). With
-	// X64 the counter is (i, i+trials of the batch). So trials depend on the size of the
-	// batch, see [Shard.Samples]. Batches of 2³² trials or more were not compared with JAX.
-	Original bool
-}
-
-// String names the stream and its key, see [ParseStream].
-func (j JAX) String() string {
-	return "jax:" + j.Key.String() + flags(j.Fold, "/fold", j.X64, "/x64", j.Original, "/original")
-}
-
-// flags joins the texts that follow a true in pairs of a bool and a text.
-func flags(pairs ...any) string {
-	s := ""
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i].(bool) {
-			s += pairs[i+1].(string)
-		}
+// The key of step 0 is key itself, as in a single call with that key. Later steps draw
+// with jax.random.fold_in(key, step), as in a training loop that folds the step into a
+// key. With [Fold], step 0 is folded in, too.
+//
+// Its arithmetic is that of JAX: a division as XLA compiles it.
+//
+// JAX returns a [*StreamError] unless each flag is [Fold], [X64] or [Original].
+func JAX(key Key, flags ...Flag) (Stream, error) {
+	set, err := flagsOf("jax", flags, Fold, X64, Original)
+	if err != nil {
+		return nil, err
 	}
-	return s
+	return jax{key, set}, nil
 }
 
-// String returns the seed of which [KeyOf] makes k, or both words of a key that has a high
+type jax struct {
+	key   Key
+	flags flagSet
+}
+
+func (j jax) String() string { return "jax:" + j.key.text() + j.flags.String() }
+
+// text returns the seed of which KeyOf makes k, or both words of a key that has a high
 // word.
-func (k Key) String() string {
+func (k Key) text() string {
 	if k[0] == 0 {
 		return fmt.Sprint(k[1])
 	}
 	return fmt.Sprintf("%d,%d", k[0], k[1])
 }
 
-// Arithmetic returns that of JAX: a division as XLA compiles it.
-func (j JAX) Arithmetic() Arithmetic { return Arithmetic{Rule: CompiledQuotient} }
+func (j jax) Arithmetic() Arithmetic { return Arithmetic{Rule: CompiledQuotient} }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
-// tensor of the place does not hold the mask.
-func (j JAX) Draw(m *Mask, at Place) error {
+func (j jax) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, j, at)
 	}
-	return m.drawJAX(stepKey(j.Key, j.Fold, at.Step), j.X64, j.Original, at)
+	return m.drawJAX(stepKey(j.key, j.flags, at.Step), j.flags, at)
 }
 
 // stepKey returns the key of a step.
-func stepKey(k Key, fold bool, step uint64) Key {
-	if step == 0 && !fold {
+func stepKey(k Key, flags flagSet, step uint64) Key {
+	if step == 0 && !flags.has(Fold) {
 		return k
 	}
 	return k.FoldIn(uint32(step))
 }
 
-// After returns the place of the next step.
-func (j JAX) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+func (j jax) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// Linen draws what flax.linen.Dropout draws when apply is called with
-// rngs={'dropout': key}: the stream of [JAX] with the key of the step, into which the
-// path of the module and the number of its draw are folded.
-type Linen struct {
-	Key  Key
-	Fold bool // see [JAX]
-	X64  bool // see [JAX]
-	// Path leads to the module, with a dot or a slash between names, such as
-	// "Block_0.Dropout_0". It is empty for a module that is applied itself. A path of more
-	// than a hundred characters costs an allocation for each draw.
-	Path string
-	// Call is the number of the draw among those of the module in one apply, from 1. 0
-	// stands for 1.
-	Call int
+// Linen returns the stream of flax.linen.Dropout where apply is called with
+// rngs={'dropout': key}: that of [JAX] with the key of the step, into which the path of the
+// module and the number of its draw are folded.
+//
+// path leads to the module, with a dot or a slash between names, such as
+// "Block_0.Dropout_0". It is empty for a module that is applied itself. A path of more than
+// a hundred characters costs an allocation for each draw. call is the number of the draw
+// among those of the module in one apply, from 1.
+//
+// Linen returns a [*StreamError] if path is longer than 1024 bytes or not UTF-8, unless
+// call is from 1 to 2³¹−1, and unless each flag is [Fold] or [X64].
+func Linen(key Key, path string, call int, flags ...Flag) (Stream, error) {
+	const name = "flax-linen"
+	set, err := flagsOf(name, flags, Fold, X64)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(path) > mostPath:
+		return nil, &StreamError{name, fmt.Sprintf("a path of %d bytes, want %d at most", len(path), mostPath)}
+	case !utf8.ValidString(path):
+		return nil, &StreamError{name, "path " + excerpt.Quote(path) + ", want UTF-8"}
+	case call < 1 || call > math.MaxInt32:
+		return nil, &StreamError{name, fmt.Sprintf("call %d, want a number from 1 to 2³¹−1", call)}
+	}
+	return linen{key, strings.ReplaceAll(path, "/", "."), call, set}, nil
 }
 
-// String names the stream, its key and the module, see [ParseStream].
-func (l Linen) String() string {
-	s := "flax-linen:" + l.Key.String() + flags(l.Fold, "/fold", l.X64, "/x64", l.Path != "", "/path="+strings.ReplaceAll(l.Path, "/", "."))
-	if l.Call > 1 {
-		s += fmt.Sprintf("/call=%d", l.Call)
+// mostPath bounds the path of a module, and so the text of a stream.
+const mostPath = 1024
+
+type linen struct {
+	key   Key
+	path  string // with dots
+	call  int
+	flags flagSet
+}
+
+func (l linen) String() string {
+	s := "flax-linen:" + l.key.text() + l.flags.String()
+	if l.path != "" {
+		s += "/path=" + l.path
+	}
+	if l.call > 1 {
+		s += fmt.Sprintf("/call=%d", l.call)
 	}
 	return s
 }
 
-// Arithmetic returns that of JAX, see [JAX.Arithmetic].
-func (l Linen) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
+func (l linen) Arithmetic() Arithmetic { return jax{}.Arithmetic() }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
-// tensor of the place does not hold the mask.
-func (l Linen) Draw(m *Mask, at Place) error {
+func (l linen) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, l, at)
 	}
-	return m.drawJAX(stepKey(l.Key, l.Fold, at.Step).FoldIn(l.module()), l.X64, false, at)
+	return m.drawJAX(stepKey(l.key, l.flags, at.Step).FoldIn(l.module()), l.flags, at)
 }
 
 // module returns what is folded into the key: the first 32 bits of the SHA-1 of the names
 // in the path and the number of the call, in as few bytes as it takes.
-func (l Linen) module() uint32 {
+func (l linen) module() uint32 {
 	var room [128]byte // off the heap, unless the path is long
 	text := room[:0]
-	for i := 0; i < len(l.Path); i++ {
-		if l.Path[i] != '.' && l.Path[i] != '/' {
-			text = append(text, l.Path[i])
+	for i := 0; i < len(l.path); i++ {
+		if l.path[i] != '.' {
+			text = append(text, l.path[i])
 		}
 	}
 	var digits [8]byte
-	binary.BigEndian.PutUint64(digits[:], uint64(max(l.Call, 1)))
+	binary.BigEndian.PutUint64(digits[:], uint64(l.call))
 	sum := sha1(append(text, bytes.TrimLeft(digits[:], "\x00")...))
 	return binary.BigEndian.Uint32(sum[:])
 }
 
-// After returns the place of the next step.
-func (l Linen) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+func (l linen) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// NNX draws what flax.nnx.Dropout draws, made with rngs=nnx.Rngs(seed): the stream of
-// [JAX] with the key of the seed, into which two numbers are folded: first the number of
-// the layer among those made from these Rngs, from 0, then how often it has drawn.
+// NNX returns the stream of flax.nnx.Dropout, made with rngs=nnx.Rngs(seed): that of [JAX]
+// with the key of the seed, into which two numbers are folded: first count, how many keys
+// had been taken from the stream of these Rngs when the layer was made, then how often the
+// layer has drawn. With nnx.Rngs(seed) every layer with parameters takes keys from that
+// stream, too; with nnx.Rngs(params=…, dropout=seed) layers of dropout alone do.
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
-type NNX struct {
-	Key   Key
-	Layer uint32
-	X64   bool // see [JAX]
+//
+// NNX returns a [*StreamError] unless each flag is [X64].
+func NNX(key Key, count uint32, flags ...Flag) (Stream, error) {
+	set, err := flagsOf("flax-nnx", flags, X64)
+	if err != nil {
+		return nil, err
+	}
+	return nnx{key, count, set}, nil
 }
 
-// String names the stream, its key and the layer, see [ParseStream].
-func (n NNX) String() string {
-	s := "flax-nnx:" + n.Key.String() + flags(n.X64, "/x64")
-	if n.Layer > 0 {
-		s += fmt.Sprintf("/layer=%d", n.Layer)
+type nnx struct {
+	key   Key
+	count uint32
+	flags flagSet
+}
+
+func (n nnx) String() string {
+	s := "flax-nnx:" + n.key.text() + n.flags.String()
+	if n.count > 0 {
+		s += fmt.Sprintf("/count=%d", n.count)
 	}
 	return s
 }
 
-// Arithmetic returns that of JAX, see [JAX.Arithmetic].
-func (n NNX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
+func (n nnx) Arithmetic() Arithmetic { return jax{}.Arithmetic() }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
-// tensor of the place does not hold the mask.
-func (n NNX) Draw(m *Mask, at Place) error {
+func (n nnx) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, n, at)
 	}
-	return m.drawJAX(n.Key.FoldIn(n.Layer).FoldIn(uint32(at.calls())), n.X64, false, at)
+	return m.drawJAX(n.key.FoldIn(n.count).FoldIn(uint32(at.calls())), n.flags, at)
 }
 
-// After returns the place of the next step.
-func (n NNX) After(at Place, samples, channels int, rate float64) Place {
+func (n nnx) After(at Place, samples, channels int, rate float64) Place {
 	return at.nextCall(rate > 0 && rate < 1)
 }
 
-// KerasJAX draws what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the JAX
-// backend, made with seed=Seed: the stream of [JAX] with the key (Seed, calls).
+// KerasJAX returns the stream of keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 on the
+// JAX backend, made with this seed: that of [JAX] with the key (seed, calls).
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
-type KerasJAX struct {
-	Seed uint32
-	X64  bool // see [JAX]
+//
+// KerasJAX returns a [*StreamError] unless each flag is [X64].
+func KerasJAX(seed uint32, flags ...Flag) (Stream, error) {
+	set, err := flagsOf("keras-jax", flags, X64)
+	if err != nil {
+		return nil, err
+	}
+	return kerasJAX{seed, set}, nil
 }
 
-// String names the stream and its seed, see [ParseStream].
-func (k KerasJAX) String() string {
-	return fmt.Sprintf("keras-jax:%d", k.Seed) + flags(k.X64, "/x64")
+type kerasJAX struct {
+	seed  uint32
+	flags flagSet
 }
 
-// Arithmetic returns that of JAX, see [JAX.Arithmetic].
-func (k KerasJAX) Arithmetic() Arithmetic { return JAX{}.Arithmetic() }
+func (k kerasJAX) String() string { return fmt.Sprintf("keras-jax:%d", k.seed) + k.flags.String() }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
-// tensor of the place does not hold the mask.
-func (k KerasJAX) Draw(m *Mask, at Place) error {
+func (k kerasJAX) Arithmetic() Arithmetic { return jax{}.Arithmetic() }
+
+func (k kerasJAX) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
-	return m.drawJAX(Key{k.Seed, uint32(at.calls())}, k.X64, false, at)
+	return m.drawJAX(Key{k.seed, uint32(at.calls())}, k.flags, at)
 }
 
-// After returns the place of the next step.
-func (k KerasJAX) After(at Place, samples, channels int, rate float64) Place {
+func (k kerasJAX) After(at Place, samples, channels int, rate float64) Place {
 	return at.nextCall(rate > 0 && rate < 1)
 }
 
 // drawJAX decides every channel of m as jax.random.bernoulli does.
-func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
+func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 	batch, err := at.batch(m.samples)
 	if err != nil {
 		return err
 	}
+	high, total := bits.Mul64(batch, uint64(m.channels))
+	if flags.has(Original) && high != 0 && m.draws() {
+		return &PlaceError{at, fmt.Sprintf("a batch of %d samples of %d channels", batch, m.channels), "fewer than 2⁶⁴ trials"}
+	}
 	if m.settled() {
 		return nil
 	}
-	if x64 {
+	if flags.has(X64) {
 		// The upper 52 of 64 bits.
 		threshold := ceil(1-m.rate, 52)
 		if threshold == 1<<52 {
@@ -240,15 +262,15 @@ func (m *Mask) drawJAX(key Key, x64, original bool, at Place) error {
 			return nil
 		}
 		w := words{draw: draw.Spec{Key: key}, threefry: true, double: true, threshold: threshold << 12}
-		if original {
-			w.pairs = batch * uint64(m.channels)
+		if flags.has(Original) {
+			w.pairs = total
 		}
 		m.drawWords(&w, at.first(m))
 		return nil
 	}
 	threshold := ceil(float64(float32(1-m.rate)), 23) << 9
-	if original && threshold < 1<<32 {
-		m.drawPairs(key, batch*uint64(m.channels), uint32(threshold), at.first(m))
+	if flags.has(Original) && threshold < 1<<32 {
+		m.drawPairs(key, total, uint32(threshold), at.first(m))
 		return nil
 	}
 	m.drawWords(&words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))

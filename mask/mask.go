@@ -20,8 +20,8 @@ import (
 	"math/bits"
 )
 
-// CheckRate returns a [*RateError] unless rate is a number from 0 to 1.
-func CheckRate(rate float64) error {
+// checkRate returns an error unless rate is a number from 0 to 1.
+func checkRate(rate float64) error {
 	if !(rate >= 0 && rate <= 1) {
 		return &RateError{rate}
 	}
@@ -51,7 +51,7 @@ type Mask struct {
 }
 
 // New returns a mask of samples×channels that keeps every channel, or none at rate 1. It
-// returns a [*ShapeError] if a number is negative or the trials overflow an int, a
+// returns a [*ShapeError] if a number is negative or there are more than 2³⁶ trials, a
 // [*RateError] unless rate is from 0 to 1, and an [*ArithmeticError] if the policy or the
 // rule is unknown.
 func New(samples, channels int, rate float64, a Arithmetic) (*Mask, error) {
@@ -69,7 +69,7 @@ func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 	if err != nil {
 		return err
 	}
-	if err := CheckRate(rate); err != nil {
+	if err := checkRate(rate); err != nil {
 		return err
 	}
 	if err := a.check(); err != nil {
@@ -91,11 +91,27 @@ func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 	return nil
 }
 
+// mostTrials is how many trials a mask may have: their bits take 8 GiB. On 32-bit
+// platforms an int counts them.
+const mostTrials = min(1<<36, math.MaxInt-63)
+
+// fewerTrials says what is expected of a larger mask.
+func fewerTrials() string {
+	if mostTrials < 1<<36 {
+		return fmt.Sprintf("%d trials or fewer in all", uint64(mostTrials))
+	}
+	return "2³⁶ trials or fewer in all"
+}
+
 // trialsOf returns the number of trials of a mask.
 func trialsOf(samples, channels int) (int, error) {
+	given := func() string { return fmt.Sprintf("%d samples of %d channels", samples, channels) }
+	if samples < 0 || channels < 0 {
+		return 0, &ShapeError{given(), "neither negative"}
+	}
 	hi, lo := bits.Mul64(uint64(samples), uint64(channels))
-	if samples < 0 || channels < 0 || hi != 0 || lo > math.MaxInt-63 || uint64(int(lo)) != lo {
-		return 0, &ShapeError{samples, channels}
+	if hi != 0 || lo > mostTrials {
+		return 0, &ShapeError{given(), fewerTrials()}
 	}
 	return int(lo), nil
 }

@@ -19,7 +19,7 @@ func drawn(t testing.TB, samples, channels int, rate float64, seed, step, offset
 	if err != nil {
 		t.Fatal(err)
 	}
-	mask.Philox{Seed: seed}.Draw(m, mask.Place{Step: step, Shard: mask.Shard{SampleOffset: offset}})
+	mask.Philox(seed).Draw(m, mask.Place{Step: step, Shard: mask.Shard{SampleOffset: offset}})
 	return m
 }
 
@@ -83,7 +83,7 @@ func TestThresholdOfTheRateIsExact(t *testing.T) {
 // This trial takes the first word of seed 0 and step 0 that has all bits set: only a
 // threshold of 2³²−1 or less drops it.
 func TestLargestWordIsDroppedAtTheSmallestRates(t *testing.T) {
-	checkTrial(t, mask.Philox{}, 6153212237, map[float64]bool{0x1p-31: false, 0x1p-32: false, 0x1p-33: true})
+	checkTrial(t, mask.Philox(0), 6153212237, map[float64]bool{0x1p-31: false, 0x1p-32: false, 0x1p-33: true})
 }
 
 // Both halves of the seed, of the step and of the block index matter.
@@ -121,7 +121,7 @@ func TestDrawForgetsWhatWasSet(t *testing.T) {
 		for c := range 50 {
 			m.Set(1, c, c%3 == 0)
 		}
-		mask.Philox{Seed: 1}.Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}})
+		mask.Philox(1).Draw(m, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: 3}})
 		if m.CountKept() != want {
 			t.Errorf("rate %v: %d kept after Set and Draw, want %d", rate, m.CountKept(), want)
 		}
@@ -225,9 +225,9 @@ func TestErrorsOfResetLeaveTheMaskAlone(t *testing.T) {
 		{"negative samples", -1, 3, 0.5, mask.Select, []string{"-1 samples", "3 channels", "negative"}},
 		{"negative channels", 4, -7, 0.5, mask.Select, []string{"4 samples", "-7 channels", "negative"}},
 		{"both negative", math.MinInt, math.MinInt, 0.5, mask.Select, []string{fmt.Sprint(math.MinInt), "negative"}},
-		{"too many trials", math.MaxInt, 2, 0.5, mask.Select, []string{fmt.Sprint(math.MaxInt), "2 channels", "more trials than an int counts"}},
-		{"trials that wrap", math.MaxInt/2 + 1, 4, 0.5, mask.Select, []string{"more trials"}},
-		{"a word too many", math.MaxInt, 1, 0.5, mask.Select, []string{"more trials"}},
+		{"too many trials", math.MaxInt, 2, 0.5, mask.Select, []string{fmt.Sprint(math.MaxInt), "2 channels", "trials or fewer"}},
+		{"trials that wrap", math.MaxInt/2 + 1, 4, 0.5, mask.Select, []string{"trials or fewer"}},
+		{"a word too many", math.MaxInt, 1, 0.5, mask.Select, []string{"trials or fewer"}},
 		{"a rate of NaN", 2, 3, math.NaN(), mask.Select, []string{"NaN", "0 to 1"}},
 		{"a negative rate", 2, 3, -0.25, mask.Select, []string{"-0.25", "0 to 1"}},
 		{"a rate above 1", 2, 3, 1.25, mask.Select, []string{"1.25", "0 to 1"}},
@@ -268,7 +268,7 @@ func TestResetReusesMemoryAndForgetsTheMask(t *testing.T) {
 		}
 	}
 	// The factor of a fixed count must be forgotten, too.
-	if err := (mask.Philox{}).DrawCount(m, 700, mask.Place{}); err != nil {
+	if err := mask.Philox(0).DrawCount(m, 700, mask.Place{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Reset(1, 899, 0.5, mask.Arithmetic{}); err != nil {
@@ -281,7 +281,7 @@ func TestResetReusesMemoryAndForgetsTheMask(t *testing.T) {
 		if err := m.Reset(9, 100, 0.5, mask.Arithmetic{}); err != nil {
 			t.Fatal(err)
 		}
-		mask.Philox{}.Draw(m, mask.Place{})
+		mask.Philox(0).Draw(m, mask.Place{})
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)
@@ -326,6 +326,11 @@ type number interface {
 
 // factors is a function like Factors.
 type factors[T number] func(dst []T, m *mask.Mask, pitch int) error
+
+// factorsOf returns what writes the factors of a type.
+func factorsOf[T number](t mask.Type) factors[T] {
+	return func(dst []T, m *mask.Mask, pitch int) error { return mask.Factors(t, dst, m, pitch) }
+}
 
 // bits returns the bits of x.
 func bits[T number](x T) uint64 {
@@ -372,17 +377,19 @@ func testFactors[T number](t *testing.T, factors factors[T], of func(float64) T)
 
 func TestFactorsFollowTheMask(t *testing.T) {
 	t.Run("float32", func(t *testing.T) {
-		testFactors(t, mask.Factors[float32], func(x float64) float32 { return float32(x) })
+		testFactors(t, factorsOf[float32](mask.Float32), func(x float64) float32 { return float32(x) })
 	})
-	t.Run("float64", func(t *testing.T) { testFactors(t, mask.Factors[float64], func(x float64) float64 { return x }) })
+	t.Run("float64", func(t *testing.T) {
+		testFactors(t, factorsOf[float64](mask.Float64), func(x float64) float64 { return x })
+	})
 	t.Run("named float32", func(t *testing.T) {
-		testFactors(t, mask.Factors[named32], func(x float64) named32 { return named32(x) })
+		testFactors(t, factorsOf[named32](mask.Float32), func(x float64) named32 { return named32(x) })
 	})
 	t.Run("named float64", func(t *testing.T) {
-		testFactors(t, mask.Factors[named64], func(x float64) named64 { return named64(x) })
+		testFactors(t, factorsOf[named64](mask.Float64), func(x float64) named64 { return named64(x) })
 	})
-	t.Run("float16", func(t *testing.T) { testFactors(t, mask.FactorsF16[float16], toF16) })
-	t.Run("bfloat16", func(t *testing.T) { testFactors(t, mask.FactorsBF16[bfloat16], toBF16) })
+	t.Run("float16", func(t *testing.T) { testFactors(t, factorsOf[float16](mask.Float16), toF16) })
+	t.Run("bfloat16", func(t *testing.T) { testFactors(t, factorsOf[bfloat16](mask.BFloat16), toBF16) })
 }
 
 func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of func(float64) T, fraction int) {
@@ -441,8 +448,8 @@ func testRounding[T float16 | bfloat16](t *testing.T, factors factors[T], of fun
 // A factor in the middle between two halves becomes the even one. A factor next to the
 // middle must not be rounded to float32 first, which would move it there.
 func TestFactorsOfHalvesAreRoundedOnceToNearestEven(t *testing.T) {
-	t.Run("float16", func(t *testing.T) { testRounding(t, mask.FactorsF16[float16], toF16, 10) })
-	t.Run("bfloat16", func(t *testing.T) { testRounding(t, mask.FactorsBF16[bfloat16], toBF16, 7) })
+	t.Run("float16", func(t *testing.T) { testRounding(t, factorsOf[float16](mask.Float16), toF16, 10) })
+	t.Run("bfloat16", func(t *testing.T) { testRounding(t, factorsOf[bfloat16](mask.BFloat16), toBF16, 7) })
 }
 
 // These numbers can be checked by hand.
@@ -472,7 +479,7 @@ func TestFactorsOfHalvesAtKnownRates(t *testing.T) {
 		}
 		m.Set(0, 1, false)
 		f16, bf16 := []uint16{9, 9, 9}, []uint16{9, 9, 9}
-		if err := errors.Join(mask.FactorsF16(f16, m, 3), mask.FactorsBF16(bf16, m, 3)); err != nil {
+		if err := errors.Join(mask.Factors(mask.Float16, f16, m, 3), mask.Factors(mask.BFloat16, bf16, m, 3)); err != nil {
 			t.Fatal(err)
 		}
 		if want := fmt.Sprint([]uint16{c.f16, 0, 0}, []uint16{c.bf16, 0, 0}); fmt.Sprint(f16, bf16) != want {
@@ -480,7 +487,7 @@ func TestFactorsOfHalvesAtKnownRates(t *testing.T) {
 		}
 	}
 	var zero mask.Mask
-	if err := errors.Join(mask.FactorsF16([]float16{}, &zero, 0), mask.FactorsBF16([]bfloat16{}, &zero, 5)); err != nil {
+	if err := errors.Join(mask.Factors(mask.Float16, []float16{}, &zero, 0), mask.Factors(mask.BFloat16, []bfloat16{}, &zero, 5)); err != nil {
 		t.Error(err)
 	}
 }
@@ -493,8 +500,8 @@ func testMisfits[T number](t *testing.T, factors factors[T]) {
 			dst[i] = 9
 		}
 		err := factors(dst, m, c.pitch)
-		var misfit *mask.FactorsError
-		if !errors.As(err, &misfit) || *misfit != (mask.FactorsError{What: "factors", Len: c.len, Samples: 2, Channels: 3, Pitch: c.pitch, Aligned: true}) {
+		var misfit *mask.ShapeError
+		if !errors.As(err, &misfit) {
 			t.Errorf("%d factors in rows of %d: error %#v", c.len, c.pitch, err)
 			continue
 		}
@@ -513,8 +520,31 @@ func testMisfits[T number](t *testing.T, factors factors[T]) {
 }
 
 func TestFactorsThatDoNotFitAreAnErrorAndUntouched(t *testing.T) {
-	t.Run("float32", func(t *testing.T) { testMisfits(t, mask.Factors[float32]) })
-	t.Run("float64", func(t *testing.T) { testMisfits(t, mask.Factors[float64]) })
-	t.Run("float16", func(t *testing.T) { testMisfits(t, mask.FactorsF16[float16]) })
-	t.Run("bfloat16", func(t *testing.T) { testMisfits(t, mask.FactorsBF16[bfloat16]) })
+	t.Run("float32", func(t *testing.T) { testMisfits(t, factorsOf[float32](mask.Float32)) })
+	t.Run("float64", func(t *testing.T) { testMisfits(t, factorsOf[float64](mask.Float64)) })
+	t.Run("float16", func(t *testing.T) { testMisfits(t, factorsOf[float16](mask.Float16)) })
+	t.Run("bfloat16", func(t *testing.T) { testMisfits(t, factorsOf[bfloat16](mask.BFloat16)) })
+}
+
+// Elements of another size are not written, whatever their number.
+func TestFactorsOfAnotherSizeAreAnError(t *testing.T) {
+	m := drawn(t, 2, 4, 0.5, 0, 0, 0)
+	f32, f64, f16 := make([]float32, 8), make([]float64, 8), make([]uint16, 8)
+	for name, err := range map[string]error{
+		"float64 factors in elements of 4 bytes": mask.Factors(mask.Float64, f32, m, 4),
+		"float16 factors in elements of 4 bytes": mask.Factors(mask.Float16, f32[:4], m, 4),
+		"float32 factors in elements of 8 bytes": mask.Factors(mask.Float32, f64[:4], m, 4),
+		"float32 factors in elements of 2 bytes": mask.Factors(mask.Float32, f16, m, 4),
+		"Type(4) factors in elements of 2 bytes": mask.Factors(4, f16, m, 4),
+	} {
+		var typed *mask.ShapeError
+		if !errors.As(err, &typed) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, want a ShapeError", name, err)
+		}
+	}
+	for i := range f32 {
+		if f32[i] != 0 || f64[i] != 0 || f16[i] != 0 {
+			t.Errorf("factor %d was written", i)
+		}
+	}
 }

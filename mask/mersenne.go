@@ -24,15 +24,36 @@ func (g *mersenne) seed(s uint32) {
 	}
 }
 
+// turns reports whether mt19937 makes numbers of a state: one whose 19937 bits are 0 stays
+// so.
+func turns(state *[blockWords]uint32) bool {
+	any := state[0] >> 31
+	for _, w := range state[1:] {
+		any |= w
+	}
+	return any != 0
+}
+
+// temper makes the words of the state itself.
+func (g *mersenne) temper() {
+	for i, w := range g.state {
+		w ^= w >> 11
+		w ^= w << 7 & 0x9d2c5680
+		w ^= w << 15 & 0xefc60000
+		g.words[i] = w ^ w>>18
+	}
+}
+
 // next makes the next block.
 func (g *mersenne) next() { draw.MersenneTwister(&g.words, &g.state) }
 
 // sequence gives the words of mt19937 from any place up. It remembers where it was, so that
 // going on from there costs nothing.
 type sequence struct {
+	seed  uint32
+	start *[blockWords]uint32 // the state of block 0, nil for that of the seed
 	mu    sync.Mutex
 	begun bool
-	seed  uint32
 	block uint64 // the number of the block in words
 	mersenne
 }
@@ -43,20 +64,34 @@ type sequence struct {
 const jumpBlocks = 10000
 
 // seek makes words the block that holds word at.
-func (s *sequence) seek(seed uint32, at uint64) {
+func (s *sequence) seek(at uint64) {
 	block := at / blockWords
-	if s.begun && s.seed == seed && block == s.block {
+	if s.begun && block == s.block {
 		return
 	}
-	if !s.begun || s.seed != seed || block < s.block || block-s.block > jumpBlocks {
-		s.begun, s.seed, s.block = true, seed, block
-		s.mersenne.seed(seed)
-		s.skip(block)
-		s.next()
+	if !s.begun || block < s.block || block-s.block > jumpBlocks {
+		s.begin(block)
 	}
 	for ; s.block < block; s.block++ {
 		s.next()
 	}
+}
+
+// begin makes words a block, from the beginning of the sequence.
+func (s *sequence) begin(block uint64) {
+	s.begun, s.block = true, block
+	if s.start == nil {
+		s.mersenne.seed(s.seed)
+		s.skip(block)
+		s.next()
+		return
+	}
+	if s.state = *s.start; block == 0 {
+		s.temper()
+		return
+	}
+	s.skip(block - 1)
+	s.next()
 }
 
 // skip advances the state by a number of blocks.

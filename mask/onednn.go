@@ -6,31 +6,27 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// OneDNN draws by the rule of oneDNN's dropout attribute before v3.11, with the seed
-// Seed+step. oneDNN drops single elements, this stream channels. Trial i takes word i mod
+// OneDNN returns the stream of oneDNN's dropout attribute before v3.11, with the seed
+// seed+step. oneDNN drops single elements, this stream channels. Trial i takes word i mod
 // 4 of the Philox4x32-10 block with the counter (x, x+1, x+2, x+3) and the key (seed,
 // seed), where x is i with its lowest two bits cleared, modulo 2³². The channel is kept if
 // and only if word > ⌊4294967295·rate⌋, with the rate rounded to float32.
-type OneDNN struct {
-	Seed uint32
-}
+func OneDNN(seed uint32) Stream { return oneDNN{seed} }
 
-// String names the stream and its seed, see [ParseStream].
-func (o OneDNN) String() string { return fmt.Sprintf("onednn:%d", o.Seed) }
+type oneDNN struct{ seed uint32 }
 
-// Arithmetic returns that of oneDNN, the zero Arithmetic.
-func (o OneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
+func (o oneDNN) String() string { return fmt.Sprintf("onednn:%d", o.seed) }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
-// place does not hold the mask's channels.
-func (o OneDNN) Draw(m *Mask, at Place) error {
+func (o oneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
+
+func (o oneDNN) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, o, at)
 	}
 	if m.settled() {
 		return nil
 	}
-	seed := o.Seed + uint32(at.Step)
+	seed := o.seed + uint32(at.Step)
 	m.drawWords(&words{
 		draw:      draw.Spec{Key: [2]uint32{seed, seed}},
 		quads:     true,
@@ -40,5 +36,4 @@ func (o OneDNN) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place of the next step.
-func (o OneDNN) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+func (o oneDNN) After(at Place, samples, channels int, rate float64) Place { return at.next() }

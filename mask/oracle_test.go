@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,6 +15,81 @@ import (
 
 // The oracle implements the rules of the streams a second time, one trial at a time, as
 // their documentation and their authors write them: slow and obvious.
+
+// parse returns the stream that a text describes.
+func parse(text string) mask.Stream {
+	s, err := mask.ParseStream(text)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// described is what the text of a stream says.
+type described struct {
+	name                     string
+	seed                     uint64    // the last number
+	key                      [2]uint32 // the last two numbers, each modulo 2³²
+	first                    uint64    // the first number
+	typ                      mask.Type
+	fold, x64, original, xla bool
+	path                     string
+	call, count              uint64
+}
+
+// of reads the text of a stream.
+func of(s mask.Stream) described {
+	head, options, _ := strings.Cut(s.String(), "/")
+	name, seed, _ := strings.Cut(head, ":")
+	d := described{name: name, call: 1}
+	if name == "source" {
+		return d
+	}
+	number := func(text string) uint64 {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return uint64(n)
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		return n
+	}
+	first, second, two := strings.Cut(seed, ",")
+	if !two {
+		second, first = first, "0"
+	}
+	d.first, d.seed = number(first), number(second)
+	d.key = [2]uint32{uint32(d.first), uint32(d.seed)}
+	for _, o := range strings.FieldsFunc(options, func(r rune) bool { return r == '/' }) {
+		option, value, _ := strings.Cut(o, "=")
+		switch option {
+		case "fold":
+			d.fold = true
+		case "x64":
+			d.x64 = true
+		case "original":
+			d.original = true
+		case "xla":
+			d.xla = true
+		case "path":
+			d.path = value
+		case "call":
+			d.call = number(value)
+		case "count":
+			d.count = number(value)
+		case "float64":
+			d.typ = mask.Float64
+		case "float16":
+			d.typ = mask.Float16
+		case "bfloat16":
+			d.typ = mask.BFloat16
+		default:
+			panic(s.String())
+		}
+	}
+	return d
+}
 
 // maker makes a stream from a seed.
 type maker struct {
@@ -26,11 +102,7 @@ func makers(t testing.TB) []maker {
 	t.Helper()
 	parsed := func(name, args string) maker {
 		return maker{name + args, func(seed uint64) mask.Stream {
-			s, err := mask.ParseStream(fmt.Sprintf("%s:%d%s", name, seed%(1<<31), args))
-			if err != nil {
-				panic(err)
-			}
-			return s
+			return parse(fmt.Sprintf("%s:%d%s", name, seed%(1<<31), args))
 		}}
 	}
 	var all []maker
@@ -47,12 +119,12 @@ func makers(t testing.TB) []maker {
 		case "flax-linen":
 			all = append(all, parsed(name, "/path=Block_0.Dropout_0/call=300"), parsed(name, "/fold/x64"))
 		case "flax-nnx":
-			all = append(all, parsed(name, "/layer=2"), parsed(name, "/x64"))
+			all = append(all, parsed(name, "/count=2"), parsed(name, "/x64"))
 		case "keras-jax":
 			all = append(all, parsed(name, "/x64"))
 		}
 	}
-	return append(all, maker{"source", func(seed uint64) mask.Stream { return mask.NewSource(rand.NewPCG(seed, sourceSeed)) }})
+	return append(all, maker{"source", func(seed uint64) mask.Stream { return mask.Source(rand.NewPCG(seed, sourceSeed)) }})
 }
 
 // sourceSeed is the second half of the seed of the source among makers.
@@ -84,6 +156,11 @@ func oracleOf(t testing.TB, stream mask.Stream) oracle {
 
 func ruleOf(t testing.TB, stream mask.Stream) oracle {
 	t.Helper()
+	return rule(t, of(stream))
+}
+
+func rule(t testing.TB, s described) oracle {
+	t.Helper()
 	twisters := map[uint32]*twister{}
 	wordOf := func(seed uint32, i uint64) uint32 {
 		if twisters[seed] == nil {
@@ -91,20 +168,20 @@ func ruleOf(t testing.TB, stream mask.Stream) oracle {
 		}
 		return twisters[seed].word(i)
 	}
-	switch s := stream.(type) {
-	case mask.Philox:
+	switch s.name {
+	case "philox":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			return trial(s.Seed, at.Step, i, rate)
+			return trial(s.seed, at.Step, i, rate)
 		}
-	case *mask.PyTorch:
+	case "pytorch":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			high, low := wordOf(uint32(s.Seed), at.Cursor+2*i), wordOf(uint32(s.Seed), at.Cursor+2*i+1)
+			high, low := wordOf(uint32(s.seed), at.Cursor+2*i), wordOf(uint32(s.seed), at.Cursor+2*i+1)
 			r := (uint64(high)<<32 | uint64(low)) & (1<<53 - 1)
 			return float64(r)*0x1p-53 < 1-rate
 		}
-	case *mask.PyTorchMKL:
+	case "pytorch-mkl":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			x := uint64(wordOf(uint32(s.Seed), at.Step-at.Cursor)) % mcg31
+			x := uint64(wordOf(uint32(s.seed), at.Step-at.Cursor)) % mcg31
 			if x == 0 {
 				x = 1
 			}
@@ -116,21 +193,21 @@ func ruleOf(t testing.TB, stream mask.Stream) oracle {
 			}
 			return float32(x)*0x1p-31 < float32(1-rate)
 		}
-	case mask.KerasTorch:
+	case "keras-torch":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			w := wordOf(uint32(s.Seed)+uint32(at.Step-at.Cursor), i)
+			w := wordOf(uint32(s.seed)+uint32(at.Step-at.Cursor), i)
 			return float32(w&0xffffff)*0x1p-24 < float32(1-rate)
 		}
-	case mask.KerasTensorFlow:
+	case "keras-tensorflow":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
 			const modulus = 1<<31 - 2
-			of := mask.TensorFlow{Seed: [2]int64{(s.Seed%modulus + modulus) % modulus, int64((at.Step - at.Cursor) % modulus)}, Type: s.Type}
-			return ruleOf(t, of)(mask.Place{}, i, total, rate)
+			seed := uint64((int64(s.seed)%modulus + modulus) % modulus)
+			return rule(t, described{name: "tensorflow", first: seed, seed: (at.Step - at.Cursor) % modulus, typ: s.typ})(mask.Place{}, i, total, rate)
 		}
-	case mask.TensorFlow:
+	case "tensorflow":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			a, b := uint64(s.Seed[0]), uint64(s.Seed[1])+at.Step
-			if s.XLA {
+			a, b := s.first, s.seed+at.Step
+			if s.xla {
 				a, b = a%(1<<32), b%(1<<32)
 			}
 			var mixed [4]uint32
@@ -140,9 +217,9 @@ func ruleOf(t testing.TB, stream mask.Stream) oracle {
 			number := func(block uint64, which int) uint32 {
 				return word([4]uint32{uint32(block), uint32(block >> 32), mixed[2], mixed[3]}, [2]uint32{mixed[0], mixed[1]}, which)
 			}
-			if s.Type == mask.Float64 { // two words a trial
+			if s.typ == mask.Float64 { // two words a trial
 				high, low := number(i/2, int(i%2*2)), number(i/2, int(i%2*2)+1)
-				if s.XLA {
+				if s.xla {
 					return float64((uint64(low)<<32|uint64(high))>>12)*0x1p-52 >= rate
 				}
 				return float64(uint64(high&0xfffff)<<32|uint64(low))*0x1p-52 >= rate
@@ -150,61 +227,61 @@ func ruleOf(t testing.TB, stream mask.Stream) oracle {
 			w := number(i/4, int(i%4))
 			single := float64(float32(rate))
 			switch bf := unrounded(rounded(single, 7, 8), 7, 8); {
-			case s.Type == mask.Float16:
+			case s.typ == mask.Float16:
 				return float64(w&0x3ff)*0x1p-10 >= unrounded(rounded(single, 10, 5), 10, 5)
-			case s.Type == mask.BFloat16 && s.XLA:
+			case s.typ == mask.BFloat16 && s.xla:
 				return float64(w>>9)*0x1p-23 >= bf
-			case s.Type == mask.BFloat16:
+			case s.typ == mask.BFloat16:
 				return float64(w&0x7f)*0x1p-7 >= bf
-			case s.XLA:
+			case s.xla:
 				return float64(w>>9)*0x1p-23 >= single
 			}
 			return math.Float32frombits(w&0x7fffff|0x3f800000)-1 >= float32(rate)
 		}
-	case mask.JAX:
+	case "jax":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			key := [2]uint32(s.Key)
-			if at.Step > 0 || s.Fold {
+			key := s.key
+			if at.Step > 0 || s.fold {
 				key = threefry(key, [2]uint32{0, uint32(at.Step)})
 			}
 			switch {
-			case s.Original && s.X64:
+			case s.original && s.x64:
 				return below52(threefry(key, [2]uint32{uint32(i), uint32(total + i)}), rate)
-			case s.Original:
+			case s.original:
 				return below23(pair(key, i, total), rate)
 			}
-			return belowJAX(key, i, s.X64, rate)
+			return belowJAX(key, i, s.x64, rate)
 		}
-	case mask.Linen:
+	case "flax-linen":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			key := [2]uint32(s.Key)
-			if at.Step > 0 || s.Fold {
+			key := s.key
+			if at.Step > 0 || s.fold {
 				key = threefry(key, [2]uint32{0, uint32(at.Step)})
 			}
-			call := []byte{byte(max(s.Call, 1))}
-			if s.Call > 255 {
-				call = []byte{byte(s.Call >> 8), byte(s.Call)}
+			call := []byte{byte(s.call)}
+			if s.call > 255 {
+				call = []byte{byte(s.call >> 8), byte(s.call)}
 			}
-			hash := sha1.Sum(append([]byte(strings.ReplaceAll(s.Path, ".", "")), call...))
-			return belowJAX(threefry(key, [2]uint32{0, binary.BigEndian.Uint32(hash[:4])}), i, s.X64, rate)
+			hash := sha1.Sum(append([]byte(strings.ReplaceAll(s.path, ".", "")), call...))
+			return belowJAX(threefry(key, [2]uint32{0, binary.BigEndian.Uint32(hash[:4])}), i, s.x64, rate)
 		}
-	case mask.NNX:
+	case "flax-nnx":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			key := threefry([2]uint32(s.Key), [2]uint32{0, s.Layer})
-			return belowJAX(threefry(key, [2]uint32{0, uint32(at.Step - at.Cursor)}), i, s.X64, rate)
+			key := threefry(s.key, [2]uint32{0, uint32(s.count)})
+			return belowJAX(threefry(key, [2]uint32{0, uint32(at.Step - at.Cursor)}), i, s.x64, rate)
 		}
-	case mask.KerasJAX:
+	case "keras-jax":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			return belowJAX([2]uint32{s.Seed, uint32(at.Step - at.Cursor)}, i, s.X64, rate)
+			return belowJAX([2]uint32{uint32(s.seed), uint32(at.Step - at.Cursor)}, i, s.x64, rate)
 		}
-	case mask.OneDNN:
+	case "onednn":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			seed, x := s.Seed+uint32(at.Step), uint32(i)&^3
+			seed, x := uint32(s.seed)+uint32(at.Step), uint32(i)&^3
 			w := word([4]uint32{x, x + 1, x + 2, x + 3}, [2]uint32{seed, seed}, int(i%4))
 			return float64(w) > 4294967295.0*float64(float32(rate))
 		}
 	}
-	t.Fatalf("there is no oracle of %v", stream)
+	t.Fatalf("there is no oracle of %v", s)
 	return nil
 }
 
@@ -216,38 +293,36 @@ func probability(t testing.TB, stream mask.Stream, rate float64) float64 {
 	below := func(p float64, bits int) float64 {
 		return math.Ldexp(math.Ceil(math.Ldexp(p, bits)), -bits)
 	}
-	switch s := stream.(type) {
-	case mask.Philox:
+	switch s := of(stream); s.name {
+	case "philox":
 		return below(1-rate, 32)
-	case *mask.PyTorch, *mask.Source:
+	case "pytorch", "source":
 		return below(1-rate, 53)
-	case *mask.PyTorchMKL:
+	case "pytorch-mkl":
 		return 1 - rate // but for 2⁻²⁴
-	case mask.KerasTorch:
+	case "keras-torch":
 		return below(float64(float32(1-rate)), 24)
-	case mask.JAX, mask.KerasJAX, mask.Linen, mask.NNX:
-		if strings.Contains(stream.String(), "/x64") {
+	case "jax", "keras-jax", "flax-linen", "flax-nnx":
+		if s.x64 {
 			return below(1-rate, 52)
 		}
 		return below(float64(float32(1-rate)), 23)
-	case mask.KerasTensorFlow:
-		return probability(t, mask.TensorFlow{Type: s.Type}, rate)
-	case mask.TensorFlow:
+	case "tensorflow", "keras-tensorflow":
 		single := float64(float32(rate))
-		switch s.Type {
+		switch s.typ {
 		case mask.Float64:
 			return 1 - below(rate, 52)
 		case mask.Float16:
 			return 1 - below(unrounded(rounded(single, 10, 5), 10, 5), 10)
 		case mask.BFloat16:
 			bits := 7
-			if s.XLA {
+			if s.xla {
 				bits = 23
 			}
 			return 1 - below(unrounded(rounded(single, 7, 8), 7, 8), bits)
 		}
 		return 1 - below(single, 23)
-	case mask.OneDNN:
+	case "onednn":
 		return 1 - (math.Floor(4294967295.0*float64(float32(rate)))+1)*0x1p-32
 	}
 	t.Fatalf("how often %v keeps a channel is not known", stream)

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // StreamNames returns the names that [ParseStream] knows, in the order of README.md.
@@ -30,107 +32,130 @@ var kinds = []struct {
 }{
 	{"philox", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := unsigned(s[0])
-		return Philox{seed}, err
+		return Philox(seed), err
 	}},
-	{"pytorch", 1, "", func(s []number, _ options) (Stream, error) {
-		seed, err := torchSeed(s[0])
-		return &PyTorch{Seed: seed}, err
+	{"pytorch", 1, "from state normal", func(s []number, o options) (Stream, error) {
+		return parseTorch(s[0], false, o)
 	}},
-	{"pytorch-mkl", 1, "", func(s []number, _ options) (Stream, error) {
-		seed, err := torchSeed(s[0])
-		return &PyTorchMKL{Seed: seed}, err
+	{"pytorch-mkl", 1, "from state normal", func(s []number, o options) (Stream, error) {
+		return parseTorch(s[0], true, o)
 	}},
 	{"keras-torch", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt32, math.MaxInt32)
-		return KerasTorch{int32(seed)}, err
+		return KerasTorch(int32(seed)), err
 	}},
 	{"tensorflow", 2, "type xla", func(s []number, o options) (Stream, error) {
-		t := TensorFlow{Type: o.typ, XLA: o.xla}
+		var seed [2]int64
 		for i, n := range s {
 			var err error
-			if t.Seed[i], err = within(n, math.MinInt64, math.MaxInt64); err != nil {
+			if seed[i], err = within(n, math.MinInt64, math.MaxInt64); err != nil {
 				return nil, err
 			}
 		}
-		return t, nil
+		return TensorFlow(seed, o.typ, o.flags...)
 	}},
 	{"keras-tensorflow", 1, "type", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
-		return KerasTensorFlow{seed, o.typ}, err
+		if err != nil {
+			return nil, err
+		}
+		return KerasTensorFlow(seed, o.typ)
 	}},
 	{"jax", 2, "fold original x64", func(s []number, o options) (Stream, error) {
-		key, err := keyOf(s, o.x64)
-		return JAX{Key: key, Fold: o.fold, X64: o.x64, Original: o.original}, err
+		key, err := keyOf(s, o.flags)
+		if err != nil {
+			return nil, err
+		}
+		return JAX(key, o.flags...)
 	}},
 	{"flax-linen", 2, "fold x64 path call", func(s []number, o options) (Stream, error) {
-		key, err := keyOf(s, o.x64)
-		return Linen{Key: key, Fold: o.fold, X64: o.x64, Path: o.path, Call: int(o.call)}, err
+		key, err := keyOf(s, o.flags)
+		if err != nil {
+			return nil, err
+		}
+		return Linen(key, o.path, o.call, o.flags...)
 	}},
-	{"flax-nnx", 2, "x64 layer", func(s []number, o options) (Stream, error) {
-		key, err := keyOf(s, o.x64)
-		return NNX{Key: key, Layer: uint32(o.layer), X64: o.x64}, err
+	{"flax-nnx", 2, "x64 count", func(s []number, o options) (Stream, error) {
+		key, err := keyOf(s, o.flags)
+		if err != nil {
+			return nil, err
+		}
+		return NNX(key, o.count, o.flags...)
 	}},
 	{"keras-jax", 1, "x64", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], 0, math.MaxUint32)
-		return KerasJAX{uint32(seed), o.x64}, err
+		if err != nil {
+			return nil, err
+		}
+		return KerasJAX(uint32(seed), o.flags...)
 	}},
 	{"onednn", 1, "", func(s []number, _ options) (Stream, error) {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
-		return OneDNN{uint32(seed)}, err
+		return OneDNN(uint32(seed)), err
 	}},
 }
 
 // options are what may follow a seed.
 type options struct {
-	typ                 Type
-	fold, original, x64 bool
-	xla                 bool
-	path                string
-	call, layer         uint64
+	given []string // which of them, each once
+	typ   Type
+	flags []Flag
+	path  string
+	call  int
+	count uint32
+
+	from          uint64 // of a state of PyTorch, see torchstate.go
+	state, normal string
 }
 
 // set reads an option. It reports whether it is among those allowed.
 func (o *options) set(text, allowed string) (known bool, err error) {
-	name, value, _ := strings.Cut(text, "=")
-	given := false
+	name, value, valued := strings.Cut(text, "=")
+	isType := false
 	for t := Type(0); t < dtype.Count; t++ {
 		if text == t.String() {
-			o.typ, name, given = t, "type", true
+			o.typ, name, isType = t, "type", true
 		}
 	}
-	if name == "type" && !given {
-		return false, nil // a type is written without "type="
-	}
-	if !strings.Contains(" "+allowed+" ", " "+name+" ") || name == "" {
+	if name == "" || !slices.Contains(strings.Fields(allowed), name) {
 		return false, nil
 	}
-	switch text {
-	case "fold":
-		o.fold = true
-	case "original":
-		o.original = true
-	case "x64":
-		o.x64 = true
-	case "xla":
-		o.xla = true
-	default:
-		switch name {
-		case "path":
-			o.path = value
-		case "call":
-			if o.call, err = strconv.ParseUint(value, 10, 31); err != nil || o.call == 0 {
-				err = fmt.Errorf("call %q, want a number from 1 to 2³¹−1", value)
-			}
-		case "layer":
-			if o.layer, err = strconv.ParseUint(value, 10, 32); err != nil {
-				err = fmt.Errorf("layer %q, want a number from 0 to 2³²−1", value)
-			}
-		case "type":
-		default:
-			return false, nil // such as fold=1
-		}
+	takes := slices.Contains([]string{"path", "call", "count", "from", "state", "normal"}, name)
+	if takes != valued || name == "type" && !isType {
+		return false, nil // such as fold=1; a type is written without "type="
 	}
-	return true, err
+	if slices.Contains(o.given, name) {
+		return true, fmt.Errorf("option %s after another %s, want one at most", excerpt.Quote(text), name)
+	}
+	o.given = append(o.given, name)
+	switch name {
+	case "type":
+	case "path":
+		o.path = value
+	case "call":
+		n, err := strconv.ParseUint(value, 10, 31)
+		if err != nil || n == 0 {
+			return true, fmt.Errorf("call %s, want a number from 1 to 2³¹−1", excerpt.Quote(value))
+		}
+		o.call = int(n)
+	case "count":
+		n, err := strconv.ParseUint(value, 10, 32)
+		if err != nil {
+			return true, fmt.Errorf("count %s, want a number from 0 to 2³²−1", excerpt.Quote(value))
+		}
+		o.count = uint32(n)
+	case "from":
+		if o.from, err = strconv.ParseUint(value, 10, 64); err != nil {
+			return true, fmt.Errorf("from %s, want a number from 0 to 2⁶⁴−1", excerpt.Quote(value))
+		}
+	case "state":
+		o.state = value
+	case "normal":
+		o.normal = value
+	default:
+		o.flags = append(o.flags, Flag(slices.Index(flagNames[:], name)))
+	}
+	return true, nil
 }
 
 // ParseStream returns the stream that a text describes, such as "pytorch:42": its name, a
@@ -138,15 +163,21 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // this package but [Source] is such a text. A seed that is left out is 0, and so is a
 // second number of a seed of [TensorFlow]. Numbers are decimal, or hexadecimal with 0x.
 //
-// Options may follow, each after a slash: a type ("tensorflow:1,0/float16"), fold,
-// original, x64 and xla for streams that have such a field ("jax:42/fold"), and path, call
-// and layer ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/layer=1"). A key of
-// JAX may be written as its two words.
+// Options may follow, each after a slash and at most once: a type
+// ("tensorflow:1,0/float16"), fold, original, x64 and xla for streams that take such a
+// [Flag] ("jax:42/fold"), and path, call and count
+// ("flax-linen:0/path=Block_0.Dropout_0/call=2", "flax-nnx:0/count=1"). Those of PyTorch may
+// begin after some words of the generator ("pytorch:42/from=1234", see [PyTorchFrom]). A key
+// of JAX may be written as its two words.
 //
-// ParseStream returns a [*StreamError] for any other text.
+// ParseStream returns a [*StreamError] for any other text, and for one of more than 4096
+// bytes without looking at it.
 func ParseStream(text string) (Stream, error) {
 	bad := func(reason string, args ...any) (Stream, error) {
 		return nil, &StreamError{text, fmt.Sprintf(reason, args...)}
+	}
+	if len(text) > mostText {
+		return bad("a text of %d bytes, want %d at most", len(text), mostText)
 	}
 	args := strings.Split(text, "/")
 	name, seed, given := strings.Cut(args[0], ":")
@@ -155,7 +186,7 @@ func ParseStream(text string) (Stream, error) {
 		i++
 	}
 	if i == len(kinds) {
-		return bad("unknown name %q, want one of %s", name, strings.Join(StreamNames(), ", "))
+		return bad("unknown name %s, want one of %s", excerpt.Quote(name), strings.Join(StreamNames(), ", "))
 	}
 	k := &kinds[i]
 	numbers := []number{{text: "0"}}
@@ -164,7 +195,7 @@ func ParseStream(text string) (Stream, error) {
 		for _, s := range strings.Split(seed, ",") {
 			n, ok := parseNumber(s)
 			if !ok {
-				return bad("seed %q, want a whole number", s)
+				return bad("seed %s, want a whole number", excerpt.Quote(s))
 			}
 			numbers = append(numbers, n)
 		}
@@ -172,24 +203,31 @@ func ParseStream(text string) (Stream, error) {
 	if len(numbers) > k.seeds {
 		return bad("a seed of %d numbers, want %d at most", len(numbers), k.seeds)
 	}
-	var o options
+	o := options{call: 1}
 	for _, arg := range args[1:] {
 		known, err := o.set(arg, k.options)
 		switch {
 		case !known && k.options == "":
-			return bad("unknown option %q: this stream takes none", arg)
+			return bad("unknown option %s: this stream takes none", excerpt.Quote(arg))
 		case !known:
-			return bad("unknown option %q, want one of %s", arg, strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
+			return bad("unknown option %s, want one of %s", excerpt.Quote(arg), strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
 		case err != nil:
 			return bad("%v", err)
 		}
 	}
 	s, err := k.of(numbers, o)
+	var refused *StreamError
+	if errors.As(err, &refused) {
+		return bad("%s", refused.Reason)
+	}
 	if err != nil {
 		return bad("%v", err)
 	}
 	return s, nil
 }
+
+// mostText bounds the texts of streams. The longest is that of a PyTorch stream with a state.
+const mostText = 4096
 
 // number is a whole number of any size, as a seed may be given.
 type number struct {
@@ -211,8 +249,11 @@ func parseNumber(text string) (number, bool) {
 	}
 	size, err := strconv.ParseUint(digits, base, 64)
 	n.size, n.large = size, errors.Is(err, strconv.ErrRange)
-	return n, err == nil || n.large && len(text) <= 100 // an error quotes it
+	return n, err == nil || n.large
 }
+
+// String returns the number as it was written, for errors.
+func (n number) String() string { return strings.Trim(excerpt.Quote(n.text), `"`) }
 
 // int64 returns the number, and whether it is an int64.
 func (n number) int64() (int64, bool) {
@@ -229,7 +270,7 @@ func (n number) uint64() (uint64, bool) { return n.size, !n.large && (!n.negativ
 func within(n number, low, high int64) (int64, error) {
 	x, ok := n.int64()
 	if !ok || x < low || x > high {
-		return 0, fmt.Errorf("seed %s, want a number from %d to %d", n.text, low, high)
+		return 0, fmt.Errorf("seed %v, want a number from %d to %d", n, low, high)
 	}
 	return x, nil
 }
@@ -237,7 +278,7 @@ func within(n number, low, high int64) (int64, error) {
 func unsigned(n number) (uint64, error) {
 	x, ok := n.uint64()
 	if !ok {
-		return 0, fmt.Errorf("seed %s, want a number from 0 to 2⁶⁴−1", n.text)
+		return 0, fmt.Errorf("seed %v, want a number from 0 to 2⁶⁴−1", n)
 	}
 	return x, nil
 }
@@ -249,16 +290,16 @@ func torchSeed(n number) (uint64, error) {
 	}
 	x, ok := n.uint64()
 	if !ok {
-		return 0, fmt.Errorf("seed %s, want a number from −2⁶³ to 2⁶⁴−1", n.text)
+		return 0, fmt.Errorf("seed %v, want a number from −2⁶³ to 2⁶⁴−1", n)
 	}
 	return x, nil
 }
 
 // keyOf returns the key of a seed, or of its two words.
-func keyOf(s []number, x64 bool) (Key, error) {
+func keyOf(s []number, flags []Flag) (Key, error) {
 	if len(s) == 1 {
 		seed, err := within(s[0], math.MinInt64, math.MaxInt64)
-		return KeyOf(seed, x64), err
+		return KeyOf(seed, slices.Contains(flags, X64)), err
 	}
 	var k Key
 	for i, n := range s {

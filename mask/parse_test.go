@@ -11,64 +11,72 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
+// must returns the stream of a constructor that returned no error.
+func must(s mask.Stream, err error) mask.Stream {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 // streamTexts are texts of all kinds and the streams that they describe.
 var streamTexts = map[string]mask.Stream{
-	"philox":                       mask.Philox{},
-	"philox:0":                     mask.Philox{},
-	"philox:18446744073709551615":  mask.Philox{Seed: 1<<64 - 1},
-	"philox:0x10":                  mask.Philox{Seed: 16},
-	"philox:010":                   mask.Philox{Seed: 10},
-	"philox:+5":                    mask.Philox{Seed: 5},
-	"philox:-0":                    mask.Philox{},
-	"pytorch:-0x10":                &mask.PyTorch{Seed: 1<<64 - 16},
-	"onednn:+0x10":                 mask.OneDNN{Seed: 16},
-	"flax-linen:1/path=a":          mask.Linen{Key: mask.Key{0, 1}, Path: "a"},
-	"pytorch":                      &mask.PyTorch{},
-	"pytorch:42":                   &mask.PyTorch{Seed: 42},
-	"pytorch:-1":                   &mask.PyTorch{Seed: 1<<64 - 1},
-	"pytorch:-9223372036854775808": &mask.PyTorch{Seed: 1 << 63},
-	"pytorch:18446744073709551615": &mask.PyTorch{Seed: 1<<64 - 1},
-	"pytorch-mkl":                  &mask.PyTorchMKL{},
-	"pytorch-mkl:-2":               &mask.PyTorchMKL{Seed: 1<<64 - 2},
-	"keras-torch":                  mask.KerasTorch{},
-	"keras-torch:2147483647":       mask.KerasTorch{Seed: 1<<31 - 1},
-	"keras-torch:-2147483648":      mask.KerasTorch{Seed: -1 << 31},
-	"tensorflow":                   mask.TensorFlow{},
-	"tensorflow:5":                 mask.TensorFlow{Seed: [2]int64{5, 0}},
-	"tensorflow:-5,7":              mask.TensorFlow{Seed: [2]int64{-5, 7}},
-	"tensorflow:1,0/float16":       mask.TensorFlow{Seed: [2]int64{1, 0}, Type: mask.Float16},
-	"tensorflow/bfloat16":          mask.TensorFlow{Type: mask.BFloat16},
-	"tensorflow:1,2/float64":       mask.TensorFlow{Seed: [2]int64{1, 2}, Type: mask.Float64},
-	"tensorflow:1,2/float32":       mask.TensorFlow{Seed: [2]int64{1, 2}},
-	"tensorflow:9223372036854775807,-9223372036854775808": mask.TensorFlow{Seed: [2]int64{math.MaxInt64, math.MinInt64}},
-	"tensorflow:1,2/float64/xla":                          mask.TensorFlow{Seed: [2]int64{1, 2}, Type: mask.Float64, XLA: true},
-	"keras-tensorflow":                                    mask.KerasTensorFlow{},
-	"keras-tensorflow:7/float16":                          mask.KerasTensorFlow{Seed: 7, Type: mask.Float16},
-	"keras-tensorflow:-9223372036854775808":               mask.KerasTensorFlow{Seed: math.MinInt64},
-	"flax-linen":                                          mask.Linen{},
-	"flax-linen:5/fold/x64/path=Block_0.Dropout_0/call=2": mask.Linen{Key: mask.Key{0, 5}, Fold: true, X64: true, Path: "Block_0.Dropout_0", Call: 2},
-	"flax-linen:7,5/path=a":                               mask.Linen{Key: mask.Key{7, 5}, Path: "a"},
-	"flax-nnx":                                            mask.NNX{},
-	"flax-nnx:5/layer=4294967295":                         mask.NNX{Key: mask.Key{0, 5}, Layer: 1<<32 - 1},
-	"flax-nnx:-1/x64":                                     mask.NNX{Key: mask.Key{1<<32 - 1, 1<<32 - 1}, X64: true},
-	"jax":                                                 mask.JAX{},
-	"jax:42":                                              mask.JAX{Key: mask.Key{0, 42}},
-	"jax:-1":                                              mask.JAX{Key: mask.Key{0, 1<<32 - 1}},
-	"jax:4294967338":                                      mask.JAX{Key: mask.Key{0, 42}},
-	"jax:1,2":                                             mask.JAX{Key: mask.Key{1, 2}},
-	"jax:4294967295,4294967295":                           mask.JAX{Key: mask.Key{1<<32 - 1, 1<<32 - 1}},
-	"jax:3/fold":                                          mask.JAX{Key: mask.Key{0, 3}, Fold: true},
-	"jax:3/original":                                      mask.JAX{Key: mask.Key{0, 3}, Original: true},
-	"jax:1,3/original/fold":                               mask.JAX{Key: mask.Key{1, 3}, Fold: true, Original: true},
-	"jax:-1/x64":                                          mask.JAX{Key: mask.Key{1<<32 - 1, 1<<32 - 1}, X64: true},
-	"jax:4294967338/x64/original":                         mask.JAX{Key: mask.Key{1, 42}, X64: true, Original: true},
-	"keras-jax:7/x64":                                     mask.KerasJAX{Seed: 7, X64: true},
-	"keras-jax":                                           mask.KerasJAX{},
-	"keras-jax:4294967295":                                mask.KerasJAX{Seed: 1<<32 - 1},
-	"onednn":                                              mask.OneDNN{},
-	"onednn:-1":                                           mask.OneDNN{Seed: 1<<32 - 1},
-	"onednn:-2147483648":                                  mask.OneDNN{Seed: 1 << 31},
-	"onednn:4294967295":                                   mask.OneDNN{Seed: 1<<32 - 1},
+	"philox":                       mask.Philox(0),
+	"philox:0":                     mask.Philox(0),
+	"philox:18446744073709551615":  mask.Philox(1<<64 - 1),
+	"philox:0x10":                  mask.Philox(16),
+	"philox:010":                   mask.Philox(10),
+	"philox:+5":                    mask.Philox(5),
+	"philox:-0":                    mask.Philox(0),
+	"pytorch:-0x10":                mask.PyTorch(1<<64 - 16),
+	"onednn:+0x10":                 mask.OneDNN(16),
+	"flax-linen:1/path=a":          must(mask.Linen(mask.Key{0, 1}, "a", 1)),
+	"pytorch":                      mask.PyTorch(0),
+	"pytorch:42":                   mask.PyTorch(42),
+	"pytorch:-1":                   mask.PyTorch(1<<64 - 1),
+	"pytorch:-9223372036854775808": mask.PyTorch(1 << 63),
+	"pytorch:18446744073709551615": mask.PyTorch(1<<64 - 1),
+	"pytorch-mkl":                  mask.PyTorchMKL(0),
+	"pytorch-mkl:-2":               mask.PyTorchMKL(1<<64 - 2),
+	"keras-torch":                  mask.KerasTorch(0),
+	"keras-torch:2147483647":       mask.KerasTorch(1<<31 - 1),
+	"keras-torch:-2147483648":      mask.KerasTorch(-1 << 31),
+	"tensorflow":                   must(mask.TensorFlow([2]int64{}, mask.Float32)),
+	"tensorflow:5":                 must(mask.TensorFlow([2]int64{5, 0}, mask.Float32)),
+	"tensorflow:-5,7":              must(mask.TensorFlow([2]int64{-5, 7}, mask.Float32)),
+	"tensorflow:1,0/float16":       must(mask.TensorFlow([2]int64{1, 0}, mask.Float16)),
+	"tensorflow/bfloat16":          must(mask.TensorFlow([2]int64{}, mask.BFloat16)),
+	"tensorflow:1,2/float64":       must(mask.TensorFlow([2]int64{1, 2}, mask.Float64)),
+	"tensorflow:1,2/float32":       must(mask.TensorFlow([2]int64{1, 2}, mask.Float32)),
+	"tensorflow:9223372036854775807,-9223372036854775808": must(mask.TensorFlow([2]int64{math.MaxInt64, math.MinInt64}, mask.Float32)),
+	"tensorflow:1,2/float64/xla":                          must(mask.TensorFlow([2]int64{1, 2}, mask.Float64, mask.XLA)),
+	"keras-tensorflow":                                    must(mask.KerasTensorFlow(0, mask.Float32)),
+	"keras-tensorflow:7/float16":                          must(mask.KerasTensorFlow(7, mask.Float16)),
+	"keras-tensorflow:-9223372036854775808":               must(mask.KerasTensorFlow(math.MinInt64, mask.Float32)),
+	"flax-linen":                                          must(mask.Linen(mask.Key{}, "", 1)),
+	"flax-linen:5/fold/x64/path=Block_0.Dropout_0/call=2": must(mask.Linen(mask.Key{0, 5}, "Block_0.Dropout_0", 2, mask.X64, mask.Fold)),
+	"flax-linen:7,5/path=a":                               must(mask.Linen(mask.Key{7, 5}, "a", 1)),
+	"flax-nnx":                                            must(mask.NNX(mask.Key{}, 0)),
+	"flax-nnx:5/count=4294967295":                         must(mask.NNX(mask.Key{0, 5}, 1<<32-1)),
+	"flax-nnx:-1/x64":                                     must(mask.NNX(mask.Key{1<<32 - 1, 1<<32 - 1}, 0, mask.X64)),
+	"jax":                                                 must(mask.JAX(mask.Key{})),
+	"jax:42":                                              must(mask.JAX(mask.Key{0, 42})),
+	"jax:-1":                                              must(mask.JAX(mask.Key{0, 1<<32 - 1})),
+	"jax:4294967338":                                      must(mask.JAX(mask.Key{0, 42})),
+	"jax:1,2":                                             must(mask.JAX(mask.Key{1, 2})),
+	"jax:4294967295,4294967295":                           must(mask.JAX(mask.Key{1<<32 - 1, 1<<32 - 1})),
+	"jax:3/fold":                                          must(mask.JAX(mask.Key{0, 3}, mask.Fold)),
+	"jax:3/original":                                      must(mask.JAX(mask.Key{0, 3}, mask.Original)),
+	"jax:1,3/original/fold":                               must(mask.JAX(mask.Key{1, 3}, mask.Fold, mask.Original)),
+	"jax:-1/x64":                                          must(mask.JAX(mask.Key{1<<32 - 1, 1<<32 - 1}, mask.X64)),
+	"jax:4294967338/x64/original":                         must(mask.JAX(mask.Key{1, 42}, mask.X64, mask.Original)),
+	"keras-jax:7/x64":                                     must(mask.KerasJAX(7, mask.X64)),
+	"keras-jax":                                           must(mask.KerasJAX(0)),
+	"keras-jax:4294967295":                                must(mask.KerasJAX(1<<32 - 1)),
+	"onednn":                                              mask.OneDNN(0),
+	"onednn:-1":                                           mask.OneDNN(1<<32 - 1),
+	"onednn:-2147483648":                                  mask.OneDNN(1 << 31),
+	"onednn:4294967295":                                   mask.OneDNN(1<<32 - 1),
 }
 
 func TestStreamsAreParsed(t *testing.T) {
@@ -97,24 +105,24 @@ func TestStreamsAreParsed(t *testing.T) {
 // Scripts and file names contain the texts of streams.
 func TestStreamsAreWrittenAsText(t *testing.T) {
 	for s, want := range map[mask.Stream]string{
-		mask.Philox{Seed: 1<<64 - 1}:                               "philox:18446744073709551615",
-		&mask.PyTorch{Seed: 42}:                                    "pytorch:42",
-		&mask.PyTorchMKL{Seed: 42}:                                 "pytorch-mkl:42",
-		mask.KerasTorch{Seed: 42}:                                  "keras-torch:42",
-		mask.TensorFlow{Seed: [2]int64{-1, 2}}:                     "tensorflow:-1,2",
-		mask.TensorFlow{Seed: [2]int64{0, 2}, Type: mask.BFloat16}: "tensorflow:0,2/bfloat16",
-		mask.KerasTensorFlow{Seed: -7, Type: mask.Float16}:         "keras-tensorflow:-7/float16",
-		mask.TensorFlow{XLA: true, Type: mask.Float16}:             "tensorflow:0,0/float16/xla",
-		mask.Linen{Key: mask.Key{0, 42}, Path: "a.b", Call: 1}:     "flax-linen:42/path=a.b",
-		mask.Linen{Key: mask.Key{1, 42}, Fold: true, Call: 3}:      "flax-linen:1,42/fold/call=3",
-		mask.NNX{Key: mask.Key{0, 42}, Layer: 2, X64: true}:        "flax-nnx:42/x64/layer=2",
-		mask.NNX{Key: mask.Key{0, 42}}:                             "flax-nnx:42",
-		mask.KerasJAX{Seed: 42, X64: true}:                         "keras-jax:42/x64",
-		mask.JAX{Key: mask.KeyOf(42, false)}:                       "jax:42",
-		mask.JAX{Key: mask.Key{3, 42}, Fold: true, Original: true}: "jax:3,42/fold/original",
-		mask.KerasJAX{Seed: 42}:                                    "keras-jax:42",
-		mask.OneDNN{Seed: 42}:                                      "onednn:42",
-		mask.NewSource(&countingSource{}):                          "source:*mask_test.countingSource",
+		mask.Philox(1<<64 - 1): "philox:18446744073709551615",
+		mask.PyTorch(42):       "pytorch:42",
+		mask.PyTorchMKL(42):    "pytorch-mkl:42",
+		mask.KerasTorch(42):    "keras-torch:42",
+		must(mask.TensorFlow([2]int64{-1, 2}, mask.Float32)):           "tensorflow:-1,2",
+		must(mask.TensorFlow([2]int64{0, 2}, mask.BFloat16)):           "tensorflow:0,2/bfloat16",
+		must(mask.KerasTensorFlow(-7, mask.Float16)):                   "keras-tensorflow:-7/float16",
+		must(mask.TensorFlow([2]int64{}, mask.Float16, mask.XLA)):      "tensorflow:0,0/float16/xla",
+		must(mask.Linen(mask.Key{0, 42}, "a/b", 1)):                    "flax-linen:42/path=a.b",
+		must(mask.Linen(mask.Key{1, 42}, "", 3, mask.Fold, mask.Fold)): "flax-linen:1,42/fold/call=3",
+		must(mask.NNX(mask.Key{0, 42}, 2, mask.X64)):                   "flax-nnx:42/x64/count=2",
+		must(mask.NNX(mask.Key{0, 42}, 0)):                             "flax-nnx:42",
+		must(mask.KerasJAX(42, mask.X64)):                              "keras-jax:42/x64",
+		must(mask.JAX(mask.KeyOf(42, false))):                          "jax:42",
+		must(mask.JAX(mask.Key{3, 42}, mask.Fold, mask.Original)):      "jax:3,42/fold/original",
+		must(mask.KerasJAX(42)):                                        "keras-jax:42",
+		mask.OneDNN(42):                                                "onednn:42",
+		mask.Source(&countingSource{}):                                 "source:*mask_test.countingSource",
 	} {
 		if got := fmt.Sprint(s); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -149,8 +157,8 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 		"flax-linen:1/call=0":                  {`call "0"`, "1 to 2³¹−1"},
 		"flax-linen:1/call=x":                  {`call "x"`, "1 to 2³¹−1"},
 		"flax-linen:1/call=2147483648":         {`call "2147483648"`, "1 to 2³¹−1"},
-		"flax-nnx:1/layer=4294967296":          {`layer "4294967296"`, "0 to 2³²−1"},
-		"flax-nnx:1/fold":                      {`"fold"`, "x64, layer"},
+		"flax-nnx:1/count=4294967296":          {`count "4294967296"`, "0 to 2³²−1"},
+		"flax-nnx:1/fold":                      {`"fold"`, "x64, count"},
 		"jax:1/fold=1":                         {`"fold=1"`, "fold, original, x64"},
 		"tensorflow:1/type=float16":            {`"type=float16"`, "float32, float64"},
 		"tensorflow:1/type":                    {`"type"`, "float32, float64"},
@@ -168,10 +176,14 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 		"jax:4294967296,0":                     {"seed 4294967296", "0 to 4294967295"},
 		"jax:0,-1":                             {"seed -1", "0 to 4294967295"},
 		"jax:9223372036854775808":              {"seed 9223372036854775808", "-9223372036854775808 to 9223372036854775807"},
+		"jax:1/fold/x64/fold":                  {`option "fold" after another fold`},
+		"tensorflow:1/float16/bfloat16":        {`option "bfloat16" after another type`},
+		"flax-linen:1/path=a/path=b":           {`option "path=b" after another path`},
+		"flax-linen:1/path":                    {`unknown option "path"`},
+		"flax-linen:1/path=a\xff":              {"want UTF-8"},
 		"jax:1/folded":                         {`unknown option "folded"`, "fold, original, x64"},
-		"philox:" + strings.Repeat("9", 101):   {"whole number"},
-		"philox:" + strings.Repeat("9", 100):   {"0 to 2⁶⁴−1"},
-		"pytorch:-" + strings.Repeat("9", 99):  {"−2⁶³ to 2⁶⁴−1"},
+		"philox:" + strings.Repeat("9", 50):    {"seed " + strings.Repeat("9", 50), "0 to 2⁶⁴−1"},
+		"pytorch:-" + strings.Repeat("9", 49):  {"−2⁶³ to 2⁶⁴−1"},
 		"philox:0x10000000000000000":           {"seed 0x10000000000000000", "0 to 2⁶⁴−1"},
 		"philox:0x1_0":                         {`seed "0x1_0"`, "whole number"},
 		"philox:0x":                            {`seed "0x"`, "whole number"},
@@ -197,6 +209,50 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 				t.Errorf("%q does not say %q", err, w)
 			}
 		}
+	}
+}
+
+// What a constructor accepts comes back from its text.
+func TestParametersThatNoTextRestoresAreRefused(t *testing.T) {
+	key, long := mask.Key{3, 4}, strings.Repeat("a", 1025)
+	for reason, of := range map[string]func() (mask.Stream, error){
+		`"jax": flag xla, want one of fold, x64, original`:                             func() (mask.Stream, error) { return mask.JAX(key, mask.Fold, mask.XLA) },
+		`"jax": flag 4, want one of fold, x64, original`:                               func() (mask.Stream, error) { return mask.JAX(key, 4) },
+		`"jax": flag 255, want`:                                                        func() (mask.Stream, error) { return mask.JAX(key, 255) },
+		`"flax-linen": flag original, want one of fold, x64`:                           func() (mask.Stream, error) { return mask.Linen(key, "", 1, mask.Original) },
+		`"flax-linen": call 0, want a number from 1 to 2³¹−1`:                          func() (mask.Stream, error) { return mask.Linen(key, "", 0) },
+		`"flax-linen": call -1, want`:                                                  func() (mask.Stream, error) { return mask.Linen(key, "", -1) },
+		`"flax-linen": a path of 1025 bytes, want 1024 at most`:                        func() (mask.Stream, error) { return mask.Linen(key, long, 1) },
+		`"flax-linen": path "a\xff", want UTF-8`:                                       func() (mask.Stream, error) { return mask.Linen(key, "a\xff", 1) },
+		`"flax-nnx": flag fold, want one of x64`:                                       func() (mask.Stream, error) { return mask.NNX(key, 0, mask.Fold) },
+		`"keras-jax": flag fold, want one of x64`:                                      func() (mask.Stream, error) { return mask.KerasJAX(0, mask.Fold) },
+		`"tensorflow": flag x64, want one of xla`:                                      func() (mask.Stream, error) { return mask.TensorFlow([2]int64{}, mask.Float32, mask.X64) },
+		`"tensorflow": numbers of Type(4), want float32, float64, float16 or bfloat16`: func() (mask.Stream, error) { return mask.TensorFlow([2]int64{}, 4) },
+		`"keras-tensorflow": numbers of Type(255), want float32`:                       func() (mask.Stream, error) { return mask.KerasTensorFlow(0, 255) },
+	} {
+		s, err := of()
+		var typed *mask.StreamError
+		if s != nil || !errors.As(err, &typed) || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%v, %v, want a StreamError that says %q", s, err, reason)
+		}
+	}
+	if math.MaxInt > math.MaxInt32 {
+		call := math.MaxInt32
+		if s, err := mask.Linen(key, "", call+1); err == nil {
+			t.Errorf("%v is a stream", s)
+		}
+	}
+	for _, s := range []mask.Stream{
+		must(mask.Linen(key, long[1:], math.MaxInt32, mask.Fold, mask.X64)), must(mask.Linen(key, "a/b.c//", 2)), must(mask.Linen(key, "call=2/x64", 1)),
+		must(mask.Linen(key, "a=b:c,d \x00\n\"é", 1)), must(mask.NNX(key, 1<<32-1, mask.X64)), must(mask.JAX(key, mask.Original, mask.X64, mask.Fold)),
+		must(mask.TensorFlow([2]int64{math.MinInt64, math.MaxInt64}, mask.Float64, mask.XLA, mask.XLA)), must(mask.KerasTensorFlow(math.MinInt64, mask.BFloat16)),
+	} {
+		if back, err := mask.ParseStream(s.String()); err != nil || !reflect.DeepEqual(back, s) {
+			t.Errorf("%v comes back as %v, %v", s, back, err)
+		}
+	}
+	if s := mask.Source(nil); s != nil {
+		t.Errorf("a source of nil is the stream %v", s)
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// Philox is the default stream: Philox4x32-10, the counter-based generator of Salmon et
-// al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), with the key Seed. Trial
+// Philox returns the default stream: Philox4x32-10, the counter-based generator of Salmon
+// et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), with the key seed. Trial
 // i of a step takes word i mod 4 of the block with counter (i div 4, step), both 64 bits,
 // low half first. The channel is kept if and only if word·2⁻³² < 1−rate. So every trial
-// is a pure function of (Seed, step, i), and can be drawn without the others.
+// is a pure function of (seed, step, i), and can be drawn without the others.
 //
 // Probabilities are resolved to 2⁻³².
 //
@@ -20,17 +20,18 @@ import (
 // distribution function at u = (r+½)·2⁻⁵², where r is the upper 52 bits of a 64-bit
 // number: words 0 and 1, low half first, of the block with counter (i div 2, step) for an
 // even i, words 2 and 3 for an odd one. At rate 0 the factors are 1, at rate 1 they are 0.
-type Philox struct {
-	Seed uint64
-}
+//
+// A fixed count takes the same 64-bit numbers. From the first channel of a sample to the
+// last, a channel is kept with probability needed/left: how many are still to be kept over
+// how many are left (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S). It is
+// kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the number r of its trial.
+func Philox(seed uint64) Counter { return philox{seed} }
 
-// String names the stream and its seed, see [ParseStream].
-func (p Philox) String() string { return fmt.Sprintf("philox:%d", p.Seed) }
+type philox struct{ seed uint64 }
 
-// Draw decides every channel of m anew. Sample n of m is sample at.SampleOffset+n of the batch.
-// The index of a trial, (offset+n)·channels+c, is taken modulo 2⁶⁴. Draw returns a
-// [*PlaceError] if the place does not hold the mask's channels.
-func (p Philox) Draw(m *Mask, at Place) error {
+func (p philox) String() string { return fmt.Sprintf("philox:%d", p.seed) }
+
+func (p philox) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
@@ -39,7 +40,7 @@ func (p Philox) Draw(m *Mask, at Place) error {
 	}
 	m.drawWords(&words{
 		draw: draw.Spec{
-			Key:     halves(p.Seed),
+			Key:     halves(p.seed),
 			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},
 		},
 		threshold: ceil(1-m.rate, 32),
@@ -47,22 +48,15 @@ func (p Philox) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place of the next step.
-func (p Philox) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+func (p philox) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// Arithmetic returns the zero Arithmetic.
-func (p Philox) Arithmetic() Arithmetic { return Arithmetic{} }
+func (p philox) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// DrawCount keeps exactly count channels of every sample. From the first channel of a
-// sample to the last, a channel is kept with probability needed/left: how many are still
-// to be kept over how many are left (Knuth, The Art of Computer Programming 2, 3.4.2,
-// algorithm S). It is kept if and only if ⌊r·left·2⁻⁶⁴⌋ < needed, with the 64-bit number
-// r of trial i that [Philox] takes for Gaussian noise.
-func (p Philox) DrawCount(m *Mask, count int, at Place) error {
+func (p philox) DrawCount(m *Mask, count int, at Place) error {
 	if at.partial(m.channels) {
 		return drawPart(m, p, at, count)
 	}
-	wide := wideNumbers{seed: p.Seed, step: at.Step}
+	wide := wideNumbers{seed: p.seed, step: at.Step}
 	return m.drawCount(count, at, wide.at)
 }
 

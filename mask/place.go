@@ -18,6 +18,8 @@ type Place struct {
 	// Cursor is what else a stream must know of the draws before. For a stream that is
 	// one long sequence it is how many numbers they took; for one in which some calls do
 	// not count, the number of those. Otherwise it is 0.
+	//
+	// Numbers, and indexes of trials, are counted modulo 2⁶⁴.
 	Cursor uint64
 
 	Shard
@@ -49,9 +51,6 @@ func (p Place) batch(samples int) (uint64, error) {
 	return max(end, p.Samples), nil
 }
 
-// mostTrials bounds the memory that a draw for some of the channels takes, to 8 GiB.
-const mostTrials = 1 << 36
-
 // width returns the channels of the tensor that a mask at this place is part of.
 func (p Place) width(samples, channels int) (int, error) {
 	end := p.ChannelOffset + uint64(channels)
@@ -59,8 +58,8 @@ func (p Place) width(samples, channels int) (int, error) {
 		return 0, &PlaceError{p, fmt.Sprintf("channels %d to %d of %d", p.ChannelOffset, end, p.Channels), "a tensor that holds them"}
 	}
 	whole := max(end, p.Channels)
-	if hi, lo := bits.Mul64(max(uint64(samples), 1), whole); hi != 0 || lo > mostTrials || lo > math.MaxInt-63 {
-		return 0, &PlaceError{p, fmt.Sprintf("%d of %d channels, of %d samples", channels, whole, samples), "2³⁶ trials or fewer in all, and no more than an int counts"}
+	if hi, lo := bits.Mul64(max(uint64(samples), 1), whole); hi != 0 || lo > mostTrials {
+		return 0, &PlaceError{p, fmt.Sprintf("%d of %d channels, of %d samples", channels, whole, samples), fewerTrials()}
 	}
 	return int(whole), nil
 }
@@ -115,9 +114,9 @@ func drawSpecial(m *Mask, s Stream, at Place) error {
 	if m.arithmetic.Rule != Gaussian {
 		return drawPart(m, s, at, -1)
 	}
-	p, ok := s.(Philox)
+	p, ok := s.(philox)
 	if !ok {
-		return Check(s, m.arithmetic, Each)
+		return check(s, m.arithmetic, Each)
 	}
 	whole := uint64(m.channels)
 	if at.partial(m.channels) {

@@ -6,34 +6,34 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/draw"
 )
 
-// PyTorch draws what torch.nn.functional.dropout1d, dropout2d and dropout3d draw on a CPU
-// after torch.manual_seed(Seed), in versions from 2.7, and in earlier ones where
-// [PyTorchMKL] does not apply: mt19937, two words a trial. Only the low 32 bits of the
-// seed count. A trial is kept if and only if r·2⁻⁵³ < 1−rate, where r is the lower 53 bits
-// of a 64-bit number of which the first word is the upper half.
+// PyTorch returns the stream of torch.nn.functional.dropout1d, dropout2d and dropout3d on a
+// CPU after torch.manual_seed(seed), in versions from 2.7, and in earlier ones where
+// [PyTorchMKL] does not apply: mt19937, two words a trial. Only the low 32 bits of the seed
+// count; uint64(s) stands for a negative seed s. A trial is kept if and only if
+// r·2⁻⁵³ < 1−rate, where r is the lower 53 bits of a 64-bit number of which the first word
+// is the upper half.
 //
 // The words go on from call to call: [Place.Cursor] counts those that were taken. Rates 0
 // and 1 and empty tensors take none. Seeking is free where a draw begins at the end of
 // the last one, and otherwise takes some ten milliseconds at most.
 //
-// Use a pointer to it: it remembers where it was. That is all that a draw changes, under a
-// lock, so that many goroutines may share it.
-type PyTorch struct {
-	Seed uint64
+// Its arithmetic is that of PyTorch from version 2: the product with a factor that is
+// rounded twice, and with 0 for a dropped element.
+func PyTorch(seed uint64) Stream { return torchStream(seed, false, torchStart{}) }
 
+// pyTorch remembers where it was. That is all that a draw changes, under a lock, so that
+// many goroutines may share it.
+type pyTorch struct {
+	seed     uint64
+	start    torchStart
 	sequence sequence
 }
 
-// String names the stream and its seed, see [ParseStream].
-func (p *PyTorch) String() string { return fmt.Sprintf("pytorch:%d", p.Seed) }
+func (p *pyTorch) String() string { return fmt.Sprintf("pytorch:%d%v", p.seed, p.start) }
 
-// Arithmetic returns that of PyTorch from version 2: the product with a factor that is
-// rounded twice, and with 0 for a dropped element.
-func (p *PyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReciprocal} }
+func (p *pyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReciprocal} }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the batch or the
-// tensor of the place does not hold the mask.
-func (p *PyTorch) Draw(m *Mask, at Place) error {
+func (p *pyTorch) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
@@ -47,18 +47,18 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	threshold := ceil(1-m.rate, 53)
-	cursor := at.Cursor + 2*at.first(m)
+	cursor := p.start.from + at.Cursor + 2*at.first(m)
 	b := bitWriter{m: m}
 	var bits [(blockWords/2 + 63) / 64]uint64
 	for trials := m.samples * m.channels; trials > 0; {
 		// A block has an even number of words: a trial lies in one block, or in two if the
 		// draw begins at an odd word.
-		s.seek(uint32(p.Seed), cursor)
+		s.seek(cursor)
 		words := s.words[cursor%blockWords:]
 		var split [2]uint32
 		if len(words) == 1 {
 			split[0] = words[0]
-			s.seek(uint32(p.Seed), cursor+1)
+			s.seek(cursor + 1)
 			split[1] = s.words[0]
 			words = split[:]
 		}
@@ -70,8 +70,7 @@ func (p *PyTorch) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place of the next step, two words later for each trial.
-func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
+func (p *pyTorch) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
 	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {
 		at.Cursor += 2 * batch * uint64(at.wide(channels))
@@ -79,29 +78,29 @@ func (p *PyTorch) After(at Place, samples, channels int, rate float64) Place {
 	return at
 }
 
-// PyTorchMKL draws what [PyTorch] draws where MKL does the drawing: in builds with MKL,
+// PyTorchMKL returns the stream of [PyTorch] where MKL does the drawing: in builds with MKL,
 // the usual ones for x86-64, of versions 2.0 to 2.6, and of version 1 on Intel's
 // processors. A call takes one word of mt19937 as the seed of MCG31m1: x₀ = word mod
 // (2³¹−1), or 1 where that is 0. Trial i is kept if and only if xᵢ·2⁻³¹ < 1−rate, both
 // rounded to float32, where xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1). (On processors of other
 // makers MKL takes a tie for the larger number, which one xᵢ in 2³¹ can show.)
 //
-// Rates 0 and 1 and empty tensors take no word. Use a pointer to it, as to a PyTorch.
-type PyTorchMKL struct {
-	Seed uint64
+// Rates 0 and 1 and empty tensors take no word.
+func PyTorchMKL(seed uint64) Stream {
+	return torchStream(seed, true, torchStart{})
+}
 
+type pyTorchMKL struct {
+	seed     uint64
+	start    torchStart
 	sequence sequence
 }
 
-// String names the stream and its seed, see [ParseStream].
-func (p *PyTorchMKL) String() string { return fmt.Sprintf("pytorch-mkl:%d", p.Seed) }
+func (p *pyTorchMKL) String() string { return fmt.Sprintf("pytorch-mkl:%d%v", p.seed, p.start) }
 
-// Arithmetic returns that of PyTorch, see [PyTorch.Arithmetic].
-func (p *PyTorchMKL) Arithmetic() Arithmetic { return (*PyTorch)(nil).Arithmetic() }
+func (p *pyTorchMKL) Arithmetic() Arithmetic { return (*pyTorch)(nil).Arithmetic() }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
-// place does not hold the mask's channels.
-func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
+func (p *pyTorchMKL) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
@@ -110,8 +109,9 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	}
 	s := &p.sequence
 	s.mu.Lock()
-	s.seek(uint32(p.Seed), at.calls())
-	seed := s.words[at.calls()%blockWords]
+	word := p.start.from + at.calls()
+	s.seek(word)
+	seed := s.words[word%blockWords]
 	s.mu.Unlock()
 	x := max(seed%(1<<31-1), 1)
 	draw.MCG31(m.bits, x, at.first(m), ceilMCG31(1-m.rate))
@@ -119,8 +119,7 @@ func (p *PyTorchMKL) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place of the next step, one word later unless this one took none.
-func (p *PyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
+func (p *pyTorchMKL) After(at Place, samples, channels int, rate float64) Place {
 	// A shard without samples belongs to a batch that may have some.
 	some := samples > 0 || at.SampleOffset > 0 || at.Samples > 0
 	return at.nextCall(some && at.wide(channels) > 0 && rate > 0 && rate < 1)
@@ -141,26 +140,24 @@ func ceilMCG31(q float64) uint32 {
 	return x
 }
 
-// KerasTorch draws what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on the
-// PyTorch backend and a CPU, made with seed=Seed. Every call seeds mt19937 with the lower
-// 32 bits of Seed + calls, and takes a word a trial. A trial is kept if and only if the
-// lowest 24 bits of its word, times 2⁻²⁴, are below 1−rate as a float32.
+// KerasTorch returns the stream of keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 on
+// the PyTorch backend and a CPU, made with this seed. Every call seeds mt19937 with the
+// lower 32 bits of seed + calls, and takes a word a trial. A trial is kept if and only if
+// the lowest 24 bits of its word, times 2⁻²⁴, are below 1−rate as a float32.
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
-type KerasTorch struct {
-	Seed int32
-}
-
-// String names the stream and its seed, see [ParseStream].
-func (k KerasTorch) String() string { return fmt.Sprintf("keras-torch:%d", k.Seed) }
-
-// Arithmetic returns that of Keras on PyTorch: a true division. For halves it differs from
+//
+// Its arithmetic is that of Keras on PyTorch: a true division. For halves it differs from
 // Keras, which divides them by a float32.
-func (k KerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
+func KerasTorch(seed int32) Stream { return kerasTorch{seed} }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
-// place does not hold the mask's channels.
-func (k KerasTorch) Draw(m *Mask, at Place) error {
+type kerasTorch struct{ seed int32 }
+
+func (k kerasTorch) String() string { return fmt.Sprintf("keras-torch:%d", k.seed) }
+
+func (k kerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
+
+func (k kerasTorch) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
@@ -173,7 +170,7 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 		return nil
 	}
 	var g mersenne
-	g.seed(uint32(k.Seed) + uint32(at.calls()))
+	g.seed(uint32(k.seed) + uint32(at.calls()))
 	first := at.first(m)
 	g.skip(first / blockWords)
 	b := bitWriter{m: m}
@@ -188,7 +185,6 @@ func (k KerasTorch) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// After returns the place of the next step.
-func (k KerasTorch) After(at Place, samples, channels int, rate float64) Place {
+func (k kerasTorch) After(at Place, samples, channels int, rate float64) Place {
 	return at.nextCall(rate > 0 && rate < 1)
 }

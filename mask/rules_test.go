@@ -285,7 +285,7 @@ func TestNumbersOfFixedCounts(t *testing.T) {
 				if err := m.Reset(1, channels, 0.5, mask.Arithmetic{Rule: rule}); err != nil {
 					t.Fatal(err)
 				}
-				if err := (mask.Philox{}).DrawCount(m, count, mask.Place{}); err != nil {
+				if err := mask.Philox(0).DrawCount(m, count, mask.Place{}); err != nil {
 					t.Fatal(err)
 				}
 				q := float64(count) / float64(channels)
@@ -423,18 +423,15 @@ func TestFactorsAreMultipliersOrAnError(t *testing.T) {
 				switch k.Type {
 				case mask.Float32:
 					f := []float32{9, 9}
-					err = mask.Factors(f, m, 2)
+					err = mask.Factors(k.Type, f, m, 2)
 					got = []float64{float64(f[0]), float64(f[1])}
 				case mask.Float64:
 					got = []float64{9, 9}
-					err = mask.Factors(got, m, 2)
+					err = mask.Factors(k.Type, got, m, 2)
 				default:
 					nine := rounded(9, k.fraction, k.exponent)
 					f := []uint16{nine, nine}
-					if err = mask.FactorsBF16(f, m, 2); k.Type == mask.Float16 {
-						f = []uint16{nine, nine}
-						err = mask.FactorsF16(f, m, 2)
-					}
+					err = mask.Factors(k.Type, f, m, 2)
 					got = []float64{unrounded(f[0], k.fraction, k.exponent), unrounded(f[1], k.fraction, k.exponent)}
 				}
 				if a.Divide || a.Shift {

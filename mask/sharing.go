@@ -62,7 +62,7 @@ type Counter interface {
 	Stream
 	// DrawCount keeps exactly count channels of every sample of m, every choice of them
 	// equally likely, and makes count/C the probability that m's factor comes from. It
-	// returns a [*CountError] if a sample does not have so many channels.
+	// returns a [*ShapeError] if a sample does not have so many channels.
 	DrawCount(m *Mask, count int, at Place) error
 }
 
@@ -73,11 +73,14 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	if stream == nil {
+		return noStream()
+	}
 	if s == Each && !m.special(&at) {
 		return stream.Draw(m, at)
 	}
 	if rule := m.arithmetic.Rule; rule == Gaussian && s != Each {
-		return Check(stream, m.arithmetic, s)
+		return check(stream, m.arithmetic, s)
 	}
 	samples, channels := m.samples, m.channels
 	whole := channels
@@ -112,7 +115,7 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	}
 	counter, ok := stream.(Counter)
 	if !ok {
-		return Check(stream, Arithmetic{}, s)
+		return check(stream, Arithmetic{}, s)
 	}
 	if !m.draws() {
 		m.settled()
@@ -136,7 +139,7 @@ func share(m *Mask, stream Stream, at Place) error {
 // After returns the place of the draw that follows one for samples×channels at a place,
 // with trials shared as s says. It is the same for all shards of a batch.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
-	if _, ok := stream.(Philox); ok {
+	if _, ok := stream.(philox); ok {
 		at.Step++ // whatever is drawn; an eighth of a draw of one channel
 		return at
 	}
@@ -170,7 +173,7 @@ func countOf(rate float64, channels int) int {
 // checkCount returns an error unless so many channels can be kept.
 func (m *Mask) checkCount(count int) error {
 	if count < 0 || count > m.channels {
-		return &CountError{count, m.channels}
+		return &ShapeError{fmt.Sprintf("%d channels to keep in each sample", count), fmt.Sprintf("0 to %d, the number of channels", m.channels)}
 	}
 	if m.arithmetic.Rule == Gaussian {
 		return &ArithmeticError{"a fixed count with the rule Gaussian", "another rule"}
@@ -185,6 +188,9 @@ func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error 
 	}
 	clear(m.bits)
 	m.setCount(count, 0)
+	if len(m.bits) == 0 {
+		return nil // there may be many samples without channels
+	}
 	i, trial := at.first(m), 0
 	for n := 0; n < m.samples; n++ {
 		needed := uint64(count)

@@ -68,7 +68,7 @@ func TestPerChannelRepeatsOneRow(t *testing.T) {
 	const rate = 0.4
 	everyShape(func(samples, channels int) {
 		at := mask.Place{Step: uint64(samples), Shard: mask.Shard{SampleOffset: 5, Samples: 100}}
-		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerChannel, samples, channels, rate, at)
+		m := sharedBy(t, mask.Philox(3), mask.PerChannel, samples, channels, rate, at)
 		row := make([]bool, channels)
 		for c := range row {
 			row[c] = trial(3, at.Step, uint64(c), rate)
@@ -81,7 +81,7 @@ func TestPerSampleRepeatsOneTrial(t *testing.T) {
 	const rate = 0.4
 	everyShape(func(samples, channels int) {
 		at := mask.Place{Step: uint64(channels), Shard: mask.Shard{SampleOffset: 5}}
-		m := sharedBy(t, mask.Philox{Seed: 3}, mask.PerSample, samples, channels, rate, at)
+		m := sharedBy(t, mask.Philox(3), mask.PerSample, samples, channels, rate, at)
 		column := make([]bool, samples)
 		for n := range column {
 			column[n] = trial(3, at.Step, 5+uint64(n), rate)
@@ -119,7 +119,7 @@ func TestFixedCountFollowsTheRule(t *testing.T) {
 	everyShape(func(samples, channels int) {
 		i++
 		rate, at := rates[i%len(rates)], mask.Place{Step: uint64(i), Shard: mask.Shard{SampleOffset: uint64(i % 9)}}
-		m := sharedBy(t, mask.Philox{Seed: 3}, mask.FixedCount, samples, channels, rate, at)
+		m := sharedBy(t, mask.Philox(3), mask.FixedCount, samples, channels, rate, at)
 		count := countOf(rate, channels)
 		all := make([][]bool, samples)
 		for n := range all {
@@ -142,7 +142,7 @@ func TestFixedCountFollowsTheRule(t *testing.T) {
 
 func TestFixedCountOfASourceFollowsTheRule(t *testing.T) {
 	src := rand.NewPCG(5, 5)
-	s := mask.NewSource(rand.NewPCG(5, 5))
+	s := mask.Source(rand.NewPCG(5, 5))
 	at := mask.Place{}
 	for channels := 1; channels < 80; channels++ {
 		m := sharedBy(t, s, mask.FixedCount, 3, channels, 0.4, at)
@@ -166,7 +166,7 @@ func TestFixedCountOfKnownRates(t *testing.T) {
 		{10, 0.5, 5, 2}, {5, 0.5, 3, 5.0 / 3}, {6, 0.25, 5, 1.2}, {4, 0.9, 1, 4}, {7, 1 - 0x1p-53, 1, 7}, {4, 0.1, 4, 1},
 		{7, 0, 7, 1}, {7, 1, 0, 0}, {1, 0.5, 1, 1}, {3, 0.75, 1, 3}, {64, 0.5, 32, 2}, {65, 1.0 / 65, 64, 65.0 / 64},
 	} {
-		m := sharedBy(t, mask.Philox{}, mask.FixedCount, 5, c.channels, c.rate, mask.Place{})
+		m := sharedBy(t, mask.Philox(0), mask.FixedCount, 5, c.channels, c.rate, mask.Place{})
 		for n := range 5 {
 			if keptIn(m, n) != c.want {
 				t.Errorf("rate %v: %d of %d channels kept, want %d", c.rate, keptIn(m, n), c.channels, c.want)
@@ -184,11 +184,11 @@ func TestFixedCountOfKnownRates(t *testing.T) {
 // A draw at a rate that leaves nothing to chance forgets what Set has changed, too.
 func TestFixedCountForgetsWhatWasSet(t *testing.T) {
 	for rate, want := range map[float64]int{0: 21, 0.5: 12, 1: 0} {
-		m := sharedBy(t, mask.Philox{}, mask.FixedCount, 3, 7, rate, mask.Place{})
+		m := sharedBy(t, mask.Philox(0), mask.FixedCount, 3, 7, rate, mask.Place{})
 		for c := range 7 {
 			m.Set(1, c, rate == 1)
 		}
-		if err := mask.Draw(m, mask.Philox{}, mask.FixedCount, mask.Place{}); err != nil {
+		if err := mask.Draw(m, mask.Philox(0), mask.FixedCount, mask.Place{}); err != nil {
 			t.Fatal(err)
 		}
 		if m.CountKept() != want {
@@ -200,8 +200,8 @@ func TestFixedCountForgetsWhatWasSet(t *testing.T) {
 // The count alone says how many channels are kept, even at the rates 0 and 1.
 func TestFactorOfACountDoesNotDependOnTheRate(t *testing.T) {
 	for _, rate := range []float64{0, 0.5, 1} {
-		m := drawnBy(t, mask.Philox{}, 2, 7, rate, mask.Place{})
-		if err := (mask.Philox{}).DrawCount(m, 3, mask.Place{}); err != nil {
+		m := drawnBy(t, mask.Philox(0), 2, 7, rate, mask.Place{})
+		if err := mask.Philox(0).DrawCount(m, 3, mask.Place{}); err != nil {
 			t.Fatal(err)
 		}
 		if want := 7.0 / 3; m.CountKept() != 6 || math.Abs(m.Factor()-want) > want*0x1p-52 {
@@ -212,7 +212,7 @@ func TestFactorOfACountDoesNotDependOnTheRate(t *testing.T) {
 
 func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 	const samples = 200_000
-	for name, s := range map[string]mask.Stream{"philox": mask.Philox{Seed: 8}, "source": mask.NewSource(rand.NewPCG(8, 8))} {
+	for name, s := range map[string]mask.Stream{"philox": mask.Philox(8), "source": mask.Source(rand.NewPCG(8, 8))} {
 		// With 19 degrees of freedom χ² exceeds 70 with a probability of 8·10⁻⁸.
 		m := sharedBy(t, s, mask.FixedCount, samples, 6, 0.5, mask.Place{})
 		chosen := map[string]int{}
@@ -240,7 +240,7 @@ func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 	// More channels have too many choices to count. Instead count channels, and pairs of
 	// them, which are correlated by −1/(C−1).
 	const channels, count = 9, 7
-	m := sharedBy(t, mask.Philox{Seed: 9}, mask.FixedCount, samples, channels, 0.2, mask.Place{})
+	m := sharedBy(t, mask.Philox(9), mask.FixedCount, samples, channels, 0.2, mask.Place{})
 	var pairs [channels][channels]int
 	for n := range samples {
 		for c := range channels {
@@ -311,7 +311,7 @@ func TestSharedTrialsTakeOneNumberEach(t *testing.T) {
 		{mask.PerChannel, 0, 30, 0.5, 0}, {mask.PerChannel, 4, 0, 0.5, 0}, {mask.PerSample, 4, 0, 0.5, 0}, {mask.FixedCount, 4, 0, 0.5, 0},
 	} {
 		counted := &countingSource{}
-		s := mask.NewSource(counted)
+		s := mask.Source(counted)
 		sharedBy(t, s, c.sharing, c.samples, c.channels, c.rate, mask.Place{})
 		if counted.numbers != c.want {
 			t.Errorf("%v, %d×%d, rate %v: %d numbers drawn, want %d", c.sharing, c.samples, c.channels, c.rate, counted.numbers, c.want)

@@ -6,32 +6,38 @@ import (
 	"sync"
 )
 
-// Source is the stream of a [rand.Source] of your own, made by [NewSource]. A trial takes a
-// number, and is kept if and only if its upper 53 bits, times 2⁻⁵³, are below 1−rate.
+// Source returns the stream of a [rand.Source] of your own, or nil, which is no stream, if
+// src is nil. Nothing else should draw from src. A trial takes a number, and is kept if and
+// only if its upper 53 bits, times 2⁻⁵³, are below 1−rate. A fixed count takes a number for
+// each channel, as [Philox] does.
 //
 // The numbers go on from draw to draw: [Place.Cursor] counts those that were taken. A draw
 // skips the numbers before its place, so that shards of a batch agree and a run can be
-// resumed with a fresh source. A source cannot go back: a draw at an earlier place returns
-// an error.
-type Source struct {
+// resumed with a fresh source. A source cannot go back: a draw returns a [*PlaceError] if
+// the source is past the place, or more than 2³⁶ numbers before it.
+//
+// Its String is "source:" and the type of the source, which [ParseStream] does not read.
+func Source(src rand.Source) Counter {
+	if src == nil {
+		return nil
+	}
+	return &source{src: src}
+}
+
+type source struct {
 	mu    sync.Mutex
 	src   rand.Source
 	drawn uint64
 }
 
-// NewSource returns the stream of src. Nothing else should draw from src.
-func NewSource(src rand.Source) *Source { return &Source{src: src} }
+func (s *source) String() string { return fmt.Sprintf("source:%T", s.src) }
 
-// String returns "source:" and the type of the source, which [ParseStream] does not read.
-func (s *Source) String() string { return fmt.Sprintf("source:%T", s.src) }
+// Once says that a place cannot be drawn again, see [Stream].
+func (s *source) Once() {}
 
-// Arithmetic returns the zero Arithmetic.
-func (s *Source) Arithmetic() Arithmetic { return Arithmetic{} }
+func (s *source) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the source is past
-// the place or more than 2³⁶ numbers before it, or if the batch or the tensor of the place
-// does not hold the mask.
-func (s *Source) Draw(m *Mask, at Place) error {
+func (s *source) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, s, at)
 	}
@@ -61,9 +67,7 @@ func (s *Source) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// DrawCount keeps exactly count channels of every sample, by the rule of
-// [Philox.DrawCount] with the numbers of the source.
-func (s *Source) DrawCount(m *Mask, count int, at Place) error {
+func (s *source) DrawCount(m *Mask, count int, at Place) error {
 	if at.partial(m.channels) {
 		return drawPart(m, s, at, count)
 	}
@@ -85,7 +89,7 @@ func (s *Source) DrawCount(m *Mask, count int, at Place) error {
 }
 
 // skip draws numbers up to the cursor of a draw at a place.
-func (s *Source) skip(at Place, cursor uint64) error {
+func (s *source) skip(at Place, cursor uint64) error {
 	if cursor < s.drawn {
 		return &PlaceError{at, fmt.Sprintf("number %d of %v, of which %d are drawn", cursor, s, s.drawn), "a later one: a source cannot go back"}
 	}
@@ -99,8 +103,7 @@ func (s *Source) skip(at Place, cursor uint64) error {
 	return nil
 }
 
-// After returns the place of the next step, one number later for each trial.
-func (s *Source) After(at Place, samples, channels int, rate float64) Place {
+func (s *source) After(at Place, samples, channels int, rate float64) Place {
 	at.Step++
 	if batch, err := at.batch(samples); err == nil && rate > 0 && rate < 1 {
 		at.Cursor += batch * uint64(at.wide(channels))

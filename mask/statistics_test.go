@@ -319,7 +319,7 @@ func TestFirstTrialsOfStepsAndSeedsAreIndependent(t *testing.T) {
 // The tests above must find each of these faults, which have happened somewhere or nearly
 // did.
 func TestPlantedFaultsAreFound(t *testing.T) {
-	good := maker{"philox", func(seed uint64) mask.Stream { return mask.Philox{Seed: seed} }}.draw(t)
+	good := maker{"philox", func(seed uint64) mask.Stream { return mask.Philox(seed) }}.draw(t)
 	// any draws n trials that need not be whole samples.
 	any := func(seed, step uint64, n int, rate float64) trials {
 		all := good(seed, step, (n/width+1)*width, rate)
@@ -495,7 +495,7 @@ func TestPyTorchMKLDrawsShareOneCycle(t *testing.T) {
 		x, further = x*1132489760%mcg31, further+1
 	}
 	const common = 5000
-	s := &mask.PyTorchMKL{Seed: seed}
+	s := mask.PyTorchMKL(seed)
 	first := trialsIn(drawnBy(t, s, 1, further+common, 0.5, mask.Place{}))
 	other := trialsIn(drawnBy(t, s, 1, common, 0.5, mask.Place{Step: starts[x]}))
 	if fmt.Sprint(first.from(further)) != fmt.Sprint(other) {
@@ -505,7 +505,7 @@ func TestPyTorchMKLDrawsShareOneCycle(t *testing.T) {
 
 // oneDNN's counter has 32 bits.
 func TestOneDNNRepeatsItselfAfter2To32Trials(t *testing.T) {
-	s := mask.OneDNN{Seed: 9}
+	s := mask.OneDNN(9)
 	if m := drawnBy(t, s, 3, 1000, 0.5, mask.Place{Shard: mask.Shard{SampleOffset: 1 << 29}}); !m.Equal(drawnBy(t, s, 3, 1000, 0.5, mask.Place{})) {
 		t.Error("trial 2³²·125 is not trial 0")
 	}
@@ -524,7 +524,7 @@ func TestNextSeedOfSomeFrameworksIsTheNextStep(t *testing.T) {
 		}
 	}
 	// TensorFlow adds the step to the second number of its seed.
-	if !drawnBy(t, mask.TensorFlow{Seed: [2]int64{6, 1}}, 10, 100, 0.5, mask.Place{}).Equal(drawnBy(t, mask.TensorFlow{Seed: [2]int64{6, 0}}, 10, 100, 0.5, mask.Place{Step: 1})) {
+	if !drawnBy(t, parse("tensorflow:6,1"), 10, 100, 0.5, mask.Place{}).Equal(drawnBy(t, parse("tensorflow:6,0"), 10, 100, 0.5, mask.Place{Step: 1})) {
 		t.Error("tensorflow: the second number of the seed is not the step")
 	}
 }
@@ -534,7 +534,7 @@ func TestNextSeedOfSomeFrameworksIsTheNextStep(t *testing.T) {
 func TestTensorFlowHalvesDropMoreOftenThanAsked(t *testing.T) {
 	const rate, n = 0.001, 1_000_000
 	for typ, want := range map[mask.Type]float64{mask.BFloat16: 1.0 / 128, mask.Float16: 2.0 / 1024, mask.Float32: rate, mask.Float64: rate} {
-		s := mask.TensorFlow{Seed: [2]int64{1, 2}, Type: typ}
+		s := parse(fmt.Sprint("tensorflow:1,2/", typ))
 		if err := trialsIn(drawnBy(t, s, n/width, width, rate, mask.Place{})).unevenness(1 - want); err != nil {
 			t.Errorf("%v: %v", typ, err)
 		}

@@ -2,11 +2,14 @@ package mask
 
 // Stream is where trials come from. What it draws is a function of the Stream and the
 // [Place], the same for every layout, type and CPU, except where the documentation of a
-// stream says otherwise. Many goroutines may share a stream of this package. ([Source]
-// alone has a state: it cannot draw a place again.)
+// stream says otherwise. Many goroutines may share a stream of this package. A stream that
+// draws each place once, in order, as [Source] does, has a method Once() as well.
 //
-// A Stream that reproduces a framework draws what that framework draws, bit for bit, and
+// A stream that reproduces a framework draws what that framework draws, bit for bit, and
 // says in Arithmetic what the framework computes with the elements.
+//
+// A Stream of your own implements these methods. Those of this package return a
+// [*PlaceError] if the batch or the tensor of the place does not hold the mask.
 type Stream interface {
 	// Draw decides every channel of m anew, at m's rate. At rate 0 every channel is kept
 	// and at rate 1 none, and no number is drawn. An error says why the place cannot be
@@ -19,7 +22,7 @@ type Stream interface {
 	// Arithmetic returns what is computed with the elements unless the user asks for
 	// something else.
 	Arithmetic() Arithmetic
-	// String names the stream and its seed. Two streams of the same name draw the same,
-	// except for Sources.
+	// String names the stream, its seed and its options, as [ParseStream] reads them. Two
+	// streams of the same name draw the same, except for those of Source.
 	String() string
 }

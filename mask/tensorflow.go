@@ -7,24 +7,41 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// TensorFlow draws what tf.nn.experimental.stateless_dropout draws on a CPU with
-// seed=[Seed[0], Seed[1]+step].
+// TensorFlow returns the stream of tf.nn.experimental.stateless_dropout on a CPU with
+// seed=[seed[0], seed[1]+step], for data of type t.
 //
 // The mask depends on the type of the data: a channel is kept if and only if a uniform
 // number is at least the rate rounded to the type. The number has as many bits as the
 // type has in its fraction: 23, 52, 10 or 7.
-type TensorFlow struct {
-	Seed [2]int64
-	Type Type
-	// XLA draws what a function draws that XLA compiles (jit_compile=True): 23 other bits
-	// for float32, the same 23 for bfloat16, and 52 other bits for float64. Only the lower
-	// 32 bits of each number of the seed count.
-	XLA bool
+//
+// TensorFlow returns a [*StreamError] if the type is unknown, or a flag is not [XLA].
+func TensorFlow(seed [2]int64, t Type, flags ...Flag) (Stream, error) {
+	set, err := flagsOf("tensorflow", flags, XLA)
+	if err == nil {
+		err = checkType("tensorflow", t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tensorFlow{seed, t, set}, nil
 }
 
-// String names the stream, its seed and its type, see [ParseStream].
-func (t TensorFlow) String() string {
-	return withType(fmt.Sprintf("tensorflow:%d,%d", t.Seed[0], t.Seed[1]), t.Type) + flags(t.XLA, "/xla")
+type tensorFlow struct {
+	seed  [2]int64
+	typ   Type
+	flags flagSet
+}
+
+func (t tensorFlow) String() string {
+	return withType(fmt.Sprintf("tensorflow:%d,%d", t.seed[0], t.seed[1]), t.typ) + t.flags.String()
+}
+
+// checkType returns an error unless the type is known.
+func checkType(stream string, t Type) error {
+	if t >= dtype.Count {
+		return &StreamError{stream, fmt.Sprintf("numbers of %v, want float32, float64, float16 or bfloat16", t)}
+	}
+	return nil
 }
 
 // withType appends a type to the text of a stream, unless it is the default.
@@ -35,23 +52,17 @@ func withType(s string, t Type) string {
 	return s
 }
 
-// Arithmetic returns that of TensorFlow, the zero Arithmetic.
-func (t TensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
+func (t tensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
-// place does not hold the mask's channels.
-func (t TensorFlow) Draw(m *Mask, at Place) error {
+func (t tensorFlow) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, t, at)
 	}
-	return m.drawTensorFlow(uint64(t.Seed[0]), uint64(t.Seed[1])+at.Step, t.Type, t.XLA, at)
+	return m.drawTensorFlow(uint64(t.seed[0]), uint64(t.seed[1])+at.Step, t.typ, t.flags.has(XLA), at)
 }
 
 // drawTensorFlow decides every channel of m by TensorFlow's stateless numbers.
 func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) error {
-	if t >= dtype.Count {
-		return &ArithmeticError{"numbers of " + t.String(), "float32, float64, float16 or bfloat16"}
-	}
 	if m.settled() {
 		return nil
 	}
@@ -100,42 +111,44 @@ func (w *words) bits(x float64, n int, highest bool) {
 	}
 }
 
-// After returns the place of the next step.
-func (t TensorFlow) After(at Place, samples, channels int, rate float64) Place { return at.next() }
+func (t tensorFlow) After(at Place, samples, channels int, rate float64) Place { return at.next() }
 
-// KerasTensorFlow draws what keras.layers.SpatialDropout1D, 2D and 3D of Keras 3 draw on
-// the TensorFlow backend and a CPU, made with seed=Seed: the stream of [TensorFlow] with
-// the seed [Seed, calls], both modulo 2³¹−2.
+// KerasTensorFlow returns the stream of keras.layers.SpatialDropout1D, 2D and 3D of Keras 3
+// on the TensorFlow backend and a CPU, made with this seed, for data of type t: the stream
+// of [TensorFlow] with the seed [seed, calls], both modulo 2³¹−2. It returns a
+// [*StreamError] if the type is unknown.
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
-type KerasTensorFlow struct {
-	Seed int64
-	Type Type
+func KerasTensorFlow(seed int64, t Type) (Stream, error) {
+	if err := checkType("keras-tensorflow", t); err != nil {
+		return nil, err
+	}
+	return kerasTensorFlow{seed, t}, nil
 }
 
-// String names the stream, its seed and its type, see [ParseStream].
-func (k KerasTensorFlow) String() string {
-	return withType(fmt.Sprintf("keras-tensorflow:%d", k.Seed), k.Type)
+type kerasTensorFlow struct {
+	seed int64
+	typ  Type
 }
 
-// Arithmetic returns that of TensorFlow, see [TensorFlow.Arithmetic].
-func (k KerasTensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
+func (k kerasTensorFlow) String() string {
+	return withType(fmt.Sprintf("keras-tensorflow:%d", k.seed), k.typ)
+}
 
-// Draw decides every channel of m anew. It returns a [*PlaceError] if the tensor of the
-// place does not hold the mask's channels.
-func (k KerasTensorFlow) Draw(m *Mask, at Place) error {
+func (k kerasTensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
+
+func (k kerasTensorFlow) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	const modulus = 1<<31 - 2
-	seed := k.Seed % modulus
+	seed := k.seed % modulus
 	if seed < 0 {
 		seed += modulus // Python's remainder has the sign of the divisor
 	}
-	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.Type, false, at)
+	return m.drawTensorFlow(uint64(seed), at.calls()%modulus, k.typ, false, at)
 }
 
-// After returns the place of the next step.
-func (k KerasTensorFlow) After(at Place, samples, channels int, rate float64) Place {
+func (k kerasTensorFlow) After(at Place, samples, channels int, rate float64) Place {
 	return at.nextCall(rate > 0 && rate < 1)
 }

@@ -62,7 +62,7 @@ func Save(path string, write func(io.Writer) error) error {
 	// /dev/stdout may be a file that the caller reads through its own descriptor, which a
 	// replacement would miss. It may also be a pipe, and a process that writes to standard
 	// output is expected to end when the reader goes away.
-	if out, err := os.Stdout.Stat(); err == nil && os.SameFile(info, out) {
+	if standardOutput(info) {
 		return cmp.Or(old.Close(), write(os.Stdout))
 	}
 	if !info.Mode().IsRegular() {
@@ -72,33 +72,110 @@ func Save(path string, write func(io.Writer) error) error {
 	if err := old.Close(); err != nil {
 		return err
 	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return err
-	}
 	return replace(path, info, write)
 }
 
-// replace writes a temporary file in the directory of path and renames it to path. old describes
-// the file that it replaces, nil if there is none.
+// Direct reports whether [Save] writes to path directly, because it is a device, a pipe or the
+// file of standard output, and whether it is the latter. Nothing is opened.
+func Direct(path string) (direct, stdout bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, false
+	}
+	stdout = standardOutput(info)
+	return stdout || !info.Mode().IsRegular() && !info.IsDir(), stdout
+}
+
+func standardOutput(info fs.FileInfo) bool {
+	out, err := os.Stdout.Stat()
+	return err == nil && os.SameFile(info, out)
+}
+
+// Resolve returns the absolute path of the file that [Save] creates or replaces: no part of it is
+// a symbolic link.
+func Resolve(path string) (string, error) {
+	const maxLinks = 255
+	at := path
+	for range maxLinks {
+		// filepath.Dir would remove the .. after a link, which is not where the link leads.
+		dir, base := filepath.Split(at)
+		dir, err := filepath.EvalSymlinks(cmp.Or(dir, "."))
+		if err == nil {
+			dir, err = filepath.Abs(dir)
+		}
+		if err != nil {
+			return "", named(err, path)
+		}
+		at = filepath.Join(dir, base)
+		to, err := os.Readlink(at)
+		if err != nil {
+			return at, nil // not a link, or nothing yet
+		}
+		if at = to; !filepath.IsAbs(to) {
+			at = dir + string(filepath.Separator) + to
+		}
+	}
+	return "", &fs.PathError{Op: "resolve", Path: path, Err: fmt.Errorf("more than %d symbolic links", maxLinks)}
+}
+
+// replace writes a temporary file beside that of path and renames it. old describes the file that
+// it replaces, nil if there is none. Errors name path instead of the temporary file.
 func replace(path string, old fs.FileInfo, write func(io.Writer) error) error {
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%016x.tmp", rand.Uint64()))
+	target, err := Resolve(path)
+	if err != nil {
+		return creating(err)
+	}
+	temp := filepath.Join(filepath.Dir(target), fmt.Sprintf(".%016x.tmp", rand.Uint64()))
 	f, err := unfinished.create(temp)
 	if err != nil {
-		return err
+		return creating(named(err, path))
 	}
 	if old != nil {
-		err = f.Chmod(old.Mode().Perm())
+		err = named(f.Chmod(old.Mode().Perm()), path)
 	}
 	if err == nil {
-		err = write(f)
+		err = write(unnamed{f, path})
 	}
-	if err = cmp.Or(err, f.Close()); err == nil {
-		err = unfinished.finish(temp, func() error { return os.Rename(temp, path) })
+	if err = cmp.Or(err, named(f.Close(), path)); err == nil {
+		err = named(unfinished.finish(temp, func() error { return os.Rename(temp, target) }), path)
 	}
 	if err != nil {
 		return errors.Join(err, unfinished.finish(temp, func() error { return os.Remove(temp) }))
 	}
 	return nil
+}
+
+// unnamed is a temporary file. Its errors name the file that it becomes.
+type unnamed struct {
+	file *os.File
+	path string
+}
+
+func (u unnamed) Write(p []byte) (int, error) {
+	n, err := u.file.Write(p)
+	return n, named(err, u.path)
+}
+
+// creating says in an error what the caller wanted of the file.
+func creating(err error) error {
+	var one *fs.PathError
+	if errors.As(err, &one) {
+		one.Op = "create"
+	}
+	return err
+}
+
+// named returns an error of a file operation with another path. The cause stays.
+func named(err error, path string) error {
+	var one *fs.PathError
+	var two *os.LinkError
+	switch {
+	case errors.As(err, &one):
+		return &fs.PathError{Op: one.Op, Path: path, Err: one.Err}
+	case errors.As(err, &two):
+		return &fs.PathError{Op: two.Op, Path: path, Err: two.Err}
+	}
+	return err
 }
 
 // Abandon removes the temporary files of all calls of [Save] that have not finished. Those calls,

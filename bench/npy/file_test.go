@@ -133,6 +133,77 @@ func TestWriteFileFollowsASymbolicLink(t *testing.T) {
 	holds(t, filepath.Dir(path), "a.npy")
 }
 
+func TestWriteFileFollowsLinksToAFileThatIsNotThereYet(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(elsewhere, "deep"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// new.npy leads to folder/../made.npy, where folder is elsewhere/deep: to elsewhere/made.npy.
+	for name, to := range map[string]string{"folder": filepath.Join(elsewhere, "deep"), "new.npy": "again.npy", "again.npy": "folder/../made.npy"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	if err := count[float32](3).WriteFile(filepath.Join(dir, "new.npy")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadFile(filepath.Join(elsewhere, "made.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameBits(t, got, count[float32](3))
+	holds(t, dir, "again.npy", "folder", "new.npy")
+	holds(t, elsewhere, "deep", "made.npy")
+}
+
+func TestResolveFindsOneFileBehindAllItsNames(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	if err := os.Mkdir("sub", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"link.npy": "a.npy", "sub/up.npy": "../a.npy", "here": ".", "endless": "endless"} {
+		if err := os.Symlink(to, name); err != nil {
+			t.Skip(err)
+		}
+	}
+	for range 2 { // without the file and with it
+		for _, name := range []string{"a.npy", "./a.npy", "sub/../a.npy", "link.npy", "sub/up.npy", "here/here/a.npy", filepath.Join(dir, "a.npy")} {
+			if got, err := Resolve(name); err != nil || got != filepath.Join(dir, "a.npy") {
+				t.Errorf("%s is %s (%v), expected a.npy in %s", name, got, err, dir)
+			}
+		}
+		if err := os.WriteFile("a.npy", nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = Resolve("endless")
+	says(t, err, "endless", "symbolic links")
+	_, err = Resolve("none/a.npy")
+	if says(t, err, "none/a.npy"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v is not ErrNotExist", err)
+	}
+}
+
+func TestErrorsDoNotNameTheTemporaryFile(t *testing.T) {
+	dir := t.TempDir()
+	file := oldFile(t)
+	occupied := filepath.Join(dir, "occupied")
+	if err := os.Mkdir(occupied, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	for _, path := range []string{filepath.Join("none", "a.npy"), filepath.Join(file, "a.npy"), occupied, strings.Repeat("n", 300), ""} {
+		err := count[float32](3).WriteFile(path)
+		if says(t, err, path, "(3,) of <f4"); strings.Contains(err.Error(), ".tmp") {
+			t.Errorf("the error names a file that the caller does not know: %v", err)
+		}
+	}
+}
+
 func TestWriteFileLeavesNoFileIfItCannotStart(t *testing.T) {
 	a := count[float32](1, 3)
 	dir := t.TempDir()
@@ -224,7 +295,7 @@ func BenchmarkFile(b *testing.B) {
 		{"npy.WriteFile", func() error { os.Remove(path); return a.WriteFile(path) }},
 		{"os.WriteFile", func() error { os.Remove(path); return os.WriteFile(path, raw, 0o666) }},
 	} {
-		b.Run(op.name, func(b *testing.B) {
+		b.Run("op="+op.name, func(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			for b.Loop() {
 				if err := op.run(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -77,7 +78,9 @@ func fullDisk(t *testing.T, path string) {
 		t.Errorf("%v is not EFBIG", err)
 	}
 	err = count[float64](1000).WriteFile(filepath.Join(filepath.Dir(path), "new.npy"))
-	says(t, err, "new.npy", "(1000,) of <f8", "8128 bytes")
+	if says(t, err, "new.npy", "(1000,) of <f8", "8128 bytes"); strings.Contains(err.Error(), ".tmp") {
+		t.Errorf("the error names the temporary file: %v", err)
+	}
 }
 
 // Abandon cannot be undone, so it is called in another process.

@@ -116,7 +116,7 @@ func parseHeader(dict string) (h header, err error) {
 		}
 		switch seen[key] = true; key {
 		case "descr":
-			h.descr, err = text(s.next())
+			h.descr, err = s.descr()
 		case "fortran_order":
 			h.fortran, err = boolean(s.next())
 		case "shape":
@@ -146,11 +146,13 @@ func parseHeader(dict string) (h header, err error) {
 // scanner is the rest of the header.
 type scanner string
 
+const space = " \t\r\n"
+
 // next removes and returns the next token: a string with its quotes, a punctuation mark, or a
 // sequence of other characters. The token is empty at the end of the header, and a single quote if
 // a string is not closed.
 func (s *scanner) next() string {
-	const space, marks = " \t\r\n", "{}():,'\""
+	const marks = "{}():,'\""
 	rest := strings.TrimLeft(string(*s), space)
 	n := strings.IndexAny(rest, space+marks)
 	switch {
@@ -183,6 +185,33 @@ func (s *scanner) list(closing string, item func(tok string) error) (commas int,
 		}
 		commas++
 	}
+}
+
+// descr returns the name of a type, or the list of fields that stands for a structured one.
+func (s *scanner) descr() (string, error) {
+	rest := strings.TrimLeft(string(*s), space)
+	if !strings.HasPrefix(rest, "[") {
+		return text(s.next())
+	}
+	depth, quote := 0, byte(0)
+	for i, c := range []byte(rest) {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '[':
+			depth++
+		case c == ']':
+			if depth--; depth == 0 {
+				*s = scanner(rest[i+1:])
+				return rest[:i+1], nil
+			}
+		}
+	}
+	return "", unexpected(rest, "a list of fields that ends with ]")
 }
 
 func (s *scanner) tuple() (shape []int, err error) {

@@ -1,9 +1,13 @@
-// Package npy reads and writes NumPy .npy files of one array. The elements are float16, float32,
-// float64 or uint16. The last of these can hold the bits of types that NumPy does not have.
+// Package npy reads and writes NumPy .npy files of one array. The elements are float16, bfloat16,
+// float32, float64 or uint16. The last of these can hold the bits of types that NumPy does not have.
 //
 // Reading accepts versions 1.0, 2.0 and 3.0 of the format, little-endian and in C order. Writing
 // produces version 1.0, byte for byte what numpy.save writes for the same array (NumPy 1.24 or
 // newer). Bits are unchanged both ways, NaN payloads included, on hosts of either byte order.
+//
+// NumPy has no bfloat16. The type is that of the ml_dtypes package, which JAX and TensorFlow use.
+// numpy.save writes its elements as two raw bytes each, under the name <V2. numpy.load returns such
+// bytes, of which the view method of the array with ml_dtypes.bfloat16 makes numbers again.
 package npy
 
 import (
@@ -27,9 +31,12 @@ type Array struct {
 // Float16 holds the bits of an IEEE 754 binary16.
 type Float16 uint16
 
+// BFloat16 holds the bits of a bfloat16, which are the upper half of those of a float32.
+type BFloat16 uint16
+
 // Element lists the element types of an [Array], one for each row of dtypes.
 type Element interface {
-	Float16 | float32 | float64 | uint16
+	Float16 | BFloat16 | float32 | float64 | uint16
 }
 
 // dtype pairs the name of an element type in the header with the Go type of its slices. Reading
@@ -41,9 +48,18 @@ type dtype struct {
 
 var dtypes = []dtype{
 	{"<f2", reflect.TypeFor[[]Float16]()},
+	{"<V2", reflect.TypeFor[[]BFloat16]()},
 	{"<f4", reflect.TypeFor[[]float32]()},
 	{"<f8", reflect.TypeFor[[]float64]()},
 	{"<u2", reflect.TypeFor[[]uint16]()},
+}
+
+// String returns the name in the header, with what it means if NumPy does not tell.
+func (dt dtype) String() string {
+	if dt.descr == "<V2" {
+		return "'<V2' (bfloat16)"
+	}
+	return "'" + dt.descr + "'"
 }
 
 func (dt dtype) size() int { return int(dt.slice.Elem().Size()) }
@@ -109,16 +125,25 @@ func read(r io.Reader) (*Array, error) {
 }
 
 func lookup(descr string) (dtype, error) {
+	if descr == "|V2" {
+		// numpy.load drops the byte order of <V2, and numpy.save writes what is left.
+		descr = "<V2"
+	}
 	for _, dt := range dtypes {
 		if dt.descr == descr {
 			return dt, nil
 		}
 	}
-	order := ""
-	if strings.HasPrefix(descr, ">") {
-		order = " (big-endian)"
+	note, advice := "", ": convert with astype before numpy.save"
+	switch {
+	case strings.HasPrefix(descr, "["):
+		note, advice = ", a structured type", ": save one field a['x'] of the array"
+	case strings.HasPrefix(descr, ">"):
+		note = " (big-endian)"
+	case len(descr) > 1 && descr[1] == 'V':
+		note, advice = " (raw bytes)", ": convert with view and astype before numpy.save"
 	}
-	return dtype{}, fmt.Errorf("descr %.40q%s, expected %s: convert with numpy's astype", descr, order, oneOf(func(dt dtype) string { return "'" + dt.descr + "'" }))
+	return dtype{}, fmt.Errorf("descr %.40q%s, expected %s%s", descr, note, oneOf(dtype.String), advice)
 }
 
 // oneOf lists all dtypes: "a, b or c".

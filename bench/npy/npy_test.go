@@ -32,6 +32,8 @@ func count[T Element](shape ...int) *Array {
 		switch p := any(&data[i]).(type) {
 		case *Float16:
 			*p = half(x)
+		case *BFloat16:
+			*p = BFloat16(math.Float32bits(float32(x)) >> 16) // exact
 		case *float32:
 			*p = float32(x)
 		case *float64:
@@ -55,7 +57,7 @@ func half(x float64) Float16 {
 }
 
 // specials16 returns F2_BITS of testdata/make_golden.py.
-func specials16[T Float16 | uint16]() []T {
+func specials16[T Float16 | BFloat16 | uint16]() []T {
 	return []T{0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x7BFF, 0x7C00, 0xFC00, 0x7E00, 0xFE00, 0x7C01, 0xFDA5}
 }
 
@@ -86,6 +88,9 @@ func saved() map[string]*Array {
 		"f2_1d": count[Float16](5), "f4_1d": count[float32](5), "f8_1d": count[float64](5),
 		"f2_3d": count[Float16](1, 3, 4), "f4_3d": count[float32](1, 3, 4), "f8_3d": count[float64](1, 3, 4),
 		"f2_5d": count[Float16](2, 1, 3, 2, 2), "f4_5d": count[float32](2, 1, 3, 2, 2), "f8_5d": count[float64](2, 1, 3, 2, 2),
+		"v2_0d": count[BFloat16](), "v2_empty_1d": count[BFloat16](0), "v2_empty_3d": count[BFloat16](2, 0, 3),
+		"v2_1d": count[BFloat16](5), "v2_3d": count[BFloat16](1, 3, 4), "v2_5d": count[BFloat16](2, 1, 3, 2, 2),
+		"v2_special": Of(specials16[BFloat16](), 6, 2),
 		"f4_32d":     count[float32](ones(32)...),
 		"f2_special": Of(specials16[Float16](), 6, 2),
 		"u2_special": Of(specials16[uint16](), 6, 2),
@@ -121,6 +126,10 @@ func bitsOf(t *testing.T, a *Array) (out []uint64) {
 	t.Helper()
 	switch data := a.Data.(type) {
 	case []Float16:
+		for _, x := range data {
+			out = append(out, uint64(x))
+		}
+	case []BFloat16:
 		for _, x := range data {
 			out = append(out, uint64(x))
 		}
@@ -243,6 +252,15 @@ func TestReadAcceptsVersions2And3(t *testing.T) {
 	}
 }
 
+// numpy.load makes |V2 of bfloat16, and numpy.save writes that name.
+func TestReadAcceptsBFloat16ThatNumPyHasLoadedAndSaved(t *testing.T) {
+	a, err := ReadFile(filepath.Join("testdata", "read", "v2_saved_again.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameBits(t, a, count[BFloat16](3, 4))
+}
+
 func TestReadAcceptsEveryFormOfHeader(t *testing.T) {
 	data := []byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}
 	for _, dict := range []string{
@@ -289,8 +307,8 @@ func TestReadAcceptsTheLongestHeader(t *testing.T) {
 
 // allDtypes and allSlices are the lists of element types in errors.
 const (
-	allDtypes = "'<f2', '<f4', '<f8' or '<u2'"
-	allSlices = "[]npy.Float16, []float32, []float64 or []uint16"
+	allDtypes = "'<f2', '<V2' (bfloat16), '<f4', '<f8' or '<u2'"
+	allSlices = "[]npy.Float16, []npy.BFloat16, []float32, []float64 or []uint16"
 )
 
 func TestReadRefuses(t *testing.T) {
@@ -328,7 +346,15 @@ func TestReadRefuses(t *testing.T) {
 		{"objects", header(dict("'|O'", "False", "(1,)")), []string{`"|O"`, allDtypes}},
 		{"native order", header(dict("'f4'", "False", "(1,)")), []string{`"f4"`, allDtypes}},
 		{"a descr of 9000 characters", header(dict("'"+strings.Repeat("x", 9000)+"'", "False", "(1,)")), []string{"descr", "xxx"}},
-		{"a structured dtype", header(dict("[('x', '<f4')]", "False", "(1,)")), []string{"descr", `"["`, "quoted string"}},
+		{"a structured type", header(dict("[('x', '<f4')]", "False", "(1,)")), []string{`descr "[('x', '<f4')]", a structured type`, allDtypes, "a['x']"}},
+		{"a structured type with brackets in a name", header(dict("[('x]', '<f4'), ('y', [('[', '|S3')])]", "False", "(1,)")), []string{"[('x]', '<f4'), ('y'", "a structured type"}},
+		{"a structured type of 60000 characters", header(dict("[('"+strings.Repeat("x", 60000)+"', '<f4')]", "False", "(1,)")), []string{"xxx", "a structured type"}},
+		{"30000 nested lists", header(dict(strings.Repeat("[", 30000)+strings.Repeat("]", 30000), "False", "(1,)")), []string{"[[[", "a structured type"}},
+		{"60000 open lists", header(dict(strings.Repeat("[", 60000), "False", "(1,)")), []string{"malformed header", "descr", "[[[", "ends with ]"}},
+		{"60000 open tuples", shape(strings.Repeat("(", 60000)), []string{"malformed header", "shape", `"("`, "integer"}},
+		{"raw bytes", header(dict("'|V4'", "False", "(1,)")), []string{`"|V4" (raw bytes)`, allDtypes, "view and astype"}},
+		{"float8 of ml_dtypes", header(dict("'<V1'", "False", "(1,)")), []string{`"<V1" (raw bytes)`, allDtypes, "view and astype"}},
+		{"big-endian bfloat16", header(dict("'>V2'", "False", "(1,)")), []string{`">V2" (big-endian)`, allDtypes, "astype"}},
 		{"Fortran order", file(1, dict("'<f4'", "True", "(2, 1, 2)")), []string{"(2, 1, 2)", "Fortran order", "C order", "numpy.ascontiguousarray"}},
 
 		{"an empty header", header(""), []string{"malformed header", "the end of the header", "expected {"}},
@@ -405,7 +431,7 @@ func TestReadFileRefusesOtherArraysOfNumPy(t *testing.T) {
 		"big_endian_half": {">f2", "big-endian", allDtypes},
 		"fortran":         {"(3, 4)", "Fortran order", "numpy.ascontiguousarray"},
 		"int32":           {"<i4", allDtypes},
-		"structured":      {"descr", "quoted string"},
+		"structured":      {`descr "[('x', '<f4'), ('y', '<f4')]", a structured type`},
 	} {
 		path := filepath.Join("testdata", "refused", name+".npy")
 		_, err := ReadFile(path)
@@ -534,6 +560,7 @@ func TestStringNamesShapeAndDtype(t *testing.T) {
 		"(1, 3, 4) of <f4": Of([]float32(nil), 1, 3, 4),
 		"(3,) of <f8":      Of([]float64(nil), 3),
 		"(3, 1) of <f2":    Of([]Float16(nil), 3, 1),
+		"(2, 2) of <V2":    Of([]BFloat16(nil), 2, 2),
 		"(1,) of <u2":      Of([]uint16(nil), 1),
 		"() of []int":      {Data: []int{1}},
 		"(2,) of <nil>":    {Shape: []int{2}},
@@ -576,7 +603,7 @@ func FuzzRead(f *testing.F) {
 // may be too short or too long.
 func FuzzHeader(f *testing.F) {
 	for i, dims := range [][]byte{{}, {0}, {1}, {7}, {3, 4}, {1, 9, 1}, {0, 5}, {2, 3, 4, 5}, {1, 1, 1, 1, 1, 1, 1, 1}} {
-		for descr := range uint8(4) {
+		for descr := range uint8(len(dtypes)) {
 			f.Add(dims, descr, uint16(i*41)+uint16(descr)*97, int8(0), []byte("\x01\x7c\x00\x80\xff\x7f\x01\xf0\x7f"))
 		}
 		f.Add(dims, uint8(i), uint16(i), int8(1-i%3), []byte{})

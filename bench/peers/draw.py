@@ -36,7 +36,7 @@ def module(program):
         [program, "-test.run", "^$", "-test.bench", "Draw",
          "-test.benchtime", "20ms", "-test.cpu", "1"],
         check=True, capture_output=True, text=True).stdout
-    found = re.findall(r"BenchmarkDraw/(\S+)\s.*?([\d.]+) ns/channel", out)
+    found = re.findall(r"BenchmarkDraw/\w+=(\S+)\s.*?([\d.]+) ns/channel", out)
     return {name: float(ns) for name, ns in found}
 
 

@@ -51,6 +51,16 @@ func main() {
 	worker := flag.Int("worker", -1, "run as worker `N`; the command starts its workers itself")
 	state := flag.String("state", "", "`FILE` from which a worker restores its state, if it exists, and to which it saves it")
 	flag.Parse()
+	usage := func(format string, args ...any) {
+		log.Printf(format, args...)
+		os.Exit(2)
+	}
+	switch {
+	case flag.NArg() > 0:
+		usage("unexpected argument %.40q, want flags only", flag.Arg(0))
+	case *worker < -1 || *worker >= workers:
+		usage("-worker %d, want 0 to %d", *worker, workers-1)
+	}
 	var err error
 	if *worker >= 0 {
 		// An interrupt from the terminal reaches all processes. The parent ends its workers.
@@ -82,16 +92,8 @@ func main() {
 // work runs a worker. It writes the output of its samples for a few steps.
 func work(w io.Writer, stream string, worker int, path string) error {
 	const share = samples / workers
-	var drop *spatialdropout.Dropout
-	saved, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		var state spatialdropout.State
-		if err := json.Unmarshal(saved, &state); err != nil {
-			return err
-		}
-		drop, err = spatialdropout.Restore(state)
-	case os.IsNotExist(err):
+	drop, err := restore(path)
+	if os.IsNotExist(err) {
 		drop, err = dropout(stream, spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(worker * share), Samples: samples}))
 	}
 	if err != nil {
@@ -106,11 +108,38 @@ func work(w io.Writer, stream string, worker int, path string) error {
 			return err
 		}
 	}
-	saved, err = json.Marshal(drop.State())
+	saved, err := json.Marshal(drop.State())
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(path, saved, 0o644)
+}
+
+// restore returns the dropout of a saved state. The file of one is small, and errors quote
+// at most a part of it.
+func restore(path string) (*spatialdropout.Dropout, error) {
+	const most = 1 << 16 // bytes
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	saved, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(saved) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes, want the state of a worker", path, most)
+	}
+	var state spatialdropout.State
+	var drop *spatialdropout.Dropout
+	if err = json.Unmarshal(saved, &state); err == nil {
+		drop, err = spatialdropout.Restore(state)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %.300v, want the state of a worker", path, err)
+	}
+	return drop, nil
 }
 
 func dropout(stream string, opts ...spatialdropout.Option) (*spatialdropout.Dropout, error) {

@@ -506,7 +506,7 @@ func BenchmarkDraw(b *testing.B) {
 			first, second := make([]uint64, words), make([]uint64, words)
 			spec := &Spec{Stride: [4]uint32{1}, Key: [2]uint32{1, 2}, Threshold: 1 << 31}
 			for _, g := range generators {
-				b.Run(fmt.Sprintf("%s/%d/%s", g.name, 64*words, tier), func(b *testing.B) {
+				b.Run(fmt.Sprintf("generator=%s/trials=%d/tier=%s", g.name, 64*words, tier), func(b *testing.B) {
 					to := [][]uint64{first, second}[:g.slices]
 					for range b.N {
 						g.draw(to, spec)
@@ -515,7 +515,7 @@ func BenchmarkDraw(b *testing.B) {
 				})
 			}
 		}
-		b.Run("MersenneTwister/624/"+tier, func(b *testing.B) {
+		b.Run("generator=MersenneTwister/words=624/tier="+tier, func(b *testing.B) {
 			var words, state [624]uint32
 			for range b.N {
 				MersenneTwister(&words, &state)

@@ -133,9 +133,9 @@ func TestStacksGrowUnderEveryRoutine(t *testing.T) {
 
 // BenchmarkRoutines measures every routine on every tier, in bytes that it writes.
 //
-//	go test ./internal/draw -run '^$' -bench Routines/philox
+//	go test ./internal/draw -run '^$' -bench Routines/routine=philox
 func BenchmarkRoutines(b *testing.B) {
 	for _, r := range routines {
-		machine.Benchmark(b, r.name+"/32", r.call(32))
+		machine.Benchmark(b, "routine="+r.name+"/words=32", r.call(32))
 	}
 }

@@ -48,7 +48,8 @@ type Calls func(t *testing.T, test func(t *testing.T, c Call))
 // streaming stores need one. There must be 64 bytes more than the operand has.
 func onLine(at unsafe.Pointer) unsafe.Pointer { return unsafe.Add(at, -uintptr(at)&63) }
 
-// Benchmark measures a call on every tier, in bytes that it writes.
+// Benchmark measures a call on every tier, in bytes that it writes. The name is made of keys and
+// values as benchstat reads them, such as "routine=scale/bytes=256".
 func Benchmark(b *testing.B, name string, c Call) {
 	var at [MaxOperands]unsafe.Pointer
 	written := 0
@@ -60,7 +61,7 @@ func Benchmark(b *testing.B, name string, c Call) {
 		}
 	}
 	EachTier(func(tier string) {
-		b.Run(name+"/"+tier, func(b *testing.B) {
+		b.Run(name+"/tier="+tier, func(b *testing.B) {
 			b.SetBytes(int64(written))
 			for range b.N {
 				c.Run(at[:])

@@ -49,6 +49,14 @@ func Forbid(t *testing.T, pages []byte) {
 	}
 }
 
+// Allow makes whole pages readable and writable again.
+func Allow(t *testing.T, pages []byte) {
+	t.Helper()
+	if err := syscall.Mprotect(pages, syscall.PROT_READ|syscall.PROT_WRITE); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // at returns the address of so many bytes at the end, or at the beginning.
 func (f fenced) at(end bool, bytes int) unsafe.Pointer {
 	if end {

@@ -1,4 +1,4 @@
-"""Writes the .npy files in this directory with NumPy 1.24 or newer: python3 make_golden.py
+"""Writes the .npy files in this directory with NumPy 1.24 or newer and ml_dtypes: python3 make_golden.py
 
 saved/    files of numpy.save that this package must read, and write byte for byte
 read/     files that numpy.save does not write but NumPy and this package read
@@ -7,8 +7,10 @@ refused/  files of numpy.save whose arrays this package does not support
 The Go tests hold the same arrays as Go values. Change both together.
 """
 
+import io
 import pathlib
 
+import ml_dtypes
 import numpy as np
 
 here = pathlib.Path(__file__).parent
@@ -50,8 +52,7 @@ F2_BITS = [
     0x7C01, 0xFDA5,
 ]
 
-for dtype in ("<f2", "<f4", "<f8"):
-    kind = dtype[1:]
+for kind, dtype in (("f2", "<f2"), ("v2", ml_dtypes.bfloat16), ("f4", "<f4"), ("f8", "<f8")):
     np.save(path("saved", kind + "_0d"), count(dtype))
     np.save(path("saved", kind + "_empty_1d"), count(dtype, 0))
     np.save(path("saved", kind + "_empty_3d"), count(dtype, 2, 0, 3))
@@ -59,6 +60,7 @@ for dtype in ("<f2", "<f4", "<f8"):
     np.save(path("saved", kind + "_3d"), count(dtype, 1, 3, 4))
     np.save(path("saved", kind + "_5d"), count(dtype, 2, 1, 3, 2, 2))
 np.save(path("saved", "f2_special"), np.array(F2_BITS, "<u2").view("<f2").reshape(6, 2))
+np.save(path("saved", "v2_special"), np.array(F2_BITS, "<u2").view(ml_dtypes.bfloat16).reshape(6, 2))
 np.save(path("saved", "u2_special"), np.array(F2_BITS, "<u2").reshape(6, 2))
 np.save(path("saved", "f4_special"), np.array(F4_BITS, "<u4").view("<f4").reshape(6, 2))
 np.save(path("saved", "f8_special"), np.array(F8_BITS, "<u8").view("<f8").reshape(6, 2))
@@ -75,6 +77,14 @@ assert sizes == [128, 192, 192], sizes
 for version in ((2, 0), (3, 0)):
     with open(path("read", f"version_{version[0]}"), "wb") as f:
         np.lib.format.write_array(f, count("<f4", 3, 4), version=version)
+
+# numpy.load returns bfloat16 as raw bytes, which are saved under another name.
+memory = io.BytesIO()
+np.save(memory, count(ml_dtypes.bfloat16, 3, 4))
+memory.seek(0)
+again = np.load(memory)
+assert again.dtype == "|V2", again.dtype
+np.save(path("read", "v2_saved_again"), again)
 
 np.save(path("refused", "big_endian"), count(">f4", 3, 4))
 np.save(path("refused", "big_endian_half"), count(">f2", 3, 4))

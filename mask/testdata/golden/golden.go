@@ -100,7 +100,7 @@ func (f File) Of(c Case) (mask.Stream, error) {
 		{"/original", name != c.Stream},
 		{"/path=" + strings.Join(c.Path, "."), len(c.Path) > 0},
 		{fmt.Sprint("/call=", c.Counter), c.Counter > 0},
-		{fmt.Sprint("/layer=", c.Layer), c.Layer > 0},
+		{fmt.Sprint("/count=", c.Layer), c.Layer > 0},
 	} {
 		if o.set {
 			text += o.text

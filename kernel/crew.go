@@ -1,0 +1,224 @@
+package kernel
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// mostHelpers bounds the goroutines that help all callers. Memory is busy with fewer.
+const mostHelpers = 63
+
+// crew holds the places of goroutines that help callers. A goroutine is started when a call
+// needs it, waits actively for the next call for as long as [Strategy.Linger], and ends: it
+// takes tens of microseconds until the operating system lets a parked thread run, in which
+// one core does a megabyte. Which one helps has a fixed part of the data, see [job].
+//
+// Nothing here uses channels, conditions or wait groups: a goroutine of a test's bubble
+// (package testing/synctest) must not be woken through them from outside of it.
+var crew [mostHelpers]helper
+
+// helper is the place of one goroutine.
+type helper struct {
+	job     atomic.Pointer[job] // what it is asked to do; taken while it does that
+	state   atomic.Uint32
+	started atomic.Int64 // when the goroutine was
+	resting atomic.Int64 // until when not to ask it
+	rest    atomic.Int64 // how long it rests next time
+	running sync.Mutex   // held while it does a job
+	worker  int          // which one of a job it is
+	run     func()       // work of the helper, made once
+	_       [2 * lineBytes]byte
+}
+
+// The states of a helper.
+const (
+	asleep  = iota // there is no goroutine
+	waiting        // a goroutine has been started, or lets others run
+	ready          // it waits actively, or does a job
+)
+
+// taken stands for the job that a helper is doing.
+var taken job
+
+// epoch is what times are counted from. lately is when the last call that might have used
+// help began.
+var (
+	epoch  = time.Now()
+	lately atomic.Int64
+)
+
+func now() int64 { return int64(time.Since(epoch)) }
+
+const (
+	// promptly is how long the start of a goroutine may take if a processor is idle, on a
+	// virtual machine. One that began later waited for others, and must not wait actively
+	// where they could run.
+	promptly = int64(4 * time.Millisecond)
+	// slice is how long a helper runs before others get a chance. The scheduler would suspend
+	// it after 10 ms, perhaps in the middle of a piece for which the caller waits.
+	slice = int64(time.Millisecond)
+	// suspended is how long nobody waits for a helper, or a helper for its next turn, unless
+	// the operating system lets another thread run in its place. Turns take a microsecond,
+	// and pieces end at about the same time.
+	suspended = int64(50 * time.Microsecond)
+	// leastRest and mostRest bound how long a helper rests that was suspended: four times as
+	// long each time. Without that, calls with two workers take up to four times as long as
+	// with one while another program uses the second core.
+	leastRest = int64(4 * time.Millisecond)
+	mostRest  = int64(time.Second)
+)
+
+// muster finds out which helpers to ask in a call of so many bytes: those that are ready,
+// and in a large one all that do not rest. It starts goroutines for later calls of a series,
+// and for a large one. It returns false if there is no helper to ask.
+func muster(s *Strategy, help []bool, bytes int) (any bool) {
+	begin := now()
+	// The call before may have taken as long as a slow one of this size.
+	series := begin-lately.Swap(begin) <= int64(s.Linger)+int64(bytes/8)
+	large := bytes >= s.Wake
+	for k := range help {
+		h := &crew[k]
+		if begin < h.resting.Load() {
+			continue
+		}
+		state := h.state.Load()
+		if state == asleep && (large || series) {
+			h.start(k+1, begin)
+		}
+		help[k] = large || state == ready
+		any = any || help[k]
+	}
+	return any
+}
+
+// start starts the goroutine if there is none.
+func (h *helper) start(worker int, begin int64) {
+	if !h.state.CompareAndSwap(asleep, waiting) {
+		return
+	}
+	h.started.Store(begin)
+	if h.run == nil {
+		h.worker, h.run = worker, h.work
+	}
+	go h.run()
+}
+
+// ask asks a helper to do its share of a job. It returns false if it is busy.
+func (h *helper) ask(j *job) bool {
+	j.helping.Add(1)
+	if h.job.CompareAndSwap(nil, j) {
+		return true
+	}
+	j.helping.Add(-1)
+	return false
+}
+
+// takeBack takes a job back if the helper has not begun with it.
+func (h *helper) takeBack(j *job) {
+	if h.job.CompareAndSwap(j, nil) {
+		j.helping.Add(-1)
+		return
+	}
+	h.refresh()
+}
+
+// await returns when the helper has finished what it does.
+func (h *helper) await() {
+	h.running.Lock()
+	h.running.Unlock()
+}
+
+// tire lets the helper rest from now on: it has been suspended.
+func (h *helper) tire(at int64) {
+	rest := min(max(leastRest, 4*h.rest.Load()), mostRest)
+	h.rest.Store(rest)
+	h.resting.Store(at + rest)
+}
+
+// refresh shortens the rest of a helper that came in time.
+func (h *helper) refresh() {
+	if rest := h.rest.Load(); rest > 0 {
+		h.rest.Store(rest - rest/64 - 1)
+	}
+}
+
+// work does jobs until none has come for a while.
+func (h *helper) work() {
+	began := now()
+	patient := began-h.started.Load() <= promptly
+	for {
+		for h.help() {
+			patient = true
+		}
+		if patient && h.wait(&began) {
+			continue
+		}
+		h.state.Store(asleep)
+		// Someone may have asked before that.
+		if h.job.Load() == nil || !h.state.CompareAndSwap(asleep, waiting) {
+			return
+		}
+	}
+}
+
+// help does what the helper is asked to, if there is anything.
+func (h *helper) help() bool {
+	j := h.job.Load()
+	if j == nil || j == &taken {
+		return false
+	}
+	h.running.Lock()
+	defer h.running.Unlock()
+	if !h.job.CompareAndSwap(j, &taken) {
+		return false
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			j.fault.Store(&fault)
+			j.abandoned.Store(true)
+		}
+		h.job.Store(nil)
+		j.helping.Add(-1)
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(j.onFault))
+	j.work(h.worker)
+	return true
+}
+
+// wait waits actively until the helper is asked for something, and returns false if that
+// takes longer than it may. began is when others last had a chance to run.
+func (h *helper) wait(began *int64) bool {
+	linger := int64(strategy().Linger)
+	start := now()
+	if start-*began > slice {
+		h.state.Store(waiting)
+		runtime.Gosched()
+		start = now()
+		*began = start
+	}
+	h.state.Store(ready)
+	// The clock stands still in a test's bubble: the number of turns is bounded, too.
+	const pauses, perTurn = 16, 64 // pauses, and nanoseconds that a turn takes at least
+	last := start
+	for turn := int64(0); turn*perTurn <= linger; turn++ {
+		for range pauses {
+			if h.job.Load() != nil {
+				return true
+			}
+			pause()
+		}
+		t := now()
+		if t-last > suspended {
+			h.tire(t)
+			return false
+		}
+		if t-start >= linger {
+			return false
+		}
+		last = t
+	}
+	return false
+}

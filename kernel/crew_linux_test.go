@@ -1,0 +1,54 @@
+package kernel
+
+import (
+	"runtime/debug"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// Memory that faults, as that of a truncated file does, panics in the caller's goroutine if
+// it has asked for that, whoever met it, and nobody writes any more afterwards.
+func TestFaultsOfWorkersAreTheCallers(t *testing.T) {
+	ShareAll(t)
+	const page = 4096
+	const n = 1 << 21
+	memory := machine.Mapped(t, n)
+	src := make([]float32, n/4)
+	for i := range src {
+		src[i] = 1
+	}
+	dst := unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), n/4)
+	for _, at := range []int{0, n / 2, n - page} { // the caller's share, and those of others
+		machine.Forbid(t, memory[at:at+page])
+		for range 20 {
+			rested()
+			fault := machine.Faulted(func() {
+				_ = Run(Multiply, dst, src, []float32{2}, nil, []layout.Loop{alike(n/4, 1, 0)}, 4)
+			})
+			if fault == nil || !strings.Contains(fault.Error(), "memory address") {
+				t.Fatalf("page %d: %v, want a fault", at/page, fault)
+			}
+			f, ok := fault.(interface{ Addr() uintptr })
+			if begin := uintptr(unsafe.Pointer(&memory[at])); !ok || f.Addr() < begin || f.Addr() >= begin+page {
+				t.Fatalf("page %d: %v, want a fault there", at/page, fault)
+			}
+			for k := range crew {
+				if crew[k].job.Load() != nil {
+					t.Fatalf("page %d: helper %d still has a job", at/page, k)
+				}
+			}
+		}
+		machine.Allow(t, memory[at:at+page])
+	}
+	// They help afterwards as before.
+	if err := doubled(1<<16, 4); err != nil {
+		t.Error(err)
+	}
+	if debug.SetPanicOnFault(false) {
+		t.Error("Run leaves the caller with another SetPanicOnFault")
+	}
+}

@@ -1,0 +1,311 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
+)
+
+// Strategy is how the kernels use a machine: from which size on they store past the cache,
+// and how they share work among goroutines. No result depends on it, only time does.
+//
+// The default follows from the processor and its caches, see [DefaultStrategy]. [Tune]
+// measures one instead. SPATIALDROPOUT_STRATEGY in the environment sets fields when the
+// program starts, in the form of [Strategy.String], and so pins them for a benchmark.
+// SPATIALDROPOUT_STREAM, a number of bytes, sets the three sizes for streaming at once. A value
+// that makes no sense is reported on standard error, and the default stays.
+type Strategy struct {
+	// StreamPlanes is the size of dst in bytes from which channels-first data out of place are
+	// stored past the cache. Other data stay in the cache then, and no line is read before
+	// it is written. The default is a quarter of the largest cache, from 4 to 32 MiB.
+	//
+	// Half of the planes of 56×56 float32 dropped, one core, streamed over ordinary: 6.4 MB
+	// 1.3 times as fast on Zen 4 and 0.9 times on Zen 5, 12.8 MB 1.8 and 1.6 times, 26 MB 2.5
+	// and 1.6 times (32 MiB of L3 each). If all of the result is read right afterwards, both
+	// together take 1.0, 0.8 and 0.6 times as long on Zen 4, at 13 MB 1.3 and at 17 MB 0.9
+	// times on Zen 5. On Sapphire Rapids 32 MiB are a tie, with a cache that a virtual machine
+	// does not tell the size of.
+	StreamPlanes int
+	// StreamRows is the same for channels-last data. On Zen 5 rows of 64 channels are 0.8
+	// times as fast at 6.4 MB, and 1.7 times at 13 MB and above.
+	StreamRows int
+	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
+	// sums, are processed four planes at a time, and dropped planes are stored past the cache.
+	// That needs dropped planes: where one in eight planes is dropped or fewer, the planes
+	// are processed one after the other. The default is five eighths of the largest cache,
+	// from 8 to 32 MiB.
+	//
+	// Half of the planes of 56×56 float32 dropped: 12.8 MB 1.3 times as fast on Zen 4 and 1.0
+	// times on Zen 5, 26 MB 1.8 and 1.6 times. But if the result is read right afterwards, 17 MB
+	// take 1.4 times as long on Zen 5, and 21 MB 0.9 times. Where nothing is dropped, four at a
+	// time are 0.8 times as fast from 13 to 51 MB.
+	StreamInPlace int
+	// StoreAhead is how many bytes ahead of ordinary stores their cache lines are prefetched
+	// on amd64. A store to a line that is not in the first cache waits for it, and some
+	// processors fetch ahead for loads only. 0 prefetches nothing.
+	//
+	// The default is 512, and 0 on processors by AMD. Out of place in the second cache 512
+	// makes 48 GB/s of 35 with AVX2 and 46 of 41 with AVX-512 on Sapphire Rapids. It costs 5 to
+	// 30 % on Zen 4 from 2 MB up, and 0 to 20 % on Zen 5 from 50 KB to 51 MB, in place
+	// most of all. (PREFETCHW, which Go's assembler lacks, brings the same as PREFETCHT0 on
+	// Sapphire Rapids. Prefetching the source brought nothing in the cache.)
+	StoreAhead int
+	// Share is the size of dst in bytes from which [Run] uses several goroutines unasked.
+	Share int
+	// Grain is the least number of bytes that a goroutine gets.
+	Grain int
+	// Wake is the size of dst in bytes from which [Run] starts goroutines to help even if the
+	// call before was long ago. In smaller calls only those help that wait for work since the
+	// call before, or that a series of calls has started.
+	Wake int
+	// Linger is how long a goroutine that has helped waits actively for the next call. It ends
+	// afterwards. So calls that follow each other within that time find help at once.
+	Linger time.Duration
+}
+
+// leastStream and the others bound what follows from the size of a cache, which may be that
+// of a host with many virtual machines.
+const (
+	leastStream        = 4 << 20
+	leastStreamInPlace = 8 << 20
+	mostStream         = 32 << 20
+)
+
+// DefaultStrategy returns the strategy that fits the processor by what was measured on
+// others, see the fields of [Strategy].
+func DefaultStrategy() Strategy { return strategyFor(tier.ThisProcessor()) }
+
+func strategyFor(p tier.Processor) Strategy {
+	s := Strategy{
+		StreamPlanes:  mostStream,
+		StreamRows:    mostStream,
+		StreamInPlace: mostStream,
+		StoreAhead:    512,
+		Share:         512 << 10,
+		Grain:         128 << 10,
+		Wake:          16 << 20,
+		Linger:        100 * time.Microsecond,
+	}
+	if p.Cache > 0 {
+		s.StreamPlanes = min(max(leastStream, p.Cache/4), mostStream)
+		s.StreamRows = s.StreamPlanes
+		s.StreamInPlace = min(max(leastStreamInPlace, p.Cache/8*5), mostStream)
+	}
+	if p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine" {
+		s.StoreAhead = 0
+	}
+	return s
+}
+
+// inUse is the strategy in use, nil until a call needs it: to ask the processor takes longer
+// than a program should take to start. streamLeast is its smallest size for streaming, or
+// what it may be at least.
+var (
+	inUse       atomic.Pointer[Strategy]
+	streamLeast atomic.Int64
+)
+
+// storeAhead is StoreAhead of the strategy in use, for the assembly.
+var storeAhead uint64 = 512
+
+func init() {
+	streamLeast.Store(leastStream)
+	if os.Getenv(strategyVariable) != "" || os.Getenv(streamVariable) != "" {
+		use(strategyFrom(os.Getenv(strategyVariable), os.Getenv(streamVariable)))
+	}
+}
+
+// strategy returns the strategy in use.
+func strategy() *Strategy {
+	if s := inUse.Load(); s != nil {
+		return s
+	}
+	return firstStrategy()
+}
+
+//go:noinline
+func firstStrategy() *Strategy {
+	s := DefaultStrategy()
+	if inUse.CompareAndSwap(nil, &s) {
+		spread(&s)
+	}
+	return inUse.Load()
+}
+
+func use(s Strategy) {
+	inUse.Store(&s)
+	spread(&s)
+}
+
+// spread sets the variables that hold a part of the strategy.
+func spread(s *Strategy) {
+	streamLeast.Store(int64(min(s.StreamPlanes, s.StreamRows, s.StreamInPlace)))
+	atomic.StoreUint64(&storeAhead, uint64(s.StoreAhead))
+}
+
+// CurrentStrategy returns the strategy in use.
+func CurrentStrategy() Strategy { return *strategy() }
+
+// SetStrategy makes later calls use a strategy. It may be called at any time. It returns a
+// [*StrategyError], and the strategy in use stays, if a field makes no sense: sizes and times
+// must not be negative, Linger is whole microseconds and at most a second, StoreAhead at most
+// a page of 4096 bytes, and Grain at least 1 byte. math.MaxInt as a size means never.
+func SetStrategy(s Strategy) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	use(s)
+	return nil
+}
+
+// The greatest values that make sense.
+const (
+	mostAhead  = pageBytes
+	mostLinger = time.Second
+)
+
+// A field is one of a strategy, by its name in the text.
+type field struct {
+	name        string
+	least, most int
+	size        func(*Strategy) *int // nil for Linger
+}
+
+var fields = [...]field{
+	{"stream-planes", 0, math.MaxInt, func(s *Strategy) *int { return &s.StreamPlanes }},
+	{"stream-rows", 0, math.MaxInt, func(s *Strategy) *int { return &s.StreamRows }},
+	{"stream-in-place", 0, math.MaxInt, func(s *Strategy) *int { return &s.StreamInPlace }},
+	{"store-ahead", 0, mostAhead, func(s *Strategy) *int { return &s.StoreAhead }},
+	{"share", 0, math.MaxInt, func(s *Strategy) *int { return &s.Share }},
+	{"grain", 1, math.MaxInt, func(s *Strategy) *int { return &s.Grain }},
+	{"wake", 0, math.MaxInt, func(s *Strategy) *int { return &s.Wake }},
+	{name: "linger"},
+}
+
+// want says which values a field may have.
+func (f *field) want() string {
+	switch {
+	case f.size == nil:
+		return fmt.Sprintf("from 0s to %v in whole microseconds", mostLinger)
+	case f.most == math.MaxInt:
+		return fmt.Sprintf("a number of bytes, %d or more", f.least)
+	}
+	return fmt.Sprintf("a number of bytes from %d to %d", f.least, f.most)
+}
+
+// parse sets a field to what a text stands for. A number of bytes beyond the greatest
+// integer means never. It returns false, and s is unchanged, if the text makes no sense.
+func (f *field) parse(s *Strategy, text string) bool {
+	if f.size == nil {
+		d, err := time.ParseDuration(text)
+		if err != nil || !lingers(d) {
+			return false
+		}
+		s.Linger = d
+		return true
+	}
+	u, err := strconv.ParseUint(text, 10, 64)
+	v := int(min(u, math.MaxInt))
+	if err != nil || v < f.least || v > f.most {
+		return false
+	}
+	*f.size(s) = v
+	return true
+}
+
+// lingers reports whether a duration may be Linger.
+func lingers(d time.Duration) bool {
+	return d >= 0 && d <= mostLinger && d%time.Microsecond == 0
+}
+
+// text returns the value of a field as it stands in the text of a strategy.
+func (f *field) text(s *Strategy) string {
+	if f.size == nil {
+		return s.Linger.String()
+	}
+	return strconv.Itoa(*f.size(s))
+}
+
+func (s *Strategy) check() error {
+	for i := range fields {
+		f := &fields[i]
+		if ok := lingers(s.Linger); f.size != nil && (*f.size(s) < f.least || *f.size(s) > f.most) || f.size == nil && !ok {
+			return &StrategyError{Name: f.name, Value: f.text(s), Want: f.want()}
+		}
+	}
+	return nil
+}
+
+// String returns the strategy in the form of [ParseStrategy].
+func (s Strategy) String() string {
+	var b strings.Builder
+	for i := range fields {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(fields[i].name + "=" + fields[i].text(&s))
+	}
+	return b.String()
+}
+
+// ParseStrategy returns the default strategy with some fields changed, such as
+// "stream-planes=8388608,linger=50us". Sizes are numbers of bytes. It returns a
+// [*StrategyError] if a field is unknown or its value makes no sense.
+func ParseStrategy(text string) (Strategy, error) {
+	s := DefaultStrategy()
+	for text != "" {
+		var part string
+		part, text, _ = strings.Cut(text, ",")
+		name, value, _ := strings.Cut(part, "=")
+		if err := s.parse(name, value); err != nil {
+			return DefaultStrategy(), err
+		}
+	}
+	return s, nil
+}
+
+func (s *Strategy) parse(name, value string) error {
+	var names []string
+	for i := range fields {
+		f := &fields[i]
+		if f.name == name {
+			if !f.parse(s, value) {
+				return &StrategyError{Name: name, Value: value, Want: f.want()}
+			}
+			return nil
+		}
+		names = append(names, f.name)
+	}
+	return &StrategyError{Name: name, Value: value, Want: "one of the fields " + strings.Join(names, ", ")}
+}
+
+// The environment variables that change the default.
+const (
+	strategyVariable = "SPATIALDROPOUT_STRATEGY"
+	streamVariable   = "SPATIALDROPOUT_STREAM"
+)
+
+// strategyFrom returns the strategy that the environment sets.
+func strategyFrom(text, stream string) Strategy {
+	s, err := ParseStrategy(text)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", strategyVariable, err)
+	}
+	if stream == "" {
+		return s
+	}
+	f := &fields[0] // whose values are those of the three
+	if !f.parse(&s, stream) {
+		fmt.Fprintf(os.Stderr, "%s: %s, want %s\n", streamVariable, excerpt.Quote(stream), f.want())
+		return s
+	}
+	s.StreamRows, s.StreamInPlace = s.StreamPlanes, s.StreamPlanes
+	return s
+}

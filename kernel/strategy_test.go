@@ -1,0 +1,198 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
+)
+
+// streamFrom lets a dst of so many bytes or more go past the cache.
+func streamFrom(bytes int) {
+	s := CurrentStrategy()
+	s.StreamPlanes, s.StreamRows, s.StreamInPlace = bytes, bytes, bytes
+	use(s)
+}
+
+// shareAll lets workers share work of every size, and starts them for every call.
+func shareAll() {
+	s := CurrentStrategy()
+	s.Share, s.Grain, s.Wake = 0, 1, 0
+	use(s)
+}
+
+// reported returns what f writes to standard error.
+func reported(t *testing.T, f func()) string {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	before := os.Stderr
+	os.Stderr = file
+	f()
+	os.Stderr = before
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		processor                               tier.Processor
+		streamPlanes, streamInPlace, storeAhead int
+	}{
+		{tier.Processor{}, 32 * mib, 32 * mib, 512},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 8 * mib, 20 * mib, 0},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 8 * mib, 20 * mib, 0},
+		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 4 * mib, 10 * mib, 0},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512},
+		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 6 * mib, 15 * mib, 512},
+	} {
+		s := strategyFor(c.processor)
+		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead {
+			t.Errorf("%+v: %v, want %+v", c.processor, s, c)
+		}
+		if err := s.check(); err != nil {
+			t.Errorf("%+v: %v", c.processor, err)
+		}
+	}
+	if got, want := DefaultStrategy(), strategyFor(tier.ThisProcessor()); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestTextOfAStrategyComesBack(t *testing.T) {
+	for _, s := range []Strategy{
+		DefaultStrategy(),
+		{Grain: 1},
+		{1, 2, 3, 4, 5, 6, 7, 8 * time.Microsecond},
+		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
+	} {
+		if got, err := ParseStrategy(s.String()); err != nil || got != s {
+			t.Errorf("%v came back as %v, %v", s, got, err)
+		}
+	}
+	want := DefaultStrategy()
+	want.StreamRows, want.Linger = 7, 1500*time.Microsecond
+	if got, err := ParseStrategy("linger=1.5ms,stream-rows=007"); err != nil || got != want {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	if got, err := ParseStrategy(""); err != nil || got != DefaultStrategy() {
+		t.Errorf("%v, %v, want the default", got, err)
+	}
+}
+
+func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
+	before := CurrentStrategy()
+	long := strings.Repeat("9", 1<<20)
+	for text, want := range map[string]string{
+		"stream-planes":          "stream-planes=\", want a number of bytes, 0 or more",
+		"stream-planes=-1":       "stream-planes=-1\", want a number of bytes, 0 or more",
+		"stream-rows=8M":         "stream-rows=8M\", want a number of bytes",
+		"stream-in-place= 1":     "stream-in-place= 1\", want a number of bytes",
+		"store-ahead=4097":       "store-ahead=4097\", want a number of bytes from 0 to 4096",
+		"grain=0":                "grain=0\", want a number of bytes, 1 or more",
+		"share=" + long:          "… (1048582 bytes), want a number",
+		"linger=1":               "linger=1\", want from 0s to 1s in whole microseconds",
+		"linger=-1us":            "linger=-1us\", want from 0s",
+		"linger=1500ns":          "linger=1500ns\", want from 0s to 1s in whole",
+		"linger=1001ms":          "linger=1001ms\", want from 0s to 1s",
+		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, share, grain, wake, linger",
+		"wake=1,":                "",
+		"wake=1,,":               "=\", want one of the fields",
+		long:                     "… (1048577 bytes), want one of the fields",
+		"stream-planes=1,linger": "linger=\", want from 0s",
+	} {
+		got, err := ParseStrategy(text)
+		var typed *StrategyError
+		if want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", excerpt.Quote(text), err)
+			}
+			continue
+		}
+		if !errors.As(err, &typed) || !strings.Contains(err.Error(), want) || got != DefaultStrategy() || len(err.Error()) > 300 {
+			t.Errorf("%s: %v and %v, want the default and %q", excerpt.Quote(text), got, err, want)
+		}
+	}
+	for _, s := range []Strategy{
+		{}, {StreamPlanes: -1, Grain: 1}, {StreamRows: math.MinInt, Grain: 1}, {StreamInPlace: -1, Grain: 1}, {StoreAhead: 4097, Grain: 1},
+		{StoreAhead: -1, Grain: 1}, {Share: -1, Grain: 1}, {Wake: -1, Grain: 1}, {Grain: -1}, {Linger: -1, Grain: 1}, {Linger: time.Hour, Grain: 1}, {Linger: 1, Grain: 1},
+	} {
+		var typed *StrategyError
+		if err := SetStrategy(s); !errors.As(err, &typed) {
+			t.Errorf("%v: %v, want a *StrategyError", s, err)
+		}
+	}
+	if got := CurrentStrategy(); got != before {
+		t.Errorf("%v after refusals, want %v", got, before)
+	}
+}
+
+func TestSetStrategySetsWhatIsInUse(t *testing.T) {
+	before := CurrentStrategy()
+	defer use(before)
+	// It may be set in the environment of the tests.
+	if want := strategyFrom(os.Getenv(strategyVariable), os.Getenv(streamVariable)); before != want {
+		t.Errorf("%v at the start, want %v", before, want)
+	}
+	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, Grain: 5}
+	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 {
+		t.Errorf("%v, %v, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, s)
+	}
+}
+
+func TestEnvironmentSetsTheStrategy(t *testing.T) {
+	standard := DefaultStrategy()
+	streams := func(bytes int) Strategy {
+		s := standard
+		s.StreamPlanes, s.StreamRows, s.StreamInPlace = bytes, bytes, bytes
+		return s
+	}
+	waking := standard
+	waking.Wake = 12
+	both := streams(3)
+	both.Wake = 12
+	for _, c := range []struct {
+		strategy, stream string
+		want             Strategy
+	}{
+		{"", "", standard}, {"", "0", streams(0)}, {"", "1", streams(1)}, {"", "007", streams(7)}, {"", "1048576", streams(1 << 20)},
+		// More than any memory means never.
+		{"", fmt.Sprint(math.MaxInt), streams(math.MaxInt)}, {"", "9223372036854775808", streams(math.MaxInt)}, {"", "18446744073709551615", streams(math.MaxInt)},
+		{"wake=12", "", waking}, {"wake=12,stream-rows=9", "3", both},
+	} {
+		var got Strategy
+		if warning := reported(t, func() { got = strategyFrom(c.strategy, c.stream) }); got != c.want || warning != "" {
+			t.Errorf("%q and %q: %v with warning %q, want %v", c.strategy, c.stream, got, warning, c.want)
+		}
+	}
+	for _, value := range []string{"-1", "+1", " 1", "1 ", "32M", "32MiB", "1e6", "1.5", "0x10", "1_000", "many", "\n", "18446744073709551616", strings.Repeat("9", 100)} {
+		for variable, f := range map[string]func() Strategy{
+			"SPATIALDROPOUT_STREAM: ":   func() Strategy { return strategyFrom("", value) },
+			"SPATIALDROPOUT_STRATEGY: ": func() Strategy { return strategyFrom("stream-planes="+value, "") },
+		} {
+			var got Strategy
+			warning := reported(t, func() { got = f() })
+			if got != standard {
+				t.Errorf("%s%q: %v, want the default", variable, value, got)
+			}
+			if !strings.HasPrefix(warning, variable) || !strings.Contains(warning, "want a number of bytes") || len(warning) > 300 {
+				t.Errorf("%q warns %q, want it to begin with %q", value, warning, variable)
+			}
+		}
+	}
+}

@@ -1,0 +1,27 @@
+package mask_test
+
+import (
+	"runtime"
+	"testing"
+)
+
+// allocated returns how many bytes a function allocates, at least.
+func allocated(f func()) uint64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	least := ^uint64(0)
+	for range 3 { // others may allocate meanwhile
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
+}
+
+func TestAllocatedBytesAreCounted(t *testing.T) {
+	var keep []byte
+	if n := allocated(func() { keep = make([]byte, 1<<20) }); n < 1<<20 || n > 2<<20 || len(keep) == 0 {
+		t.Errorf("%d bytes", n)
+	}
+}

@@ -618,11 +618,16 @@ func testRefusals[T number](t *testing.T) {
 		check := func(what string, err error) {
 			t.Helper()
 			var loop *LoopError
-			if !errors.As(err, &loop) {
+			var workers *WorkersError
+			if c.workers < 0 {
+				if !errors.As(err, &workers) || workers.Workers != c.workers {
+					t.Errorf("%v, %s: %v, want a *WorkersError", kind, what, err)
+					return
+				}
+			} else if !errors.As(err, &loop) {
 				t.Errorf("%v, %s: %v, want a *LoopError", kind, what, err)
 				return
-			}
-			if fmt.Sprint(loop.Loops) != fmt.Sprint(c.loops) {
+			} else if fmt.Sprint(loop.Loops) != fmt.Sprint(c.loops) {
 				t.Errorf("%v, %s: the error has loops %v, want %v", kind, what, loop.Loops, c.loops)
 			}
 			for _, w := range append(c.words, "kernel: ") {

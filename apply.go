@@ -34,6 +34,9 @@ import (
 // after warm-up. [ApplyTensor] serves halves, tensors that lie differently, and another
 // number of goroutines.
 func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
+	if few(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, m) {
+		return nil
+	}
 	return apply(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
 }
 
@@ -42,6 +45,9 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // they are, and so does padding, except with Gaussian noise. A mask of alpha dropout is an [*AlphaError], since the
 // gradient takes [mask.Mask.Gradient]. The other errors are those of Apply.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
+	if few(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m) {
+		return nil
+	}
 	return apply(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
 }
 
@@ -49,34 +55,35 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // dropout and a change of layout are one pass: they have the same samples, channels and
 // spatial dims, otherwise [layout.Join] returns the error. Tensors that lie differently
 // must not overlap. workers is the greatest number of goroutines that share the work, the
-// calling one among them. 0 stands for GOMAXPROCS. The result does not depend on it.
+// calling one among them. 0 stands for GOMAXPROCS, and a negative number is a
+// [*kernel.WorkersError]. The result does not depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	g, from := dst.Geometry, src.Geometry
-	return apply(kernel.Scale, dst.Data, src.Data, &g, &from, m, false, workers)
+	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }
 
 // AddToTensor is [AddTo] on tensors of any kind, which may lie differently, see
 // [ApplyTensor].
 func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	g, from := dst.Geometry, src.Geometry
-	return apply(kernel.Add, dst.Data, src.Data, &g, &from, m, false, workers)
+	return apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }
 
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
 func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
-	var loops []layout.Loop
-	var joined *layout.Nest
-	var err error
-	if g == srcGeom && dst.Len() == g.Len() && src.Len() == dst.Len() && src.Kind() == dst.Kind() {
-		loops = g.Loops() // as pair returns them, without a call
-	} else if loops, joined, err = pair(dst, src, g, srcGeom); err != nil {
+	if workers < 0 {
+		return &kernel.WorkersError{Workers: workers}
+	}
+	if g == srcGeom || *g == *srcGeom {
+		srcGeom = g
+	}
+	if g == srcGeom && few(op, dst, src, g, m) {
+		return nil
+	}
+	joined, err := pair(dst, src, g, srcGeom)
+	if err != nil {
 		return err
 	}
-	if m == nil {
-		return &MaskError{Geometry: *g}
-	}
-	if m.Samples() != g.Samples() || m.Channels() != g.Channels() {
-		return &MaskError{m.Samples(), m.Channels(), *g}
+	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
+		return maskError(m, g)
 	}
 	if g.Len() == 0 {
 		release(joined)
@@ -86,7 +93,7 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		m = m.Gradient()
 	}
 	if op == kernel.Scale && m.Channels() == g.PaddedChannels() && m.Identity() {
-		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, workers)
+		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, g, joined, workers)
 	}
 	kind := dst.Kind()
 	action := m.Action(kind.Type())
@@ -95,17 +102,12 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		return err
 	}
 	bytes := g.Samples() * g.PaddedChannels() * kind.Size()
-	if !action.Shift && workers >= 0 && bytes <= fewBytes && g.Len() <= fewElements {
-		// A call on so few elements is all overhead: its factors are on the stack, and
-		// with one worker they do not leave it.
+	if !action.Shift && bytes <= fewBytes && g.Len() <= fewElements {
+		// The factors are on the stack, which with one worker they do not leave.
 		var room [fewBytes / 8]uint64
 		factors := hide(&room)[:bytes]
 		m.Fill(kind.Type(), factors, nil, g.PaddedChannels())
-		if joined == nil { // as run does, without another copy of all arguments
-			err = kernel.RunOf(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, loops, 1)
-		} else {
-			err = run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, nil, joined, 1)
-		}
+		err = run(op, dst, src, kernel.OfBytes(kind, factors), kernel.Vector{}, g, joined, 1)
 		runtime.KeepAlive(&room)
 		return err
 	}
@@ -115,15 +117,56 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 		shifts = kernel.OfBytes(kind, (*room)[bytes:])
 	}
 	m.Fill(kind.Type(), factors.Bytes(), shifts.Bytes(), g.PaddedChannels())
-	err = run(op, dst, src, factors, shifts, loops, joined, workers)
+	err = run(op, dst, src, factors, shifts, g, joined, workers)
 	scratch.Put(room)
 	return err
+}
+
+// few does what a mask makes of Scale or Add if that is one call of a kernel on few elements:
+// such a call is all overhead. Otherwise, and where anything is wrong, it returns false.
+func few(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Mask) bool {
+	elements, kind := g.Len(), dst.Kind()
+	if uint(elements-1) >= fewElements || !g.Planes() && !g.Pixels() || dst.Len() != elements || src.Len() != elements || kind == nil || src.Kind() != kind {
+		return false
+	}
+	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() || m.Arithmetic().Rule == mask.Alpha {
+		return false
+	}
+	pitch := g.PaddedChannels()
+	bytes := g.Samples() * pitch * kind.Size()
+	// The distance of dst and src, if they are two, must not be from −length to length.
+	distance, length := uintptr(dst.Data())-uintptr(src.Data()), uintptr(elements*kind.Size())
+	if bytes > fewBytes || distance != 0 && distance+length-1 < 2*length-1 || op == kernel.Scale && m.Channels() == pitch && m.Identity() {
+		return false
+	}
+	var room [fewBytes / 8]uint64
+	factors := (*[fewBytes]byte)(unsafe.Pointer(&room))[:bytes]
+	op, err := operation(op, m.Fill(kind.Type(), factors, nil, pitch))
+	if err != nil {
+		return false
+	}
+	if f := kernel.OfBytes(kind, factors); g.Planes() {
+		kernel.PlanesOf(op, dst, src, f, kernel.Vector{}, g.Spatial())
+	} else {
+		kernel.PixelsOf(op, dst, src, f, kernel.Vector{})
+	}
+	return true
+}
+
+// maskError returns the error of a mask that does not fit a geometry, or of none.
+func maskError(m *mask.Mask, g *layout.Geometry) error {
+	if m == nil {
+		return &MaskError{Geometry: *g}
+	}
+	return &MaskError{m.Samples(), m.Channels(), *g}
 }
 
 // operation returns the kernel operation that an action makes of Scale or Add.
 func operation(op kernel.Op, a mask.Action) (kernel.Op, error) {
 	add := op == kernel.Add
 	switch {
+	case a == (mask.Action{Drop: true}): // first, as it is what most masks mean
+		return op, nil
 	case a.Shift && add:
 		return op, &AlphaError{}
 	case a.Shift && a.Drop:
@@ -134,8 +177,6 @@ func operation(op kernel.Op, a mask.Action) (kernel.Op, error) {
 		return kernel.AddDivide, nil
 	case a.Divide:
 		return kernel.Divide, nil
-	case a.Drop:
-		return op, nil
 	case add:
 		return kernel.AddMultiply, nil
 	}

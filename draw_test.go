@@ -1,6 +1,7 @@
 package spatialdropout_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -11,10 +12,23 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// newDropout returns a Dropout and fails the test on an error.
+// seeded calls make with the options, and with the seed 0 unless they say where the trials
+// come from: tests that draw at random would fail at random.
+func seeded[T any](make func(...spatialdropout.Option) (T, error), opts []spatialdropout.Option) (T, error) {
+	made, err := make(append([]spatialdropout.Option{spatialdropout.WithSeed(0)}, opts...)...)
+	var contradicting *spatialdropout.OptionError
+	if errors.As(err, &contradicting) {
+		return make(opts...)
+	}
+	return made, err
+}
+
+// newDropout returns a Dropout, see seeded, and fails the test on an error.
 func newDropout(t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Dropout {
 	t.Helper()
-	d, err := spatialdropout.New(rate, opts...)
+	d, err := seeded(func(opts ...spatialdropout.Option) (*spatialdropout.Dropout, error) {
+		return spatialdropout.New(rate, opts...)
+	}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,17 @@ func (e *MaskError) Error() string {
 	return fmt.Sprintf("spatialdropout: %s for a tensor of %d×%d, want one drawn for its geometry", given, e.Geometry.Samples(), e.Geometry.Channels())
 }
 
+// ZeroError refuses the zero value of a type whose values a function makes, or a pointer to
+// one that is nil. Nothing has been written. A method that returns no error panics with it.
+type ZeroError struct {
+	Type string // such as "Layer"
+	Want string // the name of the function, such as "NewLayer"
+}
+
+func (e *ZeroError) Error() string {
+	return fmt.Sprintf("spatialdropout: no %s, or a zero one, want one of %s", e.Type, e.Want)
+}
+
 // OptionError refuses an option, or options that contradict each other.
 type OptionError struct {
 	Option string // the name of the function, such as "WithShard"

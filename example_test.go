@@ -536,7 +536,7 @@ func ExampleWithArithmetic_alpha() {
 }
 
 func ExampleWithArithmetic_gaussian() {
-	drop, err := spatialdropout.New(0.2, spatialdropout.WithArithmetic(mask.Arithmetic{Rule: mask.Gaussian}))
+	drop, err := spatialdropout.New(0.2, spatialdropout.WithSeed(0), spatialdropout.WithArithmetic(mask.Arithmetic{Rule: mask.Gaussian}))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -554,7 +554,7 @@ func ExampleWithArithmetic_gaussian() {
 }
 
 func ExampleWithWorkers() {
-	layer, err := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithWorkers(1)) // no other goroutine takes part
+	layer, err := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithSeed(0), spatialdropout.WithWorkers(1)) // no other goroutine takes part
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package spatialdropout
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
@@ -14,7 +15,11 @@ import (
 type Generator struct {
 	stream mask.Stream
 	mu     sync.Mutex
-	place  mask.Place // of the next draw
+	place  mask.Place // of the next draw, which is for a whole tensor
+
+	// Whether the next draw is the next step, whatever was drawn. mask.After knows, too, but
+	// its call takes longer than an eighth of a draw of one channel.
+	independent bool
 
 	// A stream such as mask.Source cannot go back: its places must be drawn in the order in which
 	// they are taken, and each of them once.
@@ -22,11 +27,28 @@ type Generator struct {
 	draws sync.Mutex // of such a stream: held from taking a place to having drawn it
 }
 
-// NewGenerator returns a generator at the beginning of a stream. [WithGenerator] refuses
-// one of a stream that is nil.
+// NewGenerator returns a generator at the beginning of a stream. Of a stream that is nil, or a
+// nil pointer, it returns the zero Generator, which [WithGenerator] refuses.
 func NewGenerator(s mask.Stream) *Generator {
+	if missing(s) {
+		return new(Generator)
+	}
 	_, once := s.(interface{ Once() })
-	return &Generator{stream: s, once: once}
+	return &Generator{stream: s, once: once, independent: reflect.TypeOf(s) == reflect.TypeOf(mask.Philox(0))}
+}
+
+// missing reports whether an interface holds nothing, or a pointer or a function that is nil.
+func missing(x any) bool {
+	v := reflect.ValueOf(x)
+	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
+}
+
+// zero returns an error if g has no stream.
+func (g *Generator) zero() error {
+	if g == nil || g.stream == nil {
+		return &ZeroError{"Generator", "NewGenerator"}
+	}
+	return nil
 }
 
 // begin waits until what others have taken is drawn, where that matters.
@@ -43,8 +65,13 @@ func (g *Generator) end() {
 	}
 }
 
-// Stream returns the random stream.
-func (g *Generator) Stream() mask.Stream { return g.stream }
+// Stream returns the random stream, nil of the zero Generator.
+func (g *Generator) Stream() mask.Stream {
+	if g == nil {
+		return nil
+	}
+	return g.stream
+}
 
 // GeneratorState is where a random stream is: all that a run must save to go on bit for
 // bit. It can be encoded as it is, with encoding/json for one.
@@ -58,11 +85,17 @@ type GeneratorState struct {
 	Cursor uint64 `json:"cursor,omitempty"`
 }
 
-// State returns where the stream is.
+// State returns where the stream is. It panics with a [*ZeroError] if there is none.
 func (g *Generator) State() GeneratorState {
+	if err := g.zero(); err != nil {
+		panic(err)
+	}
 	at := g.at()
 	return GeneratorState{g.stream.String(), at.Step, at.Cursor}
 }
+
+// position is a place without its shard, which belongs to a [Dropout].
+type position struct{ step, cursor uint64 }
 
 // at returns the place of the next draw.
 func (g *Generator) at() mask.Place {
@@ -71,16 +104,24 @@ func (g *Generator) at() mask.Place {
 	return g.place
 }
 
+// set makes the next draw that of a position. It leaves the shard alone: a place that is
+// written in parts and read as a whole takes longer.
+func (g *Generator) set(next position) { g.place.Step, g.place.Cursor = next.step, next.cursor }
+
 // Restore makes the next draw what it would have been where the state was taken. It
 // returns a [*StateError] if that was another stream, or another seed of it. (Of a
-// [mask.Source] only the type is known: it must begin as the other one did.)
+// [mask.Source] only the type is known: it must begin as the other one did.) The zero
+// Generator is a [*ZeroError].
 func (g *Generator) Restore(s GeneratorState) error {
+	if err := g.zero(); err != nil {
+		return err
+	}
 	if err := g.check(s.Stream); err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.place = mask.Place{Step: s.Step, Cursor: s.Cursor}
+	g.set(position{s.Step, s.Cursor})
 	return nil
 }
 
@@ -98,11 +139,11 @@ func (g *Generator) check(stream string) error {
 }
 
 // rewind goes back to a place, unless another draw has been taken since: next is the
-// place after it.
-func (g *Generator) rewind(at, next mask.Place) {
+// position after it.
+func (g *Generator) rewind(at *mask.Place, next position) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.place == next {
-		g.place = mask.Place{Step: at.Step, Cursor: at.Cursor}
+	if g.place.Step == next.step && g.place.Cursor == next.cursor {
+		g.set(position{at.Step, at.Cursor})
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 // Layer is dropout of data of one type, with a memory: Forward keeps its pass, and Backward
 // uses it. A Layer starts in training and serves one goroutine at a time. [NewLayer],
-// [NewLayerAs] and [RestoreLayer] make one.
+// [NewLayerAs] and [RestoreLayer] make one: the zero Layer is a [*ZeroError], which methods
+// without an error panic with.
 //
 // A Layer that runs several times before its backward passes, as one with shared weights
 // does, forgets all passes but the last. [Layer.Pass] returns each of them after its
@@ -35,8 +36,9 @@ const (
 )
 
 // NewLayer returns a layer in training. Its errors are those of [New]. Layers of one
-// network need seeds of their own, see [mask.Child]: with the same seed they drop the same
-// channels.
+// network need seeds of their own: with the same seed they drop the same channels. Without
+// one each has a random seed, and for runs that can be repeated [mask.Child] makes one of a
+// common seed.
 func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 	return newLayer[T](kernel.Of[T](nil).Kind(), rate, opts)
 }
@@ -89,18 +91,43 @@ func layerOf[T Float | Half](kind *kernel.Kind, d *Dropout) *Layer[T] {
 	return &Layer[T]{kind: kind, drop: d, mask: new(mask.Mask), spare: new(mask.Mask)}
 }
 
+// zero returns an error if l is none that a function has made.
+func (l *Layer[T]) zero() error {
+	if l == nil || l.drop == nil {
+		return &ZeroError{"Layer", "NewLayer"}
+	}
+	return nil
+}
+
+// must panics if l is none that a function has made.
+func (l *Layer[T]) must() {
+	if err := l.zero(); err != nil {
+		panic(err)
+	}
+}
+
 // SetTraining switches between training and evaluation, from the next Forward on.
-func (l *Layer[T]) SetTraining(training bool) { l.evaluation = !training }
+func (l *Layer[T]) SetTraining(training bool) {
+	l.must()
+	l.evaluation = !training
+}
 
 // Training reports whether the layer is in training.
-func (l *Layer[T]) Training() bool { return !l.evaluation }
+func (l *Layer[T]) Training() bool {
+	l.must()
+	return !l.evaluation
+}
 
 // Dropout returns what the layer draws with.
-func (l *Layer[T]) Dropout() *Dropout { return l.drop }
+func (l *Layer[T]) Dropout() *Dropout {
+	l.must()
+	return l.drop
+}
 
 // Pass returns the pass of the last Forward: a value that stays right whatever the layer
 // does later. It returns the zero Pass before the first Forward.
 func (l *Layer[T]) Pass() Pass {
+	l.must()
 	p := l.pass
 	if p.mask != nil {
 		if l.drop.gen.once {
@@ -117,21 +144,24 @@ func (l *Layer[T]) Pass() Pass {
 // [Dropout.Evaluate] does in evaluation. Its errors are those of [Dropout.Forward]. On an
 // error dst is untouched, and Backward still belongs to the Forward before.
 func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
-	to, from := kernel.As(l.kind, dst), kernel.As(l.kind, src)
-	if l.evaluation && !l.drop.always {
-		p, err := l.drop.evaluate(to, from, &g, &g)
-		if err != nil {
-			return err
-		}
-		l.pass, l.state = p, fresh
-		return nil
+	if err := l.zero(); err != nil {
+		return err
 	}
-	p, err := l.drop.forward(to, from, &g, &g, l.spare)
+	to, from := kernel.As(l.kind, dst), kernel.As(l.kind, src)
+	var p Pass
+	var err error
+	if l.evaluation && !l.drop.always {
+		err = l.drop.evaluate(&p, to, from, &g, &g)
+	} else {
+		err = l.drop.forward(&p, to, from, &g, &g, l.spare)
+	}
 	if err != nil {
 		return err
 	}
 	l.pass, l.state = p, fresh
-	l.mask, l.spare = l.spare, l.mask
+	if p.mask != nil {
+		l.mask, l.spare = l.spare, l.mask
+	}
 	return nil
 }
 
@@ -149,6 +179,9 @@ func (l *Layer[T]) AddTo(dst, src []T, g layout.Geometry) error {
 }
 
 func (l *Layer[T]) backward(op kernel.Op, dst, src []T, g *layout.Geometry) error {
+	if err := l.zero(); err != nil {
+		return err
+	}
 	if l.state != fresh {
 		return &BackwardError{Used: l.state == used}
 	}

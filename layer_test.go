@@ -13,10 +13,12 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// newLayer returns a Layer and fails the test on an error.
+// newLayer returns a Layer, see seeded, and fails the test on an error.
 func newLayer[T number](t testing.TB, rate float64, opts ...spatialdropout.Option) *spatialdropout.Layer[T] {
 	t.Helper()
-	l, err := kindOf[T]().layer(rate, opts...)
+	l, err := seeded(func(opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error) {
+		return kindOf[T]().layer(rate, opts...)
+	}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

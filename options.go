@@ -2,6 +2,7 @@ package spatialdropout
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -34,9 +35,10 @@ func (c *config) take(opts []Option) error {
 	return nil
 }
 
-// WithSeed sets the seed of the random stream, which is [mask.Philox] then. The default is
-// 0. The same seed, step and channel give the same trial everywhere, also in two layers of
-// one network: [mask.Child] makes a seed for each layer.
+// WithSeed sets the seed of the random stream, which is [mask.Philox] then. By default the
+// seed is random: no two Dropouts share it, no run repeats the one before, and
+// [Dropout.State] says which one it is. The same seed, step and channel give the same trial
+// everywhere, also in two layers of one network: [mask.Child] makes a seed for each layer.
 func WithSeed(seed uint64) Option {
 	return func(c *config) error { c.seed = &seed; return nil }
 }
@@ -45,7 +47,7 @@ func WithSeed(seed uint64) Option {
 // reproduces, unless [WithArithmetic] sets another.
 func WithStream(s mask.Stream) Option {
 	return func(c *config) error {
-		if s == nil {
+		if missing(s) {
 			return &OptionError{"WithStream", "no stream, want one of package mask"}
 		}
 		c.stream = s
@@ -57,7 +59,7 @@ func WithStream(s mask.Stream) Option {
 // on where the one before it ended, as in all layers of a PyTorch program.
 func WithGenerator(g *Generator) Option {
 	return func(c *config) error {
-		if g == nil || g.stream == nil {
+		if g.zero() != nil {
 			return &OptionError{"WithGenerator", "no generator, want one of NewGenerator"}
 		}
 		c.gen = g
@@ -115,7 +117,7 @@ func (r Ramp) Rate(rate float64, step uint64) float64 {
 // several Dropouts share one, the draws of all count.
 func WithSchedule(s Schedule) Option {
 	return func(c *config) error {
-		if s == nil {
+		if missing(s) {
 			return &OptionError{"WithSchedule", "no schedule, want one such as Ramp(1000)"}
 		}
 		c.schedule = s
@@ -155,7 +157,7 @@ func (c *config) dropout() (*Dropout, error) {
 	case c.seed != nil:
 		gen = NewGenerator(mask.Philox(*c.seed))
 	default:
-		gen = NewGenerator(mask.Philox(0))
+		gen = NewGenerator(mask.Philox(rand.Uint64()))
 	}
 	a := gen.stream.Arithmetic()
 	if c.arithmetic != nil {

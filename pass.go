@@ -46,8 +46,7 @@ func (p Pass) Mask() (*mask.Mask, error) {
 // returned it did: for activations that are computed again. The errors are those of
 // [Dropout.Forward].
 func (p Pass) Forward(dst, src Tensor) error {
-	g, from := dst.Geometry, src.Geometry
-	return p.apply(kernel.Scale, dst.Data, src.Data, &g, &from, false)
+	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, false)
 }
 
 // Backward writes the gradient with respect to the input to dst. src is the gradient with
@@ -55,8 +54,7 @@ func (p Pass) Forward(dst, src Tensor) error {
 // of the forward pass did. The errors are those of [ApplyTensor]. On an error dst is
 // untouched.
 func (p Pass) Backward(dst, src Tensor) error {
-	g, from := dst.Geometry, src.Geometry
-	return p.apply(kernel.Scale, dst.Data, src.Data, &g, &from, true)
+	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
 }
 
 // AddTo adds what [Pass.Backward] would write to dst, for tapes that accumulate gradients.
@@ -64,8 +62,7 @@ func (p Pass) Backward(dst, src Tensor) error {
 // training with [mask.Multiply], or with Gaussian noise, the product of the padding of src
 // with 0 is added if both tensors lie alike.
 func (p Pass) AddTo(dst, src Tensor) error {
-	g, from := dst.Geometry, src.Geometry
-	return p.apply(kernel.Add, dst.Data, src.Data, &g, &from, true)
+	return p.apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
 }
 
 // apply does what the pass makes of Scale or Add.
@@ -77,7 +74,7 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 		return apply(op, dst, src, g, srcGeom, p.mask, gradient, p.drop.workers)
 	}
 	// Before a mask is drawn for a tensor that may not exist.
-	loops, joined, err := pair(dst, src, g, srcGeom)
+	joined, err := pair(dst, src, g, srcGeom)
 	if err != nil {
 		return err
 	}
@@ -87,11 +84,11 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 	}
 	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !padded(joined) {
 		// The identity, without a mask.
-		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, loops, joined, p.drop.workers)
+		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, g, joined, p.drop.workers)
 	}
 	if p.drop.gen.once {
 		// A refused call must not take numbers that cannot be drawn again.
-		err = apart(dst, src, loops, joined)
+		err = apart(dst, src, g, joined)
 	}
 	release(joined)
 	if err != nil {

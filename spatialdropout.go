@@ -25,7 +25,8 @@ import (
 )
 
 // Dropout is dropout at a rate. Its n-th draw is step n of its random stream. It is safe
-// for many goroutines at the same time: each draw is a step of its own.
+// for many goroutines at the same time: each draw is a step of its own. [New] and [Restore]
+// make one: the zero Dropout is a [*ZeroError], which methods without an error panic with.
 type Dropout struct {
 	gen        *Generator
 	rate       float64
@@ -50,7 +51,25 @@ func New(rate float64, opts ...Option) (*Dropout, error) {
 
 // Rate returns the probability with which a channel is dropped, that of the next draw
 // where there is a [Schedule].
-func (d *Dropout) Rate() float64 { return d.rateAt(d.gen.at().Step) }
+func (d *Dropout) Rate() float64 {
+	d.must()
+	return d.rateAt(d.gen.at().Step)
+}
+
+// zero returns an error if d is none that a function has made.
+func (d *Dropout) zero() error {
+	if d == nil || d.gen == nil {
+		return &ZeroError{"Dropout", "New"}
+	}
+	return nil
+}
+
+// must panics if d is none that a function has made.
+func (d *Dropout) must() {
+	if err := d.zero(); err != nil {
+		panic(err)
+	}
+}
 
 func (d *Dropout) rateAt(step uint64) float64 {
 	if d.schedule != nil {
@@ -60,7 +79,10 @@ func (d *Dropout) rateAt(step uint64) float64 {
 }
 
 // Generator returns the random stream and where it is.
-func (d *Dropout) Generator() *Generator { return d.gen }
+func (d *Dropout) Generator() *Generator {
+	d.must()
+	return d.gen
+}
 
 // Draw decides over every channel of every sample of g and returns the mask. The next Draw
 // is the next step of the stream. At rate 0 every channel is kept and at rate 1 none.
@@ -77,14 +99,21 @@ func (d *Dropout) Draw(g layout.Geometry) (*mask.Mask, error) {
 }
 
 // DrawInto is [Dropout.Draw] into the memory of m, whatever m holds. It does not allocate
-// once m has been large enough.
+// once m has been large enough. It returns a [*MaskError] if m is nil.
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
+	if err := d.zero(); err != nil {
+		return err
+	}
+	if m == nil {
+		return &MaskError{Geometry: g}
+	}
 	d.gen.begin()
 	defer d.gen.end()
-	at, next := d.take(&g)
+	var at mask.Place
+	next := d.take(&g, &at)
 	err := d.draw(m, g.Samples(), g.Channels(), &at)
 	if err != nil {
-		d.gen.rewind(at, next)
+		d.gen.rewind(&at, next)
 	}
 	return err
 }
@@ -96,48 +125,54 @@ func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 //
 // Forward does not allocate after warm-up, except with a [mask.Source].
 func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
+	if err := d.zero(); err != nil {
+		return Pass{}, err
+	}
 	var m *mask.Mask
 	if d.gen.once {
 		m = new(mask.Mask)
 	}
-	g, from := dst.Geometry, src.Geometry
-	return d.forward(dst.Data, src.Data, &g, &from, m)
+	var p Pass
+	err := d.forward(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m)
+	return p, err
 }
 
-// forward does what Forward does. If m is not nil it becomes the mask, and the pass keeps
-// it.
-func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) (Pass, error) {
+// forward does what Forward does, and sets p, which is the zero Pass. If m is not nil it
+// becomes the mask, and the pass keeps it.
+func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) error {
 	// Before a mask is drawn for a tensor that may not exist, or that cannot be drawn
 	// again.
-	if d.gen.once {
-		loops, joined, err := pair(dst, src, g, srcGeom)
+	if g.Len() == 0 {
+		m = nil // there is nothing to draw for
+	} else if d.gen.once {
+		joined, err := pair(dst, src, g, srcGeom)
 		if err != nil {
-			return Pass{}, err
+			return err
 		}
-		err = apart(dst, src, loops, joined)
+		err = apart(dst, src, g, joined)
 		release(joined)
 		if err != nil {
-			return Pass{}, err
+			return err
 		}
 	} else if err := check("dst", dst, g); err != nil {
-		return Pass{}, err
+		return err
 	}
 	d.gen.begin()
 	defer d.gen.end()
-	at, next := d.take(g)
-	p := Pass{drop: d, place: at, samples: g.Samples(), channels: g.Channels(), mask: m}
+	next := d.take(g, &p.place)
+	p.drop, p.samples, p.channels, p.mask = d, g.Samples(), g.Channels(), m
 	var err error
 	if m != nil {
-		err = d.draw(m, p.samples, p.channels, &at)
+		err = d.draw(m, p.samples, p.channels, &p.place)
 	}
 	if err == nil {
 		err = p.apply(kernel.Scale, dst, src, g, srcGeom, false)
 	}
 	if err != nil {
-		d.gen.rewind(at, next)
-		return Pass{}, err
+		d.gen.rewind(&p.place, next)
+		*p = Pass{}
 	}
-	return p, nil
+	return err
 }
 
 // Evaluate writes src to dst as evaluation does, and returns the pass, which knows the
@@ -145,50 +180,67 @@ func (d *Dropout) forward(dst, src kernel.Vector, g, srcGeom *layout.Geometry, m
 // [mask.AtInference]. A Dropout made [WithAlways] draws a mask, as Forward does. dst may be
 // src. The errors are those of [Dropout.Forward].
 func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
+	if err := d.zero(); err != nil {
+		return Pass{}, err
+	}
 	if d.always {
 		return d.Forward(dst, src)
 	}
-	g, from := dst.Geometry, src.Geometry
-	return d.evaluate(dst.Data, src.Data, &g, &from)
+	var p Pass
+	err := d.evaluate(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry)
+	return p, err
 }
 
-func (d *Dropout) evaluate(dst, src kernel.Vector, g, srcGeom *layout.Geometry) (Pass, error) {
-	p := Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}
-	if err := p.apply(kernel.Scale, dst, src, g, srcGeom, false); err != nil {
-		return Pass{}, err
+// evaluate does what Evaluate does where nothing is drawn, and sets p, which is the zero Pass.
+func (d *Dropout) evaluate(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry) error {
+	*p = Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}
+	err := p.apply(kernel.Scale, dst, src, g, srcGeom, false)
+	if err != nil {
+		*p = Pass{}
 	}
-	return p, nil
+	return err
 }
 
 // Next takes the next step without drawing it, and returns its pass for tensors with the
 // samples and channels of g: for callers who draw later, or elsewhere.
 func (d *Dropout) Next(g layout.Geometry) Pass {
-	at, _ := d.take(&g)
-	return d.At(at, g)
+	d.must()
+	p := Pass{drop: d, samples: g.Samples(), channels: g.Channels()}
+	d.take(&g, &p.place)
+	return p
 }
 
 // At returns the pass of a place, for tensors with the samples and channels of g: for
 // callers who save a place and nothing else. A [mask.Source] draws each place once.
 func (d *Dropout) At(place mask.Place, g layout.Geometry) Pass {
+	d.must()
 	return Pass{drop: d, place: place, samples: g.Samples(), channels: g.Channels()}
 }
 
-// take returns the place of the next draw, and that of the one after it.
-func (d *Dropout) take(g *layout.Geometry) (at, next mask.Place) {
+// take sets at to the place of the next draw, and returns the position after it.
+func (d *Dropout) take(g *layout.Geometry, at *mask.Place) position {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
-	at = d.gen.place
+	*at = d.gen.place
 	at.Shard = d.shard
+	next := position{at.Step + 1, at.Cursor}
+	if !d.gen.independent {
+		next = d.after(g, at)
+	}
+	d.gen.set(next)
+	return next
+}
+
+// after returns the position after the draw of a place.
+func (d *Dropout) after(g *layout.Geometry, at *mask.Place) position {
+	part, samples := *at, g.Samples()
 	if g.Spatial() == 0 && !d.gen.once {
 		// Of feature maps without elements PyTorch draws none. A Source does, and has
 		// given the numbers away.
-		next = mask.After(d.gen.stream, d.sharing, d.gen.place, 0, g.Channels(), d.rateAt(at.Step))
-	} else {
-		next = mask.After(d.gen.stream, d.sharing, at, g.Samples(), g.Channels(), d.rateAt(at.Step))
+		part.Shard, samples = mask.Shard{}, 0
 	}
-	next.Shard = mask.Shard{}
-	d.gen.place = next
-	return at, next
+	next := mask.After(d.gen.stream, d.sharing, part, samples, g.Channels(), d.rateAt(at.Step))
+	return position{next.Step, next.Cursor}
 }
 
 // draw makes m the mask of a place.

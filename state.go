@@ -20,6 +20,7 @@ type State struct {
 
 // State returns what restores d.
 func (d *Dropout) State() State {
+	d.must()
 	s := State{Rate: d.rate, GeneratorState: d.gen.State(), Arithmetic: d.arithmetic, Sharing: d.sharing, Shard: d.shard, Always: d.always}
 	if ramp, ok := d.schedule.(Ramp); ok {
 		s.Ramp = ramp

@@ -2,7 +2,6 @@ package spatialdropout
 
 import (
 	"sync"
-	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
@@ -44,30 +43,30 @@ func check(name string, v kernel.Vector, g *layout.Geometry) error {
 	return nil
 }
 
-// pair checks the two tensors of a call and returns the loops over them: those of their
-// geometry if they lie alike, otherwise a joined nest, which run puts back into the
-// pool. (Geometries, loops, nest and data go apart: the compiler does not tell the
-// fields of a struct from each other, and data are shared by goroutines.)
-func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) ([]layout.Loop, *layout.Nest, error) {
+// pair checks the two tensors of a call. It returns nil if they lie alike, otherwise a
+// joined nest, which run puts back into the pool. (Geometries, nest and data go apart: the
+// compiler does not tell the fields of a struct from each other, and data are shared by
+// goroutines.)
+func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Nest, error) {
 	if err := check("dst", dst, dstGeom); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := check("src", src, srcGeom); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if dst.Kind() != src.Kind() && dst.Len() > 0 {
-		return nil, nil, &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
+		return nil, &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
 	}
 	if dstGeom == srcGeom || *dstGeom == *srcGeom {
-		return dstGeom.Loops(), nil, nil
+		return nil, nil
 	}
 	joined := nests.Get().(*layout.Nest)
 	var err error
 	if *joined, err = layout.Join(*dstGeom, *srcGeom); err != nil {
 		nests.Put(joined)
-		return nil, nil, err
+		return nil, err
 	}
-	return nil, joined, nil
+	return joined, nil
 }
 
 // nests holds joined loops for the next call.
@@ -89,14 +88,14 @@ func padded(joined *layout.Nest) bool {
 	return parts[len(parts)-1].Padding
 }
 
-// run does op on every element of the loops, or of the joined nest. What is padding in dst
+// run does op on every element of a geometry, or of the joined nest. What is padding in dst
 // alone is dropped. The joined nest must not be used afterwards.
-func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, loops []layout.Loop, joined *layout.Nest, workers int) error {
+func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geometry, joined *layout.Nest, workers int) error {
 	if joined == nil {
-		return kernel.RunOf(op, dst, src, factors, shifts, loops, workers)
+		return kernel.RunOf(op, dst, src, factors, shifts, g.Loops(), workers)
 	}
 	defer nests.Put(joined)
-	if err := apart(dst, src, loops, joined); err != nil {
+	if err := apart(dst, src, g, joined); err != nil {
 		return err // before one of several parts is written
 	}
 	for i := range joined.Parts() {
@@ -123,9 +122,9 @@ func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, loops []layout.L
 }
 
 // apart returns the error with which run refuses the memory of dst and src.
-func apart(dst, src kernel.Vector, loops []layout.Loop, joined *layout.Nest) error {
+func apart(dst, src kernel.Vector, g *layout.Geometry, joined *layout.Nest) error {
 	if joined == nil {
-		return disjoint(dst, src, loops)
+		return disjoint(dst, src, g.Loops())
 	}
 	parts := joined.Parts()
 	for i := range parts {
@@ -152,12 +151,12 @@ func separate(dst, src kernel.Vector, to, from *layout.Part) error {
 	written, _ := loop.Measure(to.Loops())
 	read, _ := loop.Measure(from.Loops())
 	size := dst.Kind().Size()
-	distance := int(uintptr(unsafe.Pointer(unsafe.SliceData(dst.Bytes()))) - uintptr(unsafe.Pointer(unsafe.SliceData(src.Bytes()))))
+	distance := int(uintptr(dst.Data()) - uintptr(src.Data()))
 	if distance >= read.Src*size || -distance >= written.Dst*size {
 		return nil
 	}
 	// The distance of the tensors, not that of the parts.
-	return &kernel.OverlapError{Elements: to.Dst + written.Dst, Distance: distance + (from.Src-to.Dst)*size}
+	return &kernel.OverlapError{With: "src", Elements: to.Dst + written.Dst, Distance: distance + (from.Src-to.Dst)*size}
 }
 
 // disjoint is apart for one nest.
@@ -166,9 +165,9 @@ func disjoint(dst, src kernel.Vector, loops []layout.Loop) error {
 	if reach.Dst == 0 {
 		return nil
 	}
-	to, from := unsafe.Pointer(unsafe.SliceData(dst.Bytes())), unsafe.Pointer(unsafe.SliceData(src.Bytes()))
+	to, from := dst.Data(), src.Data()
 	if distance, overlap := loop.Overlap(to, from, dst.Kind().Size(), loops, reach); overlap {
-		return &kernel.OverlapError{Elements: reach.Dst, Distance: distance}
+		return &kernel.OverlapError{With: "src", Elements: reach.Dst, Distance: distance}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,8 +24,9 @@ func TestSetTierChoosesAmongTheTiersHere(t *testing.T) {
 	}
 	for _, name := range []string{"", "avx1024", "GENERIC", "generic ", "avx512,avx2"} {
 		err := SetTier(name)
-		if err == nil {
-			t.Errorf("SetTier(%q): no error", name)
+		var refused *TierError
+		if !errors.As(err, &refused) || refused.Name != name {
+			t.Errorf("SetTier(%q): %v, want a *TierError", name, err)
 			continue
 		}
 		for _, w := range append(Tiers(), fmt.Sprintf("%q", name), "want one of") {

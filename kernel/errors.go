@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -19,10 +20,14 @@ func (e *OpError) Error() string {
 	return fmt.Sprintf("kernel: unknown operation %v, want one of %v to %v", e.Op, Scale, Copy)
 }
 
-// KindError refuses vectors of several kinds, or of none. Nothing has been written.
+// KindError refuses vectors of several kinds, or of none, and a kind that is nil or zero.
+// Nothing has been written.
 type KindError struct{ Dst, Src, Factors, Shifts *Kind }
 
 func (e *KindError) Error() string {
+	if *e == (KindError{}) {
+		return "kernel: no kind, want one such as F32"
+	}
 	return fmt.Sprintf("kernel: dst of %v, src of %v, factors of %v and shifts of %v, want one kind", e.Dst, e.Src, e.Factors, e.Shifts)
 }
 
@@ -48,15 +53,21 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("kernel: %v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts, want dst and src of planes·elements and %s", e.Op, e.Factors, e.Plane, e.Dst, e.Src, e.Shifts, want)
 }
 
-// OverlapError refuses a dst and a src that share elements without being the same slice:
-// some would be overwritten before they are read. Nothing has been written.
+// OverlapError refuses a dst that shares elements with another slice of the call: with a
+// src that is not the same slice, some of which would be overwritten before they are read,
+// or with factors or shifts. Nothing has been written.
 type OverlapError struct {
-	Elements int // length of dst
-	Distance int // bytes from the first element of src to that of dst
+	With     string // the other slice: "src", "factors" or "shifts"
+	Elements int    // length of dst
+	Distance int    // bytes from the first element of the other slice to that of dst
 }
 
 func (e *OverlapError) Error() string {
-	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps it, want dst = src or no overlap", e.Elements, e.Distance)
+	want := "dst = src or no overlap"
+	if e.With != "src" {
+		want = "no overlap"
+	}
+	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from %s and overlaps, want %s", e.Elements, e.Distance, e.With, want)
 }
 
 // LoopError refuses loops of a [Run] that do not fit its slices, or that would visit an
@@ -67,7 +78,38 @@ type LoopError struct {
 }
 
 func (e *LoopError) Error() string {
-	return fmt.Sprintf("kernel: loops %v: %s", e.Loops, e.Reason)
+	shown, more := e.Loops, ""
+	if len(shown) > 2*layout.MaxLoops {
+		shown, more = shown[:2*layout.MaxLoops], " and more"
+	}
+	return fmt.Sprintf("kernel: loops %v%s: %s", shown, more, e.Reason)
+}
+
+// WorkersError refuses a negative number of goroutines. Nothing has been written.
+type WorkersError struct{ Workers int }
+
+func (e *WorkersError) Error() string {
+	return fmt.Sprintf("kernel: %d workers, want 0 or more", e.Workers)
+}
+
+// RangeError refuses an offset that is not within a vector.
+type RangeError struct {
+	From int // the offset
+	Len  int // elements of the vector
+}
+
+func (e *RangeError) Error() string {
+	return fmt.Sprintf("kernel: elements from %d up of a vector of %d, want an offset from 0 to %d", e.From, e.Len, e.Len)
+}
+
+// TierError refuses a tier that is unknown or that the machine does not have.
+type TierError struct {
+	Name      string   // as given to [SetTier]
+	Available []string // those of [Tiers]
+}
+
+func (e *TierError) Error() string {
+	return fmt.Sprintf("kernel: tier %s is not available, want one of %s", excerpt.Quote(e.Name), strings.Join(e.Available, ", "))
 }
 
 // product returns a·b, and false if it is negative or overflows an int.

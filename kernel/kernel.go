@@ -26,7 +26,8 @@ import "unsafe"
 // dst and src hold len(factors)·plane elements each. shifts holds as many elements as
 // factors for [Affine] and its relatives, and is empty for other operations. dst may be
 // src itself, and then a plane of two or more elements whose factor is 1 is not touched
-// by [Scale], [Multiply] and [Divide]. dst and src must not overlap otherwise.
+// by [Scale], [Multiply] and [Divide]. dst must not overlap src otherwise, nor factors or
+// shifts.
 //
 // Planes stays on the calling goroutine and does not allocate. It panics with an
 // [*OpError], a [*LengthError] or an [*OverlapError] before it writes anything.
@@ -37,7 +38,12 @@ func Planes[T Float](op Op, dst, src, factors, shifts []T, plane int) {
 // PlanesOf is [Planes] of a kind that is known at run time. It panics with a
 // [*KindError] if the vectors differ in kind.
 func PlanesOf(op Op, dst, src, factors, shifts Vector, plane int) {
-	doPlanes(common(dst, src, factors, shifts), op, dst.vector, src.vector, factors.vector, shifts.vector, plane)
+	if !ofOneKind(dst, src, factors, shifts) {
+		kind := anyKind(dst.aside(), src.aside(), factors.aside(), shifts.aside())
+		doPlanes(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, plane)
+		return
+	}
+	doPlanes(dst.kind, op, dst.vector, src.vector, factors.vector, shifts.vector, plane)
 }
 
 // Pixels does op on contiguous rows of len(factors) channels each:
@@ -49,7 +55,7 @@ func PlanesOf(op Op, dst, src, factors, shifts Vector, plane int) {
 //
 // dst and src have the same length, a multiple of len(factors). shifts holds as many
 // elements as factors for [Affine] and its relatives, and is empty for other operations.
-// dst may be src itself. dst and src must not overlap otherwise.
+// dst may be src itself. dst must not overlap src otherwise, nor factors or shifts.
 //
 // Pixels stays on the calling goroutine and does not allocate. It panics with an
 // [*OpError], a [*LengthError] or an [*OverlapError] before it writes anything.
@@ -60,19 +66,22 @@ func Pixels[T Float](op Op, dst, src, factors, shifts []T) {
 // PixelsOf is [Pixels] of a kind that is known at run time. It panics with a
 // [*KindError] if the vectors differ in kind.
 func PixelsOf(op Op, dst, src, factors, shifts Vector) {
-	doPixels(common(dst, src, factors, shifts), op, dst.vector, src.vector, factors.vector, shifts.vector)
-}
-
-// common returns the kind of the vectors that have one. It returns a kind without kernels,
-// which is enough for nothing to do, if none has one.
-func common(dst, src, factors, shifts Vector) *Kind {
-	if k := dst.kind; k != nil && src.kind == k && factors.kind == k && (shifts.kind == nil || shifts.kind == k) {
-		return k
+	if !ofOneKind(dst, src, factors, shifts) {
+		kind := anyKind(dst.aside(), src.aside(), factors.aside(), shifts.aside())
+		doPixels(kind, op, dst.vector, src.vector, factors.vector, shifts.vector)
+		return
 	}
-	return anyKind(dst.aside(), src.aside(), factors.aside(), shifts.aside())
+	doPixels(dst.kind, op, dst.vector, src.vector, factors.vector, shifts.vector)
 }
 
-// anyKind is common of vectors of which some have no kind, or another one.
+// ofOneKind reports whether vectors are of one kind, shifts of that or of none.
+func ofOneKind(dst, src, factors, shifts Vector) bool {
+	k := dst.kind
+	return k != nil && src.kind == k && factors.kind == k && (shifts.kind == nil || shifts.kind == k)
+}
+
+// anyKind returns the kind of vectors of which some have none. If none has one it returns a
+// kind without kernels, which is enough for nothing to do.
 //
 //go:noinline
 func anyKind(dst, src, factors, shifts *Kind) *Kind {
@@ -97,74 +106,77 @@ var noKind Kind
 // the heap. As with [hide], the result must not be compared with nil.
 func (v Vector) aside() *Kind { return (*Kind)(hide(unsafe.Pointer(v.kind))) }
 
+// doPlanes is Planes without types. Here and in doPixels errors are made by functions of
+// their own, so that a call without one keeps its numbers in registers.
 func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
-	wanted := shiftsOf(op, factors.len)
 	want, ok := product(factors.len, plane)
-	if !ok || dst.len != want || src.len != want || shifts.len != wanted {
-		panic(&LengthError{Op: op, Loop: "planes", Dst: dst.len, Src: src.len, Factors: factors.len, Shifts: shifts.len, Plane: plane})
+	if op >= Copy || !ok || dst.len != want || src.len != want || shifts.len != shiftsOf(op, factors.len) {
+		panic(misfit(op, "planes", dst.len, src.len, factors.len, shifts.len, plane))
+	}
+	if want == 0 {
+		return
+	}
+	bytes, entries := kind.bytes(want), kind.bytes(factors.len)
+	if meets(dst.data, src.data, bytes) || within(dst.data, bytes, factors.data, entries) || shifts.len > 0 && within(dst.data, bytes, shifts.data, entries) {
+		panic(overlapOf(kind, dst, src, factors, shifts))
 	}
 	b := block{count: factors.len, length: plane}
 	if plane == 1 {
 		b = block{shape: pixels, count: 1, length: factors.len} // the same, without a loop for each
 	}
-	if check(kind, dst, src) && b.small(kind) {
-		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
+	if alone(bytes) {
+		kind.exec(kind.ways[op][0][b.shape], hide(dst.data), hide(src.data), hide(factors.data), hide(shifts.data), b.count, b.length)
 		return
 	}
 	serial(kind, op, b, dst, src, factors.data, shifts.data)
 }
 
 func doPixels(kind *Kind, op Op, dst, src, factors, shifts vector) {
-	if wanted := shiftsOf(op, factors.len); dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != wanted {
-		panic(&LengthError{Op: op, Loop: "pixels", Dst: dst.len, Src: src.len, Factors: factors.len, Shifts: shifts.len})
+	if op >= Copy || dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != shiftsOf(op, factors.len) {
+		panic(misfit(op, "pixels", dst.len, src.len, factors.len, shifts.len, 0))
 	}
 	if dst.len == 0 {
 		return
 	}
+	bytes, entries := kind.bytes(dst.len), kind.bytes(factors.len)
+	if meets(dst.data, src.data, bytes) || within(dst.data, bytes, factors.data, entries) || shifts.len > 0 && within(dst.data, bytes, shifts.data, entries) {
+		panic(overlapOf(kind, dst, src, factors, shifts))
+	}
 	b := block{shape: pixels, count: dst.len / factors.len, length: factors.len}
-	if check(kind, dst, src) && b.small(kind) {
-		kind.call(kind.ways[op][0][pixels], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
+	if alone(bytes) {
+		kind.exec(kind.ways[op][0][pixels], hide(dst.data), hide(src.data), hide(factors.data), hide(shifts.data), b.count, b.length)
 		return
 	}
 	serial(kind, op, b, dst, src, factors.data, shifts.data)
 }
 
-// shiftsOf returns the number of shifts that an operation takes beside so many factors. It
-// panics unless Planes and Pixels do the operation.
+// shiftsOf returns the number of shifts that an operation takes beside so many factors.
 func shiftsOf(op Op, factors int) int {
-	if op >= Copy {
-		panic(&OpError{op})
-	}
-	if operations[op].shifts {
+	if op < ops && operations[op].shifts {
 		return factors
 	}
 	return 0
 }
 
+// misfit returns the error of slices that do not fit, or of an operation that Planes and
+// Pixels do not do.
+//
+//go:noinline
+func misfit(op Op, loop string, dst, src, factors, shifts, plane int) error {
+	if op >= Copy {
+		return &OpError{op}
+	}
+	return &LengthError{Op: op, Loop: loop, Dst: dst, Src: src, Factors: factors, Shifts: shifts, Plane: plane}
+}
+
+// alone reports whether dst of so many bytes, without gaps, is nothing but one call of a
+// kernel: it is not divided or stored past the cache, and no rows of it are repeated to
+// longer ones.
+func alone(bytes int) bool { return bytes < 4*tileBytes && int64(bytes) < streamLeast.Load() }
+
 // serial does op on a block that fills whole slices.
 func serial(kind *Kind, op Op, b block, dst, src vector, factors, shifts unsafe.Pointer) {
-	if dst.len == 0 {
-		return
-	}
 	n := nest{operands: operands{kind: kind, op: op, dst: dst.data, src: src.data, factors: factors, shifts: shifts}, block: b}
 	n.choose(dst.len)
 	n.walk(0, n.count*n.length)
-}
-
-// check panics if dst and src overlap. It reports whether there is anything to do.
-func check(kind *Kind, dst, src vector) bool {
-	if bytes := overlap(dst.data, src.data, dst.len<<kind.shift); bytes != 0 {
-		panic(&OverlapError{Elements: dst.len, Distance: bytes})
-	}
-	return dst.len > 0
-}
-
-// overlap returns the bytes from src to dst, negative if dst comes first, where the two
-// overlap without being the same. Otherwise it returns 0. Both have a length in bytes.
-func overlap(dst, src unsafe.Pointer, bytes int) int {
-	distance := int(uintptr(dst) - uintptr(src))
-	if distance >= bytes || -distance >= bytes {
-		return 0
-	}
-	return distance
 }

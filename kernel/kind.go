@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
@@ -43,17 +42,30 @@ var (
 
 // String returns NumPy's name of the type, such as "float32".
 func (k *Kind) String() string {
-	if k == nil {
+	if !k.known() {
 		return "no kind"
 	}
 	return k.typ.String()
 }
 
-// Type returns the type of the elements.
-func (k *Kind) Type() dtype.Type { return k.typ }
+// known reports whether k is one of the kinds, and neither nil nor zero.
+func (k *Kind) known() bool { return k != nil && k.ways != nil }
 
-// Size returns the bytes of an element.
-func (k *Kind) Size() int { return 1 << k.shift }
+// Type returns the type of the elements. It panics with a [*KindError] if k is nil.
+func (k *Kind) Type() dtype.Type {
+	if k == nil {
+		panic(&KindError{})
+	}
+	return k.typ
+}
+
+// Size returns the bytes of an element. It panics with a [*KindError] if k is nil.
+func (k *Kind) Size() int {
+	if k == nil {
+		panic(&KindError{})
+	}
+	return k.bytes(1)
+}
 
 // kindOf returns the kind of T. It is a constant for the compiler, which leaves out the
 // other kind.
@@ -64,6 +76,10 @@ func kindOf[T Float]() *Kind {
 	}
 	return F64
 }
+
+// bytes returns the bytes of n elements. The mask tells the compiler that no bit is shifted
+// out of the word whole.
+func (k *Kind) bytes(n int) int { return n << (k.shift & 7) }
 
 // call runs a kernel on the calling goroutine. The kernels keep no pointer, which the
 // compiler cannot see through a function value: without hide, memory on the caller's
@@ -103,10 +119,10 @@ func erase[T Float | Half](s []T) vector {
 func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
 
 // As returns the Vector of a slice whose elements are of the given kind. It panics with a
-// [*KindError] if the kind is nil, and with a [*BytesError] if its elements have another size.
+// [*KindError] if the kind is nil or zero, and with a [*BytesError] if its elements have another size.
 func As[T Float | Half](kind *Kind, s []T) Vector {
 	var x T
-	if kind == nil {
+	if !kind.known() {
 		panic(&KindError{})
 	}
 	if int(unsafe.Sizeof(x)) != kind.Size() {
@@ -121,16 +137,20 @@ func (v Vector) Kind() *Kind { return v.kind }
 // Len returns the number of elements.
 func (v Vector) Len() int { return v.len }
 
-// From returns the elements from offset n up.
+// From returns the elements from offset n up. It panics with a [*RangeError] unless n is from
+// 0 to the length.
 func (v Vector) From(n int) Vector {
 	if n < 0 || n > v.len {
-		panic(fmt.Sprintf("kernel: elements from %d up of a vector of %d", n, v.len))
+		panic(&RangeError{n, v.len})
 	}
 	if n == v.len {
 		return Vector{kind: v.kind}
 	}
 	return Vector{v.kind, vector{unsafe.Add(v.data, n<<v.kind.shift), v.len - n}}
 }
+
+// Data returns the address of the first element. If there is none it means nothing.
+func (v Vector) Data() unsafe.Pointer { return v.data }
 
 // Bytes returns the memory of the elements.
 func (v Vector) Bytes() []byte {
@@ -142,16 +162,16 @@ func (v Vector) Bytes() []byte {
 
 // OfBytes returns the Vector of elements of a kind that lie in a byte slice in the
 // machine's own byte order. It panics with a [*BytesError] unless the slice is aligned to
-// an element and holds whole elements, and with a [*KindError] if the kind is nil.
+// an element and holds whole elements, and with a [*KindError] if the kind is nil or zero.
 func OfBytes(kind *Kind, memory []byte) Vector {
-	if kind == nil {
+	if !kind.known() {
 		panic(&KindError{})
 	}
-	data := unsafe.Pointer(unsafe.SliceData(memory))
+	data, size := unsafe.Pointer(unsafe.SliceData(memory)), kind.Size()
 	// 32-bit platforms align numbers of 8 bytes to 4.
-	offset := uintptr(data) & (min(1<<kind.shift, unsafe.Alignof(uint64(0))) - 1)
-	if offset != 0 || len(memory)&(1<<kind.shift-1) != 0 {
-		panic(&BytesError{Kind: kind, Size: 1, Len: len(memory), Offset: int(offset)})
+	offset := int(uintptr(data)) & (min(size, int(unsafe.Alignof(uint64(0)))) - 1)
+	if offset|len(memory)&(size-1) != 0 {
+		panic(&BytesError{Kind: kind, Size: 1, Len: len(memory), Offset: offset})
 	}
-	return Vector{kind, vector{data, len(memory) >> kind.shift}}
+	return Vector{kind, vector{data, len(memory) >> (kind.shift & 7)}}
 }

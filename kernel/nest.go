@@ -15,13 +15,6 @@ type block struct {
 	count, length int
 }
 
-// small reports whether the block is nothing but one call of a kernel: it is not divided
-// or stored past the cache, and no rows of it are repeated to longer ones.
-func (b block) small(kind *Kind) bool {
-	bytes := (b.count * b.length) << kind.shift
-	return bytes < 4*tileBytes && int64(bytes) < streamLeast.Load()
-}
-
 // nest is a checked call: loops around a block, with the operands.
 type nest struct {
 	operands

@@ -42,6 +42,7 @@ type refuser interface {
 	pixelsOfOtherLengths(t *testing.T)
 	partialOverlap(t *testing.T)
 	aliasesNeighboursAndNothing(t *testing.T)
+	factorsWithinDst(t *testing.T)
 	otherOperations(t *testing.T)
 }
 
@@ -422,13 +423,10 @@ func TestVectorsOfPartsAndOfBytes(t *testing.T) {
 			}
 		}
 		for _, n := range []int{-1, v.Len() + 1, math.MinInt, math.MaxInt} {
-			got := func() (p any) {
-				defer func() { p = recover() }()
-				v.From(n)
-				return nil
-			}()
-			if want := fmt.Sprintf("kernel: elements from %d up of a vector of %d", n, v.Len()); got != want {
-				t.Errorf("%v from element %d up: panics with %v, want %s", kind, n, got, want)
+			err := caught(func() { v.From(n) })
+			var outside *kernel.RangeError
+			if want := fmt.Sprintf("kernel: elements from %d up of a vector of %d, want an offset from 0 to %d", n, v.Len(), v.Len()); !errors.As(err, &outside) || *outside != (kernel.RangeError{From: n, Len: v.Len()}) || err.Error() != want {
+				t.Errorf("%v from element %d up: panics with %v, want %s", kind, n, err, want)
 			}
 		}
 		wantBytes := func(what string, err error, want kernel.BytesError) {

@@ -23,19 +23,21 @@ import (
 // another one, takes several times as long, but less than element by element.
 //
 // dst and src may be the same slice if all strides agree, or two slices that share no
-// visited element. shifts is empty unless op is [Affine] or one of its relatives.
+// visited element. factors and shifts lie outside the memory from the first visited element
+// of dst to the last. shifts is empty unless op is [Affine] or one of its relatives.
 // [Copy] takes no factors.
 //
 // workers bounds the goroutines that share the work, the calling one among them. 0 stands for
 // GOMAXPROCS, which is never exceeded. How many take part is up to the [Strategy] and to
 // which of them come in time. The result does not depend on it. After warm-up Run does not
-// allocate. Run waits for all of them also if it panics, as it does where memory faults and
+// allocate. But an array of the caller's is allocated if Run gets a slice of it, since goroutines
+// may share it; [Planes] and [Pixels] leave it on the stack. Run waits for all of them also if it panics, as it does where memory faults and
 // the caller has set [debug.SetPanicOnFault].
 //
-// Run returns an [*OpError], a [*LoopError] or an [*OverlapError] before it writes
-// anything.
+// Run returns an [*OpError], a [*WorkersError], a [*LoopError] or an [*OverlapError] before it
+// writes anything.
 func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
-	return RunOf(op, Of(dst), Of(src), Of(factors), Of(shifts), loops, workers)
+	return doRun(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
 }
 
 // RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
@@ -45,13 +47,38 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
-	// A single call of a kernel is all overhead: one or two loops that make no more than that
-	// are recognised here.
-	if b, ok := single(loops); ok && op < Copy && uint(workers) <= 1 && b.small(kind) && b.fit(op, dst.vector, src.vector, factors.vector, shifts.vector) && overlap(dst.data, src.data, b.count*b.length<<kind.shift) == 0 {
-		kind.call(kind.ways[op][0][b.shape], dst.data, src.data, factors.data, shifts.data, b.count, b.length)
-		return nil
+	return doRun(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
+}
+
+// doRun is Run without types.
+func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
+	// A single call of a kernel is all overhead: loops that make no more than that are
+	// recognised here, without a call, for which all numbers would have to leave registers.
+	// Otherwise run finds out what they are, or what is wrong.
+	const most = 1 << 15 // the product of two fits an int
+	if uint(len(loops)-1) < 2 && uint(workers) <= 1 && op < Copy {
+		last := &loops[len(loops)-1]
+		count, wrong := 1, (last.Dst^1)|(last.Src^1)|last.Factor>>1
+		if len(loops) == 2 {
+			around := &loops[0]
+			// One comparison for all numbers that must agree: a branch for each would take longer.
+			count, wrong = around.Size, wrong|(around.Dst^last.Size)|(around.Src^last.Size)|(around.Factor^(1-last.Factor))
+		}
+		if wrong == 0 && uint(count-1) < most && uint(last.Size-1) < most {
+			entries := count
+			if last.Factor == 1 {
+				entries = last.Size
+			}
+			elements, wanted := count*last.Size, shiftsOf(op, entries)
+			bytes, of := kind.bytes(elements), kind.bytes(entries)
+			if dst.len >= elements && src.len >= elements && factors.len >= entries && shifts.len >= wanted && (wanted > 0 || shifts.len == 0) && alone(bytes) &&
+				!meets(dst.data, src.data, bytes) && !within(dst.data, bytes, factors.data, of) && (wanted == 0 || !within(dst.data, bytes, shifts.data, of)) {
+				kind.call(kind.ways[op][0][last.Factor&1], dst.data, src.data, factors.data, shifts.data, count, last.Size)
+				return nil
+			}
+		}
 	}
-	return run(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
+	return run(kind, op, dst, src, factors, shifts, loops, workers)
 }
 
 // run does op on all elements of a nest.
@@ -60,7 +87,7 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 		return &OpError{op}
 	}
 	if workers < 0 {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%d workers, want 0 or more", workers)}
+		return &WorkersError{workers}
 	}
 	var n nest
 	span, err := n.set(kind, op, dst, src, factors, shifts, loops)
@@ -78,41 +105,6 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 		n.walk(0, total)
 	}
 	return nil
-}
-
-// single returns the block that one or two loops make without a gap.
-func single(loops []layout.Loop) (block, bool) {
-	if uint(len(loops)-1) >= 2 {
-		return block{}, false
-	}
-	last := &loops[len(loops)-1]
-	around := &loops[0]
-	if len(loops) == 1 {
-		around = &layout.Loop{Size: 1, Dst: last.Size, Src: last.Size, Factor: 1 - last.Factor}
-	}
-	const most = 1 << 15 // the product of two fits an int
-	// One comparison for all numbers that must agree: a branch for each would take longer.
-	wrong := (last.Dst ^ 1) | (last.Src ^ 1) | last.Factor>>1 | (around.Dst ^ last.Size) | (around.Src ^ last.Size) | (around.Factor ^ (1 - last.Factor))
-	if wrong != 0 || uint(around.Size-1) >= most || uint(last.Size-1) >= most {
-		return block{}, false
-	}
-	b := block{count: around.Size, length: last.Size}
-	if last.Factor == 1 {
-		b.shape = pixels
-	}
-	return b, true
-}
-
-// fit reports whether the slices of a call hold a block.
-func (b block) fit(op Op, dst, src, factors, shifts vector) bool {
-	entries := b.count
-	if b.shape == pixels {
-		entries = b.length
-	}
-	if operations[op].shifts != (shifts.len > 0) || shifts.len > 0 && shifts.len < entries {
-		return false
-	}
-	return dst.len >= b.count*b.length && src.len >= b.count*b.length && factors.len >= entries
 }
 
 // set checks a call and sets the loops of n, which is the zero nest. It returns the
@@ -136,7 +128,13 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
 	}
 	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
-		return 0, &OverlapError{Elements: r.Dst, Distance: distance}
+		return 0, &OverlapError{With: "src", Elements: r.Dst, Distance: distance}
+	}
+	for i, other := range [...]vector{{factors.data, factorsWanted}, {shifts.data, shiftsWanted}} {
+		if other.len > 0 && within(dst.data, kind.bytes(r.Dst), other.data, kind.bytes(other.len)) {
+			with := [...]string{"factors", "shifts"}[i]
+			return 0, &OverlapError{With: with, Elements: r.Dst, Distance: int(uintptr(dst.data) - uintptr(other.data))}
+		}
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil

@@ -1,11 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/spatialdropout/spatialdropout/internal/tier"
-)
+import "github.com/spatialdropout/spatialdropout/internal/tier"
 
 // Tier returns the name of the tier in use: "avx512", "avx2", "neonfp16", "neon",
 // or "generic", which is plain Go.
@@ -22,11 +17,11 @@ func Tier() string { return tier.InUse() }
 func Tiers() []string { return tier.Available() }
 
 // SetTier makes all later calls use the named tier. It is meant for tests and
-// benchmarks and must not run while a kernel runs. It returns an error, and the
-// tier in use stays, if [Tiers] does not list the name.
+// benchmarks and must not run while a kernel runs. It returns a [*TierError],
+// and the tier in use stays, if [Tiers] does not list the name.
 func SetTier(name string) error {
 	if !tier.Use(name) {
-		return fmt.Errorf("kernel: tier %q is not available, want one of %s", name, strings.Join(tier.Available(), ", "))
+		return &TierError{name, tier.Available()}
 	}
 	return nil
 }

@@ -25,31 +25,56 @@ const maxSpatial = 6
 // [Strided] with the strides of these are ==. Spatial dims of 1 do not count.
 type Geometry struct {
 	counts
-	extent
-	// The strides of the logical axes, for Join. A stride is 0 if the axis has a
-	// single step or the tensor is empty, so that equal tensors are equal values.
-	// In a blocked order the channels' is that of a group.
+	form
+	nest uint64 // the axes of the loops, outermost first, levelBits each
+	// The strides of the logical axes. A stride is 0 if the axis has a single step or
+	// the tensor is empty, so that equal tensors are equal values. In a blocked order
+	// the channels' is that of a group.
 	sampleStride, channelStride int
 	spatial                     [maxSpatial]axis // those longer than 1 and empty ones, the last first
-	loops                       [MaxLoops]Loop   // Dst and Src are equal, and nest
 }
 
-// counts and extent are apart from Geometry, and small, because the compiler
-// copies the receiver of a method that it inlines: of all of a Geometry that took
-// longer than a small call of a kernel.
+// counts and form are apart from Geometry, and have four fields at most, because the
+// compiler copies the receiver of a method that it inlines: of all of a Geometry that took
+// longer than a small call of a kernel. A struct of more fields goes through memory. For
+// the same reason a Geometry does not hold its loops: they would double its size. It has no
+// padding, so that two are compared as memory.
 type counts struct {
 	samples, channels, padded, length int
 }
 
-type extent struct {
+type form struct {
 	positions int
-	rank      uint8 // spatial axes
-	deeper    uint8 // loops inside the first
-	block     uint8 // channels of a group; 0 if not blocked
-	view      bool
+	shape     shape
+	rank      uint16 // spatial axes
+	block     uint16 // channels of a group; 0 if not blocked
 }
 
 type axis struct{ size, stride int }
+
+// shape says whether a tensor is a single block without gaps, and whether its buffer may be
+// longer.
+type shape uint32
+
+const (
+	planes shape = 1 << iota // a factor for each plane
+	pixels                   // a factor for each channel of a row
+	view
+)
+
+// A level of a nest is a number that says which axis it is. The spatial axes follow
+// spatialLevel.
+const (
+	sampleLevel  = 1 + iota
+	channelLevel // the groups, if the channels are blocked
+	groupLevel   // the channels of a group
+	spatialLevel
+	levelMask = 1<<4 - 1
+	// seamless marks a level without a gap between it and the one around it: both
+	// are one loop.
+	seamless  = 1 << 4
+	levelBits = 5
+)
 
 // Of returns the geometry of a dense tensor. The dims are in the order that o
 // spells: NCHW.Of(32, 64, 56, 56) is 32 samples of 64 channels of 56×56.
@@ -72,7 +97,7 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 		return Geometry{}, refused(o, dims, "", "2 or more")
 	}
 	g := scalar()
-	g.block = orders[o].block
+	g.block = uint16(orders[o].block)
 	group := max(int(g.block), 1)
 	// From the innermost axis outwards, each stride is the product of the sizes
 	// inside it.
@@ -168,13 +193,15 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 	if wrong := g.finish(); wrong != "" {
 		return refuse(", "+wrong, "axes that nest, each stride at least as long as what lies inside it")
 	}
-	g.view = longest > elements || g.length > elements
+	if longest > elements || g.length > elements {
+		g.shape |= view
+	}
 	return g, nil
 }
 
 // scalar returns a geometry of one element that has no loops yet.
 func scalar() Geometry {
-	return Geometry{counts: counts{samples: 1, channels: 1, padded: 1}, extent: extent{positions: 1}}
+	return Geometry{counts: counts{samples: 1, channels: 1, padded: 1}, form: form{positions: 1}}
 }
 
 // put adds a spatial axis outside those that g has. It returns false if they are
@@ -192,7 +219,7 @@ func (g *Geometry) put(size, stride int) bool {
 	return true
 }
 
-// finish completes a geometry that has its axes: it sets the loops and measures
+// finish completes a geometry that has its axes: it sets the nest and measures
 // the buffer. It returns what is wrong with the axes, if anything is.
 func (g *Geometry) finish() (wrong string) {
 	if g.samples == 0 || g.channels == 0 || g.positions == 0 {
@@ -200,28 +227,20 @@ func (g *Geometry) finish() (wrong string) {
 		for i := range g.spatial {
 			g.spatial[i].stride = 0
 		}
-		return "" // the first loop is one of no steps
+		return ""
 	}
-	block := max(int(g.block), 1)
 	if g.samples == 1 {
 		g.sampleStride = 0
 	}
-	if g.padded == block {
+	if g.padded == max(int(g.block), 1) {
 		g.channelStride = 0
 	}
-	var n nest
-	n.add(g.samples, g.sampleStride, g.sampleStride, g.padded)
-	n.add(g.padded/block, g.channelStride, g.channelStride, block)
-	n.add(block, 1, 1, 1)
-	for _, a := range g.spatial[:g.rank] {
-		n.add(a.size, a.stride, a.stride, 0)
+	count := g.sort()
+	if count > MaxLoops {
+		return fmt.Sprintf("%d axes with gaps between them, at most %d fit", count, MaxLoops)
 	}
-	loops := n.merged()
-	if len(loops) > MaxLoops {
-		return fmt.Sprintf("%d axes with gaps between them, at most %d fit", len(loops), MaxLoops)
-	}
-	g.deeper = uint8(copy(g.loops[:], loops) - 1)
 	g.length = 1
+	loops := g.Loops()
 	for i := len(loops) - 1; i >= 0; i-- {
 		l := loops[i]
 		if l.Dst < g.length {
@@ -233,7 +252,65 @@ func (g *Geometry) finish() (wrong string) {
 		}
 		g.length += reach
 	}
+	if outer, last := loops[0], loops[len(loops)-1]; len(loops) <= 2 && g.length == g.samples*g.padded*g.positions {
+		if len(loops) == 1 || outer.Factor == 1 && last.Factor == 0 {
+			g.shape = planes
+		} else if outer.Factor == 0 && last.Factor == 1 {
+			g.shape = pixels
+		}
+	}
 	return ""
+}
+
+// sort sets the nest: the axes of more than one step, those of longer strides around
+// the others. It returns the number of loops.
+func (g *Geometry) sort() (count int) {
+	var room [spatialLevel + maxSpatial]uint8
+	levels := room[:0]
+	for level := uint8(sampleLevel); level < spatialLevel+uint8(g.rank); level++ {
+		if level == groupLevel && g.block == 0 {
+			continue
+		}
+		l := g.loop(level)
+		if l.Size == 1 {
+			continue
+		}
+		i := len(levels)
+		levels = levels[:i+1]
+		for ; i > 0 && g.loop(levels[i-1]).Dst < l.Dst; i-- {
+			levels[i] = levels[i-1]
+		}
+		levels[i] = level
+	}
+	var around Loop
+	for i, level := range levels {
+		l := g.loop(level)
+		if i > 0 && around.Dst == l.Size*l.Dst && around.Factor == l.Size*l.Factor {
+			level |= seamless
+		} else {
+			count++
+		}
+		g.nest |= uint64(level) << (levelBits * i)
+		around = l
+	}
+	return count
+}
+
+// loop returns the loop of a level.
+func (g *Geometry) loop(level uint8) Loop {
+	switch level {
+	case sampleLevel:
+		return Loop{g.samples, g.sampleStride, g.sampleStride, g.padded}
+	case channelLevel:
+		if g.block > 0 {
+			return Loop{g.padded / int(g.block), g.channelStride, g.channelStride, int(g.block)}
+		}
+		return Loop{g.padded, g.channelStride, g.channelStride, 1}
+	case groupLevel:
+		return Loop{int(g.block), 1, 1, 1}
+	}
+	a := &g.spatial[level-spatialLevel]
+	return Loop{a.size, a.stride, a.stride, 0}
 }
 
 // Samples returns N; 1 for an unbatched tensor.
@@ -244,7 +321,7 @@ func (g counts) Channels() int { return g.channels }
 
 // Spatial returns the number of positions of a feature map: the product of the
 // spatial dims, 1 if there are none.
-func (g extent) Spatial() int { return g.positions }
+func (g form) Spatial() int { return g.positions }
 
 // Len returns the number of elements from the first to the last in the buffer.
 // For the dense orders it is N·C·spatial, with C rounded up to a full group in
@@ -256,11 +333,21 @@ func (g counts) Len() int { return g.length }
 // [Strided] got, if only one of a single step, has a stride longer than the whole
 // tensor, as the samples of a channel slice have. The buffer of any other tensor
 // has exactly Len elements.
-func (g extent) View() bool { return g.view }
+func (g form) View() bool { return g.shape&view != 0 }
 
 // PaddedChannels returns the number of channels that a sample has in memory: C,
 // rounded up to a full group in the blocked orders.
 func (g counts) PaddedChannels() int { return g.padded }
+
+// Planes reports whether the tensor is planes of [Geometry.Spatial] elements and nothing
+// else, one after the other in the order n·PaddedChannels+c, as kernel.Planes takes them.
+// A tensor without elements is neither planes nor pixels.
+func (g form) Planes() bool { return g.shape&planes != 0 }
+
+// Pixels reports whether the tensor is rows of Samples·PaddedChannels elements and
+// nothing else, one after the other in the order n·PaddedChannels+c, as kernel.Pixels
+// takes them: one for each spatial position, of which there are two or more.
+func (g form) Pixels() bool { return g.shape&pixels != 0 }
 
 // Loops returns the loops that visit every element once, outermost first. There
 // are 1 to [MaxLoops] of them. An element's place in the buffer is Σ index·Dst,
@@ -271,9 +358,30 @@ func (g counts) PaddedChannels() int { return g.padded }
 // between them are one loop, and axes of a single step are left out unless there
 // is no other. An empty tensor has one loop of size 0.
 //
-// The slice is memory of *g and must not be changed. That is why g is a pointer:
-// the loops of a copy would be allocated.
-func (g *Geometry) Loops() []Loop { return g.loops[:g.deeper+1] }
+// Loops does not allocate unless the slice outlives the caller.
+func (g *Geometry) Loops() []Loop {
+	var room [MaxLoops]Loop // inlined, it is the caller's
+	return room[:g.list(&room)]
+}
+
+// list sets the loops and returns their number.
+func (g *Geometry) list(loops *[MaxLoops]Loop) int {
+	if g.nest == 0 { // no element, or a single one
+		loops[0] = Loop{Size: g.length, Dst: g.length, Src: g.length}
+		return 1
+	}
+	n := 0
+	for nest := g.nest; nest != 0; nest >>= levelBits {
+		l := g.loop(uint8(nest & levelMask))
+		if nest&seamless != 0 {
+			n--
+			l.Size *= loops[n].Size
+		}
+		loops[n] = l
+		n++
+	}
+	return n
+}
 
 // String describes the geometry for messages.
 func (g Geometry) String() string {
@@ -287,7 +395,7 @@ func (g Geometry) String() string {
 	if g.rank == 0 {
 		s += fmt.Sprint(g.positions)
 	}
-	if g.view {
+	if g.View() {
 		s += fmt.Sprintf(" in a view of %d elements", g.length)
 	}
 	return s

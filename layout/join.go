@@ -62,7 +62,8 @@ func Join(dst, src Geometry) (Nest, error) {
 		return joined, &ShapeError{Given: fmt.Sprintf("dst of %v with src of %v", dst, src), Want: "the same samples, channels and spatial dims"}
 	}
 	if dst == src || dst.length == 0 {
-		joined.parts[0] = Part{deeper: dst.deeper, loops: dst.loops}
+		part := &joined.parts[0]
+		part.deeper = uint8(dst.list(&part.loops) - 1)
 		joined.n = 1
 		return joined, nil
 	}

@@ -361,7 +361,22 @@ func walked(t *testing.T, g layout.Geometry) map[int]int {
 		}
 		all[dst] = factor
 	})
+	checkBlock(t, g, all)
 	return all
+}
+
+// checkBlock compares what g says of planes and pixels with the factor of every element.
+func checkBlock(t *testing.T, g layout.Geometry, factors map[int]int) {
+	t.Helper()
+	planes, pixels := len(factors) > 0 && len(factors) == g.Len(), len(factors) > 0 && len(factors) == g.Len()
+	for at, factor := range factors {
+		planes = planes && factor == at/g.Spatial()
+		pixels = pixels && factor == at%(g.Samples()*g.PaddedChannels())
+	}
+	pixels = pixels && !planes // of a single element each, they are both
+	if g.Planes() != planes || g.Pixels() != pixels {
+		t.Errorf("%v is planes: %v, and pixels: %v, want %v and %v", g, g.Planes(), g.Pixels(), planes, pixels)
+	}
 }
 
 // checkStrided compares a call of Strided with brute force: it must fail if two

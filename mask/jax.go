@@ -72,7 +72,7 @@ func (k Key) text() string {
 func (j jax) Arithmetic() Arithmetic { return Arithmetic{Rule: CompiledQuotient} }
 
 func (j jax) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, j, at)
 	}
 	return m.drawJAX(stepKey(j.key, j.flags, at.Step), j.flags, at)
@@ -139,7 +139,7 @@ func (l linen) String() string {
 func (l linen) Arithmetic() Arithmetic { return jax{}.Arithmetic() }
 
 func (l linen) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, l, at)
 	}
 	return m.drawJAX(stepKey(l.key, l.flags, at.Step).FoldIn(l.module()), l.flags, at)
@@ -197,7 +197,7 @@ func (n nnx) String() string {
 func (n nnx) Arithmetic() Arithmetic { return jax{}.Arithmetic() }
 
 func (n nnx) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, n, at)
 	}
 	return m.drawJAX(n.key.FoldIn(n.count).FoldIn(uint32(at.calls())), n.flags, at)
@@ -231,7 +231,7 @@ func (k kerasJAX) String() string { return fmt.Sprintf("keras-jax:%d", k.seed) +
 func (k kerasJAX) Arithmetic() Arithmetic { return jax{}.Arithmetic() }
 
 func (k kerasJAX) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	return m.drawJAX(Key{k.seed, uint32(at.calls())}, k.flags, at)
@@ -265,7 +265,7 @@ func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 		if flags.has(Original) {
 			w.pairs = total
 		}
-		m.drawWords(w, at.first(m))
+		m.drawWords(&w, at.first(m))
 		return nil
 	}
 	threshold := ceil(float64(float32(1-m.rate)), 23) << 9
@@ -273,7 +273,7 @@ func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 		m.drawPairs(key, total, uint32(threshold), at.first(m))
 		return nil
 	}
-	m.drawWords(words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))
+	m.drawWords(&words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))
 	return nil
 }
 

@@ -20,14 +20,14 @@ func (o oneDNN) String() string { return fmt.Sprintf("onednn:%d", o.seed) }
 func (o oneDNN) Arithmetic() Arithmetic { return Arithmetic{} }
 
 func (o oneDNN) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, o, at)
 	}
 	if m.settled() {
 		return nil
 	}
 	seed := o.seed + uint32(at.Step)
-	m.drawWords(words{
+	m.drawWords(&words{
 		draw:      draw.Spec{Key: [2]uint32{seed, seed}},
 		quads:     true,
 		threshold: uint64(float64(4294967295.0*float64(float32(m.rate)))) + 1,

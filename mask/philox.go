@@ -32,13 +32,13 @@ type philox struct{ seed uint64 }
 func (p philox) String() string { return fmt.Sprintf("philox:%d", p.seed) }
 
 func (p philox) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
 	if m.settled() {
 		return nil
 	}
-	m.drawWords(words{
+	m.drawWords(&words{
 		draw: draw.Spec{
 			Key:     halves(p.seed),
 			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},

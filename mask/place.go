@@ -71,7 +71,7 @@ func (p Place) wide(channels int) int {
 
 // partial reports whether a mask of so many channels has only a part of those of the
 // tensor.
-func (p Place) partial(channels int) bool {
+func (p *Place) partial(channels int) bool {
 	return p.ChannelOffset|p.Channels != 0 && (p.ChannelOffset != 0 || p.Channels != 0 && p.Channels != uint64(channels))
 }
 
@@ -101,11 +101,11 @@ func (p Place) calls() uint64 { return p.Step - p.Cursor }
 
 // first returns the index of the first trial in the batch of a mask of all channels,
 // modulo 2⁶⁴.
-func (p Place) first(m *Mask) uint64 { return p.SampleOffset * uint64(m.channels) }
+func (p *Place) first(m *Mask) uint64 { return p.SampleOffset * uint64(m.channels) }
 
 // special reports whether a draw needs drawSpecial: for some of the channels, or for
 // Gaussian noise.
-func (m *Mask) special(at Place) bool {
+func (m *Mask) special(at *Place) bool {
 	return m.arithmetic.Rule == Gaussian || at.ChannelOffset|at.Channels != 0 && at.partial(m.channels)
 }
 

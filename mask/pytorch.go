@@ -34,7 +34,7 @@ func (p *pyTorch) String() string { return fmt.Sprintf("pytorch:%d%v", p.seed, p
 func (p *pyTorch) Arithmetic() Arithmetic { return Arithmetic{Multiply, WideReciprocal} }
 
 func (p *pyTorch) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
 	if _, err := at.batch(m.samples); err != nil {
@@ -101,7 +101,7 @@ func (p *pyTorchMKL) String() string { return fmt.Sprintf("pytorch-mkl:%d%v", p.
 func (p *pyTorchMKL) Arithmetic() Arithmetic { return (*pyTorch)(nil).Arithmetic() }
 
 func (p *pyTorchMKL) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
 	if m.settled() {
@@ -158,7 +158,7 @@ func (k kerasTorch) String() string { return fmt.Sprintf("keras-torch:%d", k.see
 func (k kerasTorch) Arithmetic() Arithmetic { return Arithmetic{Rule: Quotient} }
 
 func (k kerasTorch) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	if m.settled() {

@@ -76,7 +76,7 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	if stream == nil {
 		return noStream()
 	}
-	if s == Each && !m.special(at) {
+	if s == Each && !m.special(&at) {
 		return stream.Draw(m, at)
 	}
 	if rule := m.arithmetic.Rule; rule == Gaussian && s != Each {
@@ -130,7 +130,7 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 
 // share calls a stream that need not know of shards of the channels and of noise.
 func share(m *Mask, stream Stream, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, stream, at)
 	}
 	return stream.Draw(m, at)
@@ -140,7 +140,8 @@ func share(m *Mask, stream Stream, at Place) error {
 // with trials shared as s says. It is the same for all shards of a batch.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
 	if _, ok := stream.(philox); ok {
-		return at.next() // whatever is drawn; an eighth of a draw of one channel
+		at.Step++ // whatever is drawn; an eighth of a draw of one channel
+		return at
 	}
 	if s == Each && at.ChannelOffset|at.Channels == 0 {
 		return stream.After(at, samples, channels, rate)

@@ -38,7 +38,7 @@ func (s *source) Once() {}
 func (s *source) Arithmetic() Arithmetic { return Arithmetic{} }
 
 func (s *source) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, s, at)
 	}
 	if _, err := at.batch(m.samples); err != nil {

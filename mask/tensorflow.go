@@ -55,7 +55,7 @@ func withType(s string, t Type) string {
 func (t tensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
 func (t tensorFlow) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, t, at)
 	}
 	return m.drawTensorFlow(uint64(t.seed[0]), uint64(t.seed[1])+at.Step, t.typ, t.flags.has(XLA), at)
@@ -99,7 +99,7 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 		}
 		w.bits(rate, fraction, xla)
 	}
-	m.drawWords(w, at.first(m))
+	m.drawWords(&w, at.first(m))
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (k kerasTensorFlow) String() string {
 func (k kerasTensorFlow) Arithmetic() Arithmetic { return Arithmetic{} }
 
 func (k kerasTensorFlow) Draw(m *Mask, at Place) error {
-	if m.special(at) {
+	if m.special(&at) {
 		return drawSpecial(m, k, at)
 	}
 	const modulus = 1<<31 - 2

@@ -24,7 +24,7 @@ type words struct {
 // drawWords decides trial t of m by word first+t of a generator, or by two words. The
 // 64-bit counter is the low two words of Philox's counter, and counts blocks of four
 // words, or both words of Threefry's, the high one first, and counts trials.
-func (m *Mask) drawWords(w words, first uint64) {
+func (m *Mask) drawWords(w *words, first uint64) {
 	if !w.double && w.threshold > math.MaxUint32 {
 		m.set(!w.inverted)
 		return

@@ -12,7 +12,8 @@ func Words(bits []uint64, words []uint32, shift, threshold uint32) {
 		clear(bits)
 		return
 	}
-	t := (&Spec{Shift: shift, Threshold: threshold}).trials()
+	var t trials
+	(&Spec{Shift: shift, Threshold: threshold}).set(&t)
 	bits[len(bits)-1] = 0
 	whole := len(words) &^ 7
 	for at := 0; at < whole; at += compareCall {

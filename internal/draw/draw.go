@@ -27,7 +27,9 @@ func Philox(bits []uint64, s *Spec) {
 		clear(bits)
 		return
 	}
-	for t := s.trials(); len(bits) > 0; {
+	var t trials
+	s.set(&t)
+	for len(bits) > 0 {
 		n := min(len(bits), philoxCall)
 		dispatchPhilox(&bits[0], n, &t)
 		t.skip(n * (64 / 4))
@@ -43,7 +45,9 @@ func Threefry(bits []uint64, s *Spec) {
 		clear(bits)
 		return
 	}
-	for t := s.trials(); len(bits) > 0; {
+	var t trials
+	s.set(&t)
+	for len(bits) > 0 {
 		n := min(len(bits), threefryCall)
 		dispatchThreefry(&bits[0], n, &t)
 		t.skip(n * 64)
@@ -62,7 +66,9 @@ func ThreefryPairs(first, second []uint64, s *Spec) {
 		clear(second)
 		return
 	}
-	for t := s.trials(); len(first) > 0; {
+	var t trials
+	s.set(&t)
+	for len(first) > 0 {
 		n := min(len(first), threefryCall)
 		dispatchThreefryPairs(&first[0], &second[0], n, &t)
 		t.skip(n * 64)
@@ -142,15 +148,16 @@ type trials struct {
 	threshold       uint32 // not 0
 }
 
-// trials returns s for the assembly. The threshold must not be 0.
-func (s *Spec) trials() trials {
-	return trials{
-		counter:   s.Counter,
-		stride:    s.Stride,
-		key:       s.Key,
-		mask:      (1<<32 - 1) >> s.Shift,
-		threshold: (s.Threshold-1)>>s.Shift + 1,
+// set sets t to s for the assembly. The threshold must not be 0. Numbers are copied one by
+// one: the caller has just set some, and a load of several would wait for these stores.
+func (s *Spec) set(t *trials) {
+	for j := range s.Counter {
+		t.counter[j] = s.Counter[j]
+		t.stride[j] = s.Stride[j]
 	}
+	t.key[0], t.key[1] = s.Key[0], s.Key[1]
+	t.mask = (1<<32 - 1) >> s.Shift
+	t.threshold = (s.Threshold-1)>>s.Shift + 1
 }
 
 // skip advances the counter by some blocks.

@@ -60,7 +60,7 @@ func written(name string, bytes int) machine.Operand {
 }
 
 var trialsOperand = machine.Operand{Name: "trials", Bytes: int(unsafe.Sizeof(trials{})), Fill: func(at unsafe.Pointer) {
-	*(*trials)(at) = (&Spec{Counter: [4]uint32{1, 2, 3, 4}, Stride: [4]uint32{1, 1, 1, 1}, Key: [2]uint32{5, 6}, Threshold: 1 << 31}).trials()
+	(&Spec{Counter: [4]uint32{1, 2, 3, 4}, Stride: [4]uint32{1, 1, 1, 1}, Key: [2]uint32{5, 6}, Threshold: 1 << 31}).set((*trials)(at))
 }}
 
 // everyCall runs a test of each routine on calls of many sizes.

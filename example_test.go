@@ -724,6 +724,30 @@ func ExampleWithGenerator() {
 	// {Stream:pytorch:0 Step:4 Cursor:128}
 }
 
+func ExampleGenerator_Restore() {
+	// A PyTorch program that makes a layer between two calls of dropout.
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(mask.PyTorch(0)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NC.Of(2, 8)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := drop.Draw(geom); err != nil {
+		log.Fatal(err)
+	}
+
+	state := drop.Generator().State()
+	state.Cursor += 55 // nn.Linear(10, 5)
+	if err := drop.Generator().Restore(state); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%+v\n", drop.Generator().State()) // 16 trials of two words, and 55 words
+	// Output:
+	// {Stream:pytorch:0 Step:1 Cursor:87}
+}
+
 func Example_kernel() {
 	// Factors of your own do not need a mask.
 	x := []float32{1, 2, 3, 4, 5, 6} // three pixels of two channels

@@ -303,3 +303,23 @@ func TestStreamsOfUsersMayDrawEachPlaceOnce(t *testing.T) {
 		t.Errorf("the gradient of the first draw is %v, %v, want %v", dx, err, y)
 	}
 }
+
+// What other calls took from PyTorch's generator is left out by a state with a larger
+// cursor.
+func TestWordsOfOtherCallsAreLeftOut(t *testing.T) {
+	x := dense(t, layout.NC, 3, 41)
+	for words := range uint64(4) {
+		d := newDropout(t, 0.5, spatialdropout.WithStream(mask.PyTorch(5)))
+		draw(t, d, x.geom)
+		s := d.Generator().State()
+		s.Cursor += words
+		restore(t, d, s)
+		later := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, fmt.Sprintf("pytorch:5/from=%d", 2*3*41+words))))
+		if got, want := draw(t, d, x.geom), draw(t, later, x.geom); !got.Equal(want) {
+			t.Errorf("after %d words:\n%v, want\n%v", words, got, want)
+		}
+		if got, want := d.Generator().State().Cursor, 4*3*41+words; got != want {
+			t.Errorf("cursor %d after %d words, want %d", got, words, want)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package spatialdropout_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -317,4 +319,37 @@ func values[T number](r *rand.Rand, n int) []T {
 		}
 	}
 	return all
+}
+
+// Close to rate 1 a divisor of float16 is rounded to 0, and so is the factor of an
+// evaluation. Kept elements are divided by it, or multiplied, and not dropped.
+func TestHalvesKeepElementsWhoseFactorIsRoundedTo0(t *testing.T) {
+	const one, minus, zero, inf, nan = 0x3c00, 0xbc00, 0, 0x7c00, 0x7e00
+	x := dense(t, layout.NCW, 1, 2, 5)
+	src := []uint16{one, minus, zero, inf, nan, one, minus, zero, inf, nan}
+	apply := func(rate float64, a mask.Arithmetic) string {
+		m, err := mask.New(1, 2, rate, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Set(0, 0, true)
+		m.Set(0, 1, false)
+		dst := make([]uint16, len(src))
+		if err := spatialdropout.ApplyTensor(spatialdropout.As(kernel.F16, dst, x.geom), spatialdropout.As(kernel.F16, src, x.geom), m, 1); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%#04x", dst)
+	}
+	for _, rate := range []float64{1 - 0x1p-25, 1 - 0x1p-26, 1 - 0x1p-53} {
+		if got, want := apply(rate, mask.Arithmetic{Rule: mask.Quotient}), "[0x7c00 0xfc00 0x7e00 0x7c00 0x7e00 0x0000 0x0000 0x0000 0x0000 0x0000]"; got != want && got != strings.Replace(want, "0x7e00", "0xfe00", 1) {
+			t.Errorf("rate %v: quotients are %s, want %s", rate, got, want)
+		}
+		if got, want := apply(rate, mask.Arithmetic{Rule: mask.Expectation}), "[0x0000 0x8000 0x0000 0x7e00 0x7e00 0x0000 0x8000 0x0000 0x7e00 0x7e00]"; strings.ReplaceAll(got, "0xfe00", "0x7e00") != want {
+			t.Errorf("rate %v: expectations are %s, want %s", rate, got, want)
+		}
+	}
+	// One step of float16 further from 1 they are ordinary numbers: 2⁻²⁴.
+	if got, want := apply(1-0x1p-24, mask.Arithmetic{Rule: mask.Expectation}), "[0x0001 0x8001 0x0000 0x7c00 0x7e00 0x0000 0x0000 0x0000 0x0000 0x0000]"; got != want {
+		t.Errorf("expectations are %s, want %s", got, want)
+	}
 }

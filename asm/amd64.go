@@ -153,7 +153,7 @@ func (p *x86) begin() {
 	}
 	if p.prefetches() {
 		p.ahead = p.GP64()
-		p.MOVQ(operand.Mem{Symbol: operand.Symbol{Name: "·storeAhead"}, Base: reg.StaticBase}, p.ahead)
+		p.MOVQ(variable("storeAhead"), p.ahead)
 	}
 	p.from = p.src
 	p.VXORPS(reg.X13, reg.X13, reg.X13)

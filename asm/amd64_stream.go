@@ -36,6 +36,23 @@ func (p *x86) jumpUnlessLines(to string) {
 	p.JNZ(operand.LabelRef(to))
 }
 
+// jumpIfRowByRow jumps unless rows are in place, or shorter than a variable of package kernel
+// says.
+func (p *x86) jumpIfRowByRow(to string) {
+	p.jumpIfInPlace("inQuarters")
+	bytes := p.GP64()
+	p.MOVQ(p.length, bytes)
+	p.SHLQ(p.shift(), bytes)
+	p.CMPQ(bytes, variable("quarterRows"))
+	p.JAE(operand.LabelRef(to))
+	p.Label("inQuarters")
+}
+
+// variable returns a variable of package kernel, of eight bytes.
+func variable(name string) operand.Mem {
+	return operand.Mem{Symbol: operand.Symbol{Name: "·" + name}, Base: reg.StaticBase}
+}
+
 func (p *x86) jumpIfLong(to string) {
 	p.CMPQ(p.length, operand.I32(joinedBytes/p.size))
 	p.JAE(operand.LabelRef(to))

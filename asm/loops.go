@@ -92,6 +92,8 @@ type streamer interface {
 	machine
 	// jumpUnlessLines jumps unless rows are whole cache lines.
 	jumpUnlessLines(to string)
+	// jumpIfRowByRow jumps if rows in the cache are better walked one after the other.
+	jumpIfRowByRow(to string)
 	// jumpIfLong jumps if planes are long enough to be streamed one by one.
 	jumpIfLong(to string)
 	// head applies step to the elements before the first cache line that begins in dst.
@@ -177,6 +179,7 @@ func (l *loops) emit() {
 	case l.pixels:
 		if s != nil && !l.sums() {
 			s.jumpUnlessLines("row")
+			s.jumpIfRowByRow("row")
 			s.walkQuarters(l)
 			l.ret()
 		}

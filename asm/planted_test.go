@@ -102,6 +102,7 @@ var plantedFaults = []planted{
 	{inAVX2, "scale", "", "MOVQ R15, AX", "R15 is not the function's own"},
 	{inAVX2, "scale", "", "MOVQ ·useAVX2(SB), AX", "no operand that the gate can read"},
 	{inAVX2, "scale", "", "MOVQ AX, ·storeAhead+0(SB)", "writes to a variable"},
+	{inAVX2, "scale", "", "ADDQ AX, ·quarterRows+0(SB)", "writes to a variable"},
 	{inAVX2, "scale", "", "MOVQ (TLS), AX", "no operand that the gate can read"},
 	{inAVX2, "scale", "", "MOVQ AX, (SP)", "reaches byte 8 of a frame of 0"},
 	{inAVX2, "scale", "$64-40", "VMOVDQU Y0, 33(SP)", "reaches byte 65 of a frame of 64"},

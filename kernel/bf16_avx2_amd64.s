@@ -1023,14 +1023,22 @@ TEXT ·scalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
+	CMPQ         AX, CX
+	JEQ          inQuarters
 	MOVQ         BX, R8
 	SHLQ         $0x01, R8
-	MOVQ         SI, R9
-	SHRQ         $0x02, R9
-	JZ           rest
-	MOVQ         R9, R10
-	IMULQ        R8, R10
-	LEAQ         (R10)(R10*2), R8
+	CMPQ         R8, ·quarterRows+0(SB)
+	JAE          row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12
@@ -2379,14 +2387,22 @@ TEXT ·multiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
+	CMPQ         AX, CX
+	JEQ          inQuarters
 	MOVQ         BX, R8
 	SHLQ         $0x01, R8
-	MOVQ         SI, R9
-	SHRQ         $0x02, R9
-	JZ           rest
-	MOVQ         R9, R10
-	IMULQ        R8, R10
-	LEAQ         (R10)(R10*2), R8
+	CMPQ         R8, ·quarterRows+0(SB)
+	JAE          row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12
@@ -3780,14 +3796,22 @@ TEXT ·dividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
+	CMPQ         AX, CX
+	JEQ          inQuarters
 	MOVQ         BX, R8
 	SHLQ         $0x01, R8
-	MOVQ         SI, R9
-	SHRQ         $0x02, R9
-	JZ           rest
-	MOVQ         R9, R10
-	IMULQ        R8, R10
-	LEAQ         (R10)(R10*2), R8
+	CMPQ         R8, ·quarterRows+0(SB)
+	JAE          row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x01, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12

@@ -1110,14 +1110,22 @@ TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Z11
 	TESTQ        $+31, SI
 	JNZ          row
+	CMPQ         AX, DX
+	JEQ          inQuarters
 	MOVQ         SI, CX
 	SHLQ         $0x01, CX
-	MOVQ         DI, R9
-	SHRQ         $0x02, R9
-	JZ           rest
-	MOVQ         R9, R10
-	IMULQ        CX, R10
-	LEAQ         (R10)(R10*2), CX
+	CMPQ         CX, ·quarterRows+0(SB)
+	JAE          row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x01, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -2367,14 +2375,22 @@ TEXT ·multiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Z11
 	TESTQ        $+31, SI
 	JNZ          row
+	CMPQ         AX, DX
+	JEQ          inQuarters
 	MOVQ         SI, CX
 	SHLQ         $0x01, CX
-	MOVQ         DI, R9
-	SHRQ         $0x02, R9
-	JZ           rest
-	MOVQ         R9, R10
-	IMULQ        CX, R10
-	LEAQ         (R10)(R10*2), CX
+	CMPQ         CX, ·quarterRows+0(SB)
+	JAE          row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x01, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -3699,14 +3715,22 @@ TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Z11
 	TESTQ        $+31, SI
 	JNZ          row
+	CMPQ         AX, DX
+	JEQ          inQuarters
 	MOVQ         SI, CX
 	SHLQ         $0x01, CX
-	MOVQ         DI, R9
-	SHRQ         $0x02, R9
-	JZ           rest
-	MOVQ         R9, R10
-	IMULQ        CX, R10
-	LEAQ         (R10)(R10*2), CX
+	CMPQ         CX, ·quarterRows+0(SB)
+	JAE          row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x01, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12

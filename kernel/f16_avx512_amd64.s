@@ -767,14 +767,22 @@ TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x01, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x01, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -1589,14 +1597,22 @@ TEXT ·multiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x01, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x01, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -2486,14 +2502,22 @@ TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x01, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x01, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12

@@ -515,14 +515,22 @@ TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
+	CMPQ   AX, CX
+	JEQ    inQuarters
 	MOVQ   BX, R8
 	SHLQ   $0x02, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	LEAQ   (R10)(R10*2), R8
+	CMPQ   R8, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x02, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12
@@ -1014,14 +1022,22 @@ TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
+	CMPQ   AX, CX
+	JEQ    inQuarters
 	MOVQ   BX, R8
 	SHLQ   $0x02, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	LEAQ   (R10)(R10*2), R8
+	CMPQ   R8, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x02, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12
@@ -1581,14 +1597,22 @@ TEXT ·dividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
+	CMPQ   AX, CX
+	JEQ    inQuarters
 	MOVQ   BX, R8
 	SHLQ   $0x02, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	LEAQ   (R10)(R10*2), R8
+	CMPQ   R8, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x02, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12

@@ -539,14 +539,22 @@ TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x02, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x02, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -1017,14 +1025,22 @@ TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x02, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x02, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -1590,14 +1606,22 @@ TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x02, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x02, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12

@@ -480,14 +480,22 @@ TEXT ·scalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
+	CMPQ   AX, CX
+	JEQ    inQuarters
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	LEAQ   (R10)(R10*2), R8
+	CMPQ   R8, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x03, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12
@@ -939,14 +947,22 @@ TEXT ·multiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
+	CMPQ   AX, CX
+	JEQ    inQuarters
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	LEAQ   (R10)(R10*2), R8
+	CMPQ   R8, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x03, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12
@@ -1460,14 +1476,22 @@ TEXT ·dividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
+	CMPQ   AX, CX
+	JEQ    inQuarters
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	LEAQ   (R10)(R10*2), R8
+	CMPQ   R8, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  BX, R8
+	SHLQ  $0x03, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ R8, R10
+	LEAQ  (R10)(R10*2), R8
 
 quarters:
 	MOVQ DX, R12

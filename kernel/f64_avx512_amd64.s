@@ -506,14 +506,22 @@ TEXT ·scalePixelsF64AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x03, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x03, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -958,14 +966,22 @@ TEXT ·multiplyPixelsF64AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x03, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x03, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12
@@ -1498,14 +1514,22 @@ TEXT ·dividePixelsF64AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
+	CMPQ   AX, DX
+	JEQ    inQuarters
 	MOVQ   SI, CX
 	SHLQ   $0x03, CX
-	MOVQ   DI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  CX, R10
-	LEAQ   (R10)(R10*2), CX
+	CMPQ   CX, ·quarterRows+0(SB)
+	JAE    row
+
+inQuarters:
+	MOVQ  SI, CX
+	SHLQ  $0x03, CX
+	MOVQ  DI, R9
+	SHRQ  $0x02, R9
+	JZ    rest
+	MOVQ  R9, R10
+	IMULQ CX, R10
+	LEAQ  (R10)(R10*2), CX
 
 quarters:
 	MOVQ BX, R12

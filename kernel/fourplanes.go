@@ -36,7 +36,7 @@ func (n *nest) fourAtOnce(at place, from, to int) bool {
 	if !n.pastCache || bytes < least {
 		return false
 	}
-	if !n.readsDst() {
+	if n.dst != n.src || operations[n.op].adds {
 		return true
 	}
 	first, last := (from+n.length-1)/n.length, to/n.length
@@ -51,7 +51,7 @@ func (n *nest) fourAtOnce(at place, from, to int) bool {
 
 // droppedShare is the share of dropped planes, one in so many, that four at a time need in
 // place to win, see [Strategy].
-const droppedShare = 8
+const droppedShare = 4
 
 // collector collects planes until there are enough of them to process four side by side.
 // The numbers of dropped and kept planes are random: some planes wait, a few are

@@ -1,12 +1,25 @@
 package kernel
 
 import (
+	"math"
 	"testing"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
+
+// bothWalks calls f with rows walked one after the other, and again with rows in quarters if
+// kernel k has rows.
+func bothWalks(k id, f func()) {
+	defer func(rows uint64) { quarterRows = rows }(quarterRows)
+	quarterRows = 0
+	f()
+	if catalogue[k].shape == pixels {
+		quarterRows = math.MaxInt
+		f()
+	}
+}
 
 // kernelCall returns a call of a kernel on count planes or rows of a length. kept says
 // which of every two channels are not dropped. A kernel of four planes has count planes
@@ -84,7 +97,7 @@ func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 						continue
 					}
 					for _, kept := range [][2]bool{{false, false}, {true, true}, {true, false}, {false, true}} {
-						test(t, kernelCall(k, count, length, kept))
+						bothWalks(k, func() { test(t, kernelCall(k, count, length, kept)) })
 					}
 				}
 			}

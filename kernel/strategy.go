@@ -38,14 +38,16 @@ type Strategy struct {
 	StreamRows int
 	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
 	// sums, are processed four planes at a time, and dropped planes are stored past the cache.
-	// That needs dropped planes: where one in eight planes is dropped or fewer, the planes
-	// are processed one after the other. The default is five eighths of the largest cache,
-	// from 8 to 32 MiB.
+	// In place that needs dropped planes: where a quarter of the planes is dropped or fewer,
+	// they are processed one after the other. The default is five eighths of the largest
+	// cache, from 8 to 32 MiB.
 	//
 	// Half of the planes of 56×56 float32 dropped: 12.8 MB 1.3 times as fast on Zen 4 and 1.0
-	// times on Zen 5, 26 MB 1.8 and 1.6 times. But if the result is read right afterwards, 17 MB
-	// take 1.4 times as long on Zen 5, and 21 MB 0.9 times. Where nothing is dropped, four at a
-	// time are 0.8 times as fast from 13 to 51 MB.
+	// times on Zen 5, 26 MB 1.8 and 1.5 times. But if the result is read right afterwards, 17 MB
+	// take 1.1 to 1.4 times as long on Zen 5, and 21 MB 0.9 times. Of fewer dropped planes, a
+	// tenth is 0.9 to 1.0 times as fast on Zen 5 from 17 to 51 MB, a fifth 0.8 to 1.1 and three
+	// tenths 1.0 to 1.2 times. Sums are 0.8 times as fast at 6 MB and 1.05 to 1.1 times from 13 MB
+	// up.
 	StreamInPlace int
 	// StoreAhead is how many bytes ahead of ordinary stores their cache lines are prefetched
 	// on amd64. A store to a line that is not in the first cache waits for it, and some
@@ -57,6 +59,16 @@ type Strategy struct {
 	// most of all. (PREFETCHW, which Go's assembler lacks, brings the same as PREFETCHT0 on
 	// Sapphire Rapids. Prefetching the source brought nothing in the cache.)
 	StoreAhead int
+	// QuarterRows is the length in bytes below which rows of whole cache lines are walked in
+	// four quarters side by side on amd64, out of place and in the cache. Longer ones are walked
+	// one after the other. (In place, and past the cache, it is quarters.)
+	//
+	// The default is never on Zen 5, 8 KiB on other processors by AMD and always elsewhere. One
+	// after the other, rows of 256 bytes to 16 KiB of float32 are 1.0 to 1.5 times as fast on Zen
+	// 5 from 0.3 to 6 MB, and 1.2 to 2 times in samples of 7×7. But rows of 384 and 512 bytes that
+	// all fit the first cache are 0.8 times as fast. On Zen 4 rows of 8 KiB are 1.3 times as
+	// fast, and shorter ones lose.
+	QuarterRows int
 	// Share is the size of dst in bytes from which [Run] uses several goroutines unasked.
 	Share int
 	// Grain is the least number of bytes that a goroutine gets.
@@ -78,6 +90,9 @@ const (
 	mostStream         = 32 << 20
 )
 
+// zen5 is the family of that processor.
+const zen5 = 26
+
 // DefaultStrategy returns the strategy that fits the processor by what was measured on
 // others, see the fields of [Strategy].
 func DefaultStrategy() Strategy { return strategyFor(tier.ThisProcessor()) }
@@ -88,6 +103,7 @@ func strategyFor(p tier.Processor) Strategy {
 		StreamRows:    mostStream,
 		StreamInPlace: mostStream,
 		StoreAhead:    512,
+		QuarterRows:   math.MaxInt,
 		Share:         512 << 10,
 		Grain:         128 << 10,
 		Wake:          16 << 20,
@@ -100,6 +116,10 @@ func strategyFor(p tier.Processor) Strategy {
 	}
 	if p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine" {
 		s.StoreAhead = 0
+		s.QuarterRows = 8 << 10
+		if p.Family >= zen5 {
+			s.QuarterRows = 0
+		}
 	}
 	return s
 }
@@ -112,8 +132,11 @@ var (
 	streamLeast atomic.Int64
 )
 
-// storeAhead is StoreAhead of the strategy in use, for the assembly.
-var storeAhead uint64 = 512
+// storeAhead and quarterRows are fields of the strategy in use, for the assembly.
+var (
+	storeAhead  uint64 = 512
+	quarterRows uint64 = math.MaxInt
+)
 
 func init() {
 	streamLeast.Store(leastStream)
@@ -148,6 +171,7 @@ func use(s Strategy) {
 func spread(s *Strategy) {
 	streamLeast.Store(int64(min(s.StreamPlanes, s.StreamRows, s.StreamInPlace)))
 	atomic.StoreUint64(&storeAhead, uint64(s.StoreAhead))
+	atomic.StoreUint64(&quarterRows, uint64(s.QuarterRows))
 }
 
 // CurrentStrategy returns the strategy in use.
@@ -183,6 +207,7 @@ var fields = [...]field{
 	{"stream-rows", 0, math.MaxInt, func(s *Strategy) *int { return &s.StreamRows }},
 	{"stream-in-place", 0, math.MaxInt, func(s *Strategy) *int { return &s.StreamInPlace }},
 	{"store-ahead", 0, mostAhead, func(s *Strategy) *int { return &s.StoreAhead }},
+	{"quarter-rows", 0, math.MaxInt, func(s *Strategy) *int { return &s.QuarterRows }},
 	{"share", 0, math.MaxInt, func(s *Strategy) *int { return &s.Share }},
 	{"grain", 1, math.MaxInt, func(s *Strategy) *int { return &s.Grain }},
 	{"wake", 0, math.MaxInt, func(s *Strategy) *int { return &s.Wake }},

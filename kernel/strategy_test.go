@@ -49,20 +49,20 @@ func reported(t *testing.T, f func()) string {
 func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		processor                               tier.Processor
-		streamPlanes, streamInPlace, storeAhead int
+		processor                                            tier.Processor
+		streamPlanes, streamInPlace, storeAhead, quarterRows int
 	}{
-		{tier.Processor{}, 32 * mib, 32 * mib, 512},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 8 * mib, 20 * mib, 0},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 8 * mib, 20 * mib, 0},
-		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 4 * mib, 10 * mib, 0},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512},
-		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 6 * mib, 15 * mib, 512},
+		{tier.Processor{}, 32 * mib, 32 * mib, 512, math.MaxInt},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 8 * mib, 20 * mib, 0, 0},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 8 * mib, 20 * mib, 0, 8 << 10},
+		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 4 * mib, 10 * mib, 0, 8 << 10},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, math.MaxInt},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, math.MaxInt},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, math.MaxInt},
+		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 6 * mib, 15 * mib, 512, math.MaxInt},
 	} {
 		s := strategyFor(c.processor)
-		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead {
+		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead || s.QuarterRows != c.quarterRows {
 			t.Errorf("%+v: %v, want %+v", c.processor, s, c)
 		}
 		if err := s.check(); err != nil {
@@ -78,8 +78,8 @@ func TestTextOfAStrategyComesBack(t *testing.T) {
 	for _, s := range []Strategy{
 		DefaultStrategy(),
 		{Grain: 1},
-		{1, 2, 3, 4, 5, 6, 7, 8 * time.Microsecond},
-		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
+		{1, 2, 3, 4, 5, 6, 7, 8, 9 * time.Microsecond},
+		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
 	} {
 		if got, err := ParseStrategy(s.String()); err != nil || got != s {
 			t.Errorf("%v came back as %v, %v", s, got, err)
@@ -110,7 +110,7 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"linger=-1us":            "linger=-1us\", want from 0s",
 		"linger=1500ns":          "linger=1500ns\", want from 0s to 1s in whole",
 		"linger=1001ms":          "linger=1001ms\", want from 0s to 1s",
-		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, share, grain, wake, linger",
+		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, quarter-rows, share, grain, wake, linger",
 		"wake=1,":                "",
 		"wake=1,,":               "=\", want one of the fields",
 		long:                     "… (1048577 bytes), want one of the fields",
@@ -149,8 +149,8 @@ func TestSetStrategySetsWhatIsInUse(t *testing.T) {
 	if want := strategyFrom(os.Getenv(strategyVariable), os.Getenv(streamVariable)); before != want {
 		t.Errorf("%v at the start, want %v", before, want)
 	}
-	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, Grain: 5}
-	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 {
+	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, QuarterRows: 9, Grain: 5}
+	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 || quarterRows != 9 {
 		t.Errorf("%v, %v, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, s)
 	}
 }

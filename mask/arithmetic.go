@@ -48,6 +48,12 @@ func (p *Policy) UnmarshalText(text []byte) error {
 // Rule says what a kept element x becomes. q is the probability that a channel is kept,
 // 1−rate, as a float64, and fl(·) rounds once to the type of the data, to nearest, ties
 // to even. Every arithmetic operation is rounded.
+//
+// A number of float16 may be rounded to infinity or to 0: fl(1/q) is infinite at rates from
+// 1 − 1/65520 (0.99998) up, and fl(q) is 0 at rates from 1 − 2⁻²⁵ up, or where a fixed count
+// keeps one channel of so many. Elements become what IEEE arithmetic makes of such
+// factors, as in the frameworks: x·∞ is ±∞, or NaN for 0. A kept element is never taken for
+// a dropped one.
 type Rule uint8
 
 const (
@@ -62,7 +68,8 @@ const (
 	RoundedReciprocal
 	// Quotient is x / fl(q), a true division: Keras on PyTorch, and JAX in the output of
 	// a function under jax.vjp or jax.grad that is not compiled. For halves, q is rounded
-	// to float32 first. A dropped element is +0; the policy must be [Select].
+	// to float32 first. A dropped element is +0; the policy must be [Select]. Where fl(q) is
+	// 0, x/0 is computed as x·∞, which is the same.
 	Quotient
 	// CompiledQuotient is what XLA makes of x / fl(q) with a known q: RoundedReciprocal,
 	// except for bfloat16, where it is Quotient, because XLA multiplies bfloat16 by a
@@ -71,7 +78,8 @@ const (
 	CompiledQuotient
 	// Unscaled is x, in training and in evaluation.
 	Unscaled
-	// Expectation is x · fl(q): the evaluation of AtInference.
+	// Expectation is x · fl(q): the evaluation of AtInference. Where fl(q) is 0, elements of
+	// padding are multiplied by 0 as well.
 	Expectation
 	// Alpha is x·a + b, and b' for a dropped element: feature alpha dropout (Klambauer et
 	// al. 2017), which keeps mean and variance of the activations of self-normalizing
@@ -85,7 +93,8 @@ const (
 	// Gaussian is x·(1+σ·z) with σ² = rate/q and a standard normal z for each channel of
 	// each sample: multiplicative noise with mean 1 (Srivastava et al. 2014, section 10).
 	// Nothing is dropped at rates below 1. Elements of padding, and of channels that
-	// [Mask.Set] drops, are multiplied by 0. [Philox] says how z is drawn.
+	// [Mask.Set] drops, are multiplied by 0. Factors of float16 beyond 65504 are infinite.
+	// [Philox] says how z is drawn.
 	Gaussian
 	// AtInference is x in training and x · fl(q) in evaluation, as in the first papers on
 	// dropout, see [Arithmetic.Evaluation].
@@ -276,6 +285,9 @@ func scalar(t Type, x float64) float64 {
 	return float64(float32(x))
 }
 
+// divides reports whether kept elements of a type are divided.
+func (r Rule) divides(t Type) bool { return r == Quotient || r == CompiledQuotient && t == BFloat16 }
+
 // factor returns what a kept element is multiplied by, in float64. That of a quotient
 // says what it amounts to.
 func (r Rule) factor(q, rate float64) float64 {
@@ -297,9 +309,12 @@ func (r Rule) kept(t Type, q, rate float64) float64 {
 	case WideReciprocal:
 		return scalar(t, 1/scalar(t, q))
 	case Quotient:
+		if round(t, scalar(t, q)) == 0 {
+			return math.Inf(1)
+		}
 		return scalar(t, q)
 	case CompiledQuotient:
-		if t == BFloat16 {
+		if r.divides(t) {
 			return scalar(t, q)
 		}
 		fallthrough

@@ -125,6 +125,22 @@ func ExampleCheck() {
 	// mask: rate -0.5, want a number from 0 to 1
 }
 
+func ExamplePyTorchFrom() {
+	// What bytes(torch.get_rng_state().numpy()) gives after torch.manual_seed(42) and layers
+	// with 1234 parameters.
+	state, err := mask.PyTorchState(mask.PyTorch(42), mask.Place{Cursor: 1234})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	stream, err := mask.PyTorchFrom(state, false)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stream)
+	// Output: pytorch:42/from=1234
+}
+
 func ExampleJAX() {
 	// A training loop that draws with jax.random.fold_in(jax.random.key(42), step).
 	stream, err := mask.JAX(mask.KeyOf(42, false), mask.Fold)

@@ -25,14 +25,18 @@ type Action struct {
 // type.
 func (m *Mask) Action(t Type) Action {
 	r := m.arithmetic.Rule
-	divide := r == Quotient || r == CompiledQuotient && t == BFloat16
+	quotient := r.divides(t)
 	return Action{
-		Divide: divide,
+		Divide: quotient && !m.infinite(t),
 		Shift:  r == Alpha && m.rate > 0 && m.rate < 1,
-		// A Gaussian factor that happens to be 0 drops nothing.
-		Drop: divide || m.arithmetic.Policy == Select && (r != Gaussian || m.rate == 1),
+		// A Gaussian factor that happens to be 0 drops nothing, nor does one that is rounded to 0.
+		Drop: quotient || m.arithmetic.Policy == Select && (r != Gaussian || m.rate == 1) && (m.kept[t] != 0 || m.factor == 0),
 	}
 }
+
+// infinite reports whether the factor of kept channels is that of a division by 0, which is
+// a multiplication by infinity.
+func (m *Mask) infinite(t Type) bool { return t == Float16 && m.kept[t] == 0x7c00 }
 
 // Fill writes the factor of every channel to factors and, if the mask shifts, its shift
 // to shifts, as native-endian numbers of type t. It returns what they mean. shifts may be

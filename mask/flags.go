@@ -22,8 +22,9 @@ const (
 	// batch, see [Shard.Samples]. Batches of 2³² trials or more were not compared with JAX.
 	Original
 	// XLA draws what a function of [TensorFlow] draws that XLA compiles
-	// (jit_compile=True): 23 other bits for float32, the same 23 for bfloat16, and 52 other
-	// bits for float64. Only the lower 32 bits of each number of the seed count.
+	// (jit_compile=True, with the default rng_alg): 23 other bits for float32, the same 23 for
+	// bfloat16, and 52 other bits for float64. Only the lower 32 bits of each number of the
+	// seed count.
 	XLA
 )
 

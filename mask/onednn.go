@@ -30,7 +30,7 @@ func (o oneDNN) Draw(m *Mask, at Place) error {
 	m.drawWords(&words{
 		draw:      draw.Spec{Key: [2]uint32{seed, seed}},
 		quads:     true,
-		threshold: uint64(4294967295.0*float64(float32(m.rate))) + 1,
+		threshold: uint64(float64(4294967295.0*float64(float32(m.rate)))) + 1,
 		inverted:  true,
 	}, at.first(m))
 	return nil

@@ -130,6 +130,9 @@ func numbersOf(rule mask.Rule, rate float64, k dataType) (factor, kept, dropped 
 		}
 		return k.round(k.scalar(quotient(1, k.round(q)))), 0, 0
 	case mask.Quotient:
+		if k.round(k.scalar(q)) == 0 {
+			return math.Inf(1), 0, 0 // x/0 is x·∞
+		}
 		return k.round(k.scalar(q)), 0, 0
 	case mask.Expectation:
 		return k.round(q), 0, 0
@@ -207,6 +210,55 @@ func TestNumbersOfEveryRuleAndType(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A factor that rounds to 0 is not that of a dropped channel, and a divisor that does is
+// none.
+func TestFactorsThatRoundTo0DropNothing(t *testing.T) {
+	lost := map[mask.Rule]int{}
+	for _, rule := range everyRule {
+		if rule == mask.Gaussian {
+			continue // see gaussian_test.go
+		}
+		for _, k := range dataTypes {
+			for _, rate := range ruleRates() {
+				m := ruledMask(t, rule, rate)
+				factors, _, action := k.filled(m, 2)
+				divides := rule == mask.Quotient || rule == mask.CompiledQuotient && k.Type == mask.BFloat16
+				if zero := k.round(k.scalar(sum(1, -rate))) == 0; divides && zero || rule == mask.Expectation && zero {
+					lost[rule]++
+					want := mask.Action{Drop: rule == mask.Quotient}
+					if action != want {
+						t.Fatalf("%v of %v: action %+v, want %+v", m, k.Type, action, want)
+					}
+					continue
+				}
+				if factors[0] == 0 || action.Divide != divides || !action.Drop {
+					t.Fatalf("%v of %v: factors %v, action %+v", m, k.Type, factors, action)
+				}
+			}
+		}
+	}
+	if len(lost) != 2 || lost[mask.Quotient] < 100 || lost[mask.Expectation] < 100 {
+		t.Errorf("factors were lost with %v", lost)
+	}
+	// A count may keep one channel of very many.
+	m := new(mask.Mask)
+	if err := m.Reset(1, 1<<26, 0.5, mask.Arithmetic{Rule: mask.Quotient}); err != nil {
+		t.Fatal(err)
+	}
+	if err := mask.Philox(1).DrawCount(m, 1, mask.Place{}); err != nil {
+		t.Fatal(err)
+	}
+	if a := m.Action(mask.Float16); a.Divide || !m.Action(mask.Float32).Divide {
+		t.Errorf("one channel of 2²⁶: action %+v", a)
+	}
+	if err := mask.Philox(1).DrawCount(m, 0, mask.Place{}); err != nil {
+		t.Fatal(err)
+	}
+	if a := m.Action(mask.Float16); a != (mask.Action{Divide: true, Drop: true}) {
+		t.Errorf("no channel of 2²⁶: action %+v", a)
 	}
 }
 

@@ -163,7 +163,7 @@ func After(stream Stream, s Sharing, at Place, samples, channels int, rate float
 
 // countOf returns the number of channels that FixedCount keeps.
 func countOf(rate float64, channels int) int {
-	count := int(math.Floor((1-rate)*float64(channels) + 0.5))
+	count := int(math.Floor(float64((1-rate)*float64(channels)) + 0.5)) // not fused
 	if rate < 1 {
 		count = max(count, min(channels, 1))
 	}

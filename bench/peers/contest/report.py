@@ -1,0 +1,209 @@
+"""Results as text: JSON for scripts and a table in Markdown."""
+
+import json
+import math
+import os
+
+from . import plots
+
+DATA, TABLE = "results.json", "README.md"
+
+
+def save(folder, results):
+    """Writes the data, completely or not at all."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, DATA)
+    with open(path + ".new", "w") as file:
+        json.dump(rounded(results), file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    os.replace(path + ".new", path)
+
+
+def load(folder):
+    with open(os.path.join(folder, DATA)) as file:
+        return json.load(file)
+
+
+def write(folder, results):
+    """Writes the table and the plots."""
+    with open(os.path.join(folder, TABLE), "w") as file:
+        file.write(markdown(results, plots.draw(folder, results)))
+
+
+def rounded(value):
+    """The same data with four significant digits."""
+    if isinstance(value, float):
+        return float("%.4g" % value)
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(v) for v in value]
+    return value
+
+
+def is_ours(name):
+    return name.split(",")[0] == "ours"
+
+
+def peers(result, kind):
+    """The peers of a row with their summaries, the fastest first. Bounds are none of them."""
+    measured = result["measured"].get(kind, {})
+    found = [(name, entry) for name, entry in measured.items()
+             if not is_ours(name) and name not in result["bounds"]]
+    return sorted(found, key=lambda pair: pair[1]["ns"]["median"])
+
+
+def gigabytes(result, entry):
+    """GB/s of payload."""
+    return result["row"]["payload"] / entry["ns"]["median"]
+
+
+def title(row):
+    """A row of results in words."""
+    dims = "×".join(str(d) for d in row["spatial"])
+    return "%s, %d×%d×%s" % (row["stage"], row["batch"], row["channels"], dims)
+
+
+def row_line(result):
+    """One line for the terminal."""
+    measured = result["measured"][""]
+    if "ours" not in measured:
+        return "%s: ours is missing: %s" % (result["name"], result["absent"].get("ours"))
+    line = "%-70s ours %9.1f µs" % (result["name"], measured["ours"]["ns"]["median"] / 1e3)
+    for name, entry in peers(result, "")[:3]:
+        line += " | %s %.2f" % (name, entry["ratio"]["median"])
+    return line
+
+
+def check_lines(result):
+    """What a check found, for the terminal."""
+    lines = ["%s: %d contenders agree" % (result["name"], len(result["agree"]))]
+    for name, text in sorted(result["absent"].items()):
+        if not text.startswith("not offered"):
+            lines.append("    %s %s" % (name, text))
+    return "\n".join(lines)
+
+
+def markdown(results, pictures=()):
+    """The whole report."""
+    m = results["machine"]
+    caches = ", ".join("%s %s" % pair for pair in m["caches"].items())
+    lines = [
+        "# %s" % m["cpu"], "",
+        "%s, family %s, model %s, %d cores, %s, %d GiB; %s. Tier `%s`, commit %s, %s."
+        % (m["architecture"], m["family"] or "–", m["model"] or "–", m["cores"], caches or "caches unknown",
+           m["memory_gib"], m["system"], results["library"]["tier"], results["commit"], results["time"]), "",
+        "[How to read this](../../README.md#how-to-read-the-table). `bench/peers/run` wrote it, and",
+        "[%s](%s) has all figures." % (DATA, DATA), ""]
+    for picture, alternative in pictures:
+        lines += ["![%s](%s)" % (alternative, picture), ""]
+    for work, heading in (("apply", "Forward, with factors given"),
+                          ("both", "Forward and backward, with factors given"),
+                          ("layer", "The whole layer, forward"),
+                          ("training", "The whole layer, forward and backward")):
+        lines += section(results, work, heading)
+    lines += draws(results)
+    lines += means(results)
+    lines += notes(results)
+    return "\n".join(lines)
+
+
+def section(results, work, heading):
+    """The table of one kind of work."""
+    some = [r for r in results["rows"].values() if r["row"]["work"] == work and "ours" in r["measured"].get("", {})]
+    if not some:
+        return []
+    lines = ["## " + heading, "",
+             "| tensor | MB | type | layout | place | rate | threads | ours, GB/s | best peer | its GB/s "
+             "| its time / ours | result read: best peer | its time / ours |",
+             "|---|--:|---|---|---|--:|--:|--:|---|--:|--:|---|--:|"]
+    for r in some:
+        row = r["row"]
+        cells = [title(row), "%.1f" % (row["payload"] / (2 if work in ("both", "training") else 1) / 1e6),
+                 row["dtype"], row["layout"], row["place"], "%g" % row["rate"], "%d" % r["threads"],
+                 "%.1f" % gigabytes(r, r["measured"][""]["ours"])]
+        best = peers(r, "")[:1]
+        cells += [best[0][0], "%.1f" % gigabytes(r, best[0][1]), ratio(best[0][1])] if best else ["–"] * 3
+        best = peers(r, "read")[:1]
+        cells += [best[0][0], ratio(best[0][1])] if best else ["–"] * 2
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines + [""]
+
+
+def ratio(entry):
+    """A ratio with its quartiles."""
+    r = entry["ratio"]
+    return "%.2f (%.2f–%.2f)" % (r["median"], r["q1"], r["q3"])
+
+
+def draws(results):
+    """The table of draws: nanoseconds for a channel."""
+    some = [r for r in results["rows"].values() if r["row"]["work"] == "draw" and r["measured"].get("")]
+    if not some:
+        return []
+    lines = ["## The draw", ""]
+    for r in some:
+        trials = r["row"]["batch"] * r["row"]["channels"]
+        lines += ["%d channels at rate %g:" % (trials, r["row"]["rate"]), "",
+                  "| contender | ns per channel | time / ours |", "|---|--:|--:|"]
+        for name, entry in sorted(r["measured"][""].items(), key=lambda pair: pair[1]["ns"]["median"]):
+            lines.append("| %s | %.2f | %s |" % (name, entry["ns"]["median"] / trials, ratio(entry)))
+        lines.append("")
+    return lines
+
+
+def means(results):
+    """The geometric mean of each contender's ratios."""
+    kinds = [("", "time / ours"), ("read", "the same, result read")]
+    logs = {}
+    for r in results["rows"].values():
+        if r["row"]["work"] == "draw":
+            continue
+        for kind, _ in kinds:
+            for name, entry in r["measured"].get(kind, {}).items():
+                if "ratio" in entry and name != "ours":
+                    logs.setdefault(name, {}).setdefault(kind, []).append(math.log(entry["ratio"]["median"]))
+    if not logs:
+        return []
+
+    def mean(some):
+        return math.exp(sum(some) / len(some))
+
+    lines = ["## All rows together", "",
+             "Geometric means of the time divided by ours, over the rows that a contender is in, and in how",
+             "many of them it is faster by more than 2 %. Contenders are in different rows: compare each with",
+             "ours, and not with each other. `copy` and `clear` are bounds and do no dropout.", "",
+             "| contender | rows | time / ours | faster in | result read: rows | time / ours |",
+             "|---|--:|--:|--:|--:|--:|"]
+    for name in sorted(logs, key=lambda n: mean(logs[n].get("", [0]))):
+        plain, read = logs[name].get("", []), logs[name].get("read", [])
+        faster = sum(x < math.log(0.98) for x in plain)
+        lines.append("| %s | %d | %.2f | %d | %d | %s |" % (
+            name, len(plain), mean(plain), faster, len(read), "%.2f" % mean(read) if read else "–"))
+    return lines + [""]
+
+
+def notes(results):
+    """Who took part, who is missing, and how results agree."""
+    lines = ["## Who took part", "", "| contender | version | results agree |", "|---|---|---|"]
+    agree = {}
+    for r in results["rows"].values():
+        for name, text in r["agree"].items():
+            agree.setdefault(name, {}).setdefault(text, 0)
+            agree[name][text] += 1
+    for name, texts in sorted(agree.items()):
+        how = "; ".join("%s (%d)" % (text, n) for text, n in sorted(texts.items(), key=lambda t: -t[1]))
+        lines.append("| %s | %s | %s |" % (name, results["versions"].get(name, ""), how))
+    lines += ["", "Go %s with GOEXPERIMENT=%s, Python %s."
+              % (results["library"]["go"].removeprefix("go"), results["library"]["experiment"] or "(nothing)",
+                 results["machine"]["python"]), ""]
+    for name, reason in sorted(results["missing"].items()):
+        lines.append("* %s is missing: %s" % (name, reason))
+    failed = {}
+    for r in results["rows"].values():
+        for name, text in r["absent"].items():
+            if not text.startswith("not offered"):
+                failed.setdefault((name, text), []).append(r["name"])
+    for (name, text), where in sorted(failed.items()):
+        lines.append("* %s %s, in %d rows, such as `%s`" % (name, text, len(where), where[0]))
+    return lines + ([""] if lines[-1] else [])

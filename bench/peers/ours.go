@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout"
@@ -23,12 +24,15 @@ func init() {
 		}
 		return ours(j, mask.Arithmetic{Policy: mask.Multiply}, "philox:1")
 	}})
-	for _, stream := range []string{"pytorch:1", "jax:1", "tensorflow:1"} {
-		register(contender{name: "ours, stream " + stream[:len(stream)-2], module: ourModule, policy: alwaysSelect, prepare: func(j job) (func(), error) {
+	for _, stream := range []string{"jax", "jax/original", "jax/x64", "keras-torch",
+		"pytorch", "pytorch-mkl", "tensorflow", "tensorflow/float64"} {
+		name, options, _ := strings.Cut(stream, "/")
+		seeded := strings.TrimSuffix(name+":1/"+options, "/")
+		register(contender{name: "ours, stream " + stream, module: ourModule, policy: alwaysSelect, prepare: func(j job) (func(), error) {
 			if j.work != draw {
 				return nil, errNotOffered // as fast as ours but for the draw
 			}
-			return ours(j, mask.Arithmetic{}, stream)
+			return ours(j, mask.Arithmetic{}, seeded)
 		}})
 	}
 }

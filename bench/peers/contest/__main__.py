@@ -26,7 +26,7 @@ def arguments():
     p.add_argument("--peers", action="append", default=[], metavar="NAME",
                    help="only contenders whose names contain this, and ours; may be given several times")
     p.add_argument("--list", action="store_true", help="print the names of the rows")
-    p.add_argument("--rounds", type=int, help="rounds of turns, 15 without --quick and 7 with it")
+    p.add_argument("--rounds", type=int, help="rounds of turns, 25 without --quick and 9 with it")
     p.add_argument("--turn", type=float, default=8, metavar="MS", help="milliseconds of a turn, 8")
     p.add_argument("--out", metavar="FOLDER",
                    help="where results go; a full run writes to results/CPU, others print only")
@@ -77,7 +77,7 @@ def main():
                         report.save(out, results)
     results["seconds"] = round(time.monotonic() - started)
     if a.check:
-        total = sum(len(r["agree"]) for r in results["rows"].values())
+        total = sum(len(r["agree"]) + r["faults"] for r in results["rows"].values())
         for name, reason in results["missing"].items():
             print("%s is missing: %s" % (name, reason))
         print("%d passed, %d failed" % (total, bad))
@@ -100,7 +100,7 @@ def work(some, threads, a, results, bar):
     count = 1 if threads == "one" else results["machine"]["cores"]
     while names:
         task = {"library": a.library, "threads": count, "rows": names, "peers": a.peers,
-                "skip": skip, "check": a.check, "rounds": a.rounds or (7 if a.quick else 15),
+                "skip": skip, "check": a.check, "rounds": a.rounds or (9 if a.quick else 25),
                 "turn_ns": int(a.turn * 1e6)}
         trying = None
         for event in process(task, count):

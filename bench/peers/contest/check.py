@@ -23,7 +23,8 @@ def check(work, job):
     if job.row.draws:
         factors = drawn(results[0], job)
     for name, result, given in zip(("y", "dx"), results, (job.x, job.dy)):
-        compare(name, result, job.expected(given, factors, work.policy), job, work.tolerance)
+        want = job.expected(given, factors, work.policy)
+        compare(name, result, want, job, work.tolerance)
     return "within one unit in the last place: " + work.tolerance if work.tolerance else "bit for bit"
 
 

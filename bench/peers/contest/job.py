@@ -21,6 +21,7 @@ class Job:
 
     def __init__(self, row, seed=1):
         self.row = row
+        self.known = {}  # results of expected
         self.dtype = TYPES[row.dtype]
         self.samples, self.channels = row.batch, row.channels
         self.spatial = int(np.prod(row.spatial))
@@ -78,14 +79,20 @@ class Job:
         """The oracle: one IEEE product for each element, rounded to the type.
 
         Dropped elements are +0 with the policy "select", and their product with 0 with
-        "multiply".
+        "multiply". What follows from the job's own factors is computed once.
         """
+        key = (id(values), policy)
+        if factors is self.factors and key in self.known:
+            return self.known[key]
         f = factors.reshape(self.factor_shape).astype(np.float32)
         wide = values.reshape(self.shape).astype(np.float32) * f
         result = wide.astype(self.dtype)
         if policy == "select":
             result = np.where(f == 0, self.dtype.type(0), result)
-        return result.reshape(-1)
+        result = result.reshape(-1)
+        if factors is self.factors:
+            self.known[key] = result
+        return result
 
 
 def aligned(length, dtype):

@@ -39,8 +39,8 @@ def repetitions(work, turn_ns, reader):
 def take_turns(works, rounds, turn_ns, reader=None, seed=1):
     """Returns for each contender the nanoseconds of a call in each round, None without one.
 
-    Each turn begins with a call that is not timed, which brings its memory and its threads
-    back. works maps names to Work. The order is random, and the same for the same seed.
+    Each turn begins with calls that are not timed, which bring its memory and its threads
+    back: two, or a quarter of those that are timed. works maps names to Work. The order is random, and the same for the same seed.
     """
     order, shuffle = list(works), random.Random(seed).shuffle
     counts = {name: repetitions(work, turn_ns, reader) for name, work in works.items()}
@@ -54,7 +54,7 @@ def take_turns(works, rounds, turn_ns, reader=None, seed=1):
                 continue
             work, count = works[name], counts[name]
             rest()
-            work.time(1, reader)
+            work.time(max(2, count // 4), reader)
             ns = work.time(count, reader)
             spent[name] += ns
             samples[name].append(ns / count)

@@ -13,10 +13,17 @@ def save(folder, results):
     """Writes the data, completely or not at all."""
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, DATA)
+    text = rounded(results)
+    # A line for each row keeps the file readable, and differences short.
+    table = ",\n".join("%s: %s" % (dumps(name), dumps(row)) for name, row in text.pop("rows").items())
     with open(path + ".new", "w") as file:
-        json.dump(rounded(results), file, indent=1, ensure_ascii=False)
-        file.write("\n")
+        file.write(json.dumps(text, indent=1, ensure_ascii=False).removesuffix("\n}"))
+        file.write(',\n "rows": {\n%s\n}}\n' % table)
     os.replace(path + ".new", path)
+
+
+def dumps(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def load(folder):
@@ -77,7 +84,8 @@ def row_line(result):
 
 def check_lines(result):
     """What a check found, for the terminal."""
-    lines = ["%s: %d contenders agree" % (result["name"], len(result["agree"]))]
+    lines = ["%s: %d contenders agree, %d faults are found"
+             % (result["name"], len(result["agree"]), result["faults"])]
     for name, text in sorted(result["absent"].items()):
         if not text.startswith("not offered"):
             lines.append("    %s %s" % (name, text))
@@ -175,10 +183,11 @@ def means(results):
              "ours, and not with each other. `copy` and `clear` are bounds and do no dropout.", "",
              "| contender | rows | time / ours | faster in | result read: rows | time / ours |",
              "|---|--:|--:|--:|--:|--:|"]
-    for name in sorted(logs, key=lambda n: mean(logs[n].get("", [0]))):
-        plain, read = logs[name].get("", []), logs[name].get("read", [])
-        faster = sum(x < math.log(0.98) for x in plain)
-        lines.append("| %s | %d | %.2f | %d | %d | %s |" % (
+    bounds = {name for r in results["rows"].values() for name in r["bounds"]}
+    for name in sorted(logs, key=lambda n: (n in bounds, mean(logs[n][""]))):
+        plain, read = logs[name][""], logs[name].get("read", [])
+        faster = "–" if name in bounds else "%d" % sum(x < math.log(0.98) for x in plain)
+        lines.append("| %s | %d | %.2f | %s | %d | %s |" % (
             name, len(plain), mean(plain), faster, len(read), "%.2f" % mean(read) if read else "–"))
     return lines + [""]
 
@@ -193,10 +202,9 @@ def notes(results):
             agree[name][text] += 1
     for name, texts in sorted(agree.items()):
         how = "; ".join("%s (%d)" % (text, n) for text, n in sorted(texts.items(), key=lambda t: -t[1]))
-        lines.append("| %s | %s | %s |" % (name, results["versions"].get(name, ""), how))
-    lines += ["", "Go %s with GOEXPERIMENT=%s, Python %s."
-              % (results["library"]["go"].removeprefix("go"), results["library"]["experiment"] or "(nothing)",
-                 results["machine"]["python"]), ""]
+        version = "this commit" if is_ours(name) else results["versions"].get(name, "")
+        lines.append("| %s | %s | %s |" % (name, version, how))
+    lines += ["", "Go %s, Python %s." % (results["library"]["go"].removeprefix("go"), results["machine"]["python"]), ""]
     for name, reason in sorted(results["missing"].items()):
         lines.append("* %s is missing: %s" % (name, reason))
     failed = {}

@@ -79,4 +79,6 @@ class TensorFlowWork(Work):
         return [a.numpy().reshape(-1) for a in (self.y, self.dx) if a is not None]
 
     def address(self):
-        return np.asarray(memoryview(self.y)).ctypes.data
+        # Buffers know no bfloat16. A bitcast is a view.
+        y = tf.bitcast(self.y, tf.uint16) if self.y.dtype == tf.bfloat16 else self.y
+        return np.asarray(memoryview(y)).ctypes.data

@@ -11,11 +11,20 @@ import gc
 import json
 import os
 import sys
+import time
 
-# What a process of so many threads has in its environment. Pools read it when they start.
+
 def environment(threads):
-    """Settings for the libraries of a worker. All of them are for the CPU alone."""
+    """Settings for a process of so many threads, which libraries read when they start.
+
+    The C library keeps memory that is given back, in one heap. Otherwise those who make a
+    new result for each call get fresh pages for it each time, which can cost several times
+    what the arithmetic does.
+    """
     settings = {
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 30),
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "GOMAXPROCS": str(threads),
@@ -63,11 +72,17 @@ def main():
 
 def run_row(row, name, contenders, library, task, say):
     """Prepares and checks all contenders for a row, and times those that are right."""
+    # Nothing is read after work in place, which may well go on with something else.
+    readers = {"": None}
+    if row.place == "out" and row.work != "draw":
+        readers["read"] = library.read
     from .check import check
     from .contender import Unsupported
     from .job import Job
     from .measure import summarize, take_turns
+    from .planted import survivors
 
+    started = time.monotonic()
     job = Job(row)
     works, agree, absent, bounds = {}, {}, {}, []
     for c in contenders:
@@ -78,6 +93,8 @@ def run_row(row, name, contenders, library, task, say):
         try:
             work = c.prepare(job)
             agree[c.name] = check(work, job)
+            for reader in readers.values():
+                work.time(1, reader)
             works[c.name] = work
             if c.bound:
                 bounds.append(c.name)
@@ -87,17 +104,19 @@ def run_row(row, name, contenders, library, task, say):
             first = (str(error).strip().splitlines() or [""])[0]
             absent[c.name] = "failed: %s: %s" % (type(error).__name__, first)
     result = {"name": name, "agree": agree, "absent": absent, "bounds": bounds, "measured": {}}
-    if not task["check"]:
+    if task["check"]:
+        result["faults"], missed = survivors(job)
+        for fault in missed:
+            absent["a planted fault"] = "failed: the check does not find it: " + fault
+    else:
         say("try", row=name, contender=None)
         job.reset()
-        readers = {"": None}
-        if not job.in_place and row.work != "draw":
-            readers["read"] = library.read
         for kind, reader in readers.items():
             samples = take_turns(works, task["rounds"], task["turn_ns"], reader)
             result["measured"][kind] = summarize(samples, "ours")
     for work in works.values():
         work.close()
+    result["seconds"] = time.monotonic() - started
     say("row", **result)
 
 

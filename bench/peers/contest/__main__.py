@@ -13,6 +13,8 @@ from tqdm import tqdm
 from . import machine, report, rows, worker
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RESULTS = os.path.join(HERE, "results")
+OVERVIEW = os.path.join(HERE, "..", "README.md")
 
 
 def arguments():
@@ -29,10 +31,11 @@ def arguments():
     p.add_argument("--rounds", type=int, help="rounds of turns, 25 without --quick and 9 with it")
     p.add_argument("--turn", type=float, default=8, metavar="MS", help="milliseconds of a turn, 8")
     p.add_argument("--out", metavar="FOLDER",
-                   help="where results go; a full run writes to results/CPU, others print only")
+                   help="where results go; without it a full run writes to results/CPU and to "
+                        "bench/README.md, and others print only")
     p.add_argument("--add", action="store_true",
                    help="keep rows that --out holds and that this run does not measure")
-    p.add_argument("--report", action="store_true", help="write table and plots of --out anew")
+    p.add_argument("--report", action="store_true", help="write the tables and plots anew, from the data that are there")
     p.add_argument("--library", required=True, help=argparse.SUPPRESS)  # run builds it
     return p.parse_args()
 
@@ -46,9 +49,9 @@ def main():
     if not wanted:
         sys.exit("no row has a name with %s; --list prints the names" % " or ".join(map(repr, a.rows)))
     about = machine.describe()
-    out = a.out or os.path.join(HERE, "results", machine.slug(about))
+    out = a.out or os.path.join(RESULTS, machine.slug(about))
     if a.report:
-        report.write(out, report.load(out))
+        finish(out, report.load(out), a)
         return 0
     if a.check:
         # Rows that differ in shape only are the same check.
@@ -84,11 +87,18 @@ def main():
         return 1 if bad else 0
     if keep:
         report.save(out, results)
-        report.write(out, results)
-        print("results in", out)
+        finish(out, results, a)
     else:
         print(report.markdown(results))
     return 0
+
+
+def finish(out, results, a):
+    """Writes what people read."""
+    report.write(out, results)
+    print("results in", out)
+    if not a.out:
+        report.overview(OVERVIEW, RESULTS)
 
 
 def work(some, threads, a, results, bar):

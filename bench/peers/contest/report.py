@@ -4,7 +4,7 @@ import json
 import math
 import os
 
-from . import plots
+from . import machine, plots, rows
 
 DATA, TABLE = "results.json", "README.md"
 
@@ -98,9 +98,10 @@ def markdown(results, pictures=()):
     caches = ", ".join("%s %s" % pair for pair in m["caches"].items())
     lines = [
         "# %s" % m["cpu"], "",
-        "%s, family %s, model %s, %d cores, %s, %d GiB; %s. Tier `%s`, commit %s, %s."
+        "%s, family %s, model %s, %d cores, %s, %d GiB; %s. Tier `%s`, commit %s, %s. %d of %d rows."
         % (m["architecture"], m["family"] or "–", m["model"] or "–", m["cores"], caches or "caches unknown",
-           m["memory_gib"], m["system"], results["library"]["tier"], results["commit"], results["time"]), "",
+           m["memory_gib"], m["system"], results["library"]["tier"], results["commit"], results["time"],
+           len(results["rows"]), len(rows.ROWS)), "",
         "[How to read this](../../README.md#how-to-read-the-table). `bench/peers/run` wrote it, and",
         "[%s](%s) has all figures." % (DATA, DATA), ""]
     for picture, alternative in pictures:
@@ -160,36 +161,79 @@ def draws(results):
     return lines
 
 
-def means(results):
-    """The geometric mean of each contender's ratios."""
-    kinds = [("", "time / ours"), ("read", "the same, result read")]
-    logs = {}
+KINDS = [("", "time / ours"), ("read", "the same, result read")]
+
+
+def geometric_means(results):
+    """For each contender and kind of measurement: the ratios of its rows, and their mean.
+
+    Those of {name: {kind: (ratios, mean)}} come first that are fastest, and bounds last.
+    """
+    ratios = {}
     for r in results["rows"].values():
         if r["row"]["work"] == "draw":
             continue
-        for kind, _ in kinds:
+        for kind, _ in KINDS:
             for name, entry in r["measured"].get(kind, {}).items():
                 if "ratio" in entry and name != "ours":
-                    logs.setdefault(name, {}).setdefault(kind, []).append(math.log(entry["ratio"]["median"]))
-    if not logs:
+                    ratios.setdefault(name, {}).setdefault(kind, []).append(entry["ratio"]["median"])
+    found = {name: {kind: (some, math.exp(sum(map(math.log, some)) / len(some)))
+                    for kind, some in kinds.items()} for name, kinds in ratios.items()}
+    bounds = bound_names(results)
+    return dict(sorted(found.items(), key=lambda pair: (pair[0] in bounds, pair[1][""][1])))
+
+
+def bound_names(results):
+    return {name for r in results["rows"].values() for name in r["bounds"]}
+
+
+def means(results):
+    """The geometric mean of each contender's ratios."""
+    found = geometric_means(results)
+    if not found:
         return []
-
-    def mean(some):
-        return math.exp(sum(some) / len(some))
-
     lines = ["## All rows together", "",
              "Geometric means of the time divided by ours, over the rows that a contender is in, and in how",
              "many of them it is faster by more than 2 %. Contenders are in different rows: compare each with",
              "ours, and not with each other. `copy` and `clear` are bounds and do no dropout.", "",
              "| contender | rows | time / ours | faster in | result read: rows | time / ours |",
              "|---|--:|--:|--:|--:|--:|"]
-    bounds = {name for r in results["rows"].values() for name in r["bounds"]}
-    for name in sorted(logs, key=lambda n: (n in bounds, mean(logs[n][""]))):
-        plain, read = logs[name][""], logs[name].get("read", [])
-        faster = "–" if name in bounds else "%d" % sum(x < math.log(0.98) for x in plain)
-        lines.append("| %s | %d | %.2f | %s | %d | %s |" % (
-            name, len(plain), mean(plain), faster, len(read), "%.2f" % mean(read) if read else "–"))
+    bounds = bound_names(results)
+    for name, kinds in found.items():
+        some, mean = kinds[""]
+        faster = "–" if name in bounds else "%d" % sum(x < 0.98 for x in some)
+        read = kinds.get("read")
+        lines.append("| %s | %d | %.2f | %s | %s |" % (
+            name, len(some), mean, faster, "%d | %.2f" % (len(read[0]), read[1]) if read else "0 | –"))
     return lines + [""]
+
+
+BEGIN, END = "<!-- bench/peers/run writes from here -->\n", "<!-- to here -->\n"
+
+
+def overview(path, folder):
+    """Writes the geometric means on all processors into a document, between two marks."""
+    every = [load(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
+             if os.path.exists(os.path.join(folder, name, DATA))]
+    columns = [geometric_means(results) for results in every]
+    slugs = [machine.slug(results["machine"]) for results in every]
+    table = ["| contender | " + " | ".join(
+        "[%s, family %s, model %s](peers/results/%s/README.md)"
+        % (r["machine"]["cpu"], r["machine"]["family"] or "–", r["machine"]["model"] or "–", slug)
+        for r, slug in zip(every, slugs)) + " |", "|---|" + "--:|" * len(every)]
+    names = dict.fromkeys(name for column in columns for name in column)
+    bounds = set().union(*map(bound_names, every))
+    for name in sorted(names, key=lambda n: n in bounds):
+        cells = []
+        for column in columns:
+            kinds = column.get(name, {})
+            cells.append(" / ".join("%.2f" % kinds[kind][1] if kind in kinds else "–" for kind, _ in KINDS))
+        table.append("| %s | %s |" % (name, " | ".join(cells)))
+    with open(path) as file:
+        before, rest = file.read().split(BEGIN)
+    after = rest.split(END)[1]
+    with open(path, "w") as file:
+        file.write(before + BEGIN + "\n" + "\n".join(table) + "\n\n" + END + after)
 
 
 def notes(results):

@@ -3,7 +3,6 @@ package kernel
 import (
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,7 +26,6 @@ type helper struct {
 	started atomic.Int64 // when the goroutine was
 	resting atomic.Int64 // until when not to ask it
 	rest    atomic.Int64 // how long it rests next time
-	running sync.Mutex   // held while it does a job
 	worker  int          // which one of a job it is
 	run     func()       // work of the helper, made once
 	_       [2 * lineBytes]byte
@@ -60,6 +58,10 @@ const (
 	// slice is how long a helper runs before others get a chance. The scheduler would suspend
 	// it after 10 ms, perhaps in the middle of a piece for which the caller waits.
 	slice = int64(time.Millisecond)
+	// joinBytes is the size of dst from which a call lasts about as long as it takes until a
+	// goroutine that has been started runs. It may join then. (A call too short for that would
+	// lose some per cent by being cut into pieces.)
+	joinBytes = 2 << 20
 	// suspended is how long nobody waits for a helper, or a helper for its next turn, unless
 	// the operating system lets another thread run in its place. Turns take a microsecond,
 	// and pieces end at about the same time.
@@ -72,13 +74,13 @@ const (
 )
 
 // muster finds out which helpers to ask in a call of so many bytes: those that are ready,
-// and in a large one all that do not rest. It starts goroutines for later calls of a series,
-// and for a large one. It returns false if there is no helper to ask.
+// and in a long one also those that may come before it ends. It starts goroutines for a large
+// call and in a series of calls. It returns false if there is no helper to ask.
 func muster(s *Strategy, help []bool, bytes int) (any bool) {
 	begin := now()
 	// The call before may have taken as long as a slow one of this size.
 	series := begin-lately.Swap(begin) <= int64(s.Linger)+int64(bytes/8)
-	large := bytes >= s.Wake
+	large, long := bytes >= s.Wake, bytes >= joinBytes
 	for k := range help {
 		h := &crew[k]
 		if begin < h.resting.Load() {
@@ -87,8 +89,9 @@ func muster(s *Strategy, help []bool, bytes int) (any bool) {
 		state := h.state.Load()
 		if state == asleep && (large || series) {
 			h.start(k+1, begin)
+			state = waiting
 		}
-		help[k] = large || state == ready
+		help[k] = state == ready || state == waiting && (large || long)
 		any = any || help[k]
 	}
 	return any
@@ -123,12 +126,6 @@ func (h *helper) takeBack(j *job) {
 		return
 	}
 	h.refresh()
-}
-
-// await returns when the helper has finished what it does.
-func (h *helper) await() {
-	h.running.Lock()
-	h.running.Unlock()
 }
 
 // tire lets the helper rest from now on: it has been suspended.
@@ -167,11 +164,9 @@ func (h *helper) work() {
 // help does what the helper is asked to, if there is anything.
 func (h *helper) help() bool {
 	j := h.job.Load()
-	if j == nil || j == &taken {
+	if j == nil {
 		return false
 	}
-	h.running.Lock()
-	defer h.running.Unlock()
 	if !h.job.CompareAndSwap(j, &taken) {
 		return false
 	}

@@ -78,6 +78,17 @@ func (n *nest) choose(span int) {
 	n.pastCache = true
 }
 
+// together decides anew for several workers that share so many bytes of dst. Each has caches
+// of its own, and they share the bandwidth of memory: planes out of place stay in the cache up
+// to twice the size. (With two workers 1.6 times as fast at 13 MB, 1.3 times at 16 and 0.9
+// times at 21 on Zen 5, half of the planes of 56×56 float32 dropped. In place, and in rows, it
+// makes no such difference.)
+func (n *nest) together(s *Strategy, bytes int) {
+	if n.shape == planes && !n.readsDst() && bytes/2 < s.StreamPlanes {
+		n.pastCache = false
+	}
+}
+
 // streams returns the size of dst from which data go past the cache.
 func (s *Strategy) streams(shape shape, readsDst bool) int {
 	switch {

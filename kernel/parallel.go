@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // workersFor returns how many goroutines share a nest of so many bytes: at most the given
@@ -64,6 +65,7 @@ func parallel(s *Strategy, n *nest, total, workers int) {
 		n.walk(0, total)
 		return
 	}
+	n.together(s, bytes)
 	j := jobs.Get().(*job)
 	j.set(n, total, workers)
 	defer j.end(help[:workers-1])
@@ -102,13 +104,7 @@ func (j *job) end(helpers []bool) {
 			crew[k].takeBack(j)
 		}
 	}
-	const spins = 500 // about 20 µs
-	for i := 0; i < spins && j.helping.Load() > 0; i++ {
-		pause()
-	}
-	if j.helping.Load() > 0 {
-		j.await(helpers)
-	}
+	j.await(helpers)
 	fault := j.fault.Load()
 	j.nest = nest{} // let go of the caller's data
 	jobs.Put(j)
@@ -117,15 +113,38 @@ func (j *job) end(helpers []bool) {
 	}
 }
 
-// await waits for helpers whose pieces take long, or that were suspended.
+// await waits for the goroutines that have not finished. It does so actively: a caller that
+// blocks is woken by a helper that then waits actively in its place, for a tenth of a
+// millisecond. Only if the operating system may have suspended a helper, perhaps for the
+// caller, does await sleep.
 func (j *job) await(helpers []bool) {
-	for k, asked := range helpers {
-		if asked && j.helping.Load() > 0 {
-			begin := now()
-			crew[k].await()
-			if end := now(); end-begin > suspended {
-				crew[k].tire(end)
+	if j.helping.Load() == 0 {
+		return
+	}
+	const turns, patience = 64, 4 * suspended
+	begin := now()
+	waited := int64(0)
+	for waited < patience {
+		for range turns {
+			if j.helping.Load() == 0 {
+				break
 			}
+			pause()
+		}
+		if waited = now() - begin; j.helping.Load() == 0 {
+			break
+		}
+	}
+	for j.helping.Load() > 0 {
+		time.Sleep(20 * time.Microsecond)
+	}
+	if waited < suspended {
+		return
+	}
+	end := now()
+	for k, asked := range helpers {
+		if asked {
+			crew[k].tire(end)
 		}
 	}
 }
@@ -150,7 +169,8 @@ func (j *job) work(k int) {
 	}
 }
 
-// take takes half of the pieces that are left, and returns an empty range if there are none.
+// take takes a quarter of the pieces that are left, and returns an empty range if there are
+// none.
 func (s *share) take(front bool) (lo, hi uint32) {
 	for {
 		left := s.left.Load()
@@ -158,11 +178,11 @@ func (s *share) take(front bool) (lo, hi uint32) {
 		if first == end {
 			return 0, 0
 		}
-		half := (end - first + 1) / 2
-		lo, hi = first, first+half
+		some := (end - first + 3) / 4
+		lo, hi = first, first+some
 		rest := uint64(end)<<32 | uint64(hi)
 		if !front {
-			lo, hi = end-half, end
+			lo, hi = end-some, end
 			rest = uint64(lo)<<32 | uint64(first)
 		}
 		if s.left.CompareAndSwap(left, rest) {

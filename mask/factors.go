@@ -22,7 +22,7 @@ type Action struct {
 }
 
 // Action returns what a kernel computes with the numbers that [Mask.Fill] writes for a
-// type.
+// type, which must be one of the four.
 func (m *Mask) Action(t Type) Action {
 	a := m.actions[t]
 	a.Shift = a.Shift && m.arithmetic.Rule == Alpha // Gradient changes the rule alone
@@ -53,9 +53,12 @@ func (m *Mask) setActions() {
 // A sample takes pitch numbers: m.Channels(), or more where channels are padded. The
 // numbers of the padding are 0.
 //
-// Fill panics with a [*ShapeError], and writes nothing, unless each slice is aligned to the
-// type and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
+// Fill panics with a [*ShapeError], and writes nothing, unless the type is known and each
+// slice is aligned to it and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
 func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
+	if t >= dtype.Count {
+		panic(&ShapeError{"numbers of " + t.String(), "float32, float64, float16 or bfloat16"})
+	}
 	a := m.Action(t)
 	size := t.Size()
 	// The trials of a mask are in memory: eight times their number does not overflow.

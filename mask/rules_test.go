@@ -525,3 +525,18 @@ func TestUnknownArithmeticIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// An unknown type has no numbers.
+func TestFillOfUnknownTypesPanicsWithATypedError(t *testing.T) {
+	for _, typ := range []mask.Type{4, 255} {
+		func() {
+			defer func() {
+				err, _ := recover().(*mask.ShapeError)
+				if err == nil || !strings.Contains(err.Error(), typ.String()) || !strings.Contains(err.Error(), "want float32, float64, float16 or bfloat16") {
+					t.Errorf("Fill panics with %v, want a ShapeError", err)
+				}
+			}()
+			drawn(t, 2, 3, 0.5, 0, 0, 0).Fill(typ, make([]byte, 12), nil, 3)
+		}()
+	}
+}

@@ -92,7 +92,7 @@ func TestPyTorchGoesOnFromAState(t *testing.T) {
 		}
 		checkState(t, p.Before, s, mask.Place{}, first)
 		restored := parse(s.String())
-		if !reflect.DeepEqual(restored, torchFrom(t, first)) {
+		if !reflect.DeepEqual(restored, s) { // neither has drawn
 			t.Errorf("%s: %.60v comes back as %.60v", p.Before, s, restored)
 		}
 		at, later := mask.Place{}, mask.Stream(nil)
@@ -141,7 +141,7 @@ func TestPyTorchMKLGoesOnFromAState(t *testing.T) {
 			t.Fatalf("%v does not go on after %d words", s, words)
 		}
 		state[0]++ // another seed, behind which the state does not lie
-		if words%250 > 0 {
+		if words%650 > 0 {
 			continue
 		}
 		foreign, err := mask.PyTorchFrom(state, true)

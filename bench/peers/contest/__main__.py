@@ -128,9 +128,17 @@ def work(some, threads, a, results, bar):
                 event.update(row=describe(event["name"]), threads=count)
                 yield event
             elif kind == "dead":
-                if trying is None or trying["contender"] is None:
-                    sys.exit("the measuring process ended with status %d, in no contender's turn:\n%s"
+                if trying is None:
+                    sys.exit("the measuring process ended with status %d before it began:\n%s"
                              % (event["status"], event["output"]))
+                if trying["contender"] is None:  # while all took turns
+                    name = trying["row"]
+                    names = names[names.index(name) + 1:]
+                    bar.update()
+                    yield {"name": name, "row": describe(name), "threads": count, "agree": {}, "bounds": [],
+                           "measured": {}, "faults": 0, "absent": {"everybody": "failed: the process ended with "
+                                                                   "status %d in turns" % event["status"]}}
+                    continue
                 skip[trying["contender"]] = "failed: the process ended in its turn, in %s" % trying["row"]
 
 

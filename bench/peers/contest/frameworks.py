@@ -19,5 +19,6 @@ def load(threads):
             title = module.TITLE
             contenders += module.contenders(threads)
         except Exception as error:  # whatever a framework does, the others go on
-            missing[title] = "%s: %s" % (type(error).__name__, str(error).strip().splitlines()[:1])
+            first = (str(error).strip().splitlines() or [""])[0]
+            missing[title] = "%s: %s" % (type(error).__name__, first)
     return contenders, missing

@@ -50,6 +50,11 @@ class Library:
         """The reader for the results of all contenders."""
         self.lib.peersRead(address, size)
 
+    def evictor(self, cache):
+        """Returns a function that fills a cache of so many bytes with something else."""
+        other = np.ones(2 * cache, np.uint8)
+        return lambda: self.lib.peersRead(other.ctypes.data, other.nbytes)
+
     def contenders(self, threads):
         """The Go contenders, with so many goroutines."""
         found = []

@@ -41,6 +41,13 @@ def caches():
     return found
 
 
+def largest_cache():
+    """The bytes of the largest cache, from 16 to 64 MiB: a virtual machine may see its host's."""
+    units = {"K": 2 ** 10, "M": 2 ** 20, "G": 2 ** 30}
+    sizes = [int(size[:-1]) * units[size[-1]] for size in caches().values() if size[-1:] in units]
+    return min(max(sizes + [16 << 20]), 64 << 20)
+
+
 def commit(folder):
     """The commit of the working tree, with a word if it has been changed."""
     def git(*arguments):

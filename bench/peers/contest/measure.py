@@ -1,8 +1,14 @@
-"""Takes turns: every contender in every round, in random order."""
+"""Takes turns: every contender in every round, in random order.
+
+There are three kinds of measurement: "warm" repeats a call, "read" also reads each result,
+and "cold" makes a single call with nothing in the caches.
+"""
 
 import random
 import statistics
 import time
+
+KINDS = ["warm", "read", "cold"]
 
 # A turn begins when the process has used less than this share of a core for this long.
 REST_SHARE, REST_NS = 0.1, 500_000
@@ -36,28 +42,58 @@ def repetitions(work, turn_ns, reader):
     return max(2, int(turn_ns / max(once, 1)))
 
 
-def take_turns(works, rounds, turn_ns, reader=None, seed=1):
+def take_turns(works, rounds, turn_ns, failed, reader=None, seed=1):
     """Returns for each contender the nanoseconds of a call in each round, None without one.
 
     Each turn begins with calls that are not timed, which bring its memory and its threads
-    back: two, or a quarter of those that are timed. works maps names to Work. The order is random, and the same for the same seed.
+    back: two, or half as many as are timed. works maps names to Work. The order is random,
+    and the same for the same seed. A contender that raises an exception is put in failed
+    with it, and has no further turns.
     """
-    order, shuffle = list(works), random.Random(seed).shuffle
-    counts = {name: repetitions(work, turn_ns, reader) for name, work in works.items()}
+    counts = {}
     spent = dict.fromkeys(works, 0)
+
+    def turn(name, work, done):
+        if name not in counts:
+            counts[name] = repetitions(work, turn_ns, reader)
+        if spent[name] > BUDGET_NS and done >= LEAST_ROUNDS:
+            return None
+        rest()
+        work.time(max(2, counts[name] // 2), reader)
+        ns = work.time(counts[name], reader)
+        spent[name] += ns
+        return ns / counts[name]
+
+    return _rounds(works, rounds, turn, failed, seed)
+
+
+def from_memory(works, rounds, evict, failed, seed=1):
+    """Returns the nanoseconds of single calls, as take_turns does, with nothing in the caches.
+
+    evict is called before each of them.
+    """
+    def turn(name, work, done):
+        rest()
+        evict()
+        return work.time(1)
+
+    return _rounds(works, rounds, turn, failed, seed)
+
+
+def _rounds(works, rounds, turn, failed, seed):
+    """Calls turn for every contender in every round, in random order."""
+    order, shuffle = list(works), random.Random(seed).shuffle
     samples = {name: [] for name in works}
     for done in range(rounds):
         shuffle(order)
         for name in order:
-            if spent[name] > BUDGET_NS and done >= LEAST_ROUNDS:
-                samples[name].append(None)
-                continue
-            work, count = works[name], counts[name]
-            rest()
-            work.time(max(2, count // 4), reader)
-            ns = work.time(count, reader)
-            spent[name] += ns
-            samples[name].append(ns / count)
+            ns = None
+            if name not in failed:
+                try:
+                    ns = turn(name, works[name], done)
+                except Exception as error:  # the others go on
+                    failed[name] = error
+            samples[name].append(ns)
     return samples
 
 
@@ -74,11 +110,13 @@ def summarize(samples, ours):
     summary = {}
     for name, all_ns in samples.items():
         some = [ns for ns in all_ns if ns is not None]
+        if not some:
+            continue
         low, median, high = quartiles(some)
         entry = {"ns": {"median": median, "q1": low, "q3": high, "min": min(some)},
                  "samples": len(some)}
-        if reference:
-            ratios = [ns / our for ns, our in zip(all_ns, reference) if ns is not None and our is not None]
+        ratios = [ns / our for ns, our in zip(all_ns, reference or []) if ns is not None and our is not None]
+        if ratios:
             low, median, high = quartiles(ratios)
             entry["ratio"] = {"median": median, "q1": low, "q3": high}
         summary[name] = entry

@@ -31,7 +31,7 @@ def draw(folder, results):
     pictures = []
     for work, heading in WORKS:
         some = [r for r in results["rows"].values()
-                if r["row"]["work"] == work and "ours" in r["measured"].get("", {})]
+                if r["row"]["work"] == work and "ours" in r["measured"].get("warm", {})]
         if some:
             name = work + ".svg"
             picture(os.path.join(folder, name), some, heading)
@@ -71,7 +71,7 @@ def picture(path, some, heading):
 def groups(result):
     """The fastest contender of each group of a row. Ours and bounds are in none."""
     best = {}
-    for name, entry in result["measured"][""].items():
+    for name, entry in result["measured"]["warm"].items():
         if name.split(",")[0] == "ours" or name in result["bounds"]:
             continue
         beginning = next(b for b, _, _ in STYLES if name.startswith(b))

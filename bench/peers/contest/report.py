@@ -4,7 +4,7 @@ import json
 import math
 import os
 
-from . import machine, plots, rows
+from . import machine, measure, plots, rows
 
 DATA, TABLE = "results.json", "README.md"
 
@@ -56,7 +56,7 @@ def peers(result, kind):
     """The peers of a row with their summaries, the fastest first. Bounds are none of them."""
     measured = result["measured"].get(kind, {})
     found = [(name, entry) for name, entry in measured.items()
-             if not is_ours(name) and name not in result["bounds"]]
+             if not is_ours(name) and name not in result["bounds"] and "ratio" in entry]
     return sorted(found, key=lambda pair: pair[1]["ns"]["median"])
 
 
@@ -73,11 +73,12 @@ def title(row):
 
 def row_line(result):
     """One line for the terminal."""
-    measured = result["measured"][""]
+    measured = result["measured"].get("warm", {})
     if "ours" not in measured:
-        return "%s: ours is missing: %s" % (result["name"], result["absent"].get("ours"))
+        failed = ["%s %s" % pair for pair in result["absent"].items() if pair[1].startswith("failed")]
+        return "%s: ours is missing; %s" % (result["name"], "; ".join(failed))
     line = "%-70s ours %9.1f µs" % (result["name"], measured["ours"]["ns"]["median"] / 1e3)
-    for name, entry in peers(result, "")[:3]:
+    for name, entry in sorted(peers(result, "warm"), key=lambda pair: pair[1]["ratio"]["median"])[:3]:
         line += " | %s %.2f" % (name, entry["ratio"]["median"])
     return line
 
@@ -119,22 +120,24 @@ def markdown(results, pictures=()):
 
 def section(results, work, heading):
     """The table of one kind of work."""
-    some = [r for r in results["rows"].values() if r["row"]["work"] == work and "ours" in r["measured"].get("", {})]
+    some = [r for r in results["rows"].values() if r["row"]["work"] == work and "ours" in r["measured"].get("warm", {})]
     if not some:
         return []
     lines = ["## " + heading, "",
              "| tensor | MB | type | layout | place | rate | threads | ours, GB/s | best peer | its GB/s "
-             "| its time / ours | result read: best peer | its time / ours |",
-             "|---|--:|---|---|---|--:|--:|--:|---|--:|--:|---|--:|"]
+             "| its time / ours | result read: best peer | its time / ours "
+             "| from memory: best peer | its time / ours |",
+             "|---|--:|---|---|---|--:|--:|--:|---|--:|--:|---|--:|---|--:|"]
     for r in some:
         row = r["row"]
         cells = [title(row), "%.1f" % (row["payload"] / (2 if work in ("both", "training") else 1) / 1e6),
                  row["dtype"], row["layout"], row["place"], "%g" % row["rate"], "%d" % r["threads"],
-                 "%.1f" % gigabytes(r, r["measured"][""]["ours"])]
-        best = peers(r, "")[:1]
+                 "%.1f" % gigabytes(r, r["measured"]["warm"]["ours"])]
+        best = peers(r, "warm")[:1]
         cells += [best[0][0], "%.1f" % gigabytes(r, best[0][1]), ratio(best[0][1])] if best else ["–"] * 3
-        best = peers(r, "read")[:1]
-        cells += [best[0][0], ratio(best[0][1])] if best else ["–"] * 2
+        for kind in ("read", "cold"):
+            best = peers(r, kind)[:1]
+            cells += [best[0][0], ratio(best[0][1])] if best else ["–"] * 2
         lines.append("| " + " | ".join(cells) + " |")
     return lines + [""]
 
@@ -147,7 +150,7 @@ def ratio(entry):
 
 def draws(results):
     """The table of draws: nanoseconds for a channel."""
-    some = [r for r in results["rows"].values() if r["row"]["work"] == "draw" and r["measured"].get("")]
+    some = [r for r in results["rows"].values() if r["row"]["work"] == "draw" and r["measured"].get("warm")]
     if not some:
         return []
     lines = ["## The draw", ""]
@@ -155,13 +158,10 @@ def draws(results):
         trials = r["row"]["batch"] * r["row"]["channels"]
         lines += ["%d channels at rate %g:" % (trials, r["row"]["rate"]), "",
                   "| contender | ns per channel | time / ours |", "|---|--:|--:|"]
-        for name, entry in sorted(r["measured"][""].items(), key=lambda pair: pair[1]["ns"]["median"]):
+        for name, entry in sorted(r["measured"]["warm"].items(), key=lambda pair: pair[1]["ns"]["median"]):
             lines.append("| %s | %.2f | %s |" % (name, entry["ns"]["median"] / trials, ratio(entry)))
         lines.append("")
     return lines
-
-
-KINDS = [("", "time / ours"), ("read", "the same, result read")]
 
 
 def geometric_means(results):
@@ -173,14 +173,14 @@ def geometric_means(results):
     for r in results["rows"].values():
         if r["row"]["work"] == "draw":
             continue
-        for kind, _ in KINDS:
+        for kind in measure.KINDS:
             for name, entry in r["measured"].get(kind, {}).items():
                 if "ratio" in entry and name != "ours":
                     ratios.setdefault(name, {}).setdefault(kind, []).append(entry["ratio"]["median"])
     found = {name: {kind: (some, math.exp(sum(map(math.log, some)) / len(some)))
                     for kind, some in kinds.items()} for name, kinds in ratios.items()}
     bounds = bound_names(results)
-    return dict(sorted(found.items(), key=lambda pair: (pair[0] in bounds, pair[1][""][1])))
+    return dict(sorted(found.items(), key=lambda pair: (pair[0] in bounds, pair[1]["warm"][1])))
 
 
 def bound_names(results):
@@ -196,15 +196,17 @@ def means(results):
              "Geometric means of the time divided by ours, over the rows that a contender is in, and in how",
              "many of them it is faster by more than 2 %. Contenders are in different rows: compare each with",
              "ours, and not with each other. `copy` and `clear` are bounds and do no dropout.", "",
-             "| contender | rows | time / ours | faster in | result read: rows | time / ours |",
-             "|---|--:|--:|--:|--:|--:|"]
+             "| contender | rows | time / ours | faster in | result read: rows | time / ours | faster in "
+             "| from memory: rows | time / ours | faster in |",
+             "|---|" + "--:|" * 9]
     bounds = bound_names(results)
     for name, kinds in found.items():
-        some, mean = kinds[""]
-        faster = "–" if name in bounds else "%d" % sum(x < 0.98 for x in some)
-        read = kinds.get("read")
-        lines.append("| %s | %d | %.2f | %s | %s |" % (
-            name, len(some), mean, faster, "%d | %.2f" % (len(read[0]), read[1]) if read else "0 | –"))
+        cells = [name]
+        for kind in measure.KINDS:
+            some, mean = kinds.get(kind, ([], None))
+            faster = "–" if name in bounds or not some else "%d" % sum(x < 0.98 for x in some)
+            cells += ["%d" % len(some), "%.2f" % mean if some else "–", faster]
+        lines.append("| " + " | ".join(cells) + " |")
     return lines + [""]
 
 
@@ -227,7 +229,7 @@ def overview(path, folder):
         cells = []
         for column in columns:
             kinds = column.get(name, {})
-            cells.append(" / ".join("%.2f" % kinds[kind][1] if kind in kinds else "–" for kind, _ in KINDS))
+            cells.append(" / ".join("%.2f" % kinds[kind][1] if kind in kinds else "–" for kind in measure.KINDS))
         table.append("| %s | %s |" % (name, " | ".join(cells)))
     with open(path) as file:
         before, rest = file.read().split(BEGIN)

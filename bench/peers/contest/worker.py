@@ -13,6 +13,13 @@ import os
 import sys
 import time
 
+from . import frameworks, golib, machine, rows
+from .check import check
+from .contender import Unsupported
+from .job import Job
+from .measure import from_memory, summarize, take_turns
+from .planted import survivors
+
 
 def environment(threads):
     """Settings for a process of so many threads, which libraries read when they start.
@@ -46,8 +53,6 @@ def main():
         # One core, so that a pool that ignores its settings gains nothing.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
-    from . import frameworks, golib, rows
-
     def say(event, **fields):
         events.write(json.dumps(dict(event=event, **fields)) + "\n")
 
@@ -72,17 +77,11 @@ def main():
 
 def run_row(row, name, contenders, library, task, say):
     """Prepares and checks all contenders for a row, and times those that are right."""
+    started = time.monotonic()
     # Nothing is read after work in place, which may well go on with something else.
-    readers = {"": None}
+    readers = {"warm": None}
     if row.place == "out" and row.work != "draw":
         readers["read"] = library.read
-    from .check import check
-    from .contender import Unsupported
-    from .job import Job
-    from .measure import summarize, take_turns
-    from .planted import survivors
-
-    started = time.monotonic()
     job = Job(row)
     works, agree, absent, bounds = {}, {}, {}, []
     for c in contenders:
@@ -101,8 +100,7 @@ def run_row(row, name, contenders, library, task, say):
         except Unsupported as reason:
             absent[c.name] = "not offered: %s" % reason
         except Exception as error:  # a peer that fails is a line of the report
-            first = (str(error).strip().splitlines() or [""])[0]
-            absent[c.name] = "failed: %s: %s" % (type(error).__name__, first)
+            absent[c.name] = failure(error)
     result = {"name": name, "agree": agree, "absent": absent, "bounds": bounds, "measured": {}}
     if task["check"]:
         result["faults"], missed = survivors(job)
@@ -111,13 +109,24 @@ def run_row(row, name, contenders, library, task, say):
     else:
         say("try", row=name, contender=None)
         job.reset()
+        failed = {}
         for kind, reader in readers.items():
-            samples = take_turns(works, task["rounds"], task["turn_ns"], reader)
+            samples = take_turns(works, task["rounds"], task["turn_ns"], failed, reader)
             result["measured"][kind] = summarize(samples, "ours")
+        if row.work != "draw":
+            samples = from_memory(works, task["rounds"], library.evictor(machine.largest_cache()), failed)
+            result["measured"]["cold"] = summarize(samples, "ours")
+        absent.update((name, failure(error)) for name, error in failed.items())
     for work in works.values():
         work.close()
     result["seconds"] = time.monotonic() - started
     say("row", **result)
+
+
+def failure(error):
+    """An exception as a line of the report."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return "failed: %s: %s" % (type(error).__name__, first)
 
 
 if __name__ == "__main__":

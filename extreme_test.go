@@ -95,7 +95,7 @@ func anyTensor(r *rand.Rand, g layout.Geometry) spatialdropout.Tensor {
 // Nils, zero values and extreme numbers give an error of this module, or a panic with one.
 func TestExtremes(t *testing.T) {
 	runs := uint64(4000)
-	if testing.Short() || raceEnabled {
+	if testing.Short() || instrumented {
 		runs /= 8
 	}
 	called, done := make(map[string]bool), make(map[string]int) // done without an error

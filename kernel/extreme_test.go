@@ -27,7 +27,7 @@ func part[T any](r *rand.Rand, s []T) []T {
 // Nils, zero values and extreme numbers give an error of this package, or a panic with one.
 func TestExtremes(t *testing.T) {
 	runs := uint64(6000)
-	if testing.Short() || kernel.RaceEnabled {
+	if testing.Short() || kernel.Instrumented {
 		runs /= 8
 	}
 	done := make(map[string]int)

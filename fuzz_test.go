@@ -261,7 +261,7 @@ func fuzzLayer[T number](t *testing.T, x tensor, evaluate, inPlace bool, rate fl
 			c := callOf(of)
 			c.add, c.inPlace = name == "AddTo", inPlace
 			if sharing == mask.FixedCount && rate > 0 && rate < 1 {
-				c.count = int(math.Floor((1-rate)*float64(x.channels) + 0.5))
+				c.count = max(int(math.Floor((1-rate)*float64(x.channels)+0.5)), min(x.channels, 1)) // at least one
 			}
 			if evaluate { // nothing but padding is dropped, and that is not added to
 				if of, err = mask.New(x.samples, x.channels, 0, mask.Arithmetic{}); err != nil {

@@ -3,9 +3,11 @@ package kernel_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spatialdropout/spatialdropout/internal/extreme"
 	"github.com/spatialdropout/spatialdropout/kernel"
@@ -130,5 +132,83 @@ func TestZeroKinds(t *testing.T) {
 		if err := caught(f); !errors.As(err, &refused) {
 			t.Errorf("%s of nil: %v, want a *KindError", name, err)
 		}
+	}
+}
+
+// Whatever the strategy is, it is refused with an error of this package, or no result
+// depends on it.
+func TestExtremeStrategies(t *testing.T) {
+	runs := uint64(400)
+	if testing.Short() || kernel.Instrumented {
+		runs /= 8
+	}
+	before := kernel.CurrentStrategy()
+	defer func() {
+		if err := kernel.SetStrategy(before); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	const channels = 12
+	x, y, factors := make([]Celsius, 6000*channels), make([]Celsius, 6000*channels), make([]Celsius, channels)
+	for i := range x {
+		x[i] = Celsius(i%97 - 40)
+	}
+	for c := range factors {
+		factors[c] = Celsius(c % 3)
+	}
+	set := 0
+	for seed := range runs {
+		r := rand.New(rand.NewPCG(33, seed))
+		size := func() int { return extreme.One(r, extreme.Int(r), 0, 1, 64, 4096, 1<<16, math.MaxInt) }
+		s := before
+		for _, field := range []*int{&s.StreamPlanes, &s.StreamRows, &s.StreamInPlace, &s.StoreAhead, &s.Share, &s.Grain, &s.Wake} {
+			if r.IntN(2) == 0 {
+				*field = size()
+			}
+		}
+		s.Linger = extreme.One(r, s.Linger, 0, time.Microsecond, time.Duration(extreme.Int(r)))
+		text := extreme.One(r, s.String(), "", ",,", "share", "share=", "=", strings.Repeat("x", 1<<16), "share="+strings.Repeat("9", 1<<16))
+		extreme.Check(t, func() string { return fmt.Sprintf("seed %d: ParseStrategy(%.99q)", seed, text) }, func() error {
+			_, err := kernel.ParseStrategy(text)
+			return err
+		})
+		taken := false
+		extreme.Check(t, func() string { return fmt.Sprintf("seed %d: SetStrategy(%v)", seed, s) }, func() error {
+			err := kernel.SetStrategy(s)
+			taken = err == nil
+			return err
+		})
+		if !taken {
+			continue
+		}
+		set++
+		rows := extreme.One(r, 1, 2, 100, 6000)
+		n, workers := rows*channels, extreme.One(r, 0, 1, 2, 7)
+		asPlanes := []layout.Loop{{Size: channels, Dst: rows, Src: rows, Factor: 1}, {Size: rows, Dst: 1, Src: 1}}
+		asPixels := []layout.Loop{{Size: rows, Dst: channels, Src: channels}, {Size: channels, Dst: 1, Src: 1, Factor: 1}}
+		for name, call := range map[string]func() error{
+			"planes":           func() error { kernel.Planes(kernel.Scale, y[:n], x[:n], factors, nil, rows); return nil },
+			"pixels":           func() error { kernel.Pixels(kernel.Scale, y[:n], x[:n], factors, nil); return nil },
+			"planes of a nest": func() error { return kernel.Run(kernel.Scale, y, x, factors, nil, asPlanes, workers) },
+			"pixels of a nest": func() error { return kernel.Run(kernel.Scale, y, x, factors, nil, asPixels, workers) },
+		} {
+			what := func() string {
+				return fmt.Sprintf("seed %d: %d rows as %s with %d workers, %v", seed, rows, name, workers, s)
+			}
+			extreme.Check(t, what, call)
+			for i, got := range y[:n] {
+				c := i / rows
+				if strings.HasPrefix(name, "pixels") {
+					c = i % channels
+				}
+				if want := x[i] * factors[c]; got != want {
+					t.Fatalf("%s: element %d is %v, want %v", what(), i, got, want)
+				}
+			}
+			clear(y)
+		}
+	}
+	if set < int(runs)/10 {
+		t.Errorf("%d strategies of %d, want a tenth", set, runs)
 	}
 }

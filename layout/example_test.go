@@ -77,6 +77,20 @@ func ExampleGeometry_Loops() {
 	// {Size:3 Dst:1 Src:1 Factor:1}
 }
 
+func ExampleGeometry_Planes() {
+	for _, order := range []layout.Order{layout.NCHW, layout.NHWC, layout.NCHW8c} {
+		geom, err := order.Of(1, 3, 4, 5)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(order, geom.Planes(), geom.Pixels())
+	}
+	// Output:
+	// NCHW true false
+	// NHWC false true
+	// NCHW8c false true
+}
+
 func ExampleJoin() {
 	// From channels first to channels last.
 	dst, err := layout.NHWC.Of(2, 5, 5, 3)

@@ -29,11 +29,11 @@ func TestTuneStreamsFromTheSizeThatWins(t *testing.T) {
 	for _, c := range []struct {
 		about          string
 		standard, want int
-		ratios         [6]float64 // at 2, 4, 8, 16, 32 and 64 MiB
+		ratios         [6]float64 // at 2, 4, 8, 16, 32 and 64 MiB, and at half as much again
 	}{
 		{"wins from above the default on", 8 * mib, 16 * mib, [6]float64{0.6, 0.6, 0.7, 1.2, 1.4, 1.5}},
 		{"wins from below the default on", 32 * mib, 8 * mib, [6]float64{0.6, 0.6, 1.2, 1.2, 1.4, 1.5}},
-		{"contradicts nothing", 20 * mib, 20 * mib, [6]float64{0.7, 0.7, 0.7, 0.9, 1.3, 1.2}},
+		{"contradicts nothing", 25 * mib, 25 * mib, [6]float64{0.7, 0.7, 0.7, 0.9, 1.3, 1.2}},
 		{"agrees", 16 * mib, 16 * mib, [6]float64{0.7, 0.7, 0.7, 1.3, 1.3, 1.2}},
 		{"loses at the default", 16 * mib, 32 * mib, [6]float64{0.7, 0.7, 0.7, 0.9, 1.3, 1.2}},
 		{"by just as much as it must", 8 * mib, 16 * mib, [6]float64{1, 1, 1, 1.1, 1.1, 1.1}},
@@ -44,7 +44,9 @@ func TestTuneStreamsFromTheSizeThatWins(t *testing.T) {
 		{"nowhere", 32 * mib, 128 * mib, [6]float64{0.7, 0.7, 0.7, 0.7, 0.7, 0.7}},
 		{"nowhere, and the default is larger", 256 * mib, 256 * mib, [6]float64{0.7, 0.7, 0.7, 0.7, 0.7, 0.7}},
 		{"nowhere, as by default", never, never, [6]float64{0.7, 0.7, 0.7, 0.7, 0.7, 0.7}},
-		{"a tie at last", 8 * mib, 8 * mib, [6]float64{0.7, 0.7, 0.7, 0.7, 0.7, 1}},
+		{"a tie at last", 8 * mib, 64 * mib, [6]float64{0.7, 0.7, 0.7, 0.7, 0.7, 1}},
+		{"ties from above the default on", 8 * mib, 16 * mib, [6]float64{0.7, 0.7, 0.7, 1, 1.2, 1}},
+		{"ties from below the default on", 32 * mib, 32 * mib, [6]float64{0.7, 0.7, 0.7, 1, 1, 1}},
 		{"ties", 8 * mib, 8 * mib, [6]float64{1, 1, 1, 1, 1, 1}},
 	} {
 		for _, name := range []string{"stream-planes", "stream-rows", "stream-in-place"} {
@@ -62,7 +64,7 @@ func TestTuneStreamsFromTheSizeThatWins(t *testing.T) {
 			}
 			at := map[int]float64{}
 			for i, ratio := range c.ratios {
-				at[2*mib<<i] = ratio
+				at[2*mib<<i], at[3*mib<<i] = ratio, ratio
 			}
 			got := takes(func(w *work) float64 {
 				if w.Field == name {
@@ -200,15 +202,15 @@ func TestShortestTimeCounts(t *testing.T) {
 		return call, read
 	}
 	tuner.tune(Strategy{})
-	if all := 2 * turns * passes * (4 + 6 + 18); samples != all || len(tuner.made) != 28 || len(shortest) != 28 {
-		t.Errorf("%d samples, %d comparisons and %d works, want %d, 28 and 28", samples, len(tuner.made), len(shortest), all)
+	if all := 2 * turns * passes * (4 + 6 + 33); samples != all || len(tuner.made) != 43 || len(shortest) != 43 {
+		t.Errorf("%d samples, %d comparisons and %d works, want %d, 43 and 43", samples, len(tuner.made), len(shortest), all)
 	}
 	for w, all := range shortest {
 		if !slices.Contains(tuner.made, w.Comparison) || w.Calls != all {
 			t.Errorf("%+v, want the times %v", w.Comparison, all)
 		}
 	}
-	if last := tuner.made[27]; last.Reads[1] != time.Duration(5000-samples) {
+	if last := tuner.made[42]; last.Reads[1] != time.Duration(5000-samples) {
 		t.Errorf("%+v, want the last time to read, which is the shortest", last)
 	}
 }
@@ -218,7 +220,7 @@ func TestShortestTimeCounts(t *testing.T) {
 func TestTuneEndsWithItsBudget(t *testing.T) {
 	const each = 10 // a sample
 	standard := Strategy{StreamPlanes: 7 * mib, StreamRows: 7 * mib, StreamInPlace: 7 * mib, StoreAhead: 512, QuarterRows: 0}
-	for budget := int64(0); budget < 2*each*turns*(4+6+18)*passes+100; budget += 37 {
+	for budget := int64(0); budget < 2*each*turns*(4+6+33)*passes+100; budget += 37 {
 		clock, samples := int64(1000), 0
 		tuner := &tuner{budget: budget, now: func() int64 { return clock }, sample: func(w *work, k int) (call, read time.Duration) {
 			clock += each
@@ -250,14 +252,14 @@ func TestTuneEndsWithItsBudget(t *testing.T) {
 			}
 		}
 		if left := pairs - 10*passes; left > 0 {
-			made += min(left, 18)
-			// 2, 4, 8 and 16 MiB: 8 MiB contradict the default, 16 MiB tell what is better.
+			made += min(left, 33)
 			for i, size := range []*int{&want.StreamPlanes, &want.StreamRows, &want.StreamInPlace} {
-				switch {
-				case left > 6+i:
+				switch measured := min((left+2-i)/3, len(streamSizes)); {
+				case measured == 0, streamSizes[measured-1] < 7*mib:
+				case streamSizes[measured-1] < 16*mib: // it loses there
+					*size = 2 * streamSizes[measured-1]
+				default:
 					*size = 16 * mib
-				case left > 3+i:
-					*size = 8 * mib // 4 MiB lose, and are the last
 				}
 			}
 		}

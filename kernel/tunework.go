@@ -71,7 +71,7 @@ func quarterWorks(s *Strategy) (all []*work) {
 
 // streamWorks returns those that show from which sizes on to store past the cache.
 func streamWorks(s *Strategy) (all []*work) {
-	for bytes := 2 << 20; bytes <= mostScratch; bytes *= 2 {
+	for _, bytes := range streamSizes {
 		for _, w := range []*work{
 			newWork("stream-planes", planes, bytes, tunePlane, false),
 			newWork("stream-rows", pixels, bytes, tuneRow, false),
@@ -85,6 +85,10 @@ func streamWorks(s *Strategy) (all []*work) {
 	}
 	return all
 }
+
+// streamSizes are sizes of dst around those from which on streaming may win. A field that is
+// too large by a factor of 2 makes calls of those sizes 1.3 times as long.
+var streamSizes = [...]int{2 << 20, 3 << 20, 4 << 20, 6 << 20, 8 << 20, 12 << 20, 16 << 20, 24 << 20, 32 << 20, 48 << 20, mostScratch}
 
 // mostScratch bounds the size of dst and of src.
 const mostScratch = 64 << 20

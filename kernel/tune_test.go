@@ -2,8 +2,10 @@ package kernel
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,8 @@ func TestTuneStreamsFromTheSizeThatWins(t *testing.T) {
 		{"contradicts nothing", 25 * mib, 25 * mib, [6]float64{0.7, 0.7, 0.7, 0.9, 1.3, 1.2}},
 		{"agrees", 16 * mib, 16 * mib, [6]float64{0.7, 0.7, 0.7, 1.3, 1.3, 1.2}},
 		{"loses at the default", 16 * mib, 32 * mib, [6]float64{0.7, 0.7, 0.7, 0.9, 1.3, 1.2}},
+		{"loses at the default, just below", 12 * mib, 16 * mib, [6]float64{0.7, 0.7, 0.7, 1.3, 1.3, 1.2}},
+		{"loses at the default, and ties above", 24 * mib, 32 * mib, [6]float64{0.7, 0.7, 0.7, 0.7, 1, 1}},
 		{"by just as much as it must", 8 * mib, 16 * mib, [6]float64{1, 1, 1, 1.1, 1.1, 1.1}},
 		{"by less", 8 * mib, 64 * mib, [6]float64{1, 1, 1, 1.099, 1.099, 1.1}},
 		{"not at all larger sizes", 32 * mib, 16 * mib, [6]float64{1.5, 1.5, 1, 1.2, 1.2, 1.2}},
@@ -360,18 +364,19 @@ func TestTuneIsOneAtATime(t *testing.T) {
 	before := CurrentStrategy()
 	defer use(before)
 	var all sync.WaitGroup
-	running := 0 // the race detector sees if two use it
+	var running atomic.Int32
 	for range 4 {
 		all.Add(1)
 		go func() {
 			defer all.Done()
 			tuner := takes(nil)
 			tuner.sample = func(w *work, k int) (call, read time.Duration) {
-				if running++; running != 1 {
-					t.Errorf("%d measure", running)
+				if n := running.Add(1); n != 1 {
+					t.Errorf("%d measure", n)
 				}
 				tellAssembly(w.ways[k].ahead, w.ways[k].quarters)
-				running--
+				runtime.Gosched()
+				running.Add(-1)
 				return 1, 1
 			}
 			tuner.tune(before)

@@ -105,10 +105,8 @@ type scratch struct {
 // and then to time it. It returns how long a call took, and how long it took to read dst
 // afterwards.
 func (m *scratch) sample(w *work, k int) (call, read time.Duration) {
-	n := m.nest(w)
-	y := &w.ways[k]
-	n.pastCache = y.pastCache
-	tellAssembly(y.ahead, y.quarters)
+	n := m.nest(w, k)
+	tellAssembly(w.ways[k].ahead, w.ways[k].quarters)
 	elements := n.total()
 	dst := unsafe.Slice((*uint64)(n.dst), elements/2)
 	n.walk(0, elements)
@@ -129,8 +127,8 @@ func (m *scratch) sample(w *work, k int) (call, read time.Duration) {
 	return time.Duration(middle-begin) / time.Duration(calls), read
 }
 
-// nest returns the nest of a work.
-func (m *scratch) nest(w *work) nest {
+// nest returns the nest of a work in one of its ways.
+func (m *scratch) nest(w *work, k int) nest {
 	if m.dst == nil {
 		m.dst, m.src = make([]float32, mostScratch>>F32.shift), make([]float32, mostScratch>>F32.shift)
 		m.factors = make([]float32, mostScratch>>F32.shift/tunePlane) // more than a row has
@@ -147,7 +145,7 @@ func (m *scratch) nest(w *work) nest {
 	for ; m.set < b.count*b.length; m.set++ {
 		m.src[m.set] = 1 // before that, all pages may be the same one of zeros
 	}
-	o := operands{kind: F32, op: Scale, dst: unsafe.Pointer(&m.dst[0]), src: unsafe.Pointer(&m.src[0]), factors: unsafe.Pointer(&m.factors[0])}
+	o := operands{kind: F32, op: Scale, dst: unsafe.Pointer(&m.dst[0]), src: unsafe.Pointer(&m.src[0]), factors: unsafe.Pointer(&m.factors[0]), pastCache: w.ways[k].pastCache}
 	if w.inPlace {
 		o.src = o.dst
 	}

@@ -139,7 +139,7 @@ func testAllocs[T number](t *testing.T) {
 }
 
 func TestNothingAllocatesAfterWarmUp(t *testing.T) {
-	if raceEnabled {
+	if instrumented {
 		return // sync.Pool throws away at random then
 	}
 	t.Run("float32", testAllocs[float32])
@@ -150,7 +150,7 @@ func TestNothingAllocatesAfterWarmUp(t *testing.T) {
 
 // A caller's mask, geometries and tensors stay on its stack.
 func TestArgumentsDoNotEscape(t *testing.T) {
-	if raceEnabled {
+	if instrumented {
 		return // sync.Pool throws away at random then
 	}
 	for _, x := range []tensor{dense(t, layout.NC, 2, 3), dense(t, layout.NC, 3, 51)} {
@@ -257,7 +257,7 @@ func testCold[T number](t *testing.T) {
 // The factors of a small call are on its stack, so that it needs no warm-up. The stack has
 // no room for more.
 func TestSmallCallsNeverAllocate(t *testing.T) {
-	if raceEnabled {
+	if instrumented {
 		return // the race detector allocates
 	}
 	t.Run("float32", testCold[float32])

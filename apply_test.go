@@ -43,7 +43,7 @@ func testOracle[T number](t *testing.T) {
 }
 
 func TestEveryBitIsTheOracles(t *testing.T) {
-	if raceEnabled {
+	if instrumented {
 		return // large tensors, which goroutines share, are tested below
 	}
 	t.Run("float32", testOracle[float32])
@@ -134,7 +134,7 @@ func testBorder[T number](t *testing.T) {
 
 // Calls of few factors for few elements take a shorter path.
 func TestBorderOfSmallCallsIsTheOracles(t *testing.T) {
-	if raceEnabled {
+	if instrumented {
 		return // no goroutine takes part
 	}
 	t.Run("float32", testBorder[float32])
@@ -174,7 +174,7 @@ func testEveryHalf[T float16 | bfloat16](t *testing.T) {
 // Halves are few enough to try them all: with factors whose products are rounded, with a
 // factor that is infinite in float16, and at a rate next to 1.
 func TestEveryHalfIsTheOracles(t *testing.T) {
-	if raceEnabled {
+	if instrumented {
 		return // no goroutine takes part
 	}
 	t.Run("float16", testEveryHalf[float16])

@@ -102,7 +102,7 @@ func testPass[T number](t *testing.T) {
 		applying := newDropout(t, 0.4, spatialdropout.WithStream(streamOf(t, text)))
 		alone, three := sharedBy(t, applying, 1), sharedBy(t, applying, 3)
 		for i, x := range all {
-			if i%4 > 0 && raceEnabled {
+			if i%4 > 0 && instrumented {
 				continue
 			}
 			p := applying.Next(x.geom)

@@ -336,7 +336,7 @@ func testEvaluationPass[T number](t *testing.T) {
 		atStep(t, d, 4)
 		before := state(d)
 		for i, x := range tensors(t) {
-			if i%4 > 0 && raceEnabled {
+			if i%4 > 0 && instrumented {
 				continue // no goroutine takes part
 			}
 			dst, src := operands[T](r, x)
@@ -490,7 +490,7 @@ func testMove[T number](t *testing.T) {
 		}
 		for _, y := range append(others(t, x), x) {
 			for j, c := range calls {
-				if skip := (i+j)%3 > 0 || (i+j)%12 > 0 && raceEnabled; skip {
+				if skip := (i+j)%3 > 0 || (i+j)%12 > 0 && instrumented; skip {
 					continue
 				}
 				m, err := mask.New(x.samples, x.channels, c.rate, mask.Arithmetic{Policy: c.policy, Rule: c.rule})

@@ -45,7 +45,7 @@ func allocating[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.
 }
 
 func TestKernelsDoNotAllocateAfterWarmUp(t *testing.T) {
-	if kernel.RaceEnabled {
+	if kernel.Instrumented {
 		return // sync.Pool drops values at random under the race detector
 	}
 	kernel.ShareAll(t)

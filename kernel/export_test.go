@@ -7,8 +7,9 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/race"
 )
 
-// RaceEnabled reports whether the race detector is on, which makes tests slow.
-const RaceEnabled = race.Enabled
+// Instrumented reports whether the race detector or the address sanitizer is on. They make
+// tests slow, and let calls allocate.
+const Instrumented = race.Enabled || sanitized
 
 // ShareAll lets four workers share work of every size until the test ends.
 func ShareAll(t *testing.T) {

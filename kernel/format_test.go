@@ -392,7 +392,7 @@ func TestOracleOfHalvesFollowsTheirStandards(t *testing.T) {
 func TestQuotientsOfHalvesAreRoundedTwiceWithoutHarm(t *testing.T) {
 	for _, f := range formats[dtype.Float16:] {
 		step := uint64(1)
-		if testing.Short() || RaceEnabled {
+		if testing.Short() || Instrumented {
 			step = 7
 		}
 		// check divides a number with each fraction by one number.
@@ -502,7 +502,7 @@ func testEveryHalf[T number](t *testing.T) {
 }
 
 func TestEveryHalfIsComputedWithHardFactors(t *testing.T) {
-	if RaceEnabled {
+	if Instrumented {
 		return // there is a single goroutine
 	}
 	t.Run("float16", testEveryHalf[float16])

@@ -63,7 +63,7 @@ func testTranspositions[T number](t *testing.T) {
 	// Planes long enough to be processed four side by side out of one tile.
 	room := gatherBytes >> shift
 	shapes = append(shapes, [2]int{4, room / 4}, [2]int{4, room/4 - 1}, [2]int{8, room / 8}, [2]int{5, room / 8})
-	if testing.Short() || RaceEnabled {
+	if testing.Short() || Instrumented {
 		shapes = slices.DeleteFunc(shapes, func([2]int) bool { return r.IntN(4) > 0 })
 	}
 	for i, shape := range shapes {

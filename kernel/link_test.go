@@ -36,7 +36,7 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 	if err != nil {
 		t.Skip("NOT TESTED: there is no go tool to link programs with")
 	}
-	if kernel.RaceEnabled {
+	if kernel.Instrumented {
 		return // the programs are the same
 	}
 	tags := buildTags()

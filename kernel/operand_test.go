@@ -122,7 +122,7 @@ func fewLengths(k id) (few []int) {
 			if n++; n%11 != 0 {
 				continue
 			}
-		} else if slow := RaceEnabled || testing.Short() || Tier() == tier.Generic; slow && length > 20 && length%7 != 0 {
+		} else if slow := Instrumented || testing.Short() || Tier() == tier.Generic; slow && length > 20 && length%7 != 0 {
 			continue
 		}
 		few = append(few, length)

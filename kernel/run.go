@@ -94,7 +94,8 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 	if err != nil || span == 0 {
 		return err
 	}
-	n.operands = operands{kind: kind, op: op, dst: dst.data, src: src.data, factors: factors.data, shifts: shifts.data}
+	// One by one: a copy of all would wait until they are stored.
+	n.op, n.dst, n.src, n.factors, n.shifts = op, dst.data, src.data, factors.data, shifts.data
 	n.choose(span)
 	total := n.total()
 	if how, bytes := strategy(), total<<kind.shift; bytes < how.Share || workers == 1 {
@@ -130,11 +131,12 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
 		return 0, &OverlapError{With: "src", Elements: r.Dst, Distance: distance}
 	}
-	for i, other := range [...]vector{{factors.data, factorsWanted}, {shifts.data, shiftsWanted}} {
-		if other.len > 0 && within(dst.data, kind.bytes(r.Dst), other.data, kind.bytes(other.len)) {
-			with := [...]string{"factors", "shifts"}[i]
-			return 0, &OverlapError{With: with, Elements: r.Dst, Distance: int(uintptr(dst.data) - uintptr(other.data))}
-		}
+	bytes := kind.bytes(r.Dst)
+	if factorsWanted > 0 && within(dst.data, bytes, factors.data, kind.bytes(factorsWanted)) {
+		return 0, &OverlapError{With: "factors", Elements: r.Dst, Distance: int(uintptr(dst.data) - uintptr(factors.data))}
+	}
+	if shiftsWanted > 0 && within(dst.data, bytes, shifts.data, kind.bytes(shiftsWanted)) {
+		return 0, &OverlapError{With: "shifts", Elements: r.Dst, Distance: int(uintptr(dst.data) - uintptr(shifts.data))}
 	}
 	if op == Copy && dst.data == src.data {
 		return 0, nil

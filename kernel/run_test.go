@@ -337,7 +337,7 @@ func testFourAtOnce[T number](t *testing.T) {
 	shift := formatOf[T]().kind.shift
 	least, lanes := wholeBytes>>shift, lineBytes>>shift
 	counts := []int{1, 2, 3, 4, 5, 8, 9, 13, 30, 75}
-	if RaceEnabled {
+	if Instrumented {
 		counts = []int{1, 5, 13}
 	}
 	for _, count := range counts {

@@ -368,7 +368,7 @@ func testEitherKernel[T number](t *testing.T, k id) {
 }
 
 func TestKernelsMeanTheirReferenceLoop(t *testing.T) {
-	if RaceEnabled {
+	if Instrumented {
 		return // there is a single goroutine
 	}
 	eachKernel(func(k id) {

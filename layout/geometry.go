@@ -11,7 +11,6 @@ package layout
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 )
 
 // maxSpatial is the greatest number of spatial axes longer than 1.
@@ -149,8 +148,7 @@ const Unbatched = -1
 func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error) {
 	rank := len(shape)
 	refuse := func(wrong, want string) (Geometry, error) {
-		// Copies: what is formatted escapes, and with it the slices of every call.
-		return Geometry{}, &ShapeError{Given: fmt.Sprintf("dims %v with strides %v%s", slices.Clone(shape), slices.Clone(strides), wrong), Want: want}
+		return Geometry{}, &ShapeError{Given: fmt.Sprintf("dims %s with strides %s%s", list(shape), list(strides), wrong), Want: want}
 	}
 	if len(strides) != rank {
 		return refuse(fmt.Sprintf(", %d dims and %d strides", rank, len(strides)), "one stride for each dim")
@@ -411,6 +409,5 @@ func mul(a, b int, ok bool) (int, bool) {
 
 // refused returns the error of a call of Of.
 func refused(o Order, dims []int, wrong, want string) error {
-	// A copy: what is formatted escapes, and with it the dims of every call.
-	return &ShapeError{Given: fmt.Sprintf("%v of %d dims %v%s", o, len(dims), slices.Clone(dims), wrong), Want: want}
+	return &ShapeError{Given: fmt.Sprintf("%v of %d dims %s%s", o, len(dims), list(dims), wrong), Want: want}
 }

@@ -24,19 +24,27 @@ type Action struct {
 // Action returns what a kernel computes with the numbers that [Mask.Fill] writes for a
 // type.
 func (m *Mask) Action(t Type) Action {
-	r := m.arithmetic.Rule
-	quotient := r.divides(t)
-	return Action{
-		Divide: quotient && !m.infinite(t),
-		Shift:  r == Alpha && m.rate > 0 && m.rate < 1,
-		// A Gaussian factor that happens to be 0 drops nothing, nor does one that is rounded to 0.
-		Drop: quotient || m.arithmetic.Policy == Select && (r != Gaussian || m.rate == 1) && (m.kept[t] != 0 || m.factor == 0),
-	}
+	a := m.actions[t]
+	a.Shift = a.Shift && m.arithmetic.Rule == Alpha // Gradient changes the rule alone
+	return a
 }
 
-// infinite reports whether the factor of kept channels is that of a division by 0, which is
-// a multiplication by infinity.
-func (m *Mask) infinite(t Type) bool { return t == Float16 && m.kept[t] == 0x7c00 }
+// setActions computes what follows from rate, count and arithmetic for each type.
+func (m *Mask) setActions() {
+	r := m.arithmetic.Rule
+	for i := range m.actions {
+		t := Type(i)
+		quotient := r.divides(t)
+		m.actions[t] = Action{
+			// The factor of a division by 0 is that of a multiplication by infinity.
+			Divide: quotient && !(t == Float16 && m.kept[t] == 0x7c00),
+			Shift:  r == Alpha && m.rate > 0 && m.rate < 1,
+			// A Gaussian factor that happens to be 0 drops nothing, nor does one that is
+			// rounded to 0.
+			Drop: quotient || m.arithmetic.Policy == Select && (r != Gaussian || m.rate == 1) && (m.kept[t] != 0 || m.factor == 0),
+		}
+	}
+}
 
 // Fill writes the factor of every channel to factors and, if the mask shifts, its shift
 // to shifts, as native-endian numbers of type t. It returns what they mean. shifts may be

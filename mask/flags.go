@@ -15,7 +15,7 @@ const (
 	// X64 draws like JAX with jax_enable_x64: the two words of a block are the halves of a
 	// number, high half first, of which the upper 52 bits are compared with 1−rate.
 	X64
-	// Original draws like [JAX] with jax_threefry_partitionable=False, the default before
+	// Original draws like JAX with jax_threefry_partitionable=False, the default before
 	// v0.5: the trials of a batch are cut into halves, and trial i of the first half and
 	// trial i of the second are the two words of the block with counter (i, i+half). With
 	// X64 the counter is (i, i+trials of the batch). So trials depend on the size of the

@@ -25,8 +25,8 @@ func KeyOf(seed int64, x64 bool) Key {
 	return Key{0, uint32(seed)}
 }
 
-// FoldIn returns jax.random.fold_in(k, data), which equals jax.random.split(k, n)[data]
-// for any n > data.
+// FoldIn returns jax.random.fold_in(k, data). It equals jax.random.split(k, n)[data] for any
+// n > data, unless jax_threefry_partitionable is False.
 func (k Key) FoldIn(data uint32) Key {
 	x0, x1 := draw.ThreefryBlock(0, data, k[0], k[1])
 	return Key{x0, x1}
@@ -98,10 +98,10 @@ func (j jax) After(at Place, samples, channels int, rate float64) Place { return
 // among those of the module in one apply, from 1.
 //
 // Linen returns a [*StreamError] if path is longer than 1024 bytes or not UTF-8, unless
-// call is from 1 to 2³¹−1, and unless each flag is [Fold] or [X64].
+// call is from 1 to 2³¹−1, and unless each flag is [Fold], [X64] or [Original].
 func Linen(key Key, path string, call int, flags ...Flag) (Stream, error) {
 	const name = "flax-linen"
-	set, err := flagsOf(name, flags, Fold, X64)
+	set, err := flagsOf(name, flags, Fold, X64, Original)
 	switch {
 	case err != nil:
 		return nil, err
@@ -171,9 +171,9 @@ func (l linen) After(at Place, samples, channels int, rate float64) Place { retu
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 //
-// NNX returns a [*StreamError] unless each flag is [X64].
+// NNX returns a [*StreamError] unless each flag is [X64] or [Original].
 func NNX(key Key, count uint32, flags ...Flag) (Stream, error) {
-	set, err := flagsOf("flax-nnx", flags, X64)
+	set, err := flagsOf("flax-nnx", flags, X64, Original)
 	if err != nil {
 		return nil, err
 	}
@@ -212,9 +212,9 @@ func (n nnx) After(at Place, samples, channels int, rate float64) Place {
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 //
-// KerasJAX returns a [*StreamError] unless each flag is [X64].
+// KerasJAX returns a [*StreamError] unless each flag is [X64] or [Original].
 func KerasJAX(seed uint32, flags ...Flag) (Stream, error) {
-	set, err := flagsOf("keras-jax", flags, X64)
+	set, err := flagsOf("keras-jax", flags, X64, Original)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
 // checkRate returns an error unless rate is a number from 0 to 1.
@@ -48,6 +50,7 @@ type Mask struct {
 	factor                  float64 // of a kept element
 	kept                    numbers // factor or divisor
 	keptShift, droppedShift numbers // with the rule Alpha
+	actions                 [dtype.Count]Action
 }
 
 // New returns a mask of samples×channels that keeps every channel, or none at rate 1. It
@@ -132,6 +135,7 @@ func (m *Mask) setCount(count, whole int) {
 func (m *Mask) setNumbers() {
 	m.factor, m.kept, m.keptShift, m.droppedShift = 0, numbers{}, numbers{}, numbers{}
 	q, r := m.keep(), m.arithmetic.Rule
+	defer m.setActions()
 	if q == 0 {
 		return
 	}

@@ -117,11 +117,11 @@ func makers(t testing.TB) []maker {
 		case "jax":
 			all = append(all, parsed(name, "/original"), parsed(name, "/fold"), parsed(name, "/fold/original"), parsed(name, "/x64"), parsed(name, "/x64/original"))
 		case "flax-linen":
-			all = append(all, parsed(name, "/path=Block_0.Dropout_0/call=300"), parsed(name, "/fold/x64"))
+			all = append(all, parsed(name, "/path=Block_0.Dropout_0/call=300"), parsed(name, "/fold/x64"), parsed(name, "/original"), parsed(name, "/x64/original"))
 		case "flax-nnx":
-			all = append(all, parsed(name, "/count=2"), parsed(name, "/x64"))
+			all = append(all, parsed(name, "/count=2"), parsed(name, "/x64"), parsed(name, "/original"))
 		case "keras-jax":
-			all = append(all, parsed(name, "/x64"))
+			all = append(all, parsed(name, "/x64"), parsed(name, "/original"))
 		}
 	}
 	return append(all, maker{"source", func(seed uint64) mask.Stream { return mask.Source(rand.NewPCG(seed, sourceSeed)) }})
@@ -244,13 +244,7 @@ func rule(t testing.TB, s described) oracle {
 			if at.Step > 0 || s.fold {
 				key = threefry(key, [2]uint32{0, uint32(at.Step)})
 			}
-			switch {
-			case s.original && s.x64:
-				return below52(threefry(key, [2]uint32{uint32(i), uint32(total + i)}), rate)
-			case s.original:
-				return below23(pair(key, i, total), rate)
-			}
-			return belowJAX(key, i, s.x64, rate)
+			return s.belowJAX(key, i, total, rate)
 		}
 	case "flax-linen":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
@@ -263,16 +257,16 @@ func rule(t testing.TB, s described) oracle {
 				call = []byte{byte(s.call >> 8), byte(s.call)}
 			}
 			hash := sha1.Sum(append([]byte(strings.ReplaceAll(s.path, ".", "")), call...))
-			return belowJAX(threefry(key, [2]uint32{0, binary.BigEndian.Uint32(hash[:4])}), i, s.x64, rate)
+			return s.belowJAX(threefry(key, [2]uint32{0, binary.BigEndian.Uint32(hash[:4])}), i, total, rate)
 		}
 	case "flax-nnx":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
 			key := threefry(s.key, [2]uint32{0, uint32(s.count)})
-			return belowJAX(threefry(key, [2]uint32{0, uint32(at.Step - at.Cursor)}), i, s.x64, rate)
+			return s.belowJAX(threefry(key, [2]uint32{0, uint32(at.Step - at.Cursor)}), i, total, rate)
 		}
 	case "keras-jax":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			return belowJAX([2]uint32{uint32(s.seed), uint32(at.Step - at.Cursor)}, i, s.x64, rate)
+			return s.belowJAX([2]uint32{uint32(s.seed), uint32(at.Step - at.Cursor)}, i, total, rate)
 		}
 	case "onednn":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
@@ -451,9 +445,14 @@ func pair(key [2]uint32, i, total uint64) uint32 {
 	return threefry(key, [2]uint32{count(i - half), count(i)})[1]
 }
 
-// belowJAX decides by number i of JAX's partitionable generator.
-func belowJAX(key [2]uint32, i uint64, x64 bool, rate float64) bool {
-	if x64 {
+// belowJAX decides by number i of total numbers of JAX's generators.
+func (s described) belowJAX(key [2]uint32, i, total uint64, rate float64) bool {
+	switch {
+	case s.original && s.x64:
+		return below52(threefry(key, [2]uint32{uint32(i), uint32(total + i)}), rate)
+	case s.original:
+		return below23(pair(key, i, total), rate)
+	case s.x64:
 		return below52(threefry(key, [2]uint32{uint32(i >> 32), uint32(i)}), rate)
 	}
 	return below23(both(key, i), rate)

@@ -68,21 +68,21 @@ var kinds = []struct {
 		}
 		return JAX(key, o.flags...)
 	}},
-	{"flax-linen", 2, "fold x64 path call", func(s []number, o options) (Stream, error) {
+	{"flax-linen", 2, "fold original x64 path call", func(s []number, o options) (Stream, error) {
 		key, err := keyOf(s, o.flags)
 		if err != nil {
 			return nil, err
 		}
 		return Linen(key, o.path, o.call, o.flags...)
 	}},
-	{"flax-nnx", 2, "x64 count", func(s []number, o options) (Stream, error) {
+	{"flax-nnx", 2, "original x64 count", func(s []number, o options) (Stream, error) {
 		key, err := keyOf(s, o.flags)
 		if err != nil {
 			return nil, err
 		}
 		return NNX(key, o.count, o.flags...)
 	}},
-	{"keras-jax", 1, "x64", func(s []number, o options) (Stream, error) {
+	{"keras-jax", 1, "original x64", func(s []number, o options) (Stream, error) {
 		seed, err := within(s[0], 0, math.MaxUint32)
 		if err != nil {
 			return nil, err

@@ -158,7 +158,7 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 		"flax-linen:1/call=x":                  {`call "x"`, "1 to 2³¹−1"},
 		"flax-linen:1/call=2147483648":         {`call "2147483648"`, "1 to 2³¹−1"},
 		"flax-nnx:1/count=4294967296":          {`count "4294967296"`, "0 to 2³²−1"},
-		"flax-nnx:1/fold":                      {`"fold"`, "x64, count"},
+		"flax-nnx:1/fold":                      {`"fold"`, "original, x64, count"},
 		"jax:1/fold=1":                         {`"fold=1"`, "fold, original, x64"},
 		"tensorflow:1/type=float16":            {`"type=float16"`, "float32, float64"},
 		"tensorflow:1/type":                    {`"type"`, "float32, float64"},
@@ -219,13 +219,13 @@ func TestParametersThatNoTextRestoresAreRefused(t *testing.T) {
 		`"jax": flag xla, want one of fold, x64, original`:                             func() (mask.Stream, error) { return mask.JAX(key, mask.Fold, mask.XLA) },
 		`"jax": flag 4, want one of fold, x64, original`:                               func() (mask.Stream, error) { return mask.JAX(key, 4) },
 		`"jax": flag 255, want`:                                                        func() (mask.Stream, error) { return mask.JAX(key, 255) },
-		`"flax-linen": flag original, want one of fold, x64`:                           func() (mask.Stream, error) { return mask.Linen(key, "", 1, mask.Original) },
+		`"flax-linen": flag xla, want one of fold, x64, original`:                      func() (mask.Stream, error) { return mask.Linen(key, "", 1, mask.XLA) },
 		`"flax-linen": call 0, want a number from 1 to 2³¹−1`:                          func() (mask.Stream, error) { return mask.Linen(key, "", 0) },
 		`"flax-linen": call -1, want`:                                                  func() (mask.Stream, error) { return mask.Linen(key, "", -1) },
 		`"flax-linen": a path of 1025 bytes, want 1024 at most`:                        func() (mask.Stream, error) { return mask.Linen(key, long, 1) },
 		`"flax-linen": path "a\xff", want UTF-8`:                                       func() (mask.Stream, error) { return mask.Linen(key, "a\xff", 1) },
-		`"flax-nnx": flag fold, want one of x64`:                                       func() (mask.Stream, error) { return mask.NNX(key, 0, mask.Fold) },
-		`"keras-jax": flag fold, want one of x64`:                                      func() (mask.Stream, error) { return mask.KerasJAX(0, mask.Fold) },
+		`"flax-nnx": flag fold, want one of x64, original`:                             func() (mask.Stream, error) { return mask.NNX(key, 0, mask.Fold) },
+		`"keras-jax": flag fold, want one of x64, original`:                            func() (mask.Stream, error) { return mask.KerasJAX(0, mask.Fold) },
 		`"tensorflow": flag x64, want one of xla`:                                      func() (mask.Stream, error) { return mask.TensorFlow([2]int64{}, mask.Float32, mask.X64) },
 		`"tensorflow": numbers of Type(4), want float32, float64, float16 or bfloat16`: func() (mask.Stream, error) { return mask.TensorFlow([2]int64{}, 4) },
 		`"keras-tensorflow": numbers of Type(255), want float32`:                       func() (mask.Stream, error) { return mask.KerasTensorFlow(0, 255) },
@@ -244,7 +244,7 @@ func TestParametersThatNoTextRestoresAreRefused(t *testing.T) {
 	}
 	for _, s := range []mask.Stream{
 		must(mask.Linen(key, long[1:], math.MaxInt32, mask.Fold, mask.X64)), must(mask.Linen(key, "a/b.c//", 2)), must(mask.Linen(key, "call=2/x64", 1)),
-		must(mask.Linen(key, "a=b:c,d \x00\n\"é", 1)), must(mask.NNX(key, 1<<32-1, mask.X64)), must(mask.JAX(key, mask.Original, mask.X64, mask.Fold)),
+		must(mask.Linen(key, "a=b:c,d \x00\n\"é", 1)), must(mask.NNX(key, 1<<32-1, mask.X64)), must(mask.NNX(key, 3, mask.Original)), must(mask.KerasJAX(5, mask.Original, mask.X64)), must(mask.Linen(key, "a", 2, mask.Original)), must(mask.JAX(key, mask.Original, mask.X64, mask.Fold)),
 		must(mask.TensorFlow([2]int64{math.MinInt64, math.MaxInt64}, mask.Float64, mask.XLA, mask.XLA)), must(mask.KerasTensorFlow(math.MinInt64, mask.BFloat16)),
 	} {
 		if back, err := mask.ParseStream(s.String()); err != nil || !reflect.DeepEqual(back, s) {

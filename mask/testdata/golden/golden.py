@@ -122,7 +122,8 @@ def python_version():
 def write(path, document):
     """One case a line, so that a difference can be read."""
     out = ["{"]
-    lists = ("cases", "long", "sequences", "programs", "words")
+    lists = ("cases", "long", "sequences", "programs", "words",
+             "rows")
     heads = [k for k in document if k not in lists]
     for k in heads:
         out.append("%s: %s," % (json.dumps(k), json.dumps(document[k])))

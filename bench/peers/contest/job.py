@@ -1,0 +1,113 @@
+"""The memory of a row, and what its results must be."""
+
+import ml_dtypes
+import numpy as np
+
+TYPES = {"float32": np.dtype(np.float32), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
+BITS = {"float32": np.uint32, "bfloat16": np.uint16}
+
+# Kept channels of rate 0 are multiplied by the smallest bfloat16 above 1.
+JUST_ABOVE_ONE = 1 + 2 ** -7
+
+
+class Job:
+    """The tensors of a row, shared by all contenders that can use memory of others.
+
+    x, dy and factors are read. y and dx are written. In place, contenders work on y and
+    dx, and find x and dy in them first. All tensors are flat; shape is that of the tensor
+    in memory and factor_shape the one that broadcasts over it. channel_axis and
+    spatial_axes are axes of shape.
+    """
+
+    def __init__(self, row, seed=1):
+        self.row = row
+        self.known = {}  # results of expected
+        self.dtype = TYPES[row.dtype]
+        self.samples, self.channels = row.batch, row.channels
+        self.spatial = int(np.prod(row.spatial))
+        ones = (1,) * len(row.spatial)
+        if row.layout == "NCHW":
+            self.shape = (row.batch, row.channels) + row.spatial
+            self.factor_shape = (row.batch, row.channels) + ones
+            self.channel_axis = 1
+        else:
+            self.shape = (row.batch,) + row.spatial + (row.channels,)
+            self.factor_shape = (row.batch,) + ones + (row.channels,)
+            self.channel_axis = len(self.shape) - 1
+        self.spatial_axes = tuple(a for a in range(1, len(self.shape)) if a != self.channel_axis)
+
+        self.in_place = row.place == "in"
+        # The rate whose factor 1/(1-rate) kept channels have.
+        self.rate = row.rate or 1 - 1 / JUST_ABOVE_ONE
+        self.factor = self.dtype.type(1 / (1 - row.rate) if row.rate else JUST_ABOVE_ONE)
+
+        random = np.random.default_rng(seed)
+        trials = self.samples * self.channels
+        self.factors = aligned(trials, self.dtype)
+        self.factors[:] = np.where(random.random(trials) < row.rate, self.dtype.type(0), self.factor)
+        if row.work == "draw":
+            self.x = self.y = self.dy = self.dx = aligned(trials, self.dtype)
+            return
+        length = trials * self.spatial
+        self.x = random_values(random, length, self.dtype)
+        self.y = aligned(length, self.dtype)
+        self.dy = self.dx = None
+        if row.backward:
+            self.dy = random_values(random, length, self.dtype)
+            self.dx = aligned(length, self.dtype)
+        self.reset()
+
+    @property
+    def source(self):
+        """What the forward pass reads."""
+        return self.y if self.in_place else self.x
+
+    @property
+    def gradient(self):
+        """What the backward pass reads, None without one."""
+        return self.dx if self.in_place else self.dy
+
+    def reset(self):
+        """Makes the outputs what a contender must find: wrong values, or the inputs."""
+        if self.row.work == "draw":
+            return
+        for output, given in ((self.y, self.x), (self.dx, self.dy)):
+            if output is not None:
+                output[:] = given if self.in_place else self.dtype.type(-77)
+
+    def expected(self, values, factors, policy):
+        """The oracle: one IEEE product for each element, rounded to the type.
+
+        Dropped elements are +0 with the policy "select", and their product with 0 with
+        "multiply". What follows from the job's own factors is computed once.
+        """
+        key = (id(values), policy)
+        if factors is self.factors and key in self.known:
+            return self.known[key]
+        f = factors.reshape(self.factor_shape).astype(np.float32)
+        wide = values.reshape(self.shape).astype(np.float32) * f
+        result = wide.astype(self.dtype)
+        if policy == "select":
+            result = np.where(f == 0, self.dtype.type(0), result)
+        result = result.reshape(-1)
+        if factors is self.factors:
+            self.known[key] = result
+        return result
+
+
+def aligned(length, dtype):
+    """Memory that begins at a cache line."""
+    raw = np.zeros(length * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start:start + length * dtype.itemsize].view(dtype)
+
+
+def random_values(random, length, dtype):
+    """Normally distributed numbers without zeros."""
+    values = aligned(length, dtype)
+    block = 1 << 20
+    for at in range(0, length, block):
+        some = random.standard_normal(min(block, length - at), np.float32)
+        some[some == 0] = 1
+        values[at:at + block] = some
+    return values

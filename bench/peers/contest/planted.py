@@ -1,0 +1,67 @@
+"""Contenders that are wrong on purpose: the check must refuse each of them."""
+
+import numpy as np
+
+from .check import Wrong, check
+from .job import BITS
+from .with_numpy import NumPyWork
+
+
+def faults(job):
+    """What can be wrong in a job, by name: functions that spoil its results."""
+    bits = BITS[job.row.dtype]
+    found = {}
+    if job.row.work == "draw":
+        return found
+
+    def last_bit():
+        i = int(np.flatnonzero(job.y)[-1])
+        job.y.view(bits)[i] ^= 1
+    found["the last bit of an element"] = last_bit
+
+    def sign_of_zero():
+        job.y.view(bits)[np.flatnonzero(job.y == 0)[0]] ^= 1 << (bits().itemsize * 8 - 1)
+    if (job.y == 0).any():
+        found["the sign of a dropped element"] = sign_of_zero
+
+    def nothing_dropped():
+        job.y[job.y == 0] = 1
+    if (job.y == 0).any():
+        found["dropped elements"] = nothing_dropped
+    if job.row.backward:
+        def another_mask():
+            job.dx[:] = np.roll(job.dx, 1)
+        found["the mask of the gradient"] = another_mask
+
+        def no_gradient():
+            job.dx[:] = job.dtype.type(-77)
+        found["the gradient is missing"] = no_gradient
+    return found
+
+
+class Spoilt(NumPyWork):
+    """NumPy, with a fault in its results."""
+
+    def __init__(self, job, spoil):
+        super().__init__(job)
+        right = self.call
+
+        def call():
+            right()
+            spoil()
+        self.call = call
+
+
+def survivors(job):
+    """Checks that each fault is found. Returns how many are, and the names of the others."""
+    job.reset()
+    NumPyWork(job).call()
+    found, missed = 0, []
+    for name, spoil in faults(job).items():
+        try:
+            check(Spoilt(job, spoil), job)
+        except Wrong:
+            found += 1
+        else:
+            missed.append(name)
+    return found, missed

@@ -1,0 +1,134 @@
+package kernel_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/internal/extreme"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// part returns a part of a slice: nil, nothing, or some elements.
+func part[T any](r *rand.Rand, s []T) []T {
+	switch r.IntN(6) {
+	case 0:
+		return nil
+	case 1:
+		return s[r.IntN(len(s)):][:0]
+	}
+	from := r.IntN(len(s))
+	return s[from : from+r.IntN(min(16, len(s)-from)+1)]
+}
+
+// Nils, zero values and extreme numbers give an error of this package, or a panic with one.
+func TestExtremes(t *testing.T) {
+	runs := uint64(6000)
+	if testing.Short() || kernel.Instrumented {
+		runs /= 8
+	}
+	done := make(map[string]int)
+	floats, doubles, halves, memory := make([]Celsius, 64), make([]Metres, 64), make([]Float16, 64), make([]byte, 256)
+	for seed := range runs {
+		r := rand.New(rand.NewPCG(31, seed))
+		kind := extreme.One(r, nil, new(kernel.Kind), kernel.F32, kernel.F64, kernel.F16, kernel.BF16)
+		op := kernel.Op(extreme.One(r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255))
+		workers, plane, offset := extreme.Int(r), extreme.Int(r), extreme.Int(r)
+		var loops []layout.Loop
+		for range extreme.One(r, 0, 1, 1, 2, 2, 3, 6, 7, 1000) {
+			loops = append(loops, layout.Loop{Size: extreme.Int(r), Dst: extreme.Int(r), Src: extreme.Int(r), Factor: extreme.Int(r)})
+		}
+		if r.IntN(2) == 0 { // some that fit together
+			rows, channels := 1+r.IntN(4), 1+r.IntN(4)
+			loops = []layout.Loop{{Size: rows, Dst: channels, Src: channels}, {Size: channels, Dst: 1, Src: 1, Factor: 1}}
+		}
+		check := func(name string, call func() error) {
+			t.Helper()
+			extreme.Check(t, func() string {
+				return fmt.Sprintf("seed %d: %s of %v with %v, planes of %d, from %d, %d workers, %d loops %.9v", seed, name, op, kind, plane, offset, workers, len(loops), loops)
+			}, func() error {
+				err := call()
+				if err == nil {
+					done[name]++
+				}
+				return err
+			})
+		}
+		nothing := func(call func()) func() error {
+			return func() error { call(); return nil }
+		}
+		var vectors [4]kernel.Vector
+		for i := range vectors {
+			check("As", nothing(func() { vectors[i] = kernel.As(kind, part(r, halves)) }))
+			switch r.IntN(8) {
+			case 0:
+				vectors[i] = kernel.Vector{}
+			case 1, 2, 3:
+				vectors[i] = kernel.Of(part(r, floats))
+			case 4:
+				vectors[i] = kernel.Of(part(r, doubles))
+			}
+			check("OfBytes", nothing(func() {
+				if v := kernel.OfBytes(kind, part(r, memory)); r.IntN(4) == 0 {
+					vectors[i] = v
+				}
+			}))
+			check("From", nothing(func() { vectors[i] = vectors[i].From(offset) }))
+			check("Bytes", nothing(func() { vectors[i].Bytes(); vectors[i].Data(); vectors[i].Len() }))
+		}
+		check("Size", nothing(func() { kind.Size() }))
+		check("Type", nothing(func() { kind.Type() }))
+		check("String", nothing(func() { _ = kind.String() + op.String() }))
+		v, s := vectors, [...][]Celsius{part(r, floats), part(r, floats), part(r, floats), part(r, floats)}
+		if r.IntN(2) == 0 { // some that fit together
+			s = [...][]Celsius{floats[:12], floats[12:24], floats[24:36], part(r, floats)}
+			v[0], v[1], v[2] = kernel.Of(s[0]), kernel.Of(s[1]), kernel.Of(s[2])
+			plane = extreme.One(r, 1, plane)
+		}
+		check("Planes", nothing(func() { kernel.Planes(op, s[0], s[1], s[2], s[3], plane) }))
+		check("Pixels", nothing(func() { kernel.Pixels(op, s[0], s[1], s[2], s[3]) }))
+		check("Run", func() error { return kernel.Run(op, s[0], s[1], s[2], s[3], loops, workers) })
+		check("PlanesOf", nothing(func() { kernel.PlanesOf(op, v[0], v[1], v[2], v[3], plane) }))
+		check("PixelsOf", nothing(func() { kernel.PixelsOf(op, v[0], v[1], v[2], v[3]) }))
+		check("RunOf", func() error { return kernel.RunOf(op, v[0], v[1], v[2], v[3], loops, workers) })
+	}
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "As", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+		if done[name] < int(runs)/50 {
+			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
+		}
+	}
+	tier := kernel.Tier()
+	for _, name := range []string{"", "\x00", strings.Repeat("x", 1<<16)} {
+		extreme.Check(t, func() string { return "SetTier" }, func() error { return kernel.SetTier(name) })
+	}
+	if kernel.Tier() != tier {
+		t.Errorf("the tier %s, want %s", kernel.Tier(), tier)
+	}
+}
+
+// A kind that is nil or zero is no kind.
+func TestZeroKinds(t *testing.T) {
+	for _, kind := range []*kernel.Kind{nil, new(kernel.Kind)} {
+		for name, f := range map[string]func(){
+			"As":      func() { kernel.As(kind, []uint16{1}) },
+			"OfBytes": func() { kernel.OfBytes(kind, make([]byte, 8)) },
+		} {
+			var refused *kernel.KindError
+			if err := caught(f); !errors.As(err, &refused) || !strings.Contains(err.Error(), "no kind, want one such as F32") {
+				t.Errorf("%s of %v: %v, want a *KindError", name, kind, err)
+			}
+		}
+		if kind.String() != "no kind" {
+			t.Errorf("%#v is called %v", kind, kind)
+		}
+	}
+	for name, f := range map[string]func(){"Size": func() { (*kernel.Kind)(nil).Size() }, "Type": func() { (*kernel.Kind)(nil).Type() }} {
+		var refused *kernel.KindError
+		if err := caught(f); !errors.As(err, &refused) {
+			t.Errorf("%s of nil: %v, want a *KindError", name, err)
+		}
+	}
+}

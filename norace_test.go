@@ -1,5 +1,0 @@
-//go:build !race
-
-package spatialdropout_test
-
-const raceEnabled = false

@@ -1,0 +1,5 @@
+//go:build !race && !asan
+
+package spatialdropout_test
+
+const instrumented = false

@@ -106,7 +106,7 @@ func TestTuneDoesWhatRunDoes(t *testing.T) {
 
 // A work in dst of 64 MiB fits scratch memory to the last element.
 func TestLargestWorkFits(t *testing.T) {
-	if testing.Short() || RaceEnabled {
+	if testing.Short() || Instrumented {
 		t.Skip("takes memory")
 	}
 	if !streams() {

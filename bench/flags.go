@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -22,6 +23,8 @@ type options struct {
 	suite              string
 	json, benchstat    bool
 	version            bool
+	tune               bool
+	tuneBudget         time.Duration
 	rounds             int
 	columns            int // 0: those of the terminal
 
@@ -52,7 +55,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // flagSet sets o to the defaults and returns the flags that change it.
 func (o *options) flagSet() *flag.FlagSet {
-	*o = options{suite: suiteMaps, rounds: 10, order: layout.NCHW, rate: 0.5, stream: "philox", seed: "42"}
+	*o = options{suite: suiteMaps, rounds: 10, tuneBudget: 10 * time.Second, order: layout.NCHW, rate: 0.5, stream: "philox", seed: "42"}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run reports errors
 	f.Usage = func() {}
@@ -70,6 +73,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
 	f.BoolVar(&o.benchstat, "benchstat", false, "print each sample in Go's benchmark format, for benchstat, instead of text")
 	f.BoolVar(&o.version, "version", false, "print the version and the commit of this module, the processor, its tier and Go's version, and exit; with -json as JSON")
+	f.BoolVar(&o.tune, "tune", false, "measure which strategy of the kernels fits this machine, print it with what was measured, and exit; with -json as JSON")
+	f.Func("tune-budget", "stop -tune after the time `T`, such as 500ms; it needs a few seconds (default 10s)", number(&o.tuneBudget, budget, fmt.Sprintf("a time such as 500ms, of more than 0s and %v at most", mostBudget)))
 	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, upTo(maxRounds), fmt.Sprintf("a number from 0 to %d", maxRounds)))
 	f.Func("columns", fmt.Sprintf("print tables for `N` columns of characters, from %d (default: those of the terminal, %d elsewhere)", leastColumns, usualColumns), number(&o.columns, atLeastColumns, fmt.Sprintf("a number from %d to %d", leastColumns, mostColumns)))
 	f.Func("layout", "the axes lie in the order `NAME`: "+orders()+" (default NCHW for the feature maps, required with -input)", func(s string) (err error) {
@@ -99,6 +104,7 @@ const (
 	maxRounds   = 10_000
 	maxWorkers  = 1024
 	mostColumns = 10_000
+	mostBudget  = time.Hour
 )
 
 // number returns a flag's parser, which sets p.
@@ -136,6 +142,14 @@ func positive(s string) (int, error) {
 		err = strconv.ErrRange
 	}
 	return n, err
+}
+
+func budget(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err == nil && (d <= 0 || d > mostBudget) {
+		err = strconv.ErrRange
+	}
+	return d, err
 }
 
 func atLeastColumns(s string) (int, error) {
@@ -209,6 +223,17 @@ func parseFlags(args []string) (o options, err error) {
 			}
 		}
 		return o, nil
+	}
+	if o.tune {
+		for name := range given {
+			if name != "tune" && name != "tune-budget" && name != "json" {
+				return o, usagef("-%s with -tune, want one of them", name)
+			}
+		}
+		return o, nil
+	}
+	if given["tune-budget"] {
+		return o, usagef("-tune-budget without -tune, want both")
 	}
 	if err := o.checkStream(given["seed"]); err != nil {
 		return o, err
@@ -309,6 +334,7 @@ from a file.
   go run ./bench -png maps.png         draw the feature maps as well
   go run ./bench -suite full           measure all cases that the library is judged by
   go run ./bench -sweep sweep.svg      plot throughput from the first cache to memory
+  go run ./bench -tune                 measure which strategy fits this machine
   go run ./bench -json > report.json   write a report for a script
   go run ./bench -benchstat > new.txt  write samples for benchstat old.txt new.txt
   go run ./bench -input x.npy -layout NHWC -rate 0.3 -seed 7 -output y.npy

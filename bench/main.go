@@ -82,6 +82,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err != nil:
 	case o.version:
 		err = version(o, stdout)
+	case o.tune:
+		err = tune(o, stdout)
 	case o.input != "":
 		err = benchTensor(o, stdin, stdout, report)
 	default:

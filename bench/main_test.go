@@ -82,6 +82,12 @@ func TestBadUsage(t *testing.T) {
 		{"-benchstat -rounds 0", "-benchstat with -rounds 0"},
 		{"-suite maps -sweep x.svg", "-sweep and -suite, want one of them"},
 		{"-json -benchstat", "-json and -benchstat, want one of them"},
+		{"-tune -rounds 3", "-rounds with -tune, want one of them"},
+		{"-tune -input x.npy", "-input with -tune, want one of them"},
+		{"-version -tune", "-tune with -version, want one of them"},
+		{"-tune-budget 1s", "-tune-budget without -tune, want both"},
+		{"-tune -tune-budget 0s", "want a time such as 500ms, of more than 0s and 1h0m0s at most"},
+		{"-tune -tune-budget 61m", "want a time such as 500ms"},
 		{"-input=", "-input is empty"},
 		{"-sweep=", "-sweep is empty"},
 	} {
@@ -137,7 +143,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestStdoutFails(t *testing.T) {
 	x := save(t, 1, 2, 3, 3)
-	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-input", x, "-layout", "NCHW", "-json"}, {"-input", x, "-layout", "NCHW", "-output", x + "y.npy"}} {
+	for _, args := range [][]string{{"-h"}, {"-rounds", "0"}, {"-tune", "-tune-budget", "1ms"}, {"-tune", "-tune-budget", "1ms", "-json"}, {"-input", x, "-layout", "NCHW", "-json"}, {"-input", x, "-layout", "NCHW", "-output", x + "y.npy"}} {
 		if status := run(args, strings.NewReader(""), fullDisk{}, io.Discard); status != 1 {
 			t.Errorf("bench %v on a full disk: status %d, want 1", args, status)
 		}

@@ -24,6 +24,7 @@ func TestAbsurdNumbersAreUsageErrors(t *testing.T) {
 		"-workers":       {"1025", "9223372036854775807"},
 		"-rounds":        {"10001", "9223372036854775807"},
 		"-seed":          nil,
+		"-tune-budget":   {"0s", "-1s", "3601s", "1", "9223372036854775807ns"},
 	} {
 		for _, number := range append(more, bad...) {
 			args := append(input, flag, number)

@@ -3,6 +3,7 @@ package kernel_test
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -205,4 +206,17 @@ func ExampleTiers() {
 	tiers := kernel.Tiers() // such as [avx512 avx2 generic]
 	fmt.Println(tiers[0] == kernel.Tier(), tiers[len(tiers)-1])
 	// Output: true generic
+}
+
+func ExampleTune() {
+	before := kernel.CurrentStrategy()
+	tuned := kernel.Tune(50 * time.Millisecond) // two seconds tell more
+	if err := kernel.SetStrategy(tuned); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(kernel.CurrentStrategy() == tuned)
+	if err := kernel.SetStrategy(before); err != nil { // other examples use the default
+		fmt.Println(err)
+	}
+	// Output: true
 }

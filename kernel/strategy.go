@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -132,10 +133,18 @@ var (
 	streamLeast atomic.Int64
 )
 
-// storeAhead and quarterRows are fields of the strategy in use, for the assembly.
+// storeAhead and quarterRows are fields of the strategy in use, for the assembly, unless they
+// are lent.
 var (
 	storeAhead  uint64 = 512
 	quarterRows uint64 = math.MaxInt
+)
+
+// spreading is held while the strategy in use changes, or a variable that holds a part of it.
+// lent says that [Tune] has the two that the assembly reads.
+var (
+	spreading sync.Mutex
+	lent      bool
 )
 
 func init() {
@@ -156,6 +165,8 @@ func strategy() *Strategy {
 //go:noinline
 func firstStrategy() *Strategy {
 	s := DefaultStrategy()
+	spreading.Lock()
+	defer spreading.Unlock()
 	if inUse.CompareAndSwap(nil, &s) {
 		spread(&s)
 	}
@@ -163,6 +174,8 @@ func firstStrategy() *Strategy {
 }
 
 func use(s Strategy) {
+	spreading.Lock()
+	defer spreading.Unlock()
 	inUse.Store(&s)
 	spread(&s)
 }
@@ -170,8 +183,31 @@ func use(s Strategy) {
 // spread sets the variables that hold a part of the strategy.
 func spread(s *Strategy) {
 	streamLeast.Store(int64(min(s.StreamPlanes, s.StreamRows, s.StreamInPlace)))
-	atomic.StoreUint64(&storeAhead, uint64(s.StoreAhead))
-	atomic.StoreUint64(&quarterRows, uint64(s.QuarterRows))
+	if !lent {
+		tellAssembly(s.StoreAhead, s.QuarterRows)
+	}
+}
+
+// tellAssembly sets the variables that the assembly reads.
+func tellAssembly(ahead, quarters int) {
+	atomic.StoreUint64(&storeAhead, uint64(ahead))
+	atomic.StoreUint64(&quarterRows, uint64(quarters))
+}
+
+// lend keeps the variables that the assembly reads from following the strategy in use, until
+// takeBack.
+func lend() {
+	strategy() // so that there is one to return to
+	spreading.Lock()
+	defer spreading.Unlock()
+	lent = true
+}
+
+func takeBack() {
+	spreading.Lock()
+	defer spreading.Unlock()
+	lent = false
+	spread(inUse.Load())
 }
 
 // CurrentStrategy returns the strategy in use.

@@ -62,7 +62,7 @@ func TestWorkersAreBounded(t *testing.T) {
 	s := Strategy{Grain: 100}
 	for _, c := range []struct{ procs, bytes, most, want int }{
 		{8, 1 << 20, 0, 8}, {8, 1 << 20, 3, 3}, {8, 1 << 20, 100, 8}, {1, 1 << 20, 100, 1}, {8, 250, 0, 2}, {8, 250, 100, 2}, {8, 99, 5, 0},
-		{8, 1 << 20, int(^uint(0) >> 1), 8}, {1000, 1 << 30, 0, mostHelpers + 1}, {1000, 1 << 30, 1 << 40, mostHelpers + 1},
+		{8, 1 << 20, int(^uint(0) >> 1), 8}, {1000, 1 << 30, 0, mostHelpers + 1}, {1000, 1 << 30, 1 << 30, mostHelpers + 1},
 	} {
 		runtime.GOMAXPROCS(c.procs)
 		if runtime.GOMAXPROCS(0) != c.procs {

@@ -126,7 +126,8 @@ func planesOf[T float32 | float64](op *operation, far bool, dst, src, factors, s
 			computePlanes[T](op.formula(), d, s, f, b, nil, n, bytes)
 			continue
 		}
-		if !leaves && (!far && bytes < few*size && op.dropped == zeroed || (far && bytes >= nearBytes/4 || !far && bytes < few*size) && op.dropped == shifted && !slices.ContainsFunc(unsafe.Slice((*T)(b), n), zeroOrNaN)) {
+		short, long := !far && bytes < few*size, far && bytes >= nearBytes/4
+		if !leaves && (short && op.dropped == zeroed || (short || long) && op.dropped == shifted && !slices.ContainsFunc(unsafe.Slice((*T)(b), n), zeroOrNaN)) {
 			selectPlanes[T](op.formula(), d, s, f, b, n, bytes)
 			continue
 		}

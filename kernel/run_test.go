@@ -15,6 +15,7 @@ import (
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -70,14 +71,18 @@ type way struct {
 }
 
 // everyMode calls f on every tier, first without and then with stores past the cache,
-// whatever the size.
+// whatever the size, and in plain Go as with data far larger than the cache.
 func everyMode(f func(mode string)) {
-	defer func(from int) { streamBytes = from }(streamBytes)
-	machine.EachTier(func(tier string) {
-		streamBytes = math.MaxInt
-		f("tier " + tier)
+	defer func(from, far int) { streamBytes, farBytes = from, far }(streamBytes, farBytes)
+	machine.EachTier(func(name string) {
+		streamBytes, farBytes = math.MaxInt, math.MaxInt
+		f("tier " + name)
+		if name == tier.Generic {
+			farBytes = 0
+			f("tier " + name + ", data far away")
+		}
 		streamBytes = 0
-		f("tier " + tier + ", past the cache")
+		f("tier " + name + ", past the cache")
 	})
 }
 

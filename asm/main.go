@@ -65,10 +65,14 @@ func generate() (map[string][]byte, error) {
 				}
 			}
 		}
-		content, e := dispatchFile(names(tiers[arch]))
+		content, e := dispatchFile(arch)
 		add("kernel/dispatch_"+arch+".go", content, e)
 	}
-	f, e := amd64Fence()
+	f, e := amd64Transpositions(avx2Tier)
+	printed(add, "kernel/transpose_avx2_amd64", f, e)
+	f, e = arm64Transpositions()
+	printed(add, "kernel/transpose_neon_arm64", f, e)
+	f, e = amd64Fence()
 	printed(add, "kernel/fence_amd64", f, e)
 	drawFiles(add)
 	f, e = amd64F16C()

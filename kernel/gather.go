@@ -31,7 +31,10 @@ const (
 )
 
 // gathers holds memory for gathered tiles until the next call.
-var gathers = sync.Pool{New: func() any { return new([gatherBytes / 8]uint64) }}
+var gathers = sync.Pool{New: func() any { return new(gatherRoom) }}
+
+// gatherRoom has place for a tile, and for what a transposition of few columns writes behind it.
+type gatherRoom [gatherBytes/8 + fewElements]uint64
 
 // transpose makes a block of the innermost loop, whose elements lie apart in src, and of
 // the loop around it whose elements are nearest to each other there. It returns which of
@@ -50,7 +53,7 @@ func (n *nest) transpose(op Op, last layout.Loop, outer []layout.Loop) int {
 	if row.Dst == n.length { // rows without gaps may be many
 		g.rows = min(row.Size, max(g.rows, room/n.length))
 	}
-	g.most = room / g.rows
+	g.most = room / max(g.rows, fewElements)
 	if op == Copy {
 		g.factor = 0
 	} else if g.factor == 1 {
@@ -66,7 +69,7 @@ func (n *nest) transpose(op Op, last layout.Loop, outer []layout.Loop) int {
 func (n *nest) gathered(at place, from, to int) {
 	g := &n.across
 	from, to = from/n.length, to/n.length
-	room := gathers.Get().(*[gatherBytes / 8]uint64)
+	room := gathers.Get().(*gatherRoom)
 	part := nest{operands: n.operands, block: n.block}
 	part.src = unsafe.Pointer(room)
 	for begin := 0; begin < n.length; begin += g.most {
@@ -97,47 +100,66 @@ func (n *nest) gathered(at place, from, to int) {
 func (n *nest) transposeTile(room unsafe.Pointer, at place, row, column, rows, columns int) {
 	shift, g := n.kind.shift, &n.across
 	src := unsafe.Add(n.src, (at.src+row*g.row.Src+column*g.step)<<shift)
-	from, step := g.row.Src<<shift, g.step<<shift
-	switch shift {
-	case 1:
-		transposed[uint16](room, src, rows, columns, from, step)
-	case 2:
-		transposed[uint32](room, src, rows, columns, from, step)
-	default:
-		transposed[uint64](room, src, rows, columns, from, step)
+	if g.row.Src != 1 {
+		gatherApart(shift, room, src, rows, columns, g.row.Src<<shift, g.step<<shift)
+		return
 	}
-}
-
-// transposed copies rows to dst, one after the other. In src rows are from bytes apart and
-// their elements step bytes.
-func transposed[T uint16 | uint32 | uint64](dst, src unsafe.Pointer, rows, columns, from, step int) {
-	size := int(unsafe.Sizeof(T(0)))
-	to := columns * size
-	c := 0
-	for ; c+4 <= columns; c += 4 {
-		fourColumns[T](unsafe.Add(dst, c*size), unsafe.Add(src, c*step), rows, to, from, step)
+	// A line with few elements is read as if it had more: those of the next line, if that is
+	// where it ends. There are none after the last ones.
+	size, step, most := 1<<shift, g.step<<shift, columns
+	if rows < fewElements {
+		if g.step != rows || g.row.Size != rows {
+			most = 0
+		} else {
+			most = max(0, columns-(fewElements-1)/rows)
+		}
 	}
-	for ; c < columns; c++ {
-		for r := range rows {
-			*(*T)(unsafe.Add(dst, r*to+c*size)) = *(*T)(unsafe.Add(src, r*from+c*step))
+	if most > 0 {
+		transpose(shift, room, src, rows, most, columns<<shift, step)
+	}
+	if most < columns {
+		room, src, left := unsafe.Add(room, most*size), unsafe.Add(src, most*step), columns-most
+		switch shift {
+		case 1:
+			transposeGeneric[uint16](room, src, rows, left, columns<<shift, step)
+		case 2:
+			transposeGeneric[uint32](room, src, rows, left, columns<<shift, step)
+		default:
+			transposeGeneric[uint64](room, src, rows, left, columns<<shift, step)
 		}
 	}
 }
 
-// fourColumns copies four elements of each row. Inlined, its loop would run out of registers:
-// 0.6 times as fast.
-//
-//go:noinline
-func fourColumns[T uint16 | uint32 | uint64](dst, src unsafe.Pointer, rows, to, from, step int) {
-	s1, s2, s3 := unsafe.Add(src, step), unsafe.Add(src, 2*step), unsafe.Add(src, 3*step)
-	y, x := 0, 0
-	for range rows {
-		d := (*[4]T)(unsafe.Add(dst, y))
-		d[0] = *(*T)(unsafe.Add(src, x))
-		d[1] = *(*T)(unsafe.Add(s1, x))
-		d[2] = *(*T)(unsafe.Add(s2, x))
-		d[3] = *(*T)(unsafe.Add(s3, x))
-		y += to
-		x += from
+// transpose runs the routine for elements of 1<<shift bytes.
+func transpose(shift uint8, dst, src unsafe.Pointer, rows, columns, to, from int) {
+	switch shift {
+	case 1:
+		dispatchTranspose16(dst, src, rows, columns, to, from)
+	case 2:
+		dispatchTranspose32(dst, src, rows, columns, to, from)
+	default:
+		dispatchTranspose64(dst, src, rows, columns, to, from)
+	}
+}
+
+// gatherApart copies rows to dst, one after the other. In src rows are from bytes apart and
+// their elements step bytes.
+func gatherApart(shift uint8, dst, src unsafe.Pointer, rows, columns, from, step int) {
+	switch shift {
+	case 1:
+		gatherRows[uint16](dst, src, rows, columns, from, step)
+	case 2:
+		gatherRows[uint32](dst, src, rows, columns, from, step)
+	default:
+		gatherRows[uint64](dst, src, rows, columns, from, step)
+	}
+}
+
+func gatherRows[T uint16 | uint32 | uint64](dst, src unsafe.Pointer, rows, columns, from, step int) {
+	for r := range rows {
+		d, s := unsafe.Slice((*T)(unsafe.Add(dst, r*columns*int(unsafe.Sizeof(T(0))))), columns), unsafe.Add(src, r*from)
+		for c := range d {
+			d[c] = *(*T)(unsafe.Add(s, c*step))
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math/bits"
+
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
@@ -20,6 +22,7 @@ type x86Transposition struct {
 	to, from       reg.GPVirtual
 	columns, rows  reg.GPVirtual // what is left
 	at, line, step reg.GPVirtual // of a tile, see walk
+	ahead          reg.GPVirtual // bytes of a line
 	lines          [4]reg.GPVirtual
 }
 
@@ -74,12 +77,15 @@ func (p *x86Transposition) emit() {
 // large walks tiles that are never larger than what is left at first. line moves along the
 // lines of a tile, and at along the rows.
 func (p *x86Transposition) large(rows, columns int) {
-	p.line = p.GP64()
+	p.line, p.ahead = p.GP64(), p.GP64()
+	p.Load(p.Param("rows"), p.ahead)
+	p.SHLQ(operand.U8(bits.TrailingZeros(uint(p.size))), p.ahead)
 	p.Label("lines")
 	p.Load(p.Param("rows"), p.rows)
 	p.MOVQ(p.src, p.line)
 	p.MOVQ(p.dst, p.at)
 	p.Label("tile")
+	p.prefetch(columns)
 	if p.size == 4 {
 		p.tile32()
 	} else {
@@ -109,6 +115,23 @@ func (p *x86Transposition) large(rows, columns int) {
 	p.Label("done")
 	p.VZEROUPPER()
 	p.RET()
+}
+
+// prefetch prefetches what follows the elements of this call in each line of a tile: callers go
+// on there. No processor foresees that, as lines are far apart.
+func (p *x86Transposition) prefetch(columns int) {
+	next := p.GP64()
+	p.LEAQ(operand.Mem{Base: p.line, Index: p.ahead, Scale: 1}, next)
+	p.LEAQ(operand.Mem{Base: p.from, Index: p.from, Scale: 2}, p.step)
+	for k := 0; k < columns; k += 4 {
+		if k > 0 {
+			p.LEAQ(operand.Mem{Base: next, Index: p.from, Scale: 4}, next)
+		}
+		p.PREFETCHT0(operand.Mem{Base: next})
+		p.PREFETCHT0(operand.Mem{Base: next, Index: p.from, Scale: 1})
+		p.PREFETCHT0(operand.Mem{Base: next, Index: p.from, Scale: 2})
+		p.PREFETCHT0(operand.Mem{Base: next, Index: p.step, Scale: 1})
+	}
 }
 
 // back moves pointers back so that a whole tile is left: one by elements, and the other one by

@@ -131,6 +131,10 @@ func catalogued(file string) []string {
 	switch {
 	case stem == "fence" || stem == "f16c":
 		names = []string{stem}
+	case strings.HasPrefix(stem, "transpose_"):
+		for _, t := range transpositions {
+			names = append(names, t.name+strings.TrimPrefix(tier, "TRANSPOSE_"))
+		}
 	case path.Dir(file) == "internal/draw":
 		for _, d := range draws {
 			names = append(names, d.name+tier)

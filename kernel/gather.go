@@ -26,7 +26,7 @@ type gather struct {
 // powers of two apart. Elements are moved one by one: two in a 64-bit word were at most 1.15
 // times as fast, and served 32-bit types only.
 const (
-	gatherLines = 4
+	gatherLines = 1
 	gatherBytes = 16 << 10
 )
 

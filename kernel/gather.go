@@ -33,8 +33,10 @@ const (
 // gathers holds memory for gathered tiles until the next call.
 var gathers = sync.Pool{New: func() any { return new(gatherRoom) }}
 
-// gatherRoom has place for a tile, and for what a transposition of few columns writes behind it.
-type gatherRoom [gatherBytes/8 + fewElements]uint64
+// gatherRoom has place for a tile and the few rows more that its last one may have: 3 more than
+// 8, which are a line of 64-bit elements. Behind it is what a transposition of few columns writes
+// too much.
+type gatherRoom [gatherBytes/8*(8+fewElements-1)/8 + fewElements]uint64
 
 // transpose makes a block of the innermost loop, whose elements lie apart in src, and of
 // the loop around it whose elements are nearest to each other there. It returns which of
@@ -74,25 +76,42 @@ func (n *nest) gathered(at place, from, to int) {
 	part.src = unsafe.Pointer(room)
 	for begin := 0; begin < n.length; begin += g.most {
 		part.length = min(g.most, n.length-begin)
-		for first := from; first < to; first += g.rows {
-			rows := min(g.rows, to-first)
-			n.transposeTile(part.src, at, first, begin, rows, part.length)
-			together := 1 // rows that make a block
-			if g.row.Dst == part.length && (n.op == Copy || g.row.Factor == 1-g.factor) {
-				together = rows
+		rows := 0
+		for first := from; first < to; first += rows {
+			if rows = min(g.rows, to-first); to-first-rows < fewElements {
+				rows = to - first // a few rows more would take as long as a tile
 			}
-			part.count = together
-			for r := 0; r < rows; r += together {
-				p := place{at.dst + (first+r)*g.row.Dst + begin, r * part.length, at.factor + (first+r)*g.row.Factor + begin*g.factor}
+			n.transposeTile(part.src, at, first, begin, rows, part.length)
+			if g.row.Dst == part.length && (n.op == Copy || g.row.Factor == 1-g.factor) {
+				part.count = rows
+				p := place{at.dst + first*g.row.Dst + begin, 0, at.factor + first*g.row.Factor + begin*g.factor}
 				if n.shape == pixels {
-					part.rows(p, 0, together*part.length)
+					part.rows(p, 0, rows*part.length)
 				} else {
-					part.planes(p, 0, together*part.length)
+					part.planes(p, 0, rows*part.length)
 				}
+				continue
+			}
+			for r := range rows {
+				part.row(at.dst+(first+r)*g.row.Dst+begin, r*part.length, at.factor+(first+r)*g.row.Factor+begin*g.factor)
 			}
 		}
 	}
 	gathers.Put(room)
+}
+
+// row does one row of a tile, or a part of one, that begins at elements of dst and of the tile
+// and at an entry of the factors.
+func (n *nest) row(to, from, factor int) {
+	shift := n.kind.shift
+	dst, src := unsafe.Add(n.dst, to<<shift), unsafe.Add(n.src, from<<shift)
+	if n.op == Copy {
+		bytes := n.length << shift
+		copy(unsafe.Slice((*byte)(dst), bytes), unsafe.Slice((*byte)(src), bytes))
+		return
+	}
+	factors, shifts := n.channel(factor)
+	n.exec(n.shape, dst, src, factors, shifts, 1, n.length)
 }
 
 // transposeTile gathers rows of so many columns in room, one after the other, from the given

@@ -6,7 +6,8 @@
 // An operation is an expression (expression.go, catalogue.go). A loop is written once
 // (loops.go), over the primitives of a machine: x86 (amd64.go, and amd64_float.go and
 // amd64_half.go for what depends on the type) and neon (arm64.go). The tiers are a table
-// (tiers.go), and what only machines with streaming stores do is in amd64_stream.go.
+// (tiers.go), and what only machines with streaming stores do is in amd64_stream.go. Routines that
+// change the layout move elements and compute nothing (transpose.go).
 // CONTRIBUTING.md says what a new tier, operation, type or stream takes.
 package main
 

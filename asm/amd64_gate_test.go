@@ -30,7 +30,7 @@ const (
 // amd64Plain are the instructions on general registers and memory that every amd64
 // has (GOAMD64=v1).
 var amd64Plain = words(
-	"MOVB MOVL MOVQ MOVWLZX LEAQ CMOVQEQ",
+	"MOVB MOVL MOVQ MOVWLZX LEAQ CMOVQEQ CMOVQGT",
 	"ADDL ADDQ SUBQ IMULQ NEGQ INCQ DECL DECQ CMPL CMPQ",
 	"ANDL ANDQ ORQ XORL NOTL TESTL TESTQ SHLL SHLQ SHRQ BTL SETCS",
 	"PREFETCHT0 RET",
@@ -55,7 +55,7 @@ var amd64Forms = func() map[string]amd64Form {
 		names string
 		form  amd64Form
 	}{
-		{"VADDPS VADDPD VMULPS VMULPD VDIVPS VDIVPD VCMPPS VCMPPD VSHUFPS", amd64Form{x: avx, y: avx, evex: avx512f}},
+		{"VADDPS VADDPD VMULPS VMULPD VDIVPS VDIVPD VCMPPS VCMPPD VSHUFPS VUNPCKLPS VUNPCKHPS VUNPCKLPD VUNPCKHPD", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VMOVUPS VMOVUPD VMOVNTPS", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VANDPS VANDPD VXORPS", amd64Form{x: avx, y: avx, evex: avx512dq}},
 		{"VBLENDVPS VBLENDVPD VMOVMSKPS VMOVDQU", amd64Form{x: avx, y: avx}},
@@ -65,14 +65,15 @@ var amd64Forms = func() map[string]amd64Form {
 		{"VBROADCASTSD:x", amd64Form{y: avx2, evex: avx512f}},
 		{"VCVTPH2PS VCVTPS2PH", amd64Form{x: f16c, y: f16c, evex: avx512f}},
 
-		{"VMOVSS VMOVSD VMOVD VMOVQ", amd64Form{x: avx, evex: avx512f, scalar: true}},
+		{"VMOVSS VMOVSD VMOVHPS VMOVD VMOVQ", amd64Form{x: avx, evex: avx512f, scalar: true}},
 		{"VPINSRW VPEXTRW", amd64Form{x: avx, evex: avx512bw, scalar: true}},
 
 		{"VPADDD VPSUBD VPMULLD VPMULUDQ VPMINUD VPSLLD VPSLLQ VPSRLD VPSRLQ", amd64Form{x: avx, y: avx2, evex: avx512f}},
-		{"VPCMPEQD VPCMPGTD VPCMPGTQ VPSHUFD VPUNPCKLQDQ", amd64Form{x: avx, y: avx2, evex: avx512f}},
-		{"VPADDW VPCMPEQW VPSHUFB VPACKSSDW VPACKSSWB", amd64Form{x: avx, y: avx2, evex: avx512bw}},
+		{"VPCMPEQD VPCMPGTD VPCMPGTQ VPSHUFD VPUNPCKLQDQ VPUNPCKHQDQ VPUNPCKLDQ VPUNPCKHDQ", amd64Form{x: avx, y: avx2, evex: avx512f}},
+		{"VPADDW VPCMPEQW VPSHUFB VPACKSSDW VPACKSSWB VPUNPCKLWD VPUNPCKHWD", amd64Form{x: avx, y: avx2, evex: avx512bw}},
 		{"VPAND VPANDN VPXOR VPBLENDW VPBLENDVB VPMOVMSKB", amd64Form{x: avx, y: avx2}},
 		{"VINSERTI128 VEXTRACTI128", amd64Form{y: avx2}},
+		{"VINSERTF128", amd64Form{y: avx}},
 		{"VPERMD VPERMQ", amd64Form{y: avx2, evex: avx512f}},
 		{"VPBROADCASTD VPBROADCASTQ", amd64Form{x: avx2, y: avx2, evex: avx512f}},
 		{"VPBROADCASTW", amd64Form{x: avx2, y: avx2, evex: avx512bw}},

@@ -133,6 +133,10 @@ func catalogued(file string) []string {
 		names = []string{"fence", "pause"}
 	case stem == "cpuid":
 		names = []string{"cpuid"}
+	case strings.HasPrefix(stem, "transpose_"):
+		for _, t := range transpositions {
+			names = append(names, t.name+strings.TrimPrefix(tier, "TRANSPOSE_"))
+		}
 	case path.Dir(file) == "internal/draw":
 		for _, d := range draws {
 			names = append(names, d.name+tier)

@@ -100,7 +100,8 @@ func (s shape) constant() string {
 // architecture, best first, as direct calls. What no tier has is left to plain Go. A
 // function for each type lets the linker leave out the types that a program does not
 // use.
-func dispatchFile(tiers []string) ([]byte, error) {
+func dispatchFile(arch string) ([]byte, error) {
+	tiers := tiers[arch]
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport (\n\t\"unsafe\"\n\n\t\"github.com/spatialdropout/spatialdropout/internal/race\"\n\t\"github.com/spatialdropout/spatialdropout/internal/tier\"\n)\n\n", generated)
 	for _, e := range elems {
@@ -112,13 +113,21 @@ func dispatchFile(tiers []string) ([]byte, error) {
 			extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
 			fmt.Fprintf(&b, "\tcase %s:\n\t\tswitch {\n", k.name())
 			for _, t := range tiers {
-				if symbol := k.symbol(t); symbol != "" {
-					fmt.Fprintf(&b, "\t\tcase tier.%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t, symbol, k.typ, k.typ, k.typ, extra)
+				if symbol := k.symbol(t.name); symbol != "" {
+					fmt.Fprintf(&b, "\t\tcase tier.%s:\n\t\t\t%s((*%s)(dst), (*%s)(src), (*%s)(factors)%s, count, length)\n\t\t\treturn\n", t.name, symbol, k.typ, k.typ, k.typ, extra)
 				}
 			}
 			fmt.Fprintf(&b, "\t\t}\n")
 		}
 		fmt.Fprintf(&b, "\t}\n\tgeneric%s(k, dst, src, factors, extra, count, length)\n}\n\n", e.name)
+	}
+	for _, t := range transpositions {
+		fmt.Fprintf(&b, "// dispatch%[1]s runs %[2]s on the tier in use.\nfunc dispatch%[1]s(dst, src unsafe.Pointer, rows, columns, to, from int) {\n\tif race.Enabled {\n\t\traceTransposition(dst, src, rows, columns, to, from, %[3]d)\n\t}\n\tswitch {\n", capital(t.name), t.name, t.size)
+		for _, tier := range tiers {
+			// The last tier has them for all.
+			fmt.Fprintf(&b, "\tcase tier.%s:\n\t\t%s%s((*%s)(dst), (*%s)(src), rows, columns, to, from)\n", tier.name, t.name, tiers[len(tiers)-1].name, t.typ, t.typ)
+		}
+		fmt.Fprintf(&b, "\tdefault:\n\t\ttransposeGeneric[%s](dst, src, rows, columns, to, from)\n\t}\n}\n\n", t.typ)
 	}
 	return format.Source(b.Bytes())
 }

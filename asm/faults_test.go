@@ -58,6 +58,12 @@ var amd64Plants = []plant{
 		"\tVZEROUPPER\n", "\tMOVL $0xff80, -8(SP)\n\tLDMXCSR -8(SP)\n\tVZEROUPPER\n", stateTest, "Control:65408"},
 	{"a negative sum is kept", "affineMaxPlanesF32",
 		"\tVANDPS Y8, Y0, Y0\n", "", meaningTest, "gave"},
+	{"16 bytes are read of the last 8 of a line", "transpose16",
+		"VMOVSD (R12)(R9*1), X3", "VMOVUPS (R12)(R9*1), X3", boundsTest, "0 bytes after src"},
+	{"a line is taken for another", "transpose32",
+		"VINSERTF128 $0x01, (R12)(BX*2), Y2, Y2", "VINSERTF128 $0x01, (R12), Y2, Y2", meaningTest, "gave"},
+	{"upper halves are left dirty", "transpose64",
+		"\tVZEROUPPER\n", "", stateTest, "in the upper half of Y"},
 	{"a register is taken for zero", "scalePlanesF32",
 		"\tVXORPS X13, X13, X13\n", "", stateTest, "wrote other bits with garbage"},
 }
@@ -80,6 +86,10 @@ var arm64Plants = []plant{
 		"WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d\n", "WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d\n\tWORD    $0x6e78dc00\n", meaningTest, "gave"},
 	{"rounding is set to zero", "affineMultiplyPlanesF32",
 		"\tRET\n", "\tMOVD $0xc00000, R0\n\tMSR R0, FPCR\n\tRET\n", stateTest, "Control:12582912"},
+	{"16 bytes are read of the last 8 of a line", "transpose16",
+		"FMOVD.P 8(R11), F3", "FMOVQ (R11), F3\n\tADD $8, R11, R11", boundsTest, "0 bytes after src"},
+	{"a row is taken for another", "transpose32",
+		"FMOVQ F10, (R6)", "FMOVQ F11, (R6)", meaningTest, "gave"},
 	{"the platform's register is written", "affinePlanesF32",
 		"\tRET\n", "\tMOVD $5, R18_PLATFORM\n\tRET\n", stateTest, "Other:5"},
 }

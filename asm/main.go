@@ -6,7 +6,8 @@
 // An operation is an expression (expression.go, catalogue.go). A loop is written once
 // (loops.go), over the primitives of a machine: x86 (amd64.go, and amd64_float.go and
 // amd64_half.go for what depends on the type) and neon (arm64.go). The tiers are a table
-// (tiers.go), and what only machines with streaming stores do is in amd64_stream.go.
+// (tiers.go), and what only machines with streaming stores do is in amd64_stream.go. Routines that
+// change the layout move elements and compute nothing (transpose.go).
 // CONTRIBUTING.md says what a new tier, operation, type or stream takes.
 package main
 
@@ -65,10 +66,14 @@ func generate() (map[string][]byte, error) {
 				}
 			}
 		}
-		content, e := dispatchFile(names(tiers[arch]))
+		content, e := dispatchFile(arch)
 		add("kernel/dispatch_"+arch+".go", content, e)
 	}
-	f, e := amd64Fence()
+	f, e := amd64Transpositions(avx2Tier)
+	printed(add, "kernel/transpose_avx2_amd64", f, e)
+	f, e = arm64Transpositions()
+	printed(add, "kernel/transpose_neon_arm64", f, e)
+	f, e = amd64Fence()
 	printed(add, "kernel/fence_amd64", f, e)
 	drawFiles(add)
 	f, e = amd64CPUID()

@@ -1130,3 +1130,48 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 	}
 	genericBF16(k, dst, src, factors, extra, count, length)
 }
+
+// dispatchTranspose16 runs transpose16 on the tier in use.
+func dispatchTranspose16(dst, src unsafe.Pointer, rows, columns, to, from int) {
+	if race.Enabled {
+		raceTransposition(dst, src, rows, columns, to, from, 2)
+	}
+	switch {
+	case tier.AVX512:
+		transpose16AVX2((*uint16)(dst), (*uint16)(src), rows, columns, to, from)
+	case tier.AVX2:
+		transpose16AVX2((*uint16)(dst), (*uint16)(src), rows, columns, to, from)
+	default:
+		transposeGeneric[uint16](dst, src, rows, columns, to, from)
+	}
+}
+
+// dispatchTranspose32 runs transpose32 on the tier in use.
+func dispatchTranspose32(dst, src unsafe.Pointer, rows, columns, to, from int) {
+	if race.Enabled {
+		raceTransposition(dst, src, rows, columns, to, from, 4)
+	}
+	switch {
+	case tier.AVX512:
+		transpose32AVX2((*uint32)(dst), (*uint32)(src), rows, columns, to, from)
+	case tier.AVX2:
+		transpose32AVX2((*uint32)(dst), (*uint32)(src), rows, columns, to, from)
+	default:
+		transposeGeneric[uint32](dst, src, rows, columns, to, from)
+	}
+}
+
+// dispatchTranspose64 runs transpose64 on the tier in use.
+func dispatchTranspose64(dst, src unsafe.Pointer, rows, columns, to, from int) {
+	if race.Enabled {
+		raceTransposition(dst, src, rows, columns, to, from, 8)
+	}
+	switch {
+	case tier.AVX512:
+		transpose64AVX2((*uint64)(dst), (*uint64)(src), rows, columns, to, from)
+	case tier.AVX2:
+		transpose64AVX2((*uint64)(dst), (*uint64)(src), rows, columns, to, from)
+	default:
+		transposeGeneric[uint64](dst, src, rows, columns, to, from)
+	}
+}

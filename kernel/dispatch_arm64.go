@@ -986,3 +986,48 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 	}
 	genericBF16(k, dst, src, factors, extra, count, length)
 }
+
+// dispatchTranspose16 runs transpose16 on the tier in use.
+func dispatchTranspose16(dst, src unsafe.Pointer, rows, columns, to, from int) {
+	if race.Enabled {
+		raceTransposition(dst, src, rows, columns, to, from, 2)
+	}
+	switch {
+	case tier.NEONFP16:
+		transpose16NEON((*uint16)(dst), (*uint16)(src), rows, columns, to, from)
+	case tier.NEON:
+		transpose16NEON((*uint16)(dst), (*uint16)(src), rows, columns, to, from)
+	default:
+		transposeGeneric[uint16](dst, src, rows, columns, to, from)
+	}
+}
+
+// dispatchTranspose32 runs transpose32 on the tier in use.
+func dispatchTranspose32(dst, src unsafe.Pointer, rows, columns, to, from int) {
+	if race.Enabled {
+		raceTransposition(dst, src, rows, columns, to, from, 4)
+	}
+	switch {
+	case tier.NEONFP16:
+		transpose32NEON((*uint32)(dst), (*uint32)(src), rows, columns, to, from)
+	case tier.NEON:
+		transpose32NEON((*uint32)(dst), (*uint32)(src), rows, columns, to, from)
+	default:
+		transposeGeneric[uint32](dst, src, rows, columns, to, from)
+	}
+}
+
+// dispatchTranspose64 runs transpose64 on the tier in use.
+func dispatchTranspose64(dst, src unsafe.Pointer, rows, columns, to, from int) {
+	if race.Enabled {
+		raceTransposition(dst, src, rows, columns, to, from, 8)
+	}
+	switch {
+	case tier.NEONFP16:
+		transpose64NEON((*uint64)(dst), (*uint64)(src), rows, columns, to, from)
+	case tier.NEON:
+		transpose64NEON((*uint64)(dst), (*uint64)(src), rows, columns, to, from)
+	default:
+		transposeGeneric[uint64](dst, src, rows, columns, to, from)
+	}
+}

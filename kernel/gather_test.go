@@ -186,50 +186,47 @@ func TestRunRefusesOverlapOfWhatLiesDifferently(t *testing.T) {
 	}
 }
 
-// BenchmarkTransposition compares a copy that changes the layout with a strided loop and with
-// copy, which bounds it.
+// BenchmarkTransposition compares operations that change the layout with copy, which bounds
+// them, and takes turns with it. ×copy is the time of copy in times of the library, the medians of
+// all turns.
 //
-//	go test ./kernel -run '^$' -bench Transposition
+//	go test ./kernel -run '^$' -bench 'Transposition/type=float32/' -benchtime 15x
 func BenchmarkTransposition(b *testing.B) {
-	for _, c := range []struct{ samples, channels, plane int }{{32, 64, 56 * 56}, {8, 512, 7 * 7}, {32, 3, 224 * 224}} {
-		n := c.samples * c.channels * c.plane
-		src, dst, factors := make([]float32, n), make([]float32, n), make([]float32, c.samples*c.channels)
-		for i := range src {
-			src[i] = float32(i)
-		}
-		for i := range factors {
-			factors[i] = float32(i % 3)
-		}
-		bench := func(name string, f func()) {
-			b.Run(fmt.Sprintf("size=%dx%dx%d/%s", c.samples, c.channels, c.plane, name), func(b *testing.B) {
-				b.SetBytes(int64(4 * n))
-				for range b.N {
-					f()
-				}
-			})
-		}
-		bench("to=same/way=copy", func() { copy(dst, src) })
-		for name, loops := range map[string][]layout.Loop{"rows": toRows(c.samples, c.channels, c.plane, 0, 0), "planes": toPlanes(c.samples, c.channels, c.plane, 0, 0)} {
-			bench("to="+name+"/way=loop", func() { strided(dst, src, loops) })
-			for _, op := range []Op{Copy, Scale, Add} {
-				bench(fmt.Sprintf("to=%s/way=%v", name, op), func() {
-					if err := Run(op, dst, src, factors, nil, loops, 1); err != nil {
-						b.Fatal(err)
-					}
-				})
-			}
-		}
-	}
+	b.Run("type=float32", benchmarkTransposition[float32])
+	b.Run("type=float64", benchmarkTransposition[float64])
+	b.Run("type=bfloat16", benchmarkTransposition[bfloat16])
 }
 
-// strided copies what three loops visit, one element after the other.
-func strided(dst, src []float32, loops []layout.Loop) {
-	a, b, c := loops[0], loops[1], loops[2]
-	for i := range a.Size {
-		for j := range b.Size {
-			to, from := dst[i*a.Dst+j*b.Dst:], src[i*a.Src+j*b.Src:]
-			for k := range c.Size {
-				to[k*c.Dst] = from[k*c.Src]
+func benchmarkTransposition[T number](b *testing.B) {
+	for _, c := range []struct{ samples, channels, plane int }{
+		{1, 64, 28 * 28}, {8, 512, 7 * 7}, {4, 65, 27 * 27}, {1, 3, 224 * 224}, {2, 2048, 7 * 7}, // in L2
+		{32, 64, 56 * 56}, {64, 256, 28 * 28}, {64, 2048, 7 * 7}, {32, 65, 55 * 55}, {32, 3, 224 * 224}, // in memory
+	} {
+		for _, way := range []struct {
+			name  string
+			loops []layout.Loop
+		}{{"rows", toRows(c.samples, c.channels, c.plane, 0, 0)}, {"planes", toPlanes(c.samples, c.channels, c.plane, 0, 0)}} {
+			for _, op := range []Op{Copy, Scale, Add} {
+				b.Run(fmt.Sprintf("size=%dx%dx%d/to=%s/op=%v", c.samples, c.channels, c.plane, way.name, op), func(b *testing.B) {
+					n := c.samples * c.channels * c.plane
+					src, dst, factors := make([]T, n), make([]T, n), make([]T, c.samples*c.channels)
+					for i := range src {
+						src[i] = num[T](1)
+					}
+					copy(dst, src)
+					for i := range factors {
+						factors[i] = num[T](float64(i % 3))
+					}
+					run := callsOf[T]().Run
+					ours, theirs := inTurns(b, n, func() {
+						if err := run(op, dst, src, factors, nil, way.loops, 1); err != nil {
+							b.Fatal(err)
+						}
+					}, func() { copy(dst, src) })
+					b.ReportMetric(0, "ns/op")
+					b.ReportMetric(float64(n*formatOf[T]().bits/8)/ours, "GB/s")
+					b.ReportMetric(theirs/ours, "×copy")
+				})
 			}
 		}
 	}

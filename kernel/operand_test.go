@@ -86,7 +86,7 @@ func (k id) takes(length int) bool {
 	return !(c.past && length < lanes || (c.past && c.shape == pixels || c.shape == fourPlanes) && length%lanes != 0)
 }
 
-// everyCall runs a test of each kernel on calls of many sizes.
+// everyCall runs a test of each routine on calls of many sizes.
 func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 	t.Helper()
 	eachKernel(func(k id) {
@@ -103,6 +103,7 @@ func everyCall(t *testing.T, test func(t *testing.T, c machine.Call)) {
 			}
 		})
 	})
+	everyTransposition(t, test)
 }
 
 // unrolled is a number of bytes that takes every loop of a kernel through two turns, of four

@@ -53,6 +53,16 @@ func raceKernel(k id, dst, src, factors, extra unsafe.Pointer, count, length int
 	}
 }
 
+// raceTransposition tells the detector of a call of a transposition of elements of some size.
+func raceTransposition(dst, src unsafe.Pointer, rows, columns, to, from, size int) {
+	for c := range columns {
+		race.Read(unsafe.Add(src, c*from), rows*size)
+	}
+	for r := range rows {
+		race.Write(unsafe.Add(dst, r*to), columns*size)
+	}
+}
+
 // isZero reports whether the element at p is 0 or −0.
 func isZero(t dtype.Type, p unsafe.Pointer) bool {
 	switch t {

@@ -9,9 +9,12 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// racing calls f with a call of every kernel.
+// racing calls f with a call of every routine.
 func racing(f func(name string, c machine.Call)) {
 	eachKernel(func(k id) { f(k.String(), kernelCall(k, 3, 64, [2]bool{true, false})) })
+	for _, t := range transpositions {
+		f(t.name, t.call(17, 33, 0, 0))
+	}
 }
 
 func TestPlantedRaces(t *testing.T) { machine.PlantRaces(t, racing) }

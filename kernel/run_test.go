@@ -13,6 +13,7 @@ import (
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -71,9 +72,10 @@ type way struct {
 var modes int
 
 // everyMode calls f on every tier, first without and then with stores past the cache,
-// whatever the size.
+// whatever the size, and in plain Go as with data far larger than the cache.
 func everyMode(f func(mode string)) {
 	defer use(CurrentStrategy())
+	defer func(far int) { farBytes = far }(farBytes)
 	s := CurrentStrategy()
 	if s.QuarterRows = 0; modes%2 == 0 {
 		s.QuarterRows = math.MaxInt
@@ -82,11 +84,16 @@ func everyMode(f func(mode string)) {
 	use(s)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0))))
 	shareAll()
-	machine.EachTier(func(tier string) {
+	machine.EachTier(func(name string) {
 		streamFrom(math.MaxInt)
-		f("tier " + tier)
+		farBytes = math.MaxInt
+		f("tier " + name)
+		if name == tier.Generic {
+			farBytes = 0
+			f("tier " + name + ", data far away")
+		}
 		streamFrom(0)
-		f("tier " + tier + ", past the cache")
+		f("tier " + name + ", past the cache")
 	})
 }
 

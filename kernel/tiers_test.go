@@ -385,6 +385,9 @@ func TestKernelsMeanTheirReferenceLoop(t *testing.T) {
 			}
 		})
 	})
+	for _, routine := range transpositions {
+		t.Run(routine.name, func(t *testing.T) { testTransposition(t, routine) })
+	}
 }
 
 // The operations of four planes never see a plane that is dropped: Scale and Multiply

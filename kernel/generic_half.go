@@ -32,13 +32,13 @@ func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, lengt
 	op := &operations[k.op]
 	switch k.shape {
 	case planes:
-		halfPlanes(k.typ, op, dst, src, factors, extra, count, length)
+		halfPlanes(k.typ, op, dst == src && op.skips(), dst, src, factors, extra, count, length)
 	case pixels:
 		halfPixels(k.typ, op, dst, src, factors, extra, count, length)
 	case fourPlanes:
 		p := (*fourPlaces)(extra)
 		for i, at := range p.at {
-			halfPlanes(k.typ, op, unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, 1, length)
+			halfPlanes(k.typ, op, false, unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, 1, length)
 		}
 		for _, at := range p.fill[:p.fills] {
 			clear(unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length))
@@ -49,14 +49,14 @@ func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, lengt
 // few is the length below which a loop over the halves of a plane is all overhead.
 const few = 16
 
-func halfPlanes(t dtype.Type, op *operation, dst, src, factors, shifts unsafe.Pointer, count, length int) {
+// halfPlanes processes planes. skips says that those with factor 1 stay as they are.
+func halfPlanes(t dtype.Type, op *operation, skips bool, dst, src, factors, shifts unsafe.Pointer, count, length int) {
 	one := t.Narrow(1)
 	f := unsafe.Slice((*uint16)(factors), count)
 	b := f // the shifts, unused where there are none
 	if op.shifts {
 		b = unsafe.Slice((*uint16)(shifts), count)
 	}
-	skips := dst == src && op.skips()
 	if formula := op.formula(); t == dtype.BFloat16 && length < few && formula <= quotient && !skips {
 		fewBFloat16(formula == quotient, op.dropped == zeroed, dst, src, f, length)
 		return

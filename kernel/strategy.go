@@ -25,17 +25,19 @@ import (
 type Strategy struct {
 	// StreamPlanes is the size of dst in bytes from which channels-first data out of place are
 	// stored past the cache. Other data stay in the cache then, and no line is read before
-	// it is written. The default is a quarter of the largest cache, from 4 to 32 MiB.
+	// it is written. The default is a quarter of the largest cache, three eighths on Zen 5,
+	// from 4 to 32 MiB.
 	//
 	// Half of the planes of 56×56 float32 dropped, one core, streamed over ordinary: 6.4 MB
-	// 1.3 times as fast on Zen 4 and 0.9 times on Zen 5, 12.8 MB 1.8 and 1.6 times, 26 MB 2.5
-	// and 1.6 times (32 MiB of L3 each). If all of the result is read right afterwards, both
-	// together take 1.0, 0.8 and 0.6 times as long on Zen 4, at 13 MB 1.3 and at 17 MB 0.9
-	// times on Zen 5. On Sapphire Rapids 32 MiB are a tie, with a cache that a virtual machine
-	// does not tell the size of.
+	// 1.3 times as fast on Zen 4 and 0.9 times on Zen 5, 9.6 MB 1.0 times on Zen 5, 12.8 MB 1.8
+	// and 1.3 to 1.6 times, 26 MB 2.5 and 1.6 to 2.3 times (32 MiB of L3 each). If all of the
+	// result is read right afterwards, both together take 1.0, 0.8 and 0.6 times as long on Zen
+	// 4, at 13 MB 1.3 and at 17 MB 0.9 times on Zen 5. On Sapphire Rapids 32 MiB are a tie, with a
+	// cache that a virtual machine does not tell the size of.
 	StreamPlanes int
-	// StreamRows is the same for channels-last data. On Zen 5 rows of 64 channels are 0.8
-	// times as fast at 6.4 MB, and 1.7 times at 13 MB and above.
+	// StreamRows is the same for channels-last data. On Zen 5 rows of 64 channels are 0.75
+	// times as fast at 6.4 MB, 0.9 times at 9.6 MB, and 1.5 times at 13 MB and above, also if
+	// the result is read.
 	StreamRows int
 	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
 	// sums, are processed four planes at a time, and dropped planes are stored past the cache.
@@ -110,17 +112,20 @@ func strategyFor(p tier.Processor) Strategy {
 		Wake:          16 << 20,
 		Linger:        100 * time.Microsecond,
 	}
-	if p.Cache > 0 {
-		s.StreamPlanes = min(max(leastStream, p.Cache/4), mostStream)
-		s.StreamRows = s.StreamPlanes
-		s.StreamInPlace = min(max(leastStreamInPlace, p.Cache/8*5), mostStream)
-	}
-	if p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine" {
+	amd := p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine"
+	share := p.Cache / 4
+	if amd {
 		s.StoreAhead = 0
 		s.QuarterRows = 8 << 10
 		if p.Family >= zen5 {
 			s.QuarterRows = 0
+			share = p.Cache / 8 * 3
 		}
+	}
+	if p.Cache > 0 {
+		s.StreamPlanes = min(max(leastStream, share), mostStream)
+		s.StreamRows = s.StreamPlanes
+		s.StreamInPlace = min(max(leastStreamInPlace, p.Cache/8*5), mostStream)
 	}
 	return s
 }

@@ -34,7 +34,7 @@ func genericFloat[T float32 | float64](k *entry, dst, src, factors, extra unsafe
 	case fourPlanes:
 		p := (*fourPlaces)(extra)
 		for i, at := range p.at {
-			planesOf[T](op, false, unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, 1, length*size)
+			computePlanes[T](op.formula(), unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, nil, 1, length*size)
 		}
 		for _, at := range p.fill[:p.fills] {
 			clear(unsafe.Slice((*T)(unsafe.Add(dst, at)), length))

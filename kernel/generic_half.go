@@ -38,7 +38,7 @@ func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, lengt
 	case fourPlanes:
 		p := (*fourPlaces)(extra)
 		for i, at := range p.at {
-			halfPlanes(k.typ, op, unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, 1, length)
+			halfPlane(k.typ, op, unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length), unsafe.Slice((*uint16)(unsafe.Add(src, at)), length), *(*uint16)(unsafe.Add(factors, p.factor[i])), 0)
 		}
 		for _, at := range p.fill[:p.fills] {
 			clear(unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length))
@@ -73,11 +73,18 @@ func halfPlanes(t dtype.Type, op *operation, dst, src, factors, shifts unsafe.Po
 				d[i] = shift
 			}
 		case f[p] == one && skips:
-		case t == dtype.BFloat16:
-			bfloat16Plane(op.formula(), d, s, value(f[p]), value(b[p]))
 		default:
-			float16Plane(op, d, s, t.Widen(f[p]), t.Widen(b[p]))
+			halfPlane(t, op, d, s, f[p], b[p])
 		}
+	}
+}
+
+// halfPlane computes the formula of an operation for a plane.
+func halfPlane(t dtype.Type, op *operation, dst, src []uint16, f, b uint16) {
+	if t == dtype.BFloat16 {
+		bfloat16Plane(op.formula(), dst, src, value(f), value(b))
+	} else {
+		float16Plane(op, dst, src, t.Widen(f), t.Widen(b))
 	}
 }
 

@@ -259,7 +259,7 @@ var fields = [...]field{
 func (f *field) want() string {
 	switch {
 	case f.size == nil:
-		return fmt.Sprintf("from 0s to %v in whole microseconds", mostLinger)
+		return fmt.Sprintf("a time from 0s to %v in whole microseconds, such as 50us", mostLinger)
 	case f.most == math.MaxInt:
 		return fmt.Sprintf("a number of bytes, %d or more", f.least)
 	}

@@ -25,7 +25,7 @@ import (
 // dst and src may be the same slice if all strides agree, or two slices that share no
 // visited element. factors and shifts lie outside the memory from the first visited element
 // of dst to the last. shifts is empty unless op is [Affine] or one of its relatives.
-// [Copy] takes no factors.
+// [Copy] ignores factors.
 //
 // workers bounds the goroutines that share the work, the calling one among them. 0 stands for
 // GOMAXPROCS, which is never exceeded. How many take part is up to the [Strategy] and to

@@ -65,8 +65,8 @@ type Strategy struct {
 	// The default is 512, and 0 on processors by AMD. Out of place in the second cache of a
 	// Sapphire Rapids, 512 brings 48 GB/s instead of 35 with AVX2 and 46 instead of 41 with
 	// AVX-512. It costs 5 to 30 % on Zen 4 from 2 MB up, and 0 to 20 % on Zen 5 from 50 KB to
-	// 51 MB, in place most of all. (PREFETCHW, which Go's assembler lacks, brings the same as PREFETCHT0 on
-	// Sapphire Rapids. Prefetching the source brought nothing in the cache.)
+	// 51 MB, in place most of all. (PREFETCHW, which Go's assembler lacks, brings the same as
+	// PREFETCHT0 on Sapphire Rapids. Prefetching the source brought nothing in the cache.)
 	StoreAhead int
 	// QuarterRows is the length in bytes below which rows of whole cache lines are walked in
 	// four quarters side by side on amd64, out of place and in the cache. Longer ones are walked

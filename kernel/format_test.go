@@ -403,7 +403,7 @@ func TestQuotientsOfHalvesAreRoundedTwiceWithoutHarm(t *testing.T) {
 			}
 			y = make([]uint16, len(x))
 			factor := uint16(by)
-			halfPlanes(f.typ, &operations[Divide], false, unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&factor), nil, 1, len(x))
+			halfPlanes(f.typ, &operations[Divide], unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&factor), nil, 1, len(x))
 			for i := range x {
 				if want := f.over(uint64(x[i]), by); uint64(y[i]) != want {
 					t.Fatalf("%s: %#x divided by %#x is %#x, want %#x", f.name, x[i], by, y[i], want)

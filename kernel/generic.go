@@ -28,13 +28,13 @@ func genericFloat[T float32 | float64](k *entry, dst, src, factors, extra unsafe
 	op, size := &operations[k.op], int(unsafe.Sizeof(T(0)))
 	switch k.shape {
 	case planes:
-		planesOf[T](op, false, dst == src && op.skips(), dst, src, factors, extra, count, length*size)
+		planesOf[T](op, false, dst, src, factors, extra, count, length*size)
 	case pixels:
 		pixelsOf[T](op, dst, src, factors, extra, count, length*size)
 	case fourPlanes:
 		p := (*fourPlaces)(extra)
 		for i, at := range p.at {
-			planesOf[T](op, false, false, unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, 1, length*size)
+			computePlanes[T](op.formula(), unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, nil, 1, length*size)
 		}
 		for _, at := range p.fill[:p.fills] {
 			clear(unsafe.Slice((*T)(unsafe.Add(dst, at)), length))
@@ -73,11 +73,11 @@ func (o *operation) formula() formula {
 // farF32 and farF64 run the kernels of planes in data far larger than the cache.
 
 func farF32(op Op, dst, src, factors, shifts unsafe.Pointer, count, length int) {
-	planesOf[float32](&operations[op], true, dst == src && operations[op].skips(), dst, src, factors, shifts, count, length*4)
+	planesOf[float32](&operations[op], true, dst, src, factors, shifts, count, length*4)
 }
 
 func farF64(op Op, dst, src, factors, shifts unsafe.Pointer, count, length int) {
-	planesOf[float64](&operations[op], true, dst == src && operations[op].skips(), dst, src, factors, shifts, count, length*8)
+	planesOf[float64](&operations[op], true, dst, src, factors, shifts, count, length*8)
 }
 
 // at returns the element so many bytes from p.
@@ -103,16 +103,16 @@ const (
 	clearBytes = 128
 )
 
-// planesOf processes planes of so many bytes. skips says that those with factor 1 stay as they
-// are. Those that are computed and those that are
+// planesOf processes planes of so many bytes. Those that are computed and those that are
 // dropped are listed first: a branch on the factor of each would be mispredicted.
 //
 // Where planes are left out, a processor does not fetch ahead what follows in memory. With data
 // far larger than the cache dropped planes are computed like others, and then
 // cleared, or all lines are read in order first: half of the planes of 7×7 or 56×56 left
 // out takes 1.2 to 2 times as long there as all of them (float32, EPYC of 2024).
-func planesOf[T float32 | float64](op *operation, far, skips bool, dst, src, factors, shifts unsafe.Pointer, count, bytes int) {
+func planesOf[T float32 | float64](op *operation, far bool, dst, src, factors, shifts unsafe.Pointer, count, bytes int) {
 	size := int(unsafe.Sizeof(T(0)))
+	skips := dst == src && op.skips()
 	most := min(atOnce, max(1, nearBytes/bytes))
 	for first := 0; first < count; first += most {
 		d, s, f, b := unsafe.Add(dst, first*bytes), unsafe.Add(src, first*bytes), unsafe.Add(factors, first*size), shifts

@@ -32,13 +32,13 @@ func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, lengt
 	op := &operations[k.op]
 	switch k.shape {
 	case planes:
-		halfPlanes(k.typ, op, dst == src && op.skips(), dst, src, factors, extra, count, length)
+		halfPlanes(k.typ, op, dst, src, factors, extra, count, length)
 	case pixels:
 		halfPixels(k.typ, op, dst, src, factors, extra, count, length)
 	case fourPlanes:
 		p := (*fourPlaces)(extra)
 		for i, at := range p.at {
-			halfPlanes(k.typ, op, false, unsafe.Add(dst, at), unsafe.Add(src, at), unsafe.Add(factors, p.factor[i]), nil, 1, length)
+			halfPlane(k.typ, op, unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length), unsafe.Slice((*uint16)(unsafe.Add(src, at)), length), *(*uint16)(unsafe.Add(factors, p.factor[i])), 0)
 		}
 		for _, at := range p.fill[:p.fills] {
 			clear(unsafe.Slice((*uint16)(unsafe.Add(dst, at)), length))
@@ -49,14 +49,14 @@ func genericHalf(k *entry, dst, src, factors, extra unsafe.Pointer, count, lengt
 // few is the length below which a loop over the halves of a plane is all overhead.
 const few = 16
 
-// halfPlanes processes planes. skips says that those with factor 1 stay as they are.
-func halfPlanes(t dtype.Type, op *operation, skips bool, dst, src, factors, shifts unsafe.Pointer, count, length int) {
+func halfPlanes(t dtype.Type, op *operation, dst, src, factors, shifts unsafe.Pointer, count, length int) {
 	one := t.Narrow(1)
 	f := unsafe.Slice((*uint16)(factors), count)
 	b := f // the shifts, unused where there are none
 	if op.shifts {
 		b = unsafe.Slice((*uint16)(shifts), count)
 	}
+	skips := dst == src && op.skips()
 	if formula := op.formula(); t == dtype.BFloat16 && length < few && formula <= quotient && !skips {
 		fewBFloat16(formula == quotient, op.dropped == zeroed, dst, src, f, length)
 		return
@@ -73,11 +73,18 @@ func halfPlanes(t dtype.Type, op *operation, skips bool, dst, src, factors, shif
 				d[i] = shift
 			}
 		case f[p] == one && skips:
-		case t == dtype.BFloat16:
-			bfloat16Plane(op.formula(), d, s, value(f[p]), value(b[p]))
 		default:
-			float16Plane(op, d, s, t.Widen(f[p]), t.Widen(b[p]))
+			halfPlane(t, op, d, s, f[p], b[p])
 		}
+	}
+}
+
+// halfPlane computes the formula of an operation for a plane.
+func halfPlane(t dtype.Type, op *operation, dst, src []uint16, f, b uint16) {
+	if t == dtype.BFloat16 {
+		bfloat16Plane(op.formula(), dst, src, value(f), value(b))
+	} else {
+		float16Plane(op, dst, src, t.Widen(f), t.Widen(b))
 	}
 }
 

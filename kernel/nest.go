@@ -159,6 +159,7 @@ func (n *nest) planes(at place, from, to int) {
 		return
 	}
 	limit := callBytes >> n.kind.shift
+	clears := n.length<<n.kind.shift >= clearedBytes && operations[n.op].dropped == zeroed && n.dst != n.src && !n.pastCache
 	for from < to {
 		plane, inside := from/n.length, from%n.length
 		count, length := 1, 0
@@ -167,9 +168,27 @@ func (n *nest) planes(at place, from, to int) {
 		} else {
 			length = min(n.length-inside, to-from, limit)
 		}
-		n.call(at, from, plane, count, length)
+		if clears {
+			count = 1
+		}
+		if clears && n.bits(at.factor+plane)<<1 == 0 {
+			n.clear(at, from, length)
+		} else {
+			n.call(at, from, plane, count, length)
+		}
 		from += count * length
 	}
+}
+
+// clearedBytes is the shortest plane that the runtime clears where it is dropped, out of place
+// and in the cache: planes of 112×112 float32 are 1.07 to 1.1 times as fast at 0.8 MB and 1.0
+// times at 2.4 MB on Zen 5. Shorter ones lose up to a third, and in place it makes no difference.
+const clearedBytes = 32 << 10
+
+// clear clears so many elements of the block at a place.
+func (n *nest) clear(at place, from, length int) {
+	shift := n.kind.shift
+	clear(unsafe.Slice((*byte)(unsafe.Add(n.dst, (at.dst+from)<<shift)), length<<shift))
 }
 
 // rows does elements from to to of the block of pixels at a place.

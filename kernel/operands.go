@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/race"
+)
 
 // operands are the memory of a call, and what happens to it.
 type operands struct {
@@ -25,6 +29,9 @@ var farBytes = 12 << 20
 // exec runs the kernel on one block.
 func (o *operands) exec(s shape, dst, src, factors, shifts unsafe.Pointer, count, length int) {
 	if o.far && s == planes {
+		if race.Enabled {
+			raceKernel(o.kind.ways[o.op][0][s], dst, src, factors, shifts, count, length)
+		}
 		o.kind.far(o.op, hide(dst), hide(src), hide(factors), hide(shifts), count, length)
 		return
 	}

@@ -284,11 +284,7 @@ func testFourPlanes[T number](t *testing.T, k id) {
 		if c.past && inPlace {
 			continue
 		}
-		draw := hard[T]
-		if inPlace {
-			draw = plain[T] // the callers decide whether a factor of 1 is left out
-		}
-		e := expect(r, draw, c.op, 2*longest*lanes, inPlace, false)
+		e := expect(r, hard[T], c.op, 2*longest*lanes, inPlace, false)
 		machine.EveryTier(t, func(t *testing.T) {
 			for lines := 1; lines <= longest; lines++ {
 				for rep := range 5 * reps * lanes {

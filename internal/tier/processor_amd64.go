@@ -15,14 +15,19 @@ func f16c() bool {
 
 // ThisProcessor asks the processor. On a virtual machine each question takes tens of
 // microseconds: nothing asks when a program starts, and callers keep the answer.
-func ThisProcessor() Processor {
-	last, b, c, d := cpuid(0, 0)
+func ThisProcessor() Processor { return processorBy(cpuid) }
+
+// A questioner answers as the CPUID instruction does.
+type questioner func(leaf, subleaf uint32) (a, b, c, d uint32)
+
+func processorBy(ask questioner) Processor {
+	last, b, c, d := ask(0, 0)
 	var vendor [12]byte
 	binary.LittleEndian.PutUint32(vendor[0:], b)
 	binary.LittleEndian.PutUint32(vendor[4:], d)
 	binary.LittleEndian.PutUint32(vendor[8:], c)
 	p := Processor{Vendor: string(vendor[:])}
-	a, _, _, _ := cpuid(1, 0)
+	a, _, _, _ := ask(1, 0)
 	if p.Family = int(a >> 8 & 15); p.Family == 15 {
 		p.Family += int(a >> 20 & 0xff)
 	}
@@ -30,28 +35,27 @@ func ThisProcessor() Processor {
 	switch p.Vendor {
 	case "GenuineIntel":
 		if last >= 4 {
-			p.Cache = largestCache(4)
+			p.Cache = ask.largestCache(4)
 		}
 	case "AuthenticAMD", "HygonGenuine":
-		if extended, _, _, _ := cpuid(0x80000000, 0); extended >= 0x8000001d {
-			p.Cache = largestCache(0x8000001d)
+		if extended, _, _, _ := ask(0x80000000, 0); extended >= 0x8000001d {
+			p.Cache = ask.largestCache(0x8000001d)
 		}
 	}
 	return p
 }
 
 // largestCache returns the bytes of the largest cache that holds data.
-func largestCache(leaf uint32) int {
+func (ask questioner) largestCache(leaf uint32) int {
 	const most = 8 // caches; there are four or five
 	largest := 0
 	for i := range uint32(most) {
-		a, b, c, _ := cpuid(leaf, i)
+		a, b, c, _ := ask(leaf, i)
 		switch a & 31 { // what it holds
 		case 0:
 			return largest
 		case 1, 3: // data, or both
-			size := cacheBytes(b, c)
-			largest = max(largest, size)
+			largest = max(largest, cacheBytes(b, c))
 		}
 	}
 	return largest

@@ -42,8 +42,10 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 
 // AddTo adds what [Apply] would write to dst: for tapes that accumulate gradients. Product
 // and sum are rounded separately. With [mask.Select] the dropped channels of dst stay as
-// they are, and so does padding, except with Gaussian noise. A mask of alpha dropout is an [*AlphaError], since the
-// gradient takes [mask.Mask.Gradient]. The other errors are those of Apply.
+// they are, and so does padding, except with Gaussian noise.
+//
+// A mask of alpha dropout is an [*AlphaError]: its gradient takes [mask.Mask.Gradient]. The other
+// errors are those of Apply.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	if few(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m) {
 		return nil
@@ -51,10 +53,12 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	return apply(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
 }
 
-// ApplyTensor is [Apply] on tensors of any kind. dst and src may lie differently, so that
-// dropout and a change of layout are one pass: they have the same samples, channels and
-// spatial dims, otherwise [layout.Join] returns the error. Tensors that lie differently
-// must not overlap. workers is the greatest number of goroutines that share the work, the
+// ApplyTensor is [Apply] on tensors of any kind. dst and src may lie differently: dropout and
+// a change of layout are one pass then. Both have the same samples, channels and spatial dims.
+// Otherwise the error is that of [layout.Join]. Tensors that lie differently must not
+// overlap.
+//
+// workers is the greatest number of goroutines that share the work, the
 // calling one among them. 0 stands for GOMAXPROCS, and a negative number is a
 // [*kernel.WorkersError]. The result does not depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {

@@ -32,9 +32,9 @@ type MaskError struct {
 func (e *MaskError) Error() string {
 	given := fmt.Sprintf("a mask of %d×%d channels", e.Samples, e.Channels)
 	if e.Samples == 0 && e.Channels == 0 {
-		given = "no mask, or one of 0×0 channels,"
+		given = "no mask or pass, or one of 0×0 channels,"
 	}
-	return fmt.Sprintf("spatialdropout: %s for a tensor of %d×%d, want one drawn for its geometry", given, e.Geometry.Samples(), e.Geometry.Channels())
+	return fmt.Sprintf("spatialdropout: %s for a tensor of %d×%d, want one made for its geometry", given, e.Geometry.Samples(), e.Geometry.Channels())
 }
 
 // ZeroError refuses the zero value of a type whose values a function makes, or a pointer to
@@ -71,7 +71,7 @@ func (e *BackwardError) Error() string {
 	if e.Used {
 		return "spatialdropout: a second backward pass after one Forward, want a Forward for each; Layer.Pass gives passes that run in any order"
 	}
-	return "spatialdropout: a backward pass without a Forward before it"
+	return "spatialdropout: a backward pass without a Forward before it, want a Forward for each"
 }
 
 // AlphaError refuses to add what a mask of alpha dropout makes of a tensor: the operation

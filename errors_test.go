@@ -386,6 +386,8 @@ func TestErrorsHaveTypes(t *testing.T) {
 	if step(d) != 3 {
 		t.Errorf("refused calls move the stream to step %d, want 3 after three masks", step(d))
 	}
+	wantError(t, "another layout in place", spatialdropout.ApplyTensor(dst, of(buf[:120], last), m, 0), "dst of 120 elements is src, whose elements lie differently, want no overlap")
+	wantError(t, "another kind of src", spatialdropout.ApplyTensor(dst, spatialdropout.Of(doubles, x.geom), m, 0), "kernel: dst of float32 and src of float64, want one kind")
 	for what, f := range map[string]func(){
 		"As of float32 as float16":  func() { spatialdropout.As(kernel.F16, buf[:120], x.geom) },
 		"As of halves as float64":   func() { spatialdropout.As(kernel.F64, halves, x.geom) },

@@ -223,7 +223,7 @@ func TestZeroValuesAreRefused(t *testing.T) {
 	g := dense(t, layout.NC, 1, 4).geom
 	data := make([]float32, 4)
 	x := spatialdropout.Of(data, g)
-	panics := func(call func()) error { return caughtError(func() error { call(); return nil }) }
+	panics := func(call func()) error { return extreme.Caught(func() error { call(); return nil }) }
 	for name, d := range map[string]*spatialdropout.Dropout{"nil": nil, "zero": new(spatialdropout.Dropout)} {
 		_, drawing := d.Draw(g)
 		_, forward := d.Forward(x, x)
@@ -283,14 +283,4 @@ func wantZero(t *testing.T, what string, err error, typ, maker string) {
 		return
 	}
 	wantError(t, what, err, typ, "one of "+maker)
-}
-
-// caughtError returns the error of a call, or that with which it panics.
-func caughtError(call func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = p.(error)
-		}
-	}()
-	return call()
 }

@@ -223,7 +223,7 @@ func TestHostileStatesAreErrors(t *testing.T) {
 	for text, word := range map[string]string{
 		"": "one of philox", "nothing:3": "one of philox", "philox:": "whole number", "philox:-1": "seed -1", "philox:1,2": "2 numbers", "philox:1/fold": "this stream takes none", "philox:0\n": "whole number",
 		"pytorch:99999999999999999999999": "99999999999999999999999", "jax:5/fast": "fold, original, x64", "flax-linen:1/call=0": `call "0"`, "keras-jax:-1": "seed -1",
-		"source:*rand.PCG": "one of philox", "philox:" + strings.Repeat("9", 1<<16): "want 4096 at most", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
+		"source:*rand.PCG": "that Source makes", "philox:" + strings.Repeat("9", 1<<16): "want 4096 at most", "PHILOX:1": "one of philox", "philox:1e3": "whole number", "\x00": "one of philox",
 	} {
 		d, err := spatialdropout.Restore(spatialdropout.State{Rate: 0.5, GeneratorState: spatialdropout.GeneratorState{Stream: text}})
 		wantError(t, "Restore of "+text[:min(len(text), 40)], err, "mask: stream", word)

@@ -19,7 +19,7 @@ func catalogueFile() ([]byte, error) {
 	for i, o := range operations {
 		fmt.Fprintf(&b, "\t// %s %s\n\t%s%s\n", o.constant(), o.meaning(), o.constant(), map[bool]string{true: " Op = iota"}[i == 0])
 	}
-	fmt.Fprintf(&b, "\t// Copy sets y = x, to the bit. [Run] alone does it, and it takes no factors.\n\tCopy\n\tops = iota\n)\n\n")
+	fmt.Fprintf(&b, "\t// Copy sets y = x, to the bit. [Run] alone does it, and it ignores factors.\n\tCopy\n\tops = iota\n)\n\n")
 	fmt.Fprintf(&b, "// operations says what each operation does.\nvar operations = [ops]operation{\n")
 	for _, o := range operations {
 		fmt.Fprintf(&b, "\t%s: {name: %q, divides: %v, adds: %v, shifts: %v, rectifies: %v, dropped: %s},\n", o.constant(), o.constant(), o.divides(), o.readsDst(), o.shifts(), o.rectifies(), o.droppedConstant())

@@ -362,8 +362,8 @@ func bfloat16RowLoop(op Op, dst, src, factors, shifts []bfloat16) {
 	}
 }
 
-// Halves are rounded after each operation, as they are with a type of their own. The conversions are those that a user would write: a bfloat16 by hand, a float16 by a
-// library.
+// Halves are rounded after each operation, as they are with a type of their own. The
+// conversions are those that a user would write: a bfloat16 by hand, a float16 by a library.
 
 func bfloat16Value(x bfloat16) float32 { return math.Float32frombits(uint32(x) << 16) }
 

@@ -25,7 +25,7 @@ const (
 	AffineMultiply
 	// AffineMax sets y = max(x * f + s, 0), and y = max(s, 0) where f is 0, whatever x is.
 	AffineMax
-	// Copy sets y = x, to the bit. [Run] alone does it, and it takes no factors.
+	// Copy sets y = x, to the bit. [Run] alone does it, and it ignores factors.
 	Copy
 	ops = iota
 )

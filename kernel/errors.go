@@ -28,6 +28,9 @@ func (e *KindError) Error() string {
 	if *e == (KindError{}) {
 		return "kernel: no kind, want one such as F32"
 	}
+	if e.Factors == nil && e.Shifts == nil {
+		return fmt.Sprintf("kernel: dst of %v and src of %v, want one kind", e.Dst, e.Src)
+	}
 	return fmt.Sprintf("kernel: dst of %v, src of %v, factors of %v and shifts of %v, want one kind", e.Dst, e.Src, e.Factors, e.Shifts)
 }
 
@@ -63,6 +66,9 @@ type OverlapError struct {
 }
 
 func (e *OverlapError) Error() string {
+	if e.With == "src" && e.Distance == 0 {
+		return fmt.Sprintf("kernel: dst of %d elements is src, whose elements lie differently, want no overlap", e.Elements)
+	}
 	want := "dst = src or no overlap"
 	if e.With != "src" {
 		want = "no overlap"

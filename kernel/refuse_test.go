@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/extreme"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -55,18 +56,8 @@ func takesShifts(op kernel.Op) bool {
 }
 
 // caught returns the error that f panics with, nil if it returns.
-func caught(f func()) (err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case error:
-			err = p
-		default:
-			err = fmt.Errorf("panic with %v, which is not an error", p)
-		}
-	}()
-	f()
-	return nil
+func caught(f func()) error {
+	return extreme.Caught(func() error { f(); return nil })
 }
 
 // numbered returns n elements that every kernel would change.

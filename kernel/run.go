@@ -20,19 +20,21 @@ import (
 // and factor 0, the one around it with factor 1 and without a gap), or rows of channels (the
 // innermost one with strides 1 and factor 1, the one around it with factor 0 and without a
 // gap). A transposed tensor, with stride 1 of dst in the innermost loop and stride 1 of src in
-// another one, takes two to three times as long as a copy.
+// another one, takes 1.5 to 4 times as long as a copy.
 //
 // dst and src may be the same slice if all strides agree, or two slices that share no
 // visited element. factors and shifts lie outside the memory from the first visited element
 // of dst to the last. shifts is empty unless op is [Affine] or one of its relatives.
-// [Copy] takes no factors.
+// [Copy] ignores factors.
 //
 // workers bounds the goroutines that share the work, the calling one among them. 0 stands for
 // GOMAXPROCS, which is never exceeded. How many take part is up to the [Strategy] and to
-// which of them come in time. The result does not depend on it. After warm-up Run does not
-// allocate. But an array of the caller's is allocated if Run gets a slice of it, since goroutines
-// may share it; [Planes] and [Pixels] leave it on the stack. Run waits for all of them also if it panics, as it does where memory faults and
-// the caller has set [debug.SetPanicOnFault].
+// which of them come in time. The result does not depend on it. If one of them panics, as it does where
+// memory faults and the caller has set [debug.SetPanicOnFault], Run panics once none of them
+// works any more.
+//
+// Run does not allocate after warm-up. An array of the caller goes to the heap if Run gets a
+// slice of it, since goroutines may share it. [Planes] and [Pixels] leave it on the stack.
 //
 // Run returns an [*OpError], a [*WorkersError], a [*LoopError] or an [*OverlapError] before it
 // writes anything.

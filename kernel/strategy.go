@@ -26,62 +26,71 @@ type Strategy struct {
 	// StreamPlanes is the size of dst in bytes from which channels-first data out of place are
 	// stored past the cache. Other data stay in the cache then, and no line is read before
 	// it is written. The default is a quarter of the largest cache, three eighths on Zen 5,
-	// from 4 to 32 MiB.
+	// from 4 to 32 MiB, and 32 MiB if the size of the cache is unknown. Goroutines that share
+	// a call store past the cache from twice the size on.
 	//
-	// Half of the planes of 56×56 float32 dropped, one core, streamed over ordinary: 6.4 MB
-	// 1.3 times as fast on Zen 4 and 0.9 times on Zen 5, 9.6 MB 1.0 times on Zen 5, 12.8 MB 1.8
-	// and 1.3 to 1.6 times, 26 MB 2.5 and 1.6 to 2.3 times (32 MiB of L3 each). If all of the
-	// result is read right afterwards, both together take 1.0, 0.8 and 0.6 times as long on Zen
-	// 4, at 13 MB 1.3 and at 17 MB 0.9 times on Zen 5. On Sapphire Rapids 32 MiB are a tie, with a
-	// cache that a virtual machine does not tell the size of.
+	// Half of the planes of 56×56 float32 dropped, one core, 32 MiB of L3: how many times as fast
+	// as ordinary stores those past the cache are.
+	//
+	//	        6.4 MB  9.6 MB  12.8 MB     26 MB
+	//	Zen 4   1.3             1.8         2.5
+	//	Zen 5   0.9     1.0     1.3 to 1.6  1.6 to 2.3
+	//
+	// If all of the result is read right afterwards, both together take 1.0, 0.8 and 0.6 times
+	// as long at 6.4, 12.8 and 26 MB on Zen 4. On Zen 5 they take 1.3 times as long at 13 MB and
+	// 0.9 times at 17 MB. On Sapphire Rapids 32 MiB are a tie, with a cache that a virtual
+	// machine does not tell the size of.
 	StreamPlanes int
-	// StreamRows is the same for channels-last data. On Zen 5 rows of 64 channels are 0.75
-	// times as fast at 6.4 MB, 0.9 times at 9.6 MB, and 1.5 times at 13 MB and above, also if
-	// the result is read.
+	// StreamRows is the same for channels-last data, however many goroutines share a call. On
+	// Zen 5 rows of 64 channels are 0.75 times as fast at 6.4 MB, 0.9 times at 9.6 MB, and 1.5
+	// times at 13 MB and above, also if the result is read.
 	StreamRows int
 	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
 	// sums, are processed four planes at a time, and dropped planes are stored past the cache.
 	// In place that needs dropped planes: where a quarter of the planes is dropped or fewer,
 	// they are processed one after the other. The default is five eighths of the largest
-	// cache, from 8 to 32 MiB.
+	// cache, from 8 to 32 MiB, and 32 MiB if the size of the cache is unknown.
 	//
-	// Half of the planes of 56×56 float32 dropped: 12.8 MB 1.3 times as fast on Zen 4 and 1.0
-	// times on Zen 5, 26 MB 1.8 and 1.5 times. But if the result is read right afterwards, 17 MB
-	// take 1.1 to 1.4 times as long on Zen 5, and 21 MB 0.9 times. Of fewer dropped planes, a
-	// tenth is 0.9 to 1.0 times as fast on Zen 5 from 17 to 51 MB, a fifth 0.8 to 1.1 and three
-	// tenths 1.0 to 1.2 times. Sums are 0.8 times as fast at 6 MB and 1.05 to 1.1 times from 13 MB
-	// up.
+	// Half of the planes of 56×56 float32 dropped: 12.8 MB are 1.3 times as fast on Zen 4 and 1.0
+	// times on Zen 5, and 26 MB 1.8 and 1.5 times. If the result is read right afterwards, 17 MB
+	// take 1.1 to 1.4 times as long on Zen 5, and 21 MB 0.9 times. With a tenth of the planes
+	// dropped, 17 to 51 MB are 0.9 to 1.0 times as fast on Zen 5, with a fifth 0.8 to 1.1 times,
+	// and with three tenths 1.0 to 1.2 times. Sums are 0.8 times as fast at 6 MB, and 1.05 to 1.1
+	// times from 13 MB up.
 	StreamInPlace int
 	// StoreAhead is how many bytes ahead of ordinary stores their cache lines are prefetched
 	// on amd64. A store to a line that is not in the first cache waits for it, and some
 	// processors fetch ahead for loads only. 0 prefetches nothing.
 	//
-	// The default is 512, and 0 on processors by AMD. Out of place in the second cache 512
-	// makes 48 GB/s of 35 with AVX2 and 46 of 41 with AVX-512 on Sapphire Rapids. It costs 5 to
-	// 30 % on Zen 4 from 2 MB up, and 0 to 20 % on Zen 5 from 50 KB to 51 MB, in place
-	// most of all. (PREFETCHW, which Go's assembler lacks, brings the same as PREFETCHT0 on
-	// Sapphire Rapids. Prefetching the source brought nothing in the cache.)
+	// The default is 512, and 0 on processors by AMD. Out of place in the second cache of a
+	// Sapphire Rapids, 512 brings 48 GB/s instead of 35 with AVX2 and 46 instead of 41 with
+	// AVX-512. It costs 5 to 30 % on Zen 4 from 2 MB up, and 0 to 20 % on Zen 5 from 50 KB to
+	// 51 MB, in place most of all. (PREFETCHW, which Go's assembler lacks, brings the same as
+	// PREFETCHT0 on Sapphire Rapids. Prefetching the source brought nothing in the cache.)
 	StoreAhead int
 	// QuarterRows is the length in bytes below which rows of whole cache lines are walked in
 	// four quarters side by side on amd64, out of place and in the cache. Longer ones are walked
-	// one after the other. (In place, and past the cache, it is quarters.)
+	// one after the other. (In place, and past the cache, rows of any length are walked in
+	// quarters.)
 	//
-	// The default is never on Zen 5, 8 KiB on other processors by AMD and always elsewhere. One
+	// The default is 0 on Zen 5, 8 KiB on other processors by AMD, and math.MaxInt elsewhere. One
 	// after the other, rows of 256 bytes to 16 KiB of float32 are 1.0 to 1.5 times as fast on Zen
 	// 5 from 0.3 to 6 MB, and 1.2 to 2 times in samples of 7×7. But rows of 384 and 512 bytes that
 	// all fit the first cache are 0.8 times as fast. On Zen 4 rows of 8 KiB are 1.3 times as
 	// fast, and shorter ones lose.
 	QuarterRows int
-	// Share is the size of dst in bytes from which [Run] uses several goroutines unasked.
+	// Share is the size of dst in bytes from which [Run] shares the work among goroutines. A
+	// smaller call stays on the calling one, whatever its workers. The default is 512 KiB.
 	Share int
-	// Grain is the least number of bytes that a goroutine gets.
+	// Grain is the least number of bytes that a goroutine gets. The default is 128 KiB.
 	Grain int
 	// Wake is the size of dst in bytes from which [Run] starts goroutines to help even if the
 	// call before was long ago. In smaller calls only those help that wait for work since the
-	// call before, or that a series of calls has started.
+	// call before, or that a series of calls has started. The default is 16 MiB.
 	Wake int
 	// Linger is how long a goroutine that has helped waits actively for the next call. It ends
-	// afterwards. So calls that follow each other within that time find help at once.
+	// afterwards. Calls that follow each other within that time find help at once. The default
+	// is 0.1 ms.
 	Linger time.Duration
 }
 
@@ -259,7 +268,7 @@ var fields = [...]field{
 func (f *field) want() string {
 	switch {
 	case f.size == nil:
-		return fmt.Sprintf("from 0s to %v in whole microseconds", mostLinger)
+		return fmt.Sprintf("a time from 0s to %v in whole microseconds, such as 50us", mostLinger)
 	case f.most == math.MaxInt:
 		return fmt.Sprintf("a number of bytes, %d or more", f.least)
 	}

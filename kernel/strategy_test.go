@@ -107,15 +107,15 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"store-ahead=4097":       "store-ahead=4097\", want a number of bytes from 0 to 4096",
 		"grain=0":                "grain=0\", want a number of bytes, 1 or more",
 		"share=" + long:          "… (1048582 bytes), want a number",
-		"linger=1":               "linger=1\", want from 0s to 1s in whole microseconds",
-		"linger=-1us":            "linger=-1us\", want from 0s",
-		"linger=1500ns":          "linger=1500ns\", want from 0s to 1s in whole",
-		"linger=1001ms":          "linger=1001ms\", want from 0s to 1s",
+		"linger=1":               "linger=1\", want a time from 0s to 1s in whole microseconds, such as 50us",
+		"linger=-1us":            "linger=-1us\", want a time from 0s",
+		"linger=1500ns":          "linger=1500ns\", want a time from 0s to 1s in whole",
+		"linger=1001ms":          "linger=1001ms\", want a time from 0s to 1s",
 		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, quarter-rows, share, grain, wake, linger",
 		"wake=1,":                "",
 		"wake=1,,":               "=\", want one of the fields",
 		long:                     "… (1048577 bytes), want one of the fields",
-		"stream-planes=1,linger": "linger=\", want from 0s",
+		"stream-planes=1,linger": "linger=\", want a time from 0s",
 	} {
 		got, err := ParseStrategy(text)
 		var typed *StrategyError

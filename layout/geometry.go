@@ -327,10 +327,10 @@ func (g form) Spatial() int { return g.positions }
 func (g counts) Len() int { return g.length }
 
 // View reports whether the tensor is part of a wider one, so that its buffer may
-// be longer than [Geometry.Len]: elements have gaps between them, or an axis that
-// [Strided] got, if only one of a single step, has a stride longer than the whole
-// tensor, as the samples of a channel slice have. The buffer of any other tensor
-// has exactly Len elements.
+// be longer than [Geometry.Len]. That is so if there are gaps between elements. It is
+// also so if [Strided] got a stride longer than the whole tensor, even for an axis of a
+// single step, as the samples of a channel slice have. The buffer of any other tensor has
+// exactly Len elements.
 func (g form) View() bool { return g.shape&view != 0 }
 
 // PaddedChannels returns the number of channels that a sample has in memory: C,

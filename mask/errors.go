@@ -15,8 +15,9 @@ func (e *RateError) Error() string {
 
 // ShapeError says that numbers of samples, channels, elements or bytes do not fit each
 // other, or are those of no mask: a negative number, more than 2³⁶ trials, a count of
-// channels to keep that a sample does not have, memory that does not hold a mask's factors,
-// data that are neither the binary form of a mask nor a state of PyTorch's generator.
+// channels to keep that a sample does not have, a channel or a sample that a mask does not
+// have, memory that does not hold a mask's factors, data that are neither the binary form of
+// a mask nor a state of PyTorch's generator.
 type ShapeError struct{ Given, Want string }
 
 func (e *ShapeError) Error() string { return "mask: " + e.Given + ", want " + e.Want }

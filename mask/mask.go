@@ -182,14 +182,15 @@ func (m *Mask) Rate() float64 { return m.rate }
 // Arithmetic returns what is computed with the elements.
 func (m *Mask) Arithmetic() Arithmetic { return m.arithmetic }
 
-// Kept reports whether channel c of sample n is kept. It panics if there is no such
-// channel.
+// Kept reports whether channel c of sample n is kept. It panics with a [*ShapeError] if there
+// is no such channel.
 func (m *Mask) Kept(n, c int) bool {
 	i := m.trial(n, c)
 	return m.bits[i/64]>>(i%64)&1 == 1
 }
 
-// Set keeps or drops channel c of sample n. It panics if there is no such channel.
+// Set keeps or drops channel c of sample n. It panics with a [*ShapeError] if there is no such
+// channel.
 func (m *Mask) Set(n, c int, kept bool) {
 	i := m.trial(n, c)
 	bit := uint64(1) << (i % 64)
@@ -200,18 +201,22 @@ func (m *Mask) Set(n, c int, kept bool) {
 	}
 }
 
+// one says which channels or samples there are, counted from 0.
+func (m *Mask) one(what string) string {
+	return fmt.Sprintf("a %s of a mask of %d×%d, counted from 0", what, m.samples, m.channels)
+}
+
 // trial returns the index of a channel's bit.
 func (m *Mask) trial(n, c int) int {
 	if n < 0 || n >= m.samples || c < 0 || c >= m.channels {
-		panic(fmt.Sprintf("mask: channel %d of sample %d in a mask of %d×%d", c, n, m.samples, m.channels))
+		panic(&ShapeError{fmt.Sprintf("channel %d of sample %d", c, n), m.one("channel")})
 	}
 	return n*m.channels + c
 }
 
-// KeptOf returns an iterator over the channels of sample n that are kept, in order. It
-// panics if there is no such sample.
-//
-//	for c := range m.KeptOf(n) {
+// KeptOf returns an iterator over the channels of sample n that are kept, in order, for a loop
+// such as for c := range m.KeptOf(n). It panics with a [*ShapeError] if there is no such
+// sample.
 func (m *Mask) KeptOf(n int) func(yield func(c int) bool) {
 	from, to := m.row(n)
 	return func(yield func(int) bool) {
@@ -229,7 +234,7 @@ func (m *Mask) KeptOf(n int) func(yield func(c int) bool) {
 // row returns the index of the first bit of sample n and that of the bit after its last.
 func (m *Mask) row(n int) (from, to int) {
 	if n < 0 || n >= m.samples {
-		panic(fmt.Sprintf("mask: sample %d in a mask of %d×%d", n, m.samples, m.channels))
+		panic(&ShapeError{fmt.Sprintf("sample %d", n), m.one("sample")})
 	}
 	return n * m.channels, (n + 1) * m.channels
 }

@@ -172,13 +172,15 @@ func TestSetChangesOneChannel(t *testing.T) {
 	}
 }
 
-// panics returns the message that f panics with.
+// panics returns the message that f panics with, which is that of a *ShapeError.
 func panics(t *testing.T, what string, f func()) (message string) {
 	t.Helper()
 	defer func() {
 		p := recover()
 		if p == nil {
 			t.Errorf("%s: no panic", what)
+		} else if _, typed := p.(*mask.ShapeError); !typed {
+			t.Errorf("%s: a panic with %T: %v, want a *ShapeError", what, p, p)
 		}
 		message = fmt.Sprint(p)
 	}()

@@ -185,7 +185,11 @@ func ParseStream(text string) (Stream, error) {
 	for i < len(kinds) && kinds[i].name != name {
 		i++
 	}
-	if i == len(kinds) {
+	switch {
+	case i < len(kinds):
+	case name == sourceName:
+		return bad("a rand.Source of your own, which no text restores, want the stream that Source makes of one")
+	default:
 		return bad("unknown name %s, want one of %s", excerpt.Quote(name), strings.Join(StreamNames(), ", "))
 	}
 	k := &kinds[i]

@@ -136,7 +136,7 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 		"":                                     names,
 		"Philox:1":                             names,
 		"torch:1":                              names,
-		"source:1":                             names,
+		"source:1":                             {"rand.Source", "no text restores", "want the stream that Source makes"},
 		" philox:1":                            names,
 		"philox:":                              {`seed ""`, "whole number"},
 		"philox:x":                             {`seed "x"`, "whole number"},

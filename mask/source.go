@@ -30,7 +30,10 @@ type source struct {
 	drawn uint64
 }
 
-func (s *source) String() string { return fmt.Sprintf("source:%T", s.src) }
+// sourceName begins the text of the stream of a source.
+const sourceName = "source"
+
+func (s *source) String() string { return fmt.Sprintf("%s:%T", sourceName, s.src) }
 
 // Once says that a place cannot be drawn again, see [Stream].
 func (s *source) Once() {}

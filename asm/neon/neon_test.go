@@ -211,7 +211,7 @@ func scaleF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, leng
 	}
 	for _, stubs := range []string{
 		"package kernel\n",
-		"package kernel\n\nfunc braidF32NEON(dst *float32, places *[13]int)\n",
+		"package kernel\n\nfunc multiplyFourPlanesF32NEON(dst *float32, places *[13]int)\n",
 		"package kernel\n\nfunc narrowNEON(dst *uint16, src *float32)\n",
 	} {
 		if _, err := new(program).write(stubs); err == nil {

@@ -56,7 +56,7 @@ func Check(t testing.TB, what func() string, call func() error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
-	err := caught(call)
+	err := Caught(call)
 	took := time.Since(begin)
 	runtime.ReadMemStats(&after)
 	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > mostBytes {
@@ -76,8 +76,8 @@ func Check(t testing.TB, what func() string, call func() error) {
 	}
 }
 
-// caught returns the error of a call, or that with which it panics.
-func caught(call func() error) (err error) {
+// Caught returns the error of a call, or that with which it panics.
+func Caught(call func() error) (err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:

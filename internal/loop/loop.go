@@ -29,7 +29,7 @@ func Measure(loops []layout.Loop) (r Reach, reason string) {
 	for i := len(loops) - 1; i >= 0; i-- {
 		l := loops[i]
 		if l.Size < 0 || l.Dst < 0 || l.Src < 0 || l.Factor < 0 {
-			return Reach{}, fmt.Sprintf("loop %d has a negative number", i)
+			return Reach{}, fmt.Sprintf("loop %d has a negative number, want 0 or more", i)
 		}
 		if l.Size == 0 {
 			empty = true

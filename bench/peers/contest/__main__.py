@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ def main():
     a = arguments()
     wanted = rows.select(a.rows, a.quick)
     if a.list:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may go away
         print("\n".join(row.name for row in wanted))
         return 0
     if not wanted:

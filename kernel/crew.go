@@ -172,7 +172,8 @@ func (h *helper) help() bool {
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			j.fault.Store(&fault)
+			kept := fault // on the heap, where fault would be without a panic as well
+			j.fault.Store(&kept)
 			j.abandoned.Store(true)
 		}
 		h.job.Store(nil)

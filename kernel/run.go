@@ -128,6 +128,9 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
 	}
+	if kind.beyond(r.Dst) || kind.beyond(r.Src) || kind.beyond(factorsWanted) {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("they reach over %d elements of dst, %d of src and %d factors, want at most %d, whose bytes an int counts", r.Dst, r.Src, factorsWanted, kind.most())}
+	}
 	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
 		return 0, &OverlapError{With: "src", Elements: r.Dst, Distance: distance}
 	}

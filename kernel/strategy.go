@@ -72,7 +72,8 @@ type Strategy struct {
 	// all fit the first cache are 0.8 times as fast. On Zen 4 rows of 8 KiB are 1.3 times as
 	// fast, and shorter ones lose.
 	QuarterRows int
-	// Share is the size of dst in bytes from which [Run] uses several goroutines unasked.
+	// Share is the size of dst in bytes from which [Run] uses several goroutines. The calling one
+	// does smaller work alone, however many are allowed.
 	Share int
 	// Grain is the least number of bytes that a goroutine gets.
 	Grain int
@@ -322,8 +323,9 @@ func (s Strategy) String() string {
 }
 
 // ParseStrategy returns the default strategy with some fields changed, such as
-// "stream-planes=8388608,linger=50us". Sizes are numbers of bytes. It returns a
-// [*StrategyError] if a field is unknown or its value makes no sense.
+// "stream-planes=8388608,linger=50us". Sizes are numbers of bytes. Of a field that is given
+// twice the last value counts. ParseStrategy returns a [*StrategyError] if a field is unknown or
+// its value makes no sense.
 func ParseStrategy(text string) (Strategy, error) {
 	s := DefaultStrategy()
 	for text != "" {

@@ -54,7 +54,8 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers
 func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	// A single call of a kernel is all overhead: loops that make no more than that are
 	// recognised here, without a call, for which all numbers would have to leave registers.
-	// Otherwise run finds out what they are, or what is wrong.
+	// Otherwise run finds out what they are, or what is wrong. (So it does with an innermost loop of a
+	// single step, which may make planes of what looks like rows.)
 	const most = 1 << 15 // the product of two fits an int
 	if uint(len(loops)-1) < 2 && uint(workers) <= 1 && op < Copy {
 		last := &loops[len(loops)-1]
@@ -64,7 +65,7 @@ func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.L
 			// One comparison for all numbers that must agree: a branch for each would take longer.
 			count, wrong = around.Size, wrong|(around.Dst^last.Size)|(around.Src^last.Size)|(around.Factor^(1-last.Factor))
 		}
-		if wrong == 0 && uint(count-1) < most && uint(last.Size-1) < most {
+		if wrong == 0 && uint(count-1) < most && uint(last.Size-2) < most {
 			entries := count
 			if last.Factor == 1 {
 				entries = last.Size

@@ -15,8 +15,9 @@ const mostHelpers = 63
 // takes tens of microseconds until the operating system lets a parked thread run, in which
 // one core does a megabyte. Which one helps has a fixed part of the data, see [job].
 //
-// Nothing here uses channels, conditions or wait groups: a goroutine of a test's bubble
-// (package testing/synctest) must not be woken through them from outside of it.
+// Nobody helps callers in a test's bubble (package testing/synctest). A goroutine that one of
+// them starts belongs to the bubble, which ends, and whose clock advances, only when the goroutine
+// has ended; and callers elsewhere may keep it busy.
 var crew [mostHelpers]helper
 
 // helper is the place of one goroutine.
@@ -79,6 +80,9 @@ const (
 // call and in a series of calls. It returns false if there is no helper to ask.
 func muster(s *Strategy, help []bool, bytes int) (any bool) {
 	begin := now()
+	if begin < 0 {
+		return false // in a bubble: its clock begins in 2000
+	}
 	// The call before may have taken as long as a slow one of this size.
 	series := begin-lately.Swap(begin) <= int64(s.Linger)+int64(bytes/8)
 	large, long := bytes >= s.Wake, bytes >= joinBytes
@@ -173,7 +177,8 @@ func (h *helper) help() bool {
 	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			j.fault.Store(&fault)
+			kept := fault // on the heap, where fault would be without a panic as well
+			j.fault.Store(&kept)
 			j.abandoned.Store(true)
 		}
 		h.job.Store(nil)
@@ -196,7 +201,8 @@ func (h *helper) wait(began *int64) bool {
 		*began = start
 	}
 	h.state.Store(ready)
-	// The clock stands still in a test's bubble: the number of turns is bounded, too.
+	// The clock of a bubble stands still, and muster takes it for the usual one where the
+	// system's shows a year before 2000: the number of turns is bounded, too.
 	const pauses, perTurn = 16, 64 // pauses, and nanoseconds that a turn takes at least
 	last := start
 	for turn := int64(0); turn*perTurn <= linger; turn++ {

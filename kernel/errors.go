@@ -34,7 +34,8 @@ func (e *KindError) Error() string {
 	return fmt.Sprintf("kernel: dst of %v, src of %v, factors of %v and shifts of %v, want one kind", e.Dst, e.Src, e.Factors, e.Shifts)
 }
 
-// LengthError refuses slices whose lengths do not match. Nothing has been written.
+// LengthError refuses slices whose lengths do not match, and on 32-bit platforms a dst of more
+// bytes than an int counts. Nothing has been written.
 type LengthError struct {
 	Op      Op
 	Loop    string // "planes" or "pixels"
@@ -43,9 +44,13 @@ type LengthError struct {
 	Factors int    // length of factors
 	Shifts  int    // length of shifts
 	Plane   int    // elements of a plane, for planes
+	Most    int    // elements that dst may have, if it has more
 }
 
 func (e *LengthError) Error() string {
+	if e.Most > 0 {
+		return fmt.Sprintf("kernel: %v of %s with dst of %d elements, want at most %d, whose bytes an int counts", e.Op, e.Loop, e.Dst, e.Most)
+	}
 	want := "no shifts"
 	if e.Op < ops && operations[e.Op].shifts {
 		want = "as many shifts as factors"

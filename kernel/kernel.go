@@ -110,8 +110,8 @@ func (v Vector) aside() *Kind { return (*Kind)(hide(unsafe.Pointer(v.kind))) }
 // their own, so that a call without one keeps its numbers in registers.
 func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
 	want, ok := product(factors.len, plane)
-	if op >= Copy || !ok || dst.len != want || src.len != want || shifts.len != shiftsOf(op, factors.len) {
-		panic(misfit(op, "planes", dst.len, src.len, factors.len, shifts.len, plane))
+	if op >= Copy || !ok || kind.beyond(want) || dst.len != want || src.len != want || shifts.len != shiftsOf(op, factors.len) {
+		panic(misfit(kind, op, "planes", dst.len, src.len, factors.len, shifts.len, plane))
 	}
 	if want == 0 {
 		return
@@ -132,8 +132,8 @@ func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
 }
 
 func doPixels(kind *Kind, op Op, dst, src, factors, shifts vector) {
-	if op >= Copy || dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != shiftsOf(op, factors.len) {
-		panic(misfit(op, "pixels", dst.len, src.len, factors.len, shifts.len, 0))
+	if op >= Copy || kind.beyond(dst.len) || dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != shiftsOf(op, factors.len) {
+		panic(misfit(kind, op, "pixels", dst.len, src.len, factors.len, shifts.len, 0))
 	}
 	if dst.len == 0 {
 		return
@@ -162,17 +162,21 @@ func shiftsOf(op Op, factors int) int {
 // Pixels do not do.
 //
 //go:noinline
-func misfit(op Op, loop string, dst, src, factors, shifts, plane int) error {
+func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int) error {
 	if op >= Copy {
 		return &OpError{op}
 	}
-	return &LengthError{Op: op, Loop: loop, Dst: dst, Src: src, Factors: factors, Shifts: shifts, Plane: plane}
+	most := 0
+	if kind.beyond(dst) {
+		most = kind.most()
+	}
+	return &LengthError{Op: op, Loop: loop, Dst: dst, Src: src, Factors: factors, Shifts: shifts, Plane: plane, Most: most}
 }
 
 // alone reports whether dst of so many bytes, without gaps, is nothing but one call of a
 // kernel: it is not divided or stored past the cache, and no rows of it are repeated to
-// longer ones.
-func alone(bytes int) bool { return bytes < 4*tileBytes && int64(bytes) < streamLeast.Load() }
+// longer ones. A number of bytes that overflows, on 32-bit platforms, is not.
+func alone(bytes int) bool { return uint(bytes) < 4*tileBytes && int64(bytes) < streamLeast.Load() }
 
 // serial does op on a block that fills whole slices.
 func serial(kind *Kind, op Op, b block, dst, src vector, factors, shifts unsafe.Pointer) {

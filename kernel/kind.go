@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"math"
+	"math/bits"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
@@ -80,6 +82,13 @@ func kindOf[T Float]() *Kind {
 // bytes returns the bytes of n elements. The mask tells the compiler that no bit is shifted
 // out of the word whole.
 func (k *Kind) bytes(n int) int { return n << (k.shift & 7) }
+
+// most returns the number of elements whose bytes an int counts.
+func (k *Kind) most() int { return math.MaxInt >> (k.shift & 7) }
+
+// beyond reports whether an int does not count the bytes of n elements that are in memory, as may
+// be on 32-bit platforms. On others the compiler leaves it out.
+func (k *Kind) beyond(n int) bool { return bits.UintSize == 32 && n > k.most() }
 
 // call runs a kernel on the calling goroutine. The kernels keep no pointer, which the
 // compiler cannot see through a function value: without hide, memory on the caller's

@@ -56,7 +56,8 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers
 func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	// A single call of a kernel is all overhead: loops that make no more than that are
 	// recognised here, without a call, for which all numbers would have to leave registers.
-	// Otherwise run finds out what they are, or what is wrong.
+	// Otherwise run finds out what they are, or what is wrong. (So it does with an innermost loop of a
+	// single step, which may make planes of what looks like rows.)
 	const most = 1 << 15 // the product of two fits an int
 	if uint(len(loops)-1) < 2 && uint(workers) <= 1 && op < Copy {
 		last := &loops[len(loops)-1]
@@ -66,7 +67,7 @@ func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.L
 			// One comparison for all numbers that must agree: a branch for each would take longer.
 			count, wrong = around.Size, wrong|(around.Dst^last.Size)|(around.Src^last.Size)|(around.Factor^(1-last.Factor))
 		}
-		if wrong == 0 && uint(count-1) < most && uint(last.Size-1) < most {
+		if wrong == 0 && uint(count-1) < most && uint(last.Size-2) < most {
 			entries := count
 			if last.Factor == 1 {
 				entries = last.Size
@@ -129,6 +130,9 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	}
 	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
+	}
+	if kind.beyond(r.Dst) || kind.beyond(r.Src) || kind.beyond(factorsWanted) {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("they reach over %d elements of dst, %d of src and %d factors, want at most %d, whose bytes an int counts", r.Dst, r.Src, factorsWanted, kind.most())}
 	}
 	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
 		return 0, &OverlapError{With: "src", Elements: r.Dst, Distance: distance}

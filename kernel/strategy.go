@@ -331,8 +331,9 @@ func (s Strategy) String() string {
 }
 
 // ParseStrategy returns the default strategy with some fields changed, such as
-// "stream-planes=8388608,linger=50us". Sizes are numbers of bytes. It returns a
-// [*StrategyError] if a field is unknown or its value makes no sense.
+// "stream-planes=8388608,linger=50us". Sizes are numbers of bytes. Of a field that is given
+// twice the last value counts. ParseStrategy returns a [*StrategyError] if a field is unknown or
+// its value makes no sense.
 func ParseStrategy(text string) (Strategy, error) {
 	s := DefaultStrategy()
 	for text != "" {

@@ -88,7 +88,7 @@ func TestTextOfAStrategyComesBack(t *testing.T) {
 	}
 	want := DefaultStrategy()
 	want.StreamRows, want.Linger = 7, 1500*time.Microsecond
-	if got, err := ParseStrategy("linger=1.5ms,stream-rows=007"); err != nil || got != want {
+	if got, err := ParseStrategy("linger=1.5ms,stream-rows=9,stream-rows=007"); err != nil || got != want {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
 	if got, err := ParseStrategy(""); err != nil || got != DefaultStrategy() {

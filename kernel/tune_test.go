@@ -340,7 +340,7 @@ func TestStrategySetDuringTuneStays(t *testing.T) {
 		tuner.sample = func(w *work, k int) (call, read time.Duration) {
 			tellAssembly(64, 99)
 			if w.Field == "quarter-rows" {
-				if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 4321 || storeAhead != 64 || quarterRows != 99 {
+				if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != int64(min(s.StreamPlanes, 4321, s.StreamInPlace)) || storeAhead != 64 || quarterRows != 99 {
 					t.Fatalf("%v; %v, %d, %d and %d in use", err, CurrentStrategy(), streamLeast.Load(), storeAhead, quarterRows)
 				}
 				after()

@@ -1,0 +1,67 @@
+package kernel_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// Memory may have more bytes than an int counts on 32-bit platforms. It is refused before any of
+// it is touched.
+func TestMoreBytesThanAnIntCounts(t *testing.T) {
+	testMostBytes[Celsius](t, kernel.CallsOfFloats[Celsius]())
+	testMostBytes[Metres](t, kernel.CallsOfVectors(kernel.Of[Metres]))
+	testMostBytes[Float16](t, kernel.CallsOfVectors(kernel.HalvesOf[Float16](kernel.F16)))
+}
+
+func testMostBytes[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kernel.Calls[T]) {
+	memory := make([]T, 8)
+	for i := range memory {
+		memory[i] = 1
+	}
+	most := math.MaxInt / int(unsafe.Sizeof(memory[0]))
+	n := most + 1
+	dst, factors := unsafe.Slice(&memory[0], n), []T{2}
+	check := func(name string, err error, asWanted bool) {
+		t.Helper()
+		if !asWanted || err == nil || !strings.Contains(err.Error(), "an int counts") {
+			t.Errorf("%s, %s: %v, want an error of bytes that an int does not count", c.Name, name, err)
+		}
+		for i, x := range memory {
+			if x != 1 {
+				t.Fatalf("%s, %s: element %d is %v, want 1 as before", c.Name, name, i, x)
+			}
+		}
+	}
+	var length *kernel.LengthError
+	err := caught(func() { c.Planes(kernel.Multiply, dst, dst, factors, nil, n) })
+	check("Planes", err, errors.As(err, &length) && length.Most == most && length.Dst == n)
+	err = caught(func() { c.Pixels(kernel.Multiply, dst, dst, factors, nil) })
+	check("Pixels", err, errors.As(err, &length) && length.Most == most && length.Dst == n)
+	root := 1
+	for root*root < n {
+		root *= 2
+	}
+	for name, loops := range map[string][]layout.Loop{
+		"one loop":     {{Size: n, Dst: 1, Src: 1}},
+		"rows":         {{Size: n / 2, Dst: 2, Src: 2}, {Size: 2, Dst: 1, Src: 1}},
+		"a gap in dst": {{Size: 2, Dst: n - 1, Src: n - 1}},
+		"a gap in src": {{Size: 2, Dst: 1, Src: n - 1}},
+		"few numbers":  {{Size: n / root, Dst: root, Src: root, Factor: 1}, {Size: root, Dst: 1, Src: 1}},
+	} {
+		many := unsafe.Slice(&factors[0], 1<<16)
+		for workers := range 3 {
+			var refused *kernel.LoopError
+			err := c.Run(kernel.Multiply, dst, dst, many, nil, loops, workers)
+			check("Run of "+name, err, errors.As(err, &refused))
+		}
+	}
+	var refused *kernel.LoopError
+	err = c.Run(kernel.Multiply, memory[:2], memory[2:4], dst, nil, []layout.Loop{{Size: 2, Dst: 1, Src: 1, Factor: n - 1}}, 1)
+	check("Run with a gap in the factors", err, errors.As(err, &refused))
+}

@@ -12,7 +12,8 @@ import (
 // a small value that knows its own backward pass: a tape may hold many of them, of the
 // same Dropout, and use them in any order and more than once. It holds no mask, but draws
 // the one of its step again. (Only the pass of a [mask.Source], which cannot be drawn
-// again, holds its mask.)
+// again, holds its mask. If the tensor has no elements nothing has been drawn for it, and it
+// has none.)
 //
 // The zero Pass is of no Dropout and refuses every tensor.
 type Pass struct {

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +37,7 @@ func TestNobodyHelpsInABubble(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if !started(0) {
+		if runtime.GOMAXPROCS(0) > 1 && !started(0) { // WebAssembly has one
 			t.Error("calls after those in a bubble start no helper")
 		}
 	}

@@ -128,7 +128,8 @@ type x86 struct {
 	nowhere  reg.GPVirtual    // zeros to read a dropped plane from
 	tailSize reg.GPVirtual    // bytes of the last, partial vector of a row
 
-	ahead reg.GPVirtual // bytes from a store to the line that is prefetched with it
+	fetches int           // calls of whereAhead, to name labels
+	ahead   reg.GPVirtual // bytes from a store to the line that is prefetched with it
 
 	factor int // the register with the plane's factor
 	fill   int // the register with what a dropped plane is set to
@@ -386,9 +387,24 @@ func (p *x86) place(to pointer, b block) operand.Mem {
 func (p *x86) prefetches() bool { return !p.fourPlanes && !p.stream && !p.readsDst() }
 
 func (p *x86) prefetch(bytes int) {
-	for at := 0; at < bytes; at += lineBytes {
-		p.PREFETCHT0(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1, Disp: at})
-	}
+	p.whereAhead(func() {
+		for at := 0; at < bytes; at += lineBytes {
+			p.PREFETCHT0(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1, Disp: at})
+		}
+	})
+}
+
+// whereAhead prefetches unless the distance is 0. To prefetch the line that is stored to next
+// costs 20 % out of place at 3 MB where nothing is dropped, and with AVX2 13 % in place in
+// the second cache. The branch costs 0 to 4 % where half of the planes of 28×28 float32 are
+// dropped (Zen 5).
+func (p *x86) whereAhead(prefetch func()) {
+	p.fetches++
+	done := fmt.Sprintf("prefetched%d", p.fetches)
+	p.TESTQ(p.ahead, p.ahead)
+	p.JZ(operand.LabelRef(done))
+	prefetch()
+	p.Label(done)
 }
 
 func (p *x86) put(b block) { p.store(p.value(b), p.place(toDst, b), b) }

@@ -185,11 +185,13 @@ func (p *x86) walkQuarters(l *loops) {
 func (p *x86) rowLines(l *loops, rows int, row func(base reg.GPVirtual, r, at int) operand.Mem) {
 	line, whole := lineBytes/p.tier.width, p.whole()
 	if p.prefetches() {
-		ahead := p.GP64()
-		p.LEAQ(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1}, ahead)
-		for r := range rows {
-			p.PREFETCHT0(row(ahead, r, 0))
-		}
+		p.whereAhead(func() {
+			ahead := p.GP64()
+			p.LEAQ(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1}, ahead)
+			for r := range rows {
+				p.PREFETCHT0(row(ahead, r, 0))
+			}
+		})
 	}
 	if p.half {
 		for at := 0; at < lineBytes; at += p.tier.width {

@@ -50,122 +50,130 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
 
 apartBelow64:
 	TESTQ    $+16, R8
@@ -576,116 +584,124 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 keptBelow64:
 	TESTQ    $+16, R9
@@ -813,24 +829,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -1046,174 +1070,178 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    (CX)(R10*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y12
-	VMOVUPS    (CX)(R10*2), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y14
-	VMOVUPS    (CX)(R8*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y15
-	VMOVUPS    Y5, (AX)
-	VMOVUPS    Y12, (AX)(R10*1)
-	VMOVUPS    Y14, (AX)(R10*2)
-	VMOVUPS    Y15, (AX)(R8*1)
-	VMOVUPS    32(R12), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    32(CX)(R10*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y12
-	VMOVUPS    32(CX)(R10*2), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y14
-	VMOVUPS    32(CX)(R8*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y15
-	VMOVUPS    Y5, 32(AX)
-	VMOVUPS    Y12, 32(AX)(R10*1)
-	VMOVUPS    Y14, 32(AX)(R10*2)
-	VMOVUPS    Y15, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+32, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS  (R12), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  (CX)(R10*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  (CX)(R10*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  (CX)(R8*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y15
+	VMOVUPS  Y5, (AX)
+	VMOVUPS  Y12, (AX)(R10*1)
+	VMOVUPS  Y14, (AX)(R10*2)
+	VMOVUPS  Y15, (AX)(R8*1)
+	VMOVUPS  32(R12), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  32(CX)(R10*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  32(CX)(R10*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  32(CX)(R8*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y15
+	VMOVUPS  Y5, 32(AX)
+	VMOVUPS  Y12, 32(AX)(R10*1)
+	VMOVUPS  Y14, 32(AX)(R10*2)
+	VMOVUPS  Y15, 32(AX)(R8*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	SUBQ     $+32, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -1225,61 +1253,65 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    Y5, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    Y5, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+32, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  Y5, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  Y5, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
+	SUBQ     $+32, R8
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -1294,154 +1326,162 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R9
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
 
 rowBelow64:
 	TESTQ    $+16, R8
@@ -1630,116 +1670,124 @@ apart:
 
 	// y = x * f
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 apartBelow64:
 	TESTQ    $+16, R8
@@ -2130,116 +2178,124 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 keptBelow64:
 	TESTQ    $+16, R9
@@ -2410,162 +2466,166 @@ quarters:
 
 	// y = x * f
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    (CX)(R10*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y12
-	VMOVUPS    (CX)(R10*2), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y14
-	VMOVUPS    (CX)(R8*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y15
-	VMOVUPS    Y5, (AX)
-	VMOVUPS    Y12, (AX)(R10*1)
-	VMOVUPS    Y14, (AX)(R10*2)
-	VMOVUPS    Y15, (AX)(R8*1)
-	VMOVUPS    32(R12), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    32(CX)(R10*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y12
-	VMOVUPS    32(CX)(R10*2), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y14
-	VMOVUPS    32(CX)(R8*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y15
-	VMOVUPS    Y5, 32(AX)
-	VMOVUPS    Y12, 32(AX)(R10*1)
-	VMOVUPS    Y14, 32(AX)(R10*2)
-	VMOVUPS    Y15, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+32, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS  (R12), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  (CX)(R10*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  (CX)(R10*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  (CX)(R8*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y15
+	VMOVUPS  Y5, (AX)
+	VMOVUPS  Y12, (AX)(R10*1)
+	VMOVUPS  Y14, (AX)(R10*2)
+	VMOVUPS  Y15, (AX)(R8*1)
+	VMOVUPS  32(R12), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  32(CX)(R10*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  32(CX)(R10*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  32(CX)(R8*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y15
+	VMOVUPS  Y5, 32(AX)
+	VMOVUPS  Y12, 32(AX)(R10*1)
+	VMOVUPS  Y14, 32(AX)(R10*2)
+	VMOVUPS  Y15, 32(AX)(R8*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	SUBQ     $+32, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -2577,55 +2637,59 @@ single:
 
 	// y = x * f
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    Y5, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    Y5, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+32, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  Y5, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  Y5, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
+	SUBQ     $+32, R8
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -2640,136 +2704,144 @@ next:
 
 	// y = x * f
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R9
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
 
 rowBelow64:
 	TESTQ    $+16, R8
@@ -2953,122 +3025,130 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y15, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y15, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
 
 apartBelow64:
 	TESTQ    $+16, R8
@@ -3479,116 +3559,124 @@ changed:
 
 	// y = x / f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y12, Y0, Y0
-	VDIVPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y12, Y0, Y0
+	VDIVPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 keptBelow64:
 	TESTQ    $+16, R9
@@ -3716,24 +3804,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -3819,174 +3915,178 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    (CX)(R10*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y12
-	VMOVUPS    (CX)(R10*2), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y14
-	VMOVUPS    (CX)(R8*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y15
-	VMOVUPS    Y5, (AX)
-	VMOVUPS    Y12, (AX)(R10*1)
-	VMOVUPS    Y14, (AX)(R10*2)
-	VMOVUPS    Y15, (AX)(R8*1)
-	VMOVUPS    32(R12), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    32(CX)(R10*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y12
-	VMOVUPS    32(CX)(R10*2), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y14
-	VMOVUPS    32(CX)(R8*1), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y15
-	VMOVUPS    Y5, 32(AX)
-	VMOVUPS    Y12, 32(AX)(R10*1)
-	VMOVUPS    Y14, 32(AX)(R10*2)
-	VMOVUPS    Y15, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+32, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS  (R12), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  (CX)(R10*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  (CX)(R10*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  (CX)(R8*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y15
+	VMOVUPS  Y5, (AX)
+	VMOVUPS  Y12, (AX)(R10*1)
+	VMOVUPS  Y14, (AX)(R10*2)
+	VMOVUPS  Y15, (AX)(R8*1)
+	VMOVUPS  32(R12), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  32(CX)(R10*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y12
+	VMOVUPS  32(CX)(R10*2), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y14
+	VMOVUPS  32(CX)(R8*1), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y15
+	VMOVUPS  Y5, 32(AX)
+	VMOVUPS  Y12, 32(AX)(R10*1)
+	VMOVUPS  Y14, 32(AX)(R10*2)
+	VMOVUPS  Y15, 32(AX)(R8*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	SUBQ     $+32, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -3998,61 +4098,65 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    Y5, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, Y5
-	VMOVUPS    Y5, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+32, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  Y5, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, Y5
+	VMOVUPS  Y5, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
+	SUBQ     $+32, R8
+	JNZ      singleLine
+	DECQ     SI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -4067,154 +4171,162 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R9
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R9), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VDIVPS     Y2, Y0, Y0
-	VDIVPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPANDN     Y4, Y8, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS  (R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R9), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VDIVPS   Y2, Y0, Y0
+	VDIVPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
 
 rowBelow64:
 	TESTQ    $+16, R8
@@ -7959,200 +8071,208 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VMOVUPS    Y14, Y5
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y15, Y5, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VMOVUPS    Y14, Y5
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y15, Y5, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VMOVUPS    Y14, Y5
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y15, Y5, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VMOVUPS    Y14, Y5
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y15, Y5, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        shortTurn
+
+prefetched1:
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
+	JGE       shortTurn
 
 shortRest:
 	TESTQ      $+32, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VMOVUPS    Y14, Y5
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y15, Y5, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VMOVUPS    Y14, Y5
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y15, Y5, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y12, Y0, Y0
+	VMULPS    Y12, Y1, Y1
+	VMOVUPS   Y14, Y5
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VADDPS    Y3, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y15, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+16, R9
@@ -8360,188 +8480,196 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R10
+	CMPQ     R10, $+64
+	JGE      keptTurn
 
 keptRest:
 	TESTQ      $+32, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 keptBelow64:
 	TESTQ    $+16, R10
@@ -8735,24 +8863,32 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	VMOVUPS Y14, 64(AX)
+	VMOVUPS Y14, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -8819,246 +8955,254 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R11), Y5
-	VMOVUPS    (R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y5
-	VMOVUPS    32(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R11), Y5
-	VMOVUPS    64(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R11), Y5
-	VMOVUPS    96(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS   (R11), Y5
+	VMOVUPS   (R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(R11), Y5
+	VMOVUPS   32(R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(R11), Y5
+	VMOVUPS   64(R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(R11), Y5
+	VMOVUPS   96(R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R10
+	ADDQ      $+128, R11
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
+	JGE       rowTurn
 
 rowRest:
 	TESTQ      $+32, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R11), Y5
-	VMOVUPS    (R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y5
-	VMOVUPS    32(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VPBLENDVB  Y8, Y5, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS   (R11), Y5
+	VMOVUPS   (R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(R11), Y5
+	VMOVUPS   32(R10), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R10
+	ADDQ      $+64, R11
 
 rowBelow64:
 	TESTQ     $+16, R9
@@ -9326,188 +9470,196 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched1:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 keptBelow64:
 	TESTQ    $+16, R9
@@ -9717,228 +9869,236 @@ next:
 
 	// y = x * f + s
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R11), Y5
-	VMOVUPS    (R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y5
-	VMOVUPS    32(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R11), Y5
-	VMOVUPS    64(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R11), Y5
-	VMOVUPS    96(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS  (R11), Y5
+	VMOVUPS  (R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y5
+	VMOVUPS  32(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R11), Y5
+	VMOVUPS  64(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R11), Y5
+	VMOVUPS  96(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	ADDQ     $+128, R11
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R11), Y5
-	VMOVUPS    (R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y5
-	VMOVUPS    32(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS  (R11), Y5
+	VMOVUPS  (R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y5
+	VMOVUPS  32(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+	ADDQ     $+64, R11
 
 rowBelow64:
 	TESTQ    $+16, R9
@@ -10196,218 +10356,226 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPANDN     Y4, Y15, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPANDN     Y4, Y15, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPANDN     Y4, Y15, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPANDN     Y4, Y15, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        shortTurn
+
+prefetched1:
+	VMOVUPS  (CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      shortTurn
 
 shortRest:
 	TESTQ      $+32, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPANDN     Y4, Y15, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPANDN     Y4, Y15, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMOVUPS  (CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPANDN   Y4, Y15, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 shortBelow64:
 	TESTQ    $+16, R9
@@ -10630,212 +10798,220 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	SUBQ     $+64, R10
+	CMPQ     R10, $+64
+	JGE      keptTurn
 
 keptRest:
 	TESTQ      $+32, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VADDPS     Y3, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VADDPS   Y3, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
 
 keptBelow64:
 	TESTQ    $+16, R10
@@ -11065,24 +11241,32 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, 32(AX)
+	VMOVUPS Y4, 64(AX)
+	VMOVUPS Y4, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -11149,270 +11333,278 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R11), Y5
-	VMOVUPS    (R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPANDN     Y4, Y8, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y5
-	VMOVUPS    32(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPANDN     Y4, Y8, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R11), Y5
-	VMOVUPS    64(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    64(CX), Y4
-	VPANDN     Y4, Y8, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R11), Y5
-	VMOVUPS    96(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    96(CX), Y4
-	VPANDN     Y4, Y8, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS  (R11), Y5
+	VMOVUPS  (R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y5
+	VMOVUPS  32(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R11), Y5
+	VMOVUPS  64(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  64(CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R11), Y5
+	VMOVUPS  96(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  96(CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	ADDQ     $+128, R11
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R11), Y5
-	VMOVUPS    (R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    (CX), Y4
-	VPANDN     Y4, Y8, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y5
-	VMOVUPS    32(R10), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
-	VPADDW     Y4, Y4, Y6
-	VPCMPEQW   Y6, Y13, Y8
-	VMOVUPS    32(CX), Y4
-	VPANDN     Y4, Y8, Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
-	VMULPS     Y2, Y0, Y0
-	VMULPS     Y3, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPAND      Y0, Y11, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
-	VADDPS     Y2, Y0, Y0
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x16, Y13, Y0, Y2
-	VANDPS     Y2, Y0, Y0
-	VCMPPS     $0x16, Y13, Y1, Y2
-	VANDPS     Y2, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y0, Y0
-	VPADDD     Y6, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPAND      Y6, Y10, Y6
-	VPADDD     Y9, Y1, Y1
-	VPADDD     Y6, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS  (R11), Y5
+	VMOVUPS  (R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y5
+	VMOVUPS  32(R10), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPANDN   Y4, Y8, Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VPAND    Y5, Y11, Y3
+	VPSLLD   $0x10, Y5, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VCMPPS   $0x16, Y13, Y1, Y2
+	VANDPS   Y2, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+	ADDQ     $+64, R11
 
 rowBelow64:
 	TESTQ    $+16, R9

@@ -50,10 +50,14 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
-	PREFETCHT0  128(AX)(DI*1)
-	PREFETCHT0  192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched1:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -129,10 +133,14 @@ apartTurn:
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+64, R8
-	JZ          apartBelow128
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      $+64, R8
+	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched2:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -171,9 +179,13 @@ apartRest:
 	ADDQ        $+128, R11
 
 apartBelow128:
-	TESTQ       $+32, R8
-	JZ          apartBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched3:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -627,10 +639,14 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
+
+prefetched4:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -704,8 +720,12 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
+
+prefetched5:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -744,7 +764,11 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
+
+prefetched6:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -890,34 +914,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R9
+	CMPQ    R9, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -1133,11 +1169,15 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	LEAQ        (AX)(R8*1), R13
-	PREFETCHT0  (R13)
-	PREFETCHT0  (R13)(R10*1)
-	PREFETCHT0  (R13)(R10*2)
-	PREFETCHT0  (R13)(CX*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
 	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -1235,8 +1275,12 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	LEAQ        (AX)(R8*1), R10
-	PREFETCHT0  (R10)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS     (R9), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -1290,10 +1334,14 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
-	PREFETCHT0  128(AX)(R8*1)
-	PREFETCHT0  192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched3:
 	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -1390,10 +1438,14 @@ rowTurn:
 	JGE         rowTurn
 
 rowRest:
-	TESTQ       $+64, CX
-	JZ          rowBelow128
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -1443,9 +1495,13 @@ rowRest:
 	ADDQ        $+128, R10
 
 rowBelow128:
-	TESTQ       $+32, CX
-	JZ          rowBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched5:
 	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -1543,10 +1599,14 @@ apart:
 
 	// y = x * f
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
+
+prefetched1:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1620,8 +1680,12 @@ apartTurn:
 apartRest:
 	TESTQ      $+64, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
+
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1660,7 +1724,11 @@ apartRest:
 apartBelow128:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
+
+prefetched3:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2092,10 +2160,14 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
+
+prefetched4:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2169,8 +2241,12 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
+
+prefetched5:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2209,7 +2285,11 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
+
+prefetched6:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2398,11 +2478,15 @@ quarters:
 
 	// y = x * f
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
 	VMOVUPS    (R12), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -2494,8 +2578,12 @@ single:
 
 	// y = x * f
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS    (R9), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -2546,10 +2634,14 @@ next:
 
 	// y = x * f
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
+
+prefetched3:
 	VMOVUPS    (R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -2636,8 +2728,12 @@ rowTurn:
 rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS    (R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -2683,7 +2779,11 @@ rowRest:
 rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
+
+prefetched5:
 	VMOVUPS    (R10), Z4
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
@@ -2785,10 +2885,14 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
-	PREFETCHT0  128(AX)(DI*1)
-	PREFETCHT0  192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched1:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -2864,10 +2968,14 @@ apartTurn:
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+64, R8
-	JZ          apartBelow128
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      $+64, R8
+	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched2:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -2906,9 +3014,13 @@ apartRest:
 	ADDQ        $+128, R11
 
 apartBelow128:
-	TESTQ       $+32, R8
-	JZ          apartBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched3:
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -3362,10 +3474,14 @@ changed:
 
 	// y = x / f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
+
+prefetched4:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3439,8 +3555,12 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
+
+prefetched5:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3479,7 +3599,11 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
+
+prefetched6:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3625,34 +3749,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R9
+	CMPQ    R9, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -3738,11 +3874,15 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	LEAQ        (AX)(R8*1), R13
-	PREFETCHT0  (R13)
-	PREFETCHT0  (R13)(R10*1)
-	PREFETCHT0  (R13)(R10*2)
-	PREFETCHT0  (R13)(CX*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
 	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -3840,8 +3980,12 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	LEAQ        (AX)(R8*1), R10
-	PREFETCHT0  (R10)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS     (R9), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -3895,10 +4039,14 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
-	PREFETCHT0  128(AX)(R8*1)
-	PREFETCHT0  192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched3:
 	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -3995,10 +4143,14 @@ rowTurn:
 	JGE         rowTurn
 
 rowRest:
-	TESTQ       $+64, CX
-	JZ          rowBelow128
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -4048,9 +4200,13 @@ rowRest:
 	ADDQ        $+128, R10
 
 rowBelow128:
-	TESTQ       $+32, CX
-	JZ          rowBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched5:
 	VMOVUPS     (R10), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
@@ -7528,10 +7684,14 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
+
+prefetched1:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7661,8 +7821,12 @@ shortTurn:
 shortRest:
 	TESTQ      $+64, R9
 	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
+
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7729,7 +7893,11 @@ shortRest:
 shortBelow128:
 	TESTQ      $+32, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
+
+prefetched3:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7969,10 +8137,14 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8094,8 +8266,12 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R10
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
+
+prefetched5:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8158,7 +8334,11 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
+
+prefetched6:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8382,34 +8562,46 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z14, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R10
+	CMPQ    R10, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z14, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -8484,10 +8676,14 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -8647,8 +8843,12 @@ rowTurn:
 rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -8731,7 +8931,11 @@ rowRest:
 rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -8860,10 +9064,14 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
+
+prefetched1:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -8985,8 +9193,12 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R9
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
+
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -9049,7 +9261,11 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R9
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
+
+prefetched3:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -9297,10 +9513,14 @@ next:
 
 	// y = x * f + s
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -9448,8 +9668,12 @@ rowTurn:
 rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -9526,7 +9750,11 @@ rowRest:
 rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z3
@@ -9654,10 +9882,14 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
-	PREFETCHT0  128(AX)(R8*1)
-	PREFETCHT0  192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched1:
 	VMOVDQU16.Z (CX), K2, Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -9793,10 +10025,14 @@ shortTurn:
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+64, R9
-	JZ          shortBelow128
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      $+64, R9
+	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched2:
 	VMOVDQU16.Z (CX), K2, Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -9865,9 +10101,13 @@ shortRest:
 	ADDQ        $+128, CX
 
 shortBelow128:
-	TESTQ       $+32, R9
-	JZ          shortBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched3:
 	VMOVDQU16.Z (CX), K2, Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -10124,10 +10364,14 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -10265,8 +10509,12 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R10
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
+
+prefetched5:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -10337,7 +10585,11 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
+
+prefetched6:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -10601,34 +10853,46 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPS Z4, 128(AX)
+	VMOVUPS Z4, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R10
+	CMPQ    R10, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z4, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -10703,10 +10967,14 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0  (AX)(R9*1)
-	PREFETCHT0  64(AX)(R9*1)
-	PREFETCHT0  128(AX)(R9*1)
-	PREFETCHT0  192(AX)(R9*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
@@ -10876,10 +11144,14 @@ rowTurn:
 	JGE         rowTurn
 
 rowRest:
-	TESTQ       $+64, CX
-	JZ          rowBelow128
-	PREFETCHT0  (AX)(R9*1)
-	PREFETCHT0  64(AX)(R9*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3
@@ -10966,9 +11238,13 @@ rowRest:
 	ADDQ        $+128, R12
 
 rowBelow128:
-	TESTQ       $+32, CX
-	JZ          rowBelow64
-	PREFETCHT0  (AX)(R9*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z4
 	VPANDD      Z4, Z11, Z3

@@ -41,8 +41,12 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched1:
 	VCVTPH2PS   (R11), Y0
 	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
@@ -86,9 +90,13 @@ apartTurn:
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+32, R8
-	JZ          apartBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched2:
 	VCVTPH2PS   (R11), Y0
 	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
@@ -379,8 +387,12 @@ changed:
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched3:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -420,9 +432,13 @@ keptTurn:
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R9
-	JZ          keptBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched4:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -514,24 +530,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -738,11 +762,15 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	LEAQ         (AX)(DI*1), R13
-	PREFETCHT0   (R13)
-	PREFETCHT0   (R13)(R10*1)
-	PREFETCHT0   (R13)(R10*2)
-	PREFETCHT0   (R13)(R8*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+
+prefetched1:
 	VMOVUPS      (R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -855,8 +883,12 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	LEAQ         (AX)(DI*1), R10
-	PREFETCHT0   (R10)
+	TESTQ      DI, DI
+	JZ         prefetched2
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -910,8 +942,12 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched3:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -980,9 +1016,13 @@ rowTurn:
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R8
-	JZ           rowBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched4:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1138,8 +1178,12 @@ apart:
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched1:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1179,9 +1223,13 @@ apartTurn:
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+32, R8
-	JZ          apartBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1450,8 +1498,12 @@ changed:
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched3:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1491,9 +1543,13 @@ keptTurn:
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R9
-	JZ          keptBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched4:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -1619,11 +1675,15 @@ quarters:
 
 	// y = x * f
 quartersLine:
-	LEAQ         (AX)(DI*1), R13
-	PREFETCHT0   (R13)
-	PREFETCHT0   (R13)(R10*1)
-	PREFETCHT0   (R13)(R10*2)
-	PREFETCHT0   (R13)(R8*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+
+prefetched1:
 	VMOVUPS      (R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1724,8 +1784,12 @@ single:
 
 	// y = x * f
 singleLine:
-	LEAQ         (AX)(DI*1), R10
-	PREFETCHT0   (R10)
+	TESTQ      DI, DI
+	JZ         prefetched2
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1773,8 +1837,12 @@ next:
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched3:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1831,9 +1899,13 @@ rowTurn:
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R8
-	JZ           rowBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched4:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1978,8 +2050,12 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched1:
 	VCVTPH2PS   (R11), Y0
 	VCVTPH2PS   16(R11), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -2023,9 +2099,13 @@ apartTurn:
 	JGE         apartTurn
 
 apartRest:
-	TESTQ       $+32, R8
-	JZ          apartBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched2:
 	VCVTPH2PS   (R11), Y0
 	VCVTPH2PS   16(R11), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -2316,8 +2396,12 @@ changed:
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0  (AX)(DI*1)
-	PREFETCHT0  64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched3:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -2357,9 +2441,13 @@ keptTurn:
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R9
-	JZ          keptBelow64
-	PREFETCHT0  (AX)(DI*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched4:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VDIVPS      Y12, Y0, Y0
@@ -2451,24 +2539,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -2545,11 +2641,15 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	LEAQ         (AX)(DI*1), R13
-	PREFETCHT0   (R13)
-	PREFETCHT0   (R13)(R10*1)
-	PREFETCHT0   (R13)(R10*2)
-	PREFETCHT0   (R13)(R8*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	LEAQ       (AX)(DI*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R8*1)
+
+prefetched1:
 	VMOVUPS      (R12), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2662,8 +2762,12 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	LEAQ         (AX)(DI*1), R10
-	PREFETCHT0   (R10)
+	TESTQ      DI, DI
+	JZ         prefetched2
+	LEAQ       (AX)(DI*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2717,8 +2821,12 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched3:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2787,9 +2895,13 @@ rowTurn:
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R8
-	JZ           rowBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched4:
 	VMOVUPS      (R9), Y4
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -5040,8 +5152,12 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5113,9 +5229,13 @@ shortTurn:
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+32, R9
-	JZ          shortBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5261,8 +5381,12 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched3:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5326,9 +5450,13 @@ keptTurn:
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R10
-	JZ          keptBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched4:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5456,24 +5584,32 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	VMOVUPS Y14, 64(AX)
+	VMOVUPS Y14, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -5531,8 +5667,12 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
 	VMOVUPS      (R11), Y5
 	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -5642,9 +5782,13 @@ rowTurn:
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R9
-	JZ           rowBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VMOVUPS      (R11), Y5
 	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -5855,8 +5999,12 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -5920,9 +6068,13 @@ keptTurn:
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R9
-	JZ          keptBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -6057,8 +6209,12 @@ next:
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
 	VMOVUPS      (R11), Y5
 	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -6156,9 +6312,13 @@ rowTurn:
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R9
-	JZ           rowBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VMOVUPS      (R11), Y5
 	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -6353,8 +6513,12 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
 	VMOVUPS      (CX), Y4
 	VPANDN       Y4, Y15, Y4
 	VEXTRACTI128 $0x01, Y4, X1
@@ -6446,9 +6610,13 @@ shortTurn:
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+32, R9
-	JZ           shortBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VMOVUPS      (CX), Y4
 	VPANDN       Y4, Y15, Y4
 	VEXTRACTI128 $0x01, Y4, X1
@@ -6615,8 +6783,12 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0  (AX)(R8*1)
-	PREFETCHT0  64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched3:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -6696,9 +6868,13 @@ keptTurn:
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R10
-	JZ          keptBelow64
-	PREFETCHT0  (AX)(R8*1)
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched4:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -6855,24 +7031,32 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    Y4, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, 32(AX)
+	VMOVUPS Y4, 64(AX)
+	VMOVUPS Y4, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y4, (AX)
-	VMOVUPS    Y4, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y4, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -6930,8 +7114,12 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
 	VMOVUPS      (R11), Y5
 	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3
@@ -7065,9 +7253,13 @@ rowTurn:
 	JGE          rowTurn
 
 rowRest:
-	TESTQ        $+32, R9
-	JZ           rowBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VMOVUPS      (R11), Y5
 	VMOVUPS      (R10), Y4
 	VEXTRACTI128 $0x01, Y4, X3

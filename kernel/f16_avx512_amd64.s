@@ -41,10 +41,14 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
-	PREFETCHT0   128(AX)(DI*1)
-	PREFETCHT0   192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched1:
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
@@ -88,10 +92,14 @@ apartTurn:
 	JGE          apartTurn
 
 apartRest:
-	TESTQ        $+64, R8
-	JZ           apartBelow128
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      $+64, R8
+	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched2:
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
@@ -114,9 +122,13 @@ apartRest:
 	ADDQ         $+128, R11
 
 apartBelow128:
-	TESTQ        $+32, R8
-	JZ           apartBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched3:
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
@@ -407,10 +419,14 @@ changed:
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
-	PREFETCHT0   128(AX)(DI*1)
-	PREFETCHT0   192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -450,10 +466,14 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R9
-	JZ           keptBelow128
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      $+64, R9
+	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched5:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -474,9 +494,13 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R9
-	JZ           keptBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched6:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -556,34 +580,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R9
+	CMPQ    R9, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -790,11 +826,15 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	LEAQ          (AX)(R8*1), R13
-	PREFETCHT0    (R13)
-	PREFETCHT0    (R13)(R10*1)
-	PREFETCHT0    (R13)(R10*2)
-	PREFETCHT0    (R13)(CX*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
 	VMOVUPS       (R12), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -861,8 +901,12 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
-	LEAQ          (AX)(R8*1), R10
-	PREFETCHT0    (R10)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -909,10 +953,14 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
-	PREFETCHT0    128(AX)(R8*1)
-	PREFETCHT0    192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched3:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -981,10 +1029,14 @@ rowTurn:
 	JGE           rowTurn
 
 rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1020,9 +1072,13 @@ rowRest:
 	ADDQ          $+128, R10
 
 rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    (AX)(R8*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched5:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1099,10 +1155,14 @@ apart:
 
 	// y = x * f
 apartTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
-	PREFETCHT0   128(AX)(DI*1)
-	PREFETCHT0   192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched1:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1142,10 +1202,14 @@ apartTurn:
 	JGE          apartTurn
 
 apartRest:
-	TESTQ        $+64, R8
-	JZ           apartBelow128
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      $+64, R8
+	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1166,9 +1230,13 @@ apartRest:
 	ADDQ         $+128, CX
 
 apartBelow128:
-	TESTQ        $+32, R8
-	JZ           apartBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1437,10 +1505,14 @@ changed:
 
 	// y = x * f
 keptTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
-	PREFETCHT0   128(AX)(DI*1)
-	PREFETCHT0   192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1480,10 +1552,14 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R9
-	JZ           keptBelow128
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      $+64, R9
+	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched5:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1504,9 +1580,13 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R9
-	JZ           keptBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched6:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1620,11 +1700,15 @@ quarters:
 
 	// y = x * f
 quartersLine:
-	LEAQ          (AX)(R8*1), R13
-	PREFETCHT0    (R13)
-	PREFETCHT0    (R13)(R10*1)
-	PREFETCHT0    (R13)(R10*2)
-	PREFETCHT0    (R13)(CX*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
 	VMOVUPS       (R12), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1685,8 +1769,12 @@ single:
 
 	// y = x * f
 singleLine:
-	LEAQ          (AX)(R8*1), R10
-	PREFETCHT0    (R10)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1730,10 +1818,14 @@ next:
 
 	// y = x * f
 rowTurn:
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
-	PREFETCHT0    128(AX)(R8*1)
-	PREFETCHT0    192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched3:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1790,10 +1882,14 @@ rowTurn:
 	JGE           rowTurn
 
 rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1823,9 +1919,13 @@ rowRest:
 	ADDQ          $+128, R10
 
 rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    (AX)(R8*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched5:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1906,10 +2006,14 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
-	PREFETCHT0   128(AX)(DI*1)
-	PREFETCHT0   192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched1
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched1:
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -1953,10 +2057,14 @@ apartTurn:
 	JGE          apartTurn
 
 apartRest:
-	TESTQ        $+64, R8
-	JZ           apartBelow128
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      $+64, R8
+	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched2:
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -1979,9 +2087,13 @@ apartRest:
 	ADDQ         $+128, R11
 
 apartBelow128:
-	TESTQ        $+32, R8
-	JZ           apartBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R8
+	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched3:
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2272,10 +2384,14 @@ changed:
 
 	// y = x / f
 keptTurn:
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
-	PREFETCHT0   128(AX)(DI*1)
-	PREFETCHT0   192(AX)(DI*1)
+	TESTQ      DI, DI
+	JZ         prefetched4
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+	PREFETCHT0 128(AX)(DI*1)
+	PREFETCHT0 192(AX)(DI*1)
+
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2315,10 +2431,14 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R9
-	JZ           keptBelow128
-	PREFETCHT0   (AX)(DI*1)
-	PREFETCHT0   64(AX)(DI*1)
+	TESTQ      $+64, R9
+	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
+	PREFETCHT0 (AX)(DI*1)
+	PREFETCHT0 64(AX)(DI*1)
+
+prefetched5:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2339,9 +2459,13 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R9
-	JZ           keptBelow64
-	PREFETCHT0   (AX)(DI*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
+	PREFETCHT0 (AX)(DI*1)
+
+prefetched6:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VDIVPS       Z12, Z0, Z0
@@ -2421,34 +2545,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R9
+	CMPQ    R9, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R9
@@ -2525,11 +2661,15 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	LEAQ          (AX)(R8*1), R13
-	PREFETCHT0    (R13)
-	PREFETCHT0    (R13)(R10*1)
-	PREFETCHT0    (R13)(R10*2)
-	PREFETCHT0    (R13)(CX*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
 	VMOVUPS       (R12), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2596,8 +2736,12 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
-	LEAQ          (AX)(R8*1), R10
-	PREFETCHT0    (R10)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	LEAQ       (AX)(R8*1), R10
+	PREFETCHT0 (R10)
+
+prefetched2:
 	VMOVUPS       (R9), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2644,10 +2788,14 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
-	PREFETCHT0    128(AX)(R8*1)
-	PREFETCHT0    192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched3:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2716,10 +2864,14 @@ rowTurn:
 	JGE           rowTurn
 
 rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched4:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2755,9 +2907,13 @@ rowRest:
 	ADDQ          $+128, R10
 
 rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    (AX)(R8*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched5:
 	VMOVUPS       (R10), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -4883,10 +5039,14 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
-	PREFETCHT0   128(AX)(R8*1)
-	PREFETCHT0   192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched1:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -4958,10 +5118,14 @@ shortTurn:
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+64, R9
-	JZ           shortBelow128
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      $+64, R9
+	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -4998,9 +5162,13 @@ shortRest:
 	ADDQ         $+128, CX
 
 shortBelow128:
-	TESTQ        $+32, R9
-	JZ           shortBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5123,10 +5291,14 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
-	PREFETCHT0   128(AX)(R8*1)
-	PREFETCHT0   192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5190,10 +5362,14 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R10
-	JZ           keptBelow128
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      $+64, R10
+	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched5:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5226,9 +5402,13 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R10
-	JZ           keptBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched6:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5335,34 +5515,46 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z14, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R10
+	CMPQ    R10, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z14, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -5428,10 +5620,14 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
-	PREFETCHT0    (AX)(R9*1)
-	PREFETCHT0    64(AX)(R9*1)
-	PREFETCHT0    128(AX)(R9*1)
-	PREFETCHT0    192(AX)(R9*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -5541,10 +5737,14 @@ rowTurn:
 	JGE           rowTurn
 
 rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    (AX)(R9*1)
-	PREFETCHT0    64(AX)(R9*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -5601,9 +5801,13 @@ rowRest:
 	ADDQ          $+128, R12
 
 rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    (AX)(R9*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -5701,10 +5905,14 @@ plane:
 
 	// y = x * f + s
 keptTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
-	PREFETCHT0   128(AX)(R8*1)
-	PREFETCHT0   192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched1:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5768,10 +5976,14 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R9
-	JZ           keptBelow128
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      $+64, R9
+	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5804,9 +6016,13 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R9
-	JZ           keptBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5928,10 +6144,14 @@ next:
 
 	// y = x * f + s
 rowTurn:
-	PREFETCHT0    (AX)(R9*1)
-	PREFETCHT0    64(AX)(R9*1)
-	PREFETCHT0    128(AX)(R9*1)
-	PREFETCHT0    192(AX)(R9*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -6029,10 +6249,14 @@ rowTurn:
 	JGE           rowTurn
 
 rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    (AX)(R9*1)
-	PREFETCHT0    64(AX)(R9*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -6083,9 +6307,13 @@ rowRest:
 	ADDQ          $+128, R12
 
 rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    (AX)(R9*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -6182,10 +6410,14 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
-	PREFETCHT0    128(AX)(R8*1)
-	PREFETCHT0    192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched1:
 	VMOVDQU16.Z   (CX), K2, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y1
 	VCVTPH2PS     Y1, Z1
@@ -6273,10 +6505,14 @@ shortTurn:
 	JGE           shortTurn
 
 shortRest:
-	TESTQ         $+64, R9
-	JZ            shortBelow128
-	PREFETCHT0    (AX)(R8*1)
-	PREFETCHT0    64(AX)(R8*1)
+	TESTQ      $+64, R9
+	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched2:
 	VMOVDQU16.Z   (CX), K2, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y1
 	VCVTPH2PS     Y1, Z1
@@ -6321,9 +6557,13 @@ shortRest:
 	ADDQ          $+128, CX
 
 shortBelow128:
-	TESTQ         $+32, R9
-	JZ            shortBelow64
-	PREFETCHT0    (AX)(R8*1)
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched3:
 	VMOVDQU16.Z   (CX), K2, Z4
 	VEXTRACTI64X4 $0x01, Z4, Y1
 	VCVTPH2PS     Y1, Z1
@@ -6458,10 +6698,14 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
-	PREFETCHT0   128(AX)(R8*1)
-	PREFETCHT0   192(AX)(R8*1)
+	TESTQ      R8, R8
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+	PREFETCHT0 128(AX)(R8*1)
+	PREFETCHT0 192(AX)(R8*1)
+
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -6541,10 +6785,14 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R10
-	JZ           keptBelow128
-	PREFETCHT0   (AX)(R8*1)
-	PREFETCHT0   64(AX)(R8*1)
+	TESTQ      $+64, R10
+	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched5:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -6585,9 +6833,13 @@ keptRest:
 	ADDQ         $+128, CX
 
 keptBelow128:
-	TESTQ        $+32, R10
-	JZ           keptBelow64
-	PREFETCHT0   (AX)(R8*1)
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched6:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -6717,34 +6969,46 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPS Z4, 128(AX)
+	VMOVUPS Z4, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+128, R10
+	CMPQ    R10, $+128
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+64, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z4, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+32, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z4, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+16, R10
@@ -6810,10 +7074,14 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
-	PREFETCHT0    (AX)(R9*1)
-	PREFETCHT0    64(AX)(R9*1)
-	PREFETCHT0    128(AX)(R9*1)
-	PREFETCHT0    192(AX)(R9*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -6943,10 +7211,14 @@ rowTurn:
 	JGE           rowTurn
 
 rowRest:
-	TESTQ         $+64, CX
-	JZ            rowBelow128
-	PREFETCHT0    (AX)(R9*1)
-	PREFETCHT0    64(AX)(R9*1)
+	TESTQ      $+64, CX
+	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3
@@ -7013,9 +7285,13 @@ rowRest:
 	ADDQ          $+128, R12
 
 rowBelow128:
-	TESTQ         $+32, CX
-	JZ            rowBelow64
-	PREFETCHT0    (AX)(R9*1)
+	TESTQ      $+32, CX
+	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
 	VMOVUPS       (R12), Z5
 	VMOVUPS       (R11), Z4
 	VEXTRACTI64X4 $0x01, Z4, Y3

@@ -37,38 +37,46 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (R11), Y12, Y0
-	VANDPS     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(R11), Y12, Y1
-	VANDPS     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(R11), Y12, Y2
-	VANDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(R11), Y12, Y3
-	VANDPS     Y15, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        apartTurn
+
+prefetched1:
+	VMULPS  (R11), Y12, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(R11), Y12, Y1
+	VANDPS  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(R11), Y12, Y2
+	VANDPS  Y15, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(R11), Y12, Y3
+	VANDPS  Y15, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R11
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (R11), Y12, Y0
-	VANDPS     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(R11), Y12, Y1
-	VANDPS     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMULPS  (R11), Y12, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(R11), Y12, Y1
+	VANDPS  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R11
 
 apartBelow64:
 	TESTQ   $+8, R8
@@ -243,32 +251,40 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched3:
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -320,24 +336,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R9
@@ -538,48 +562,52 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y8
-	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R12), Y9
-	VCMPPS     $0x04, Y13, Y9, Y11
-	VMULPS     (CX), Y8, Y0
-	VANDPS     Y10, Y0, Y0
-	VMULPS     32(CX), Y9, Y1
-	VANDPS     Y11, Y1, Y1
-	VMULPS     (CX)(R10*1), Y8, Y2
-	VANDPS     Y10, Y2, Y2
-	VMULPS     32(CX)(R10*1), Y9, Y3
-	VANDPS     Y11, Y3, Y3
-	VMULPS     (CX)(R10*2), Y8, Y4
-	VANDPS     Y10, Y4, Y4
-	VMULPS     32(CX)(R10*2), Y9, Y5
-	VANDPS     Y11, Y5, Y5
-	VMULPS     (CX)(R8*1), Y8, Y6
-	VANDPS     Y10, Y6, Y6
-	VMULPS     32(CX)(R8*1), Y9, Y7
-	VANDPS     Y11, Y7, Y7
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R10*1)
-	VMOVUPS    Y3, 32(AX)(R10*1)
-	VMOVUPS    Y4, (AX)(R10*2)
-	VMOVUPS    Y5, 32(AX)(R10*2)
-	VMOVUPS    Y6, (AX)(R8*1)
-	VMOVUPS    Y7, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS (R12), Y8
+	VCMPPS  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R12), Y9
+	VCMPPS  $0x04, Y13, Y9, Y11
+	VMULPS  (CX), Y8, Y0
+	VANDPS  Y10, Y0, Y0
+	VMULPS  32(CX), Y9, Y1
+	VANDPS  Y11, Y1, Y1
+	VMULPS  (CX)(R10*1), Y8, Y2
+	VANDPS  Y10, Y2, Y2
+	VMULPS  32(CX)(R10*1), Y9, Y3
+	VANDPS  Y11, Y3, Y3
+	VMULPS  (CX)(R10*2), Y8, Y4
+	VANDPS  Y10, Y4, Y4
+	VMULPS  32(CX)(R10*2), Y9, Y5
+	VANDPS  Y11, Y5, Y5
+	VMULPS  (CX)(R8*1), Y8, Y6
+	VANDPS  Y10, Y6, Y6
+	VMULPS  32(CX)(R8*1), Y9, Y7
+	VANDPS  Y11, Y7, Y7
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (AX)(R10*1)
+	VMOVUPS Y3, 32(AX)(R10*1)
+	VMOVUPS Y4, (AX)(R10*2)
+	VMOVUPS Y5, 32(AX)(R10*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	SUBQ    $+16, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R8, AX
+	ADDQ    R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -591,25 +619,29 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y8
-	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R9), Y9
-	VCMPPS     $0x04, Y13, Y9, Y11
-	VMULPS     (CX), Y8, Y0
-	VANDPS     Y10, Y0, Y0
-	VMULPS     32(CX), Y9, Y1
-	VANDPS     Y11, Y1, Y1
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+16, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Y8
+	VCMPPS  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R9), Y9
+	VCMPPS  $0x04, Y13, Y9, Y11
+	VMULPS  (CX), Y8, Y0
+	VANDPS  Y10, Y0, Y0
+	VMULPS  32(CX), Y9, Y1
+	VANDPS  Y11, Y1, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	SUBQ    $+16, R8
+	JNZ     singleLine
+	DECQ    SI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -624,52 +656,60 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPS     (CX), Y4, Y0
-	VCMPPS     $0x04, Y13, Y4, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPS     32(CX), Y5, Y1
-	VCMPPS     $0x04, Y13, Y5, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMULPS     64(CX), Y6, Y2
-	VCMPPS     $0x04, Y13, Y6, Y10
-	VANDPS     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMULPS     96(CX), Y7, Y3
-	VCMPPS     $0x04, Y13, Y7, Y11
-	VANDPS     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R9), Y4
+	VMULPS  (CX), Y4, Y0
+	VCMPPS  $0x04, Y13, Y4, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPS  32(CX), Y5, Y1
+	VCMPPS  $0x04, Y13, Y5, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R9), Y6
+	VMULPS  64(CX), Y6, Y2
+	VCMPPS  $0x04, Y13, Y6, Y10
+	VANDPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R9), Y7
+	VMULPS  96(CX), Y7, Y3
+	VCMPPS  $0x04, Y13, Y7, Y11
+	VANDPS  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPS     (CX), Y4, Y0
-	VCMPPS     $0x04, Y13, Y4, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPS     32(CX), Y5, Y1
-	VCMPPS     $0x04, Y13, Y5, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS (R9), Y4
+	VMULPS  (CX), Y4, Y0
+	VCMPPS  $0x04, Y13, Y4, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPS  32(CX), Y5, Y1
+	VCMPPS  $0x04, Y13, Y5, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
 rowBelow64:
 	TESTQ   $+8, R8
@@ -751,32 +791,40 @@ apart:
 
 	// y = x * f
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        apartTurn
+
+prefetched1:
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 apartBelow64:
 	TESTQ   $+8, R8
@@ -934,32 +982,40 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched3:
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPS  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -1045,38 +1101,42 @@ quarters:
 
 	// y = x * f
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y8
-	VMOVUPS    32(R12), Y9
-	VMULPS     (CX), Y8, Y0
-	VMULPS     32(CX), Y9, Y1
-	VMULPS     (CX)(R10*1), Y8, Y2
-	VMULPS     32(CX)(R10*1), Y9, Y3
-	VMULPS     (CX)(R10*2), Y8, Y4
-	VMULPS     32(CX)(R10*2), Y9, Y5
-	VMULPS     (CX)(R8*1), Y8, Y6
-	VMULPS     32(CX)(R8*1), Y9, Y7
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R10*1)
-	VMOVUPS    Y3, 32(AX)(R10*1)
-	VMOVUPS    Y4, (AX)(R10*2)
-	VMOVUPS    Y5, 32(AX)(R10*2)
-	VMOVUPS    Y6, (AX)(R8*1)
-	VMOVUPS    Y7, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS (R12), Y8
+	VMOVUPS 32(R12), Y9
+	VMULPS  (CX), Y8, Y0
+	VMULPS  32(CX), Y9, Y1
+	VMULPS  (CX)(R10*1), Y8, Y2
+	VMULPS  32(CX)(R10*1), Y9, Y3
+	VMULPS  (CX)(R10*2), Y8, Y4
+	VMULPS  32(CX)(R10*2), Y9, Y5
+	VMULPS  (CX)(R8*1), Y8, Y6
+	VMULPS  32(CX)(R8*1), Y9, Y7
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (AX)(R10*1)
+	VMOVUPS Y3, 32(AX)(R10*1)
+	VMOVUPS Y4, (AX)(R10*2)
+	VMOVUPS Y5, 32(AX)(R10*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	SUBQ    $+16, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R8, AX
+	ADDQ    R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -1088,21 +1148,25 @@ single:
 
 	// y = x * f
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y8
-	VMOVUPS    32(R9), Y9
-	VMULPS     (CX), Y8, Y0
-	VMULPS     32(CX), Y9, Y1
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+16, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Y8
+	VMOVUPS 32(R9), Y9
+	VMULPS  (CX), Y8, Y0
+	VMULPS  32(CX), Y9, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	SUBQ    $+16, R8
+	JNZ     singleLine
+	DECQ    SI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -1117,40 +1181,48 @@ next:
 
 	// y = x * f
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPS     (CX), Y4, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPS     32(CX), Y5, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMULPS     64(CX), Y6, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMULPS     96(CX), Y7, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R9), Y4
+	VMULPS  (CX), Y4, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPS  32(CX), Y5, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R9), Y6
+	VMULPS  64(CX), Y6, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R9), Y7
+	VMULPS  96(CX), Y7, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPS     (CX), Y4, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPS     32(CX), Y5, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS (R9), Y4
+	VMULPS  (CX), Y4, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPS  32(CX), Y5, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
 rowBelow64:
 	TESTQ   $+8, R8
@@ -1233,44 +1305,52 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R11), Y0
-	VDIVPS     Y12, Y0, Y0
-	VANDPS     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R11), Y1
-	VDIVPS     Y12, Y1, Y1
-	VANDPS     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R11), Y2
-	VDIVPS     Y12, Y2, Y2
-	VANDPS     Y15, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R11), Y3
-	VDIVPS     Y12, Y3, Y3
-	VANDPS     Y15, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPS (R11), Y0
+	VDIVPS  Y12, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R11), Y1
+	VDIVPS  Y12, Y1, Y1
+	VANDPS  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R11), Y2
+	VDIVPS  Y12, Y2, Y2
+	VANDPS  Y15, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R11), Y3
+	VDIVPS  Y12, Y3, Y3
+	VANDPS  Y15, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R11
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R11), Y0
-	VDIVPS     Y12, Y0, Y0
-	VANDPS     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R11), Y1
-	VDIVPS     Y12, Y1, Y1
-	VANDPS     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS (R11), Y0
+	VDIVPS  Y12, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R11), Y1
+	VDIVPS  Y12, Y1, Y1
+	VANDPS  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R11
 
 apartBelow64:
 	TESTQ   $+8, R8
@@ -1447,38 +1527,46 @@ changed:
 
 	// y = x / f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (CX), Y0
-	VDIVPS     Y12, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(CX), Y1
-	VDIVPS     Y12, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(CX), Y2
-	VDIVPS     Y12, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(CX), Y3
-	VDIVPS     Y12, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y12, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y2
+	VDIVPS  Y12, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y3
+	VDIVPS  Y12, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (CX), Y0
-	VDIVPS     Y12, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(CX), Y1
-	VDIVPS     Y12, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPS (CX), Y0
+	VDIVPS  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y12, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -1532,24 +1620,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R9
@@ -1620,56 +1716,60 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y8
-	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R12), Y9
-	VCMPPS     $0x04, Y13, Y9, Y11
-	VMOVUPS    (CX), Y0
-	VDIVPS     Y8, Y0, Y0
-	VANDPS     Y10, Y0, Y0
-	VMOVUPS    32(CX), Y1
-	VDIVPS     Y9, Y1, Y1
-	VANDPS     Y11, Y1, Y1
-	VMOVUPS    (CX)(R10*1), Y2
-	VDIVPS     Y8, Y2, Y2
-	VANDPS     Y10, Y2, Y2
-	VMOVUPS    32(CX)(R10*1), Y3
-	VDIVPS     Y9, Y3, Y3
-	VANDPS     Y11, Y3, Y3
-	VMOVUPS    (CX)(R10*2), Y4
-	VDIVPS     Y8, Y4, Y4
-	VANDPS     Y10, Y4, Y4
-	VMOVUPS    32(CX)(R10*2), Y5
-	VDIVPS     Y9, Y5, Y5
-	VANDPS     Y11, Y5, Y5
-	VMOVUPS    (CX)(R8*1), Y6
-	VDIVPS     Y8, Y6, Y6
-	VANDPS     Y10, Y6, Y6
-	VMOVUPS    32(CX)(R8*1), Y7
-	VDIVPS     Y9, Y7, Y7
-	VANDPS     Y11, Y7, Y7
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R10*1)
-	VMOVUPS    Y3, 32(AX)(R10*1)
-	VMOVUPS    Y4, (AX)(R10*2)
-	VMOVUPS    Y5, 32(AX)(R10*2)
-	VMOVUPS    Y6, (AX)(R8*1)
-	VMOVUPS    Y7, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS (R12), Y8
+	VCMPPS  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R12), Y9
+	VCMPPS  $0x04, Y13, Y9, Y11
+	VMOVUPS (CX), Y0
+	VDIVPS  Y8, Y0, Y0
+	VANDPS  Y10, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y9, Y1, Y1
+	VANDPS  Y11, Y1, Y1
+	VMOVUPS (CX)(R10*1), Y2
+	VDIVPS  Y8, Y2, Y2
+	VANDPS  Y10, Y2, Y2
+	VMOVUPS 32(CX)(R10*1), Y3
+	VDIVPS  Y9, Y3, Y3
+	VANDPS  Y11, Y3, Y3
+	VMOVUPS (CX)(R10*2), Y4
+	VDIVPS  Y8, Y4, Y4
+	VANDPS  Y10, Y4, Y4
+	VMOVUPS 32(CX)(R10*2), Y5
+	VDIVPS  Y9, Y5, Y5
+	VANDPS  Y11, Y5, Y5
+	VMOVUPS (CX)(R8*1), Y6
+	VDIVPS  Y8, Y6, Y6
+	VANDPS  Y10, Y6, Y6
+	VMOVUPS 32(CX)(R8*1), Y7
+	VDIVPS  Y9, Y7, Y7
+	VANDPS  Y11, Y7, Y7
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (AX)(R10*1)
+	VMOVUPS Y3, 32(AX)(R10*1)
+	VMOVUPS Y4, (AX)(R10*2)
+	VMOVUPS Y5, 32(AX)(R10*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	SUBQ    $+16, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R8, AX
+	ADDQ    R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -1681,27 +1781,31 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y8
-	VCMPPS     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R9), Y9
-	VCMPPS     $0x04, Y13, Y9, Y11
-	VMOVUPS    (CX), Y0
-	VDIVPS     Y8, Y0, Y0
-	VANDPS     Y10, Y0, Y0
-	VMOVUPS    32(CX), Y1
-	VDIVPS     Y9, Y1, Y1
-	VANDPS     Y11, Y1, Y1
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+16, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Y8
+	VCMPPS  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R9), Y9
+	VCMPPS  $0x04, Y13, Y9, Y11
+	VMOVUPS (CX), Y0
+	VDIVPS  Y8, Y0, Y0
+	VANDPS  Y10, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y9, Y1, Y1
+	VANDPS  Y11, Y1, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	SUBQ    $+16, R8
+	JNZ     singleLine
+	DECQ    SI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -1716,58 +1820,66 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (CX), Y0
-	VDIVPS     Y4, Y0, Y0
-	VCMPPS     $0x04, Y13, Y4, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(CX), Y1
-	VDIVPS     Y5, Y1, Y1
-	VCMPPS     $0x04, Y13, Y5, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPS    64(CX), Y2
-	VDIVPS     Y6, Y2, Y2
-	VCMPPS     $0x04, Y13, Y6, Y10
-	VANDPS     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPS    96(CX), Y3
-	VDIVPS     Y7, Y3, Y3
-	VCMPPS     $0x04, Y13, Y7, Y11
-	VANDPS     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R9), Y4
+	VMOVUPS (CX), Y0
+	VDIVPS  Y4, Y0, Y0
+	VCMPPS  $0x04, Y13, Y4, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y5, Y1, Y1
+	VCMPPS  $0x04, Y13, Y5, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 64(CX), Y2
+	VDIVPS  Y6, Y2, Y2
+	VCMPPS  $0x04, Y13, Y6, Y10
+	VANDPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R9), Y7
+	VMOVUPS 96(CX), Y3
+	VDIVPS  Y7, Y3, Y3
+	VCMPPS  $0x04, Y13, Y7, Y11
+	VANDPS  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMOVUPS    (CX), Y0
-	VDIVPS     Y4, Y0, Y0
-	VCMPPS     $0x04, Y13, Y4, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPS    32(CX), Y1
-	VDIVPS     Y5, Y1, Y1
-	VCMPPS     $0x04, Y13, Y5, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS (R9), Y4
+	VMOVUPS (CX), Y0
+	VDIVPS  Y4, Y0, Y0
+	VCMPPS  $0x04, Y13, Y4, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y5, Y1, Y1
+	VCMPPS  $0x04, Y13, Y5, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
 rowBelow64:
 	TESTQ   $+8, R8
@@ -2792,50 +2904,58 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y14, Y8
-	VADDPS     Y0, Y8, Y0
-	VBLENDVPS  Y15, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y14, Y9
-	VADDPS     Y1, Y9, Y1
-	VBLENDVPS  Y15, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VMOVUPS    Y14, Y10
-	VADDPS     Y2, Y10, Y2
-	VBLENDVPS  Y15, Y2, Y10, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VMOVUPS    Y14, Y11
-	VADDPS     Y3, Y11, Y3
-	VBLENDVPS  Y15, Y3, Y11, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
+
+prefetched1:
+	VMULPS    (CX), Y12, Y0
+	VMOVUPS   Y14, Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMULPS    32(CX), Y12, Y1
+	VMOVUPS   Y14, Y9
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMULPS    64(CX), Y12, Y2
+	VMOVUPS   Y14, Y10
+	VADDPS    Y2, Y10, Y2
+	VBLENDVPS Y15, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMULPS    96(CX), Y12, Y3
+	VMOVUPS   Y14, Y11
+	VADDPS    Y3, Y11, Y3
+	VBLENDVPS Y15, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       shortTurn
 
 shortRest:
 	TESTQ      $+16, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VMOVUPS    Y14, Y8
-	VADDPS     Y0, Y8, Y0
-	VBLENDVPS  Y15, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VMOVUPS    Y14, Y9
-	VADDPS     Y1, Y9, Y1
-	VBLENDVPS  Y15, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMULPS    (CX), Y12, Y0
+	VMOVUPS   Y14, Y8
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMULPS    32(CX), Y12, Y1
+	VMOVUPS   Y14, Y9
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+8, R9
@@ -2905,38 +3025,46 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VADDPS     Y14, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VADDPS     Y14, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
+
+prefetched3:
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y12, Y2
+	VADDPS  Y14, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(CX), Y12, Y3
+	VADDPS  Y14, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R10
@@ -2995,24 +3123,32 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	VMOVUPS Y14, 64(AX)
+	VMOVUPS Y14, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R10
@@ -3064,66 +3200,74 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPS     (CX), Y4, Y0
-	VCMPPS     $0x04, Y13, Y4, Y4
-	VADDPS     Y0, Y8, Y0
-	VBLENDVPS  Y4, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPS     32(CX), Y5, Y1
-	VCMPPS     $0x04, Y13, Y5, Y5
-	VADDPS     Y1, Y9, Y1
-	VBLENDVPS  Y5, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y6
-	VMOVUPS    64(R11), Y10
-	VMULPS     64(CX), Y6, Y2
-	VCMPPS     $0x04, Y13, Y6, Y6
-	VADDPS     Y2, Y10, Y2
-	VBLENDVPS  Y6, Y2, Y10, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y7
-	VMOVUPS    96(R11), Y11
-	VMULPS     96(CX), Y7, Y3
-	VCMPPS     $0x04, Y13, Y7, Y7
-	VADDPS     Y3, Y11, Y3
-	VBLENDVPS  Y7, Y3, Y11, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS   (R10), Y4
+	VMOVUPS   (R11), Y8
+	VMULPS    (CX), Y4, Y0
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R10), Y5
+	VMOVUPS   32(R11), Y9
+	VMULPS    32(CX), Y5, Y1
+	VCMPPS    $0x04, Y13, Y5, Y5
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(R10), Y6
+	VMOVUPS   64(R11), Y10
+	VMULPS    64(CX), Y6, Y2
+	VCMPPS    $0x04, Y13, Y6, Y6
+	VADDPS    Y2, Y10, Y2
+	VBLENDVPS Y6, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(R10), Y7
+	VMOVUPS   96(R11), Y11
+	VMULPS    96(CX), Y7, Y3
+	VCMPPS    $0x04, Y13, Y7, Y7
+	VADDPS    Y3, Y11, Y3
+	VBLENDVPS Y7, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R10
+	ADDQ      $+128, R11
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       rowTurn
 
 rowRest:
 	TESTQ      $+16, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPS     (CX), Y4, Y0
-	VCMPPS     $0x04, Y13, Y4, Y4
-	VADDPS     Y0, Y8, Y0
-	VBLENDVPS  Y4, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPS     32(CX), Y5, Y1
-	VCMPPS     $0x04, Y13, Y5, Y5
-	VADDPS     Y1, Y9, Y1
-	VBLENDVPS  Y5, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS   (R10), Y4
+	VMOVUPS   (R11), Y8
+	VMULPS    (CX), Y4, Y0
+	VCMPPS    $0x04, Y13, Y4, Y4
+	VADDPS    Y0, Y8, Y0
+	VBLENDVPS Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R10), Y5
+	VMOVUPS   32(R11), Y9
+	VMULPS    32(CX), Y5, Y1
+	VCMPPS    $0x04, Y13, Y5, Y5
+	VADDPS    Y1, Y9, Y1
+	VBLENDVPS Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R10
+	ADDQ      $+64, R11
 
 rowBelow64:
 	TESTQ     $+8, R9
@@ -3216,38 +3360,46 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VADDPS     Y14, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VADDPS     Y14, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched1:
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y12, Y2
+	VADDPS  Y14, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(CX), Y12, Y3
+	VADDPS  Y14, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -3316,54 +3468,62 @@ next:
 
 	// y = x * f + s
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPS     (CX), Y4, Y0
-	VADDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPS     32(CX), Y5, Y1
-	VADDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y6
-	VMOVUPS    64(R11), Y10
-	VMULPS     64(CX), Y6, Y2
-	VADDPS     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y7
-	VMOVUPS    96(R11), Y11
-	VMULPS     96(CX), Y7, Y3
-	VADDPS     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VMULPS  (CX), Y4, Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VMULPS  32(CX), Y5, Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 64(R11), Y10
+	VMULPS  64(CX), Y6, Y2
+	VADDPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R10), Y7
+	VMOVUPS 96(R11), Y11
+	VMULPS  96(CX), Y7, Y3
+	VADDPS  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R10
+	ADDQ    $+128, R11
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPS     (CX), Y4, Y0
-	VADDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPS     32(CX), Y5, Y1
-	VADDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VMULPS  (CX), Y4, Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VMULPS  32(CX), Y5, Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
 
 rowBelow64:
 	TESTQ   $+8, R9
@@ -3451,56 +3611,64 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VANDPS     (CX), Y15, Y0
-	VMULPS     Y0, Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VCMPPS     $0x16, Y13, Y0, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VANDPS     32(CX), Y15, Y1
-	VMULPS     Y1, Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VCMPPS     $0x16, Y13, Y1, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VANDPS     64(CX), Y15, Y2
-	VMULPS     Y2, Y12, Y2
-	VADDPS     Y14, Y2, Y2
-	VCMPPS     $0x16, Y13, Y2, Y10
-	VANDPS     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VANDPS     96(CX), Y15, Y3
-	VMULPS     Y3, Y12, Y3
-	VADDPS     Y14, Y3, Y3
-	VCMPPS     $0x16, Y13, Y3, Y11
-	VANDPS     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
+
+prefetched1:
+	VANDPS  (CX), Y15, Y0
+	VMULPS  Y0, Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VANDPS  32(CX), Y15, Y1
+	VMULPS  Y1, Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VCMPPS  $0x16, Y13, Y1, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VANDPS  64(CX), Y15, Y2
+	VMULPS  Y2, Y12, Y2
+	VADDPS  Y14, Y2, Y2
+	VCMPPS  $0x16, Y13, Y2, Y10
+	VANDPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VANDPS  96(CX), Y15, Y3
+	VMULPS  Y3, Y12, Y3
+	VADDPS  Y14, Y3, Y3
+	VCMPPS  $0x16, Y13, Y3, Y11
+	VANDPS  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     shortTurn
 
 shortRest:
 	TESTQ      $+16, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VANDPS     (CX), Y15, Y0
-	VMULPS     Y0, Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VCMPPS     $0x16, Y13, Y0, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VANDPS     32(CX), Y15, Y1
-	VMULPS     Y1, Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VCMPPS     $0x16, Y13, Y1, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VANDPS  (CX), Y15, Y0
+	VMULPS  Y0, Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VANDPS  32(CX), Y15, Y1
+	VMULPS  Y1, Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VCMPPS  $0x16, Y13, Y1, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 shortBelow64:
 	TESTQ   $+8, R9
@@ -3574,50 +3742,58 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VCMPPS     $0x16, Y13, Y0, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VCMPPS     $0x16, Y13, Y1, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPS     64(CX), Y12, Y2
-	VADDPS     Y14, Y2, Y2
-	VCMPPS     $0x16, Y13, Y2, Y10
-	VANDPS     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPS     96(CX), Y12, Y3
-	VADDPS     Y14, Y3, Y3
-	VCMPPS     $0x16, Y13, Y3, Y11
-	VANDPS     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
+
+prefetched3:
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VCMPPS  $0x16, Y13, Y1, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y12, Y2
+	VADDPS  Y14, Y2, Y2
+	VCMPPS  $0x16, Y13, Y2, Y10
+	VANDPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPS  96(CX), Y12, Y3
+	VADDPS  Y14, Y3, Y3
+	VCMPPS  $0x16, Y13, Y3, Y11
+	VANDPS  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Y12, Y0
-	VADDPS     Y14, Y0, Y0
-	VCMPPS     $0x16, Y13, Y0, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPS     32(CX), Y12, Y1
-	VADDPS     Y14, Y1, Y1
-	VCMPPS     $0x16, Y13, Y1, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPS  (CX), Y12, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(CX), Y12, Y1
+	VADDPS  Y14, Y1, Y1
+	VCMPPS  $0x16, Y13, Y1, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R10
@@ -3687,24 +3863,32 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	VMOVUPS Y14, 64(AX)
+	VMOVUPS Y14, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R10
@@ -3756,78 +3940,86 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VCMPPS     $0x04, Y13, Y4, Y15
-	VANDPS     (CX), Y15, Y0
-	VMULPS     Y0, Y4, Y0
-	VADDPS     Y8, Y0, Y0
-	VCMPPS     $0x16, Y13, Y0, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VCMPPS     $0x04, Y13, Y5, Y15
-	VANDPS     32(CX), Y15, Y1
-	VMULPS     Y1, Y5, Y1
-	VADDPS     Y9, Y1, Y1
-	VCMPPS     $0x16, Y13, Y1, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y6
-	VMOVUPS    64(R11), Y10
-	VCMPPS     $0x04, Y13, Y6, Y15
-	VANDPS     64(CX), Y15, Y2
-	VMULPS     Y2, Y6, Y2
-	VADDPS     Y10, Y2, Y2
-	VCMPPS     $0x16, Y13, Y2, Y10
-	VANDPS     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y7
-	VMOVUPS    96(R11), Y11
-	VCMPPS     $0x04, Y13, Y7, Y15
-	VANDPS     96(CX), Y15, Y3
-	VMULPS     Y3, Y7, Y3
-	VADDPS     Y11, Y3, Y3
-	VCMPPS     $0x16, Y13, Y3, Y11
-	VANDPS     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VANDPS  (CX), Y15, Y0
+	VMULPS  Y0, Y4, Y0
+	VADDPS  Y8, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VCMPPS  $0x04, Y13, Y5, Y15
+	VANDPS  32(CX), Y15, Y1
+	VMULPS  Y1, Y5, Y1
+	VADDPS  Y9, Y1, Y1
+	VCMPPS  $0x16, Y13, Y1, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 64(R11), Y10
+	VCMPPS  $0x04, Y13, Y6, Y15
+	VANDPS  64(CX), Y15, Y2
+	VMULPS  Y2, Y6, Y2
+	VADDPS  Y10, Y2, Y2
+	VCMPPS  $0x16, Y13, Y2, Y10
+	VANDPS  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R10), Y7
+	VMOVUPS 96(R11), Y11
+	VCMPPS  $0x04, Y13, Y7, Y15
+	VANDPS  96(CX), Y15, Y3
+	VMULPS  Y3, Y7, Y3
+	VADDPS  Y11, Y3, Y3
+	VCMPPS  $0x16, Y13, Y3, Y11
+	VANDPS  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R10
+	ADDQ    $+128, R11
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VCMPPS     $0x04, Y13, Y4, Y15
-	VANDPS     (CX), Y15, Y0
-	VMULPS     Y0, Y4, Y0
-	VADDPS     Y8, Y0, Y0
-	VCMPPS     $0x16, Y13, Y0, Y8
-	VANDPS     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VCMPPS     $0x04, Y13, Y5, Y15
-	VANDPS     32(CX), Y15, Y1
-	VMULPS     Y1, Y5, Y1
-	VADDPS     Y9, Y1, Y1
-	VCMPPS     $0x16, Y13, Y1, Y9
-	VANDPS     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VANDPS  (CX), Y15, Y0
+	VMULPS  Y0, Y4, Y0
+	VADDPS  Y8, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y8
+	VANDPS  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VCMPPS  $0x04, Y13, Y5, Y15
+	VANDPS  32(CX), Y15, Y1
+	VMULPS  Y1, Y5, Y1
+	VADDPS  Y9, Y1, Y1
+	VCMPPS  $0x16, Y13, Y1, Y9
+	VANDPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
 
 rowBelow64:
 	TESTQ   $+8, R9

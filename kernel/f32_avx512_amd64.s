@@ -37,44 +37,56 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPS.Z   (R11), Z12, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS.Z   64(R11), Z12, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS.Z   128(R11), Z12, K2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS.Z   192(R11), Z12, K2, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, R11
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        apartTurn
+
+prefetched1:
+	VMULPS.Z (R11), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS.Z 64(R11), Z12, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMULPS.Z 128(R11), Z12, K2, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMULPS.Z 192(R11), Z12, K2, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, R11
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS.Z   (R11), Z12, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS.Z   64(R11), Z12, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
+
+prefetched2:
+	VMULPS.Z (R11), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS.Z 64(R11), Z12, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
 
 apartBelow128:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS.Z   (R11), Z12, K2, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched3:
+	VMULPS.Z (R11), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
 
 apartBelow64:
 	TESTQ    $+8, R8
@@ -245,44 +257,56 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched4:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(CX), Z12, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPS  192(CX), Z12, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -334,34 +358,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+16, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R9
@@ -562,30 +598,34 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z8, K4
-	VMULPS.Z   (DX), Z8, K4, Z0
-	VMULPS.Z   (DX)(R10*1), Z8, K4, Z1
-	VMULPS.Z   (DX)(R10*2), Z8, K4, Z2
-	VMULPS.Z   (DX)(CX*1), Z8, K4, Z3
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       CX, AX
-	ADDQ       CX, DX
+
+prefetched1:
+	VMOVUPS  (R12), Z8
+	VCMPPS   $0x04, Z13, Z8, K4
+	VMULPS.Z (DX), Z8, K4, Z0
+	VMULPS.Z (DX)(R10*1), Z8, K4, Z1
+	VMULPS.Z (DX)(R10*2), Z8, K4, Z2
+	VMULPS.Z (DX)(CX*1), Z8, K4, Z3
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  Z1, (AX)(R10*1)
+	VMOVUPS  Z2, (AX)(R10*2)
+	VMOVUPS  Z3, (AX)(CX*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R12
+	SUBQ     $+16, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     CX, AX
+	ADDQ     CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -597,19 +637,23 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Z8
-	VCMPPS     $0x04, Z13, Z8, K4
-	VMULPS.Z   (DX), Z8, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	SUBQ       $+16, CX
-	JNZ        singleLine
-	DECQ       DI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Z8
+	VCMPPS   $0x04, Z13, Z8, K4
+	VMULPS.Z (DX), Z8, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R9
+	SUBQ     $+16, CX
+	JNZ      singleLine
+	DECQ     DI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -633,61 +677,73 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMULPS.Z   (DX), Z4, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMULPS.Z   64(DX), Z5, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VCMPPS     $0x04, Z13, Z6, K6
-	VMULPS.Z   128(DX), Z6, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VCMPPS     $0x04, Z13, Z7, K7
-	VMULPS.Z   192(DX), Z7, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	SUBQ       $+64, CX
-	CMPQ       CX, $+64
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R10), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMULPS.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPS   $0x04, Z13, Z5, K5
+	VMULPS.Z 64(DX), Z5, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMOVUPS  128(R10), Z6
+	VCMPPS   $0x04, Z13, Z6, K6
+	VMULPS.Z 128(DX), Z6, K6, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMOVUPS  192(R10), Z7
+	VCMPPS   $0x04, Z13, Z7, K7
+	VMULPS.Z 192(DX), Z7, K7, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R10
+	SUBQ     $+64, CX
+	CMPQ     CX, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMULPS.Z   (DX), Z4, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMULPS.Z   64(DX), Z5, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+
+prefetched4:
+	VMOVUPS  (R10), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMULPS.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPS   $0x04, Z13, Z5, K5
+	VMULPS.Z 64(DX), Z5, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+	ADDQ     $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMULPS.Z   (DX), Z4, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+
+prefetched5:
+	VMOVUPS  (R10), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMULPS.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -731,44 +787,56 @@ apart:
 
 	// y = x * f
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        apartTurn
+
+prefetched1:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(CX), Z12, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPS  192(CX), Z12, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 apartBelow128:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 apartBelow64:
 	TESTQ   $+8, R8
@@ -925,44 +993,56 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched4:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(CX), Z12, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPS  192(CX), Z12, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -1048,29 +1128,33 @@ quarters:
 
 	// y = x * f
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
-	VMOVUPS    (R12), Z8
-	VMULPS     (DX), Z8, Z0
-	VMULPS     (DX)(R10*1), Z8, Z1
-	VMULPS     (DX)(R10*2), Z8, Z2
-	VMULPS     (DX)(CX*1), Z8, Z3
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       CX, AX
-	ADDQ       CX, DX
+
+prefetched1:
+	VMOVUPS (R12), Z8
+	VMULPS  (DX), Z8, Z0
+	VMULPS  (DX)(R10*1), Z8, Z1
+	VMULPS  (DX)(R10*2), Z8, Z2
+	VMULPS  (DX)(CX*1), Z8, Z3
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(R10*1)
+	VMOVUPS Z2, (AX)(R10*2)
+	VMOVUPS Z3, (AX)(CX*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R12
+	SUBQ    $+16, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    CX, AX
+	ADDQ    CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -1082,18 +1166,22 @@ single:
 
 	// y = x * f
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Z8
-	VMULPS     (DX), Z8, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	SUBQ       $+16, CX
-	JNZ        singleLine
-	DECQ       DI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Z8
+	VMULPS  (DX), Z8, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+	SUBQ    $+16, CX
+	JNZ     singleLine
+	DECQ    DI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -1117,54 +1205,66 @@ next:
 
 	// y = x * f
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VMULPS     (DX), Z4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMULPS     64(DX), Z5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMULPS     128(DX), Z6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMULPS     192(DX), Z7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	SUBQ       $+64, CX
-	CMPQ       CX, $+64
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R10), Z4
+	VMULPS  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R10), Z5
+	VMULPS  64(DX), Z5, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(R10), Z6
+	VMULPS  128(DX), Z6, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(R10), Z7
+	VMULPS  192(DX), Z7, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R10
+	SUBQ    $+64, CX
+	CMPQ    CX, $+64
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VMULPS     (DX), Z4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMULPS     64(DX), Z5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+
+prefetched4:
+	VMOVUPS (R10), Z4
+	VMULPS  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R10), Z5
+	VMULPS  64(DX), Z5, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VMULPS     (DX), Z4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+
+prefetched5:
+	VMOVUPS (R10), Z4
+	VMULPS  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -1216,51 +1316,63 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    (R11), Z0
-	VDIVPS.Z   Z12, Z0, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z1
-	VDIVPS.Z   Z12, Z1, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z2
-	VDIVPS.Z   Z12, Z2, K2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z3
-	VDIVPS.Z   Z12, Z3, K2, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, R11
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPS  (R11), Z0
+	VDIVPS.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R11), Z1
+	VDIVPS.Z Z12, Z1, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMOVUPS  128(R11), Z2
+	VDIVPS.Z Z12, Z2, K2, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMOVUPS  192(R11), Z3
+	VDIVPS.Z Z12, Z3, K2, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, R11
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R11), Z0
-	VDIVPS.Z   Z12, Z0, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z1
-	VDIVPS.Z   Z12, Z1, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
+
+prefetched2:
+	VMOVUPS  (R11), Z0
+	VDIVPS.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R11), Z1
+	VDIVPS.Z Z12, Z1, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
 
 apartBelow128:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R11), Z0
-	VDIVPS.Z   Z12, Z0, K2, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched3:
+	VMOVUPS  (R11), Z0
+	VDIVPS.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
 
 apartBelow64:
 	TESTQ    $+8, R8
@@ -1433,51 +1545,63 @@ changed:
 
 	// y = x / f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    (CX), Z0
-	VDIVPS     Z12, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(CX), Z1
-	VDIVPS     Z12, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(CX), Z2
-	VDIVPS     Z12, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(CX), Z3
-	VDIVPS     Z12, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched4:
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z12, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(CX), Z2
+	VDIVPS  Z12, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(CX), Z3
+	VDIVPS  Z12, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (CX), Z0
-	VDIVPS     Z12, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(CX), Z1
-	VDIVPS     Z12, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z12, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (CX), Z0
-	VDIVPS     Z12, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMOVUPS (CX), Z0
+	VDIVPS  Z12, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -1531,34 +1655,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+16, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R9
@@ -1629,34 +1765,38 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z8, K4
-	VMOVUPS    (DX), Z0
-	VDIVPS.Z   Z8, Z0, K4, Z0
-	VMOVUPS    (DX)(R10*1), Z1
-	VDIVPS.Z   Z8, Z1, K4, Z1
-	VMOVUPS    (DX)(R10*2), Z2
-	VDIVPS.Z   Z8, Z2, K4, Z2
-	VMOVUPS    (DX)(CX*1), Z3
-	VDIVPS.Z   Z8, Z3, K4, Z3
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       CX, AX
-	ADDQ       CX, DX
+
+prefetched1:
+	VMOVUPS  (R12), Z8
+	VCMPPS   $0x04, Z13, Z8, K4
+	VMOVUPS  (DX), Z0
+	VDIVPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  (DX)(R10*1), Z1
+	VDIVPS.Z Z8, Z1, K4, Z1
+	VMOVUPS  (DX)(R10*2), Z2
+	VDIVPS.Z Z8, Z2, K4, Z2
+	VMOVUPS  (DX)(CX*1), Z3
+	VDIVPS.Z Z8, Z3, K4, Z3
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  Z1, (AX)(R10*1)
+	VMOVUPS  Z2, (AX)(R10*2)
+	VMOVUPS  Z3, (AX)(CX*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R12
+	SUBQ     $+16, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     CX, AX
+	ADDQ     CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -1668,20 +1808,24 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Z8
-	VCMPPS     $0x04, Z13, Z8, K4
-	VMOVUPS    (DX), Z0
-	VDIVPS.Z   Z8, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	SUBQ       $+16, CX
-	JNZ        singleLine
-	DECQ       DI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Z8
+	VCMPPS   $0x04, Z13, Z8, K4
+	VMOVUPS  (DX), Z0
+	VDIVPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R9
+	SUBQ     $+16, CX
+	JNZ      singleLine
+	DECQ     DI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -1705,68 +1849,80 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMOVUPS    (DX), Z0
-	VDIVPS.Z   Z4, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMOVUPS    64(DX), Z1
-	VDIVPS.Z   Z5, Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VCMPPS     $0x04, Z13, Z6, K6
-	VMOVUPS    128(DX), Z2
-	VDIVPS.Z   Z6, Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VCMPPS     $0x04, Z13, Z7, K7
-	VMOVUPS    192(DX), Z3
-	VDIVPS.Z   Z7, Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	SUBQ       $+64, CX
-	CMPQ       CX, $+64
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R10), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMOVUPS  (DX), Z0
+	VDIVPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPS   $0x04, Z13, Z5, K5
+	VMOVUPS  64(DX), Z1
+	VDIVPS.Z Z5, Z1, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMOVUPS  128(R10), Z6
+	VCMPPS   $0x04, Z13, Z6, K6
+	VMOVUPS  128(DX), Z2
+	VDIVPS.Z Z6, Z2, K6, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMOVUPS  192(R10), Z7
+	VCMPPS   $0x04, Z13, Z7, K7
+	VMOVUPS  192(DX), Z3
+	VDIVPS.Z Z7, Z3, K7, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R10
+	SUBQ     $+64, CX
+	CMPQ     CX, $+64
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMOVUPS    (DX), Z0
-	VDIVPS.Z   Z4, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMOVUPS    64(DX), Z1
-	VDIVPS.Z   Z5, Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+
+prefetched4:
+	VMOVUPS  (R10), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMOVUPS  (DX), Z0
+	VDIVPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPS   $0x04, Z13, Z5, K5
+	VMOVUPS  64(DX), Z1
+	VDIVPS.Z Z5, Z1, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+	ADDQ     $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMOVUPS    (DX), Z0
-	VDIVPS.Z   Z4, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+
+prefetched5:
+	VMOVUPS  (R10), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMOVUPS  (DX), Z0
+	VDIVPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -2705,58 +2861,70 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z14, Z8
-	VADDPS     Z0, Z8, K2, Z8
-	VMOVUPS    Z8, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z14, Z9
-	VADDPS     Z1, Z9, K2, Z9
-	VMOVUPS    Z9, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VMOVUPS    Z14, Z10
-	VADDPS     Z2, Z10, K2, Z10
-	VMOVUPS    Z10, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VMOVUPS    Z14, Z11
-	VADDPS     Z3, Z11, K2, Z11
-	VMOVUPS    Z11, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        shortTurn
+
+prefetched1:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z14, Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z14, Z9
+	VADDPS  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	VMULPS  128(CX), Z12, Z2
+	VMOVUPS Z14, Z10
+	VADDPS  Z2, Z10, K2, Z10
+	VMOVUPS Z10, 128(AX)
+	VMULPS  192(CX), Z12, Z3
+	VMOVUPS Z14, Z11
+	VADDPS  Z3, Z11, K2, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     shortTurn
 
 shortRest:
 	TESTQ      $+32, R9
 	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z14, Z8
-	VADDPS     Z0, Z8, K2, Z8
-	VMOVUPS    Z8, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VMOVUPS    Z14, Z9
-	VADDPS     Z1, Z9, K2, Z9
-	VMOVUPS    Z9, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z14, Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VMOVUPS Z14, Z9
+	VADDPS  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 shortBelow128:
 	TESTQ      $+16, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VMOVUPS    Z14, Z8
-	VADDPS     Z0, Z8, K2, Z8
-	VMOVUPS    Z8, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMULPS  (CX), Z12, Z0
+	VMOVUPS Z14, Z8
+	VADDPS  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 shortBelow64:
 	TESTQ   $+8, R9
@@ -2822,51 +2990,63 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VADDPS     Z14, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VADDPS     Z14, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        keptTurn
+
+prefetched4:
+	VMULPS  (CX), Z12, Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VADDPS  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(CX), Z12, Z2
+	VADDPS  Z14, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPS  192(CX), Z12, Z3
+	VADDPS  Z14, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+32, R10
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPS  (CX), Z12, Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VADDPS  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+16, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPS  (CX), Z12, Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R10
@@ -2925,34 +3105,46 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z14, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+16, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z14, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R10
@@ -3012,78 +3204,90 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMULPS     (DX), Z4, Z0
-	VADDPS     Z0, Z8, K4, Z8
-	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMULPS     64(DX), Z5, Z1
-	VADDPS     Z1, Z9, K5, Z9
-	VMOVUPS    Z9, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
-	VCMPPS     $0x04, Z13, Z6, K6
-	VMULPS     128(DX), Z6, Z2
-	VADDPS     Z2, Z10, K6, Z10
-	VMOVUPS    Z10, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
-	VCMPPS     $0x04, Z13, Z7, K7
-	VMULPS     192(DX), Z7, Z3
-	VADDPS     Z3, Z11, K7, Z11
-	VMOVUPS    Z11, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R11
-	ADDQ       $+256, R12
-	SUBQ       $+64, CX
-	CMPQ       CX, $+64
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMULPS  (DX), Z4, Z0
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VCMPPS  $0x04, Z13, Z5, K5
+	VMULPS  64(DX), Z5, Z1
+	VADDPS  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 128(R12), Z10
+	VCMPPS  $0x04, Z13, Z6, K6
+	VMULPS  128(DX), Z6, Z2
+	VADDPS  Z2, Z10, K6, Z10
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS 192(R11), Z7
+	VMOVUPS 192(R12), Z11
+	VCMPPS  $0x04, Z13, Z7, K7
+	VMULPS  192(DX), Z7, Z3
+	VADDPS  Z3, Z11, K7, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R11
+	ADDQ    $+256, R12
+	SUBQ    $+64, CX
+	CMPQ    CX, $+64
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMULPS     (DX), Z4, Z0
-	VADDPS     Z0, Z8, K4, Z8
-	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMULPS     64(DX), Z5, Z1
-	VADDPS     Z1, Z9, K5, Z9
-	VMOVUPS    Z9, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R11
-	ADDQ       $+128, R12
+
+prefetched2:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMULPS  (DX), Z4, Z0
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VCMPPS  $0x04, Z13, Z5, K5
+	VMULPS  64(DX), Z5, Z1
+	VADDPS  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMULPS     (DX), Z4, Z0
-	VADDPS     Z0, Z8, K4, Z8
-	VMOVUPS    Z8, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	ADDQ       $+64, R12
+
+prefetched3:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMULPS  (DX), Z4, Z0
+	VADDPS  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -3129,51 +3333,63 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VADDPS     Z14, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VADDPS     Z14, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        keptTurn
+
+prefetched1:
+	VMULPS  (CX), Z12, Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VADDPS  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(CX), Z12, Z2
+	VADDPS  Z14, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPS  192(CX), Z12, Z3
+	VADDPS  Z14, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+32, R9
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMULPS  (CX), Z12, Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPS  64(CX), Z12, Z1
+	VADDPS  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+16, R9
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMULPS  (CX), Z12, Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+8, R9
@@ -3250,71 +3466,83 @@ next:
 
 	// y = x * f + s
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VMULPS     (DX), Z4, Z0
-	VADDPS     Z8, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VMULPS     64(DX), Z5, Z1
-	VADDPS     Z9, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
-	VMULPS     128(DX), Z6, Z2
-	VADDPS     Z10, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
-	VMULPS     192(DX), Z7, Z3
-	VADDPS     Z11, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R11
-	ADDQ       $+256, R12
-	SUBQ       $+64, CX
-	CMPQ       CX, $+64
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VMULPS  (DX), Z4, Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VMULPS  64(DX), Z5, Z1
+	VADDPS  Z9, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 128(R12), Z10
+	VMULPS  128(DX), Z6, Z2
+	VADDPS  Z10, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(R11), Z7
+	VMOVUPS 192(R12), Z11
+	VMULPS  192(DX), Z7, Z3
+	VADDPS  Z11, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R11
+	ADDQ    $+256, R12
+	SUBQ    $+64, CX
+	CMPQ    CX, $+64
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VMULPS     (DX), Z4, Z0
-	VADDPS     Z8, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VMULPS     64(DX), Z5, Z1
-	VADDPS     Z9, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R11
-	ADDQ       $+128, R12
+
+prefetched2:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VMULPS  (DX), Z4, Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VMULPS  64(DX), Z5, Z1
+	VADDPS  Z9, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VMULPS     (DX), Z4, Z0
-	VADDPS     Z8, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	ADDQ       $+64, R12
+
+prefetched3:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VMULPS  (DX), Z4, Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -3362,72 +3590,84 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS.Z  (CX), K2, Z0
-	VMULPS     Z0, Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS.Z  64(CX), K2, Z1
-	VMULPS     Z1, Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS.Z  128(CX), K2, Z2
-	VMULPS     Z2, Z12, Z2
-	VADDPS     Z14, Z2, Z2
-	VCMPPS     $0x16, Z13, Z2, K6
-	VMOVUPS.Z  Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS.Z  192(CX), K2, Z3
-	VMULPS     Z3, Z12, Z3
-	VADDPS     Z14, Z3, Z3
-	VCMPPS     $0x16, Z13, Z3, K7
-	VMOVUPS.Z  Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R9
-	CMPQ       R9, $+64
-	JGE        shortTurn
+
+prefetched1:
+	VMOVUPS.Z (CX), K2, Z0
+	VMULPS    Z0, Z12, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS.Z 64(CX), K2, Z1
+	VMULPS    Z1, Z12, Z1
+	VADDPS    Z14, Z1, Z1
+	VCMPPS    $0x16, Z13, Z1, K5
+	VMOVUPS.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS.Z 128(CX), K2, Z2
+	VMULPS    Z2, Z12, Z2
+	VADDPS    Z14, Z2, Z2
+	VCMPPS    $0x16, Z13, Z2, K6
+	VMOVUPS.Z Z2, K6, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS.Z 192(CX), K2, Z3
+	VMULPS    Z3, Z12, Z3
+	VADDPS    Z14, Z3, Z3
+	VCMPPS    $0x16, Z13, Z3, K7
+	VMOVUPS.Z Z3, K7, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
+	JGE       shortTurn
 
 shortRest:
 	TESTQ      $+32, R9
 	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS.Z  (CX), K2, Z0
-	VMULPS     Z0, Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS.Z  64(CX), K2, Z1
-	VMULPS     Z1, Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMOVUPS.Z (CX), K2, Z0
+	VMULPS    Z0, Z12, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS.Z 64(CX), K2, Z1
+	VMULPS    Z1, Z12, Z1
+	VADDPS    Z14, Z1, Z1
+	VCMPPS    $0x16, Z13, Z1, K5
+	VMOVUPS.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
 
 shortBelow128:
 	TESTQ      $+16, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS.Z  (CX), K2, Z0
-	VMULPS     Z0, Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMOVUPS.Z (CX), K2, Z0
+	VMULPS    Z0, Z12, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+8, R9
@@ -3501,65 +3741,77 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPS     128(CX), Z12, Z2
-	VADDPS     Z14, Z2, Z2
-	VCMPPS     $0x16, Z13, Z2, K6
-	VMOVUPS.Z  Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPS     192(CX), Z12, Z3
-	VADDPS     Z14, Z3, Z3
-	VCMPPS     $0x16, Z13, Z3, K7
-	VMOVUPS.Z  Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        keptTurn
+
+prefetched4:
+	VMULPS    (CX), Z12, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(CX), Z12, Z1
+	VADDPS    Z14, Z1, Z1
+	VCMPPS    $0x16, Z13, Z1, K5
+	VMOVUPS.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMULPS    128(CX), Z12, Z2
+	VADDPS    Z14, Z2, Z2
+	VCMPPS    $0x16, Z13, Z2, K6
+	VMOVUPS.Z Z2, K6, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMULPS    192(CX), Z12, Z3
+	VADDPS    Z14, Z3, Z3
+	VCMPPS    $0x16, Z13, Z3, K7
+	VMOVUPS.Z Z3, K7, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $+64, R10
+	CMPQ      R10, $+64
+	JGE       keptTurn
 
 keptRest:
 	TESTQ      $+32, R10
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPS     64(CX), Z12, Z1
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPS    (CX), Z12, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(CX), Z12, Z1
+	VADDPS    Z14, Z1, Z1
+	VCMPPS    $0x16, Z13, Z1, K5
+	VMOVUPS.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
 
 keptBelow128:
 	TESTQ      $+16, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMULPS     (CX), Z12, Z0
-	VADDPS     Z14, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPS    (CX), Z12, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 keptBelow64:
 	TESTQ     $+8, R10
@@ -3629,34 +3881,46 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+64, R10
-	CMPQ       R10, $+64
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z14, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+32, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+16, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z14, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+8, R10
@@ -3716,99 +3980,111 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMOVUPS.Z  (DX), K4, Z0
-	VMULPS     Z0, Z4, Z0
-	VADDPS     Z8, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMOVUPS.Z  64(DX), K5, Z1
-	VMULPS     Z1, Z5, Z1
-	VADDPS     Z9, Z1, Z1
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
-	VCMPPS     $0x04, Z13, Z6, K6
-	VMOVUPS.Z  128(DX), K6, Z2
-	VMULPS     Z2, Z6, Z2
-	VADDPS     Z10, Z2, Z2
-	VCMPPS     $0x16, Z13, Z2, K6
-	VMOVUPS.Z  Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
-	VCMPPS     $0x04, Z13, Z7, K7
-	VMOVUPS.Z  192(DX), K7, Z3
-	VMULPS     Z3, Z7, Z3
-	VADDPS     Z11, Z3, Z3
-	VCMPPS     $0x16, Z13, Z3, K7
-	VMOVUPS.Z  Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R11
-	ADDQ       $+256, R12
-	SUBQ       $+64, CX
-	CMPQ       CX, $+64
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS   (R11), Z4
+	VMOVUPS   (R12), Z8
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS.Z (DX), K4, Z0
+	VMULPS    Z0, Z4, Z0
+	VADDPS    Z8, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(R11), Z5
+	VMOVUPS   64(R12), Z9
+	VCMPPS    $0x04, Z13, Z5, K5
+	VMOVUPS.Z 64(DX), K5, Z1
+	VMULPS    Z1, Z5, Z1
+	VADDPS    Z9, Z1, Z1
+	VCMPPS    $0x16, Z13, Z1, K5
+	VMOVUPS.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(R11), Z6
+	VMOVUPS   128(R12), Z10
+	VCMPPS    $0x04, Z13, Z6, K6
+	VMOVUPS.Z 128(DX), K6, Z2
+	VMULPS    Z2, Z6, Z2
+	VADDPS    Z10, Z2, Z2
+	VCMPPS    $0x16, Z13, Z2, K6
+	VMOVUPS.Z Z2, K6, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS   192(R11), Z7
+	VMOVUPS   192(R12), Z11
+	VCMPPS    $0x04, Z13, Z7, K7
+	VMOVUPS.Z 192(DX), K7, Z3
+	VMULPS    Z3, Z7, Z3
+	VADDPS    Z11, Z3, Z3
+	VCMPPS    $0x16, Z13, Z3, K7
+	VMOVUPS.Z Z3, K7, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R11
+	ADDQ      $+256, R12
+	SUBQ      $+64, CX
+	CMPQ      CX, $+64
+	JGE       rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMOVUPS.Z  (DX), K4, Z0
-	VMULPS     Z0, Z4, Z0
-	VADDPS     Z8, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPS     $0x04, Z13, Z5, K5
-	VMOVUPS.Z  64(DX), K5, Z1
-	VMULPS     Z1, Z5, Z1
-	VADDPS     Z9, Z1, Z1
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R11
-	ADDQ       $+128, R12
+
+prefetched2:
+	VMOVUPS   (R11), Z4
+	VMOVUPS   (R12), Z8
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS.Z (DX), K4, Z0
+	VMULPS    Z0, Z4, Z0
+	VADDPS    Z8, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(R11), Z5
+	VMOVUPS   64(R12), Z9
+	VCMPPS    $0x04, Z13, Z5, K5
+	VMOVUPS.Z 64(DX), K5, Z1
+	VMULPS    Z1, Z5, Z1
+	VADDPS    Z9, Z1, Z1
+	VCMPPS    $0x16, Z13, Z1, K5
+	VMOVUPS.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, DX
+	ADDQ      $+128, R11
+	ADDQ      $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPS     $0x04, Z13, Z4, K4
-	VMOVUPS.Z  (DX), K4, Z0
-	VMULPS     Z0, Z4, Z0
-	VADDPS     Z8, Z0, Z0
-	VCMPPS     $0x16, Z13, Z0, K4
-	VMOVUPS.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	ADDQ       $+64, R12
+
+prefetched3:
+	VMOVUPS   (R11), Z4
+	VMOVUPS   (R12), Z8
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS.Z (DX), K4, Z0
+	VMULPS    Z0, Z4, Z0
+	VADDPS    Z8, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K4
+	VMOVUPS.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R11
+	ADDQ      $+64, R12
 
 rowBelow64:
 	ANDQ      $+15, CX

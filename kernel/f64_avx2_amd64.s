@@ -37,38 +37,46 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (R11), Y12, Y0
-	VANDPD     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(R11), Y12, Y1
-	VANDPD     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(R11), Y12, Y2
-	VANDPD     Y15, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(R11), Y12, Y3
-	VANDPD     Y15, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        apartTurn
+
+prefetched1:
+	VMULPD  (R11), Y12, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(R11), Y12, Y1
+	VANDPD  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(R11), Y12, Y2
+	VANDPD  Y15, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(R11), Y12, Y3
+	VANDPD  Y15, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R11
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (R11), Y12, Y0
-	VANDPD     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(R11), Y12, Y1
-	VANDPD     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMULPD  (R11), Y12, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(R11), Y12, Y1
+	VANDPD  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R11
 
 apartBelow64:
 	TESTQ   $+4, R8
@@ -223,32 +231,40 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        keptTurn
+
+prefetched3:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -291,24 +307,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+8, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R9
@@ -503,48 +527,52 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y8
-	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R12), Y9
-	VCMPPD     $0x04, Y13, Y9, Y11
-	VMULPD     (CX), Y8, Y0
-	VANDPD     Y10, Y0, Y0
-	VMULPD     32(CX), Y9, Y1
-	VANDPD     Y11, Y1, Y1
-	VMULPD     (CX)(R10*1), Y8, Y2
-	VANDPD     Y10, Y2, Y2
-	VMULPD     32(CX)(R10*1), Y9, Y3
-	VANDPD     Y11, Y3, Y3
-	VMULPD     (CX)(R10*2), Y8, Y4
-	VANDPD     Y10, Y4, Y4
-	VMULPD     32(CX)(R10*2), Y9, Y5
-	VANDPD     Y11, Y5, Y5
-	VMULPD     (CX)(R8*1), Y8, Y6
-	VANDPD     Y10, Y6, Y6
-	VMULPD     32(CX)(R8*1), Y9, Y7
-	VANDPD     Y11, Y7, Y7
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R10*1)
-	VMOVUPS    Y3, 32(AX)(R10*1)
-	VMOVUPS    Y4, (AX)(R10*2)
-	VMOVUPS    Y5, 32(AX)(R10*2)
-	VMOVUPS    Y6, (AX)(R8*1)
-	VMOVUPS    Y7, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS (R12), Y8
+	VCMPPD  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R12), Y9
+	VCMPPD  $0x04, Y13, Y9, Y11
+	VMULPD  (CX), Y8, Y0
+	VANDPD  Y10, Y0, Y0
+	VMULPD  32(CX), Y9, Y1
+	VANDPD  Y11, Y1, Y1
+	VMULPD  (CX)(R10*1), Y8, Y2
+	VANDPD  Y10, Y2, Y2
+	VMULPD  32(CX)(R10*1), Y9, Y3
+	VANDPD  Y11, Y3, Y3
+	VMULPD  (CX)(R10*2), Y8, Y4
+	VANDPD  Y10, Y4, Y4
+	VMULPD  32(CX)(R10*2), Y9, Y5
+	VANDPD  Y11, Y5, Y5
+	VMULPD  (CX)(R8*1), Y8, Y6
+	VANDPD  Y10, Y6, Y6
+	VMULPD  32(CX)(R8*1), Y9, Y7
+	VANDPD  Y11, Y7, Y7
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (AX)(R10*1)
+	VMOVUPS Y3, 32(AX)(R10*1)
+	VMOVUPS Y4, (AX)(R10*2)
+	VMOVUPS Y5, 32(AX)(R10*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	SUBQ    $+8, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R8, AX
+	ADDQ    R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -556,25 +584,29 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y8
-	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R9), Y9
-	VCMPPD     $0x04, Y13, Y9, Y11
-	VMULPD     (CX), Y8, Y0
-	VANDPD     Y10, Y0, Y0
-	VMULPD     32(CX), Y9, Y1
-	VANDPD     Y11, Y1, Y1
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+8, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Y8
+	VCMPPD  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R9), Y9
+	VCMPPD  $0x04, Y13, Y9, Y11
+	VMULPD  (CX), Y8, Y0
+	VANDPD  Y10, Y0, Y0
+	VMULPD  32(CX), Y9, Y1
+	VANDPD  Y11, Y1, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	SUBQ    $+8, R8
+	JNZ     singleLine
+	DECQ    SI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -589,52 +621,60 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPD     (CX), Y4, Y0
-	VCMPPD     $0x04, Y13, Y4, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPD     32(CX), Y5, Y1
-	VCMPPD     $0x04, Y13, Y5, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMULPD     64(CX), Y6, Y2
-	VCMPPD     $0x04, Y13, Y6, Y10
-	VANDPD     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMULPD     96(CX), Y7, Y3
-	VCMPPD     $0x04, Y13, Y7, Y11
-	VANDPD     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R9), Y4
+	VMULPD  (CX), Y4, Y0
+	VCMPPD  $0x04, Y13, Y4, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPD  32(CX), Y5, Y1
+	VCMPPD  $0x04, Y13, Y5, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R9), Y6
+	VMULPD  64(CX), Y6, Y2
+	VCMPPD  $0x04, Y13, Y6, Y10
+	VANDPD  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R9), Y7
+	VMULPD  96(CX), Y7, Y3
+	VCMPPD  $0x04, Y13, Y7, Y11
+	VANDPD  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+8, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPD     (CX), Y4, Y0
-	VCMPPD     $0x04, Y13, Y4, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPD     32(CX), Y5, Y1
-	VCMPPD     $0x04, Y13, Y5, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS (R9), Y4
+	VMULPD  (CX), Y4, Y0
+	VCMPPD  $0x04, Y13, Y4, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPD  32(CX), Y5, Y1
+	VCMPPD  $0x04, Y13, Y5, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
 rowBelow64:
 	TESTQ   $+4, R8
@@ -703,32 +743,40 @@ apart:
 
 	// y = x * f
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        apartTurn
+
+prefetched1:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 apartBelow64:
 	TESTQ   $+4, R8
@@ -868,32 +916,40 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        keptTurn
+
+prefetched3:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -970,38 +1026,42 @@ quarters:
 
 	// y = x * f
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y8
-	VMOVUPS    32(R12), Y9
-	VMULPD     (CX), Y8, Y0
-	VMULPD     32(CX), Y9, Y1
-	VMULPD     (CX)(R10*1), Y8, Y2
-	VMULPD     32(CX)(R10*1), Y9, Y3
-	VMULPD     (CX)(R10*2), Y8, Y4
-	VMULPD     32(CX)(R10*2), Y9, Y5
-	VMULPD     (CX)(R8*1), Y8, Y6
-	VMULPD     32(CX)(R8*1), Y9, Y7
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R10*1)
-	VMOVUPS    Y3, 32(AX)(R10*1)
-	VMOVUPS    Y4, (AX)(R10*2)
-	VMOVUPS    Y5, 32(AX)(R10*2)
-	VMOVUPS    Y6, (AX)(R8*1)
-	VMOVUPS    Y7, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS (R12), Y8
+	VMOVUPS 32(R12), Y9
+	VMULPD  (CX), Y8, Y0
+	VMULPD  32(CX), Y9, Y1
+	VMULPD  (CX)(R10*1), Y8, Y2
+	VMULPD  32(CX)(R10*1), Y9, Y3
+	VMULPD  (CX)(R10*2), Y8, Y4
+	VMULPD  32(CX)(R10*2), Y9, Y5
+	VMULPD  (CX)(R8*1), Y8, Y6
+	VMULPD  32(CX)(R8*1), Y9, Y7
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (AX)(R10*1)
+	VMOVUPS Y3, 32(AX)(R10*1)
+	VMOVUPS Y4, (AX)(R10*2)
+	VMOVUPS Y5, 32(AX)(R10*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	SUBQ    $+8, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R8, AX
+	ADDQ    R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -1013,21 +1073,25 @@ single:
 
 	// y = x * f
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y8
-	VMOVUPS    32(R9), Y9
-	VMULPD     (CX), Y8, Y0
-	VMULPD     32(CX), Y9, Y1
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+8, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Y8
+	VMOVUPS 32(R9), Y9
+	VMULPD  (CX), Y8, Y0
+	VMULPD  32(CX), Y9, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	SUBQ    $+8, R8
+	JNZ     singleLine
+	DECQ    SI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -1042,40 +1106,48 @@ next:
 
 	// y = x * f
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPD     (CX), Y4, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPD     32(CX), Y5, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMULPD     64(CX), Y6, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMULPD     96(CX), Y7, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R9), Y4
+	VMULPD  (CX), Y4, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPD  32(CX), Y5, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R9), Y6
+	VMULPD  64(CX), Y6, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R9), Y7
+	VMULPD  96(CX), Y7, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+8, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMULPD     (CX), Y4, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMULPD     32(CX), Y5, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS (R9), Y4
+	VMULPD  (CX), Y4, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMULPD  32(CX), Y5, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
 rowBelow64:
 	TESTQ   $+4, R8
@@ -1147,44 +1219,52 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPD    (R11), Y0
-	VDIVPD     Y12, Y0, Y0
-	VANDPD     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPD    32(R11), Y1
-	VDIVPD     Y12, Y1, Y1
-	VANDPD     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPD    64(R11), Y2
-	VDIVPD     Y12, Y2, Y2
-	VANDPD     Y15, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPD    96(R11), Y3
-	VDIVPD     Y12, Y3, Y3
-	VANDPD     Y15, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPD (R11), Y0
+	VDIVPD  Y12, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPD 32(R11), Y1
+	VDIVPD  Y12, Y1, Y1
+	VANDPD  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPD 64(R11), Y2
+	VDIVPD  Y12, Y2, Y2
+	VANDPD  Y15, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPD 96(R11), Y3
+	VDIVPD  Y12, Y3, Y3
+	VANDPD  Y15, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R11
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPD    (R11), Y0
-	VDIVPD     Y12, Y0, Y0
-	VANDPD     Y15, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPD    32(R11), Y1
-	VDIVPD     Y12, Y1, Y1
-	VANDPD     Y15, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPD (R11), Y0
+	VDIVPD  Y12, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPD 32(R11), Y1
+	VDIVPD  Y12, Y1, Y1
+	VANDPD  Y15, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R11
 
 apartBelow64:
 	TESTQ   $+4, R8
@@ -1341,38 +1421,46 @@ changed:
 
 	// y = x / f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPD    (CX), Y0
-	VDIVPD     Y12, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPD    32(CX), Y1
-	VDIVPD     Y12, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPD    64(CX), Y2
-	VDIVPD     Y12, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPD    96(CX), Y3
-	VDIVPD     Y12, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        keptTurn
+
+prefetched3:
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y12, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPD 64(CX), Y2
+	VDIVPD  Y12, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPD 96(CX), Y3
+	VDIVPD  Y12, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPD    (CX), Y0
-	VDIVPD     Y12, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPD    32(CX), Y1
-	VDIVPD     Y12, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMOVUPD (CX), Y0
+	VDIVPD  Y12, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y12, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -1417,24 +1505,32 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	VMOVUPS    Y13, 64(AX)
-	VMOVUPS    Y13, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	VMOVUPS Y13, 64(AX)
+	VMOVUPS Y13, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+8, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Y13, (AX)
-	VMOVUPS    Y13, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y13, (AX)
+	VMOVUPS Y13, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R9
@@ -1499,56 +1595,60 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(R8*1)
-	VMOVUPS    (R12), Y8
-	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R12), Y9
-	VCMPPD     $0x04, Y13, Y9, Y11
-	VMOVUPD    (CX), Y0
-	VDIVPD     Y8, Y0, Y0
-	VANDPD     Y10, Y0, Y0
-	VMOVUPD    32(CX), Y1
-	VDIVPD     Y9, Y1, Y1
-	VANDPD     Y11, Y1, Y1
-	VMOVUPD    (CX)(R10*1), Y2
-	VDIVPD     Y8, Y2, Y2
-	VANDPD     Y10, Y2, Y2
-	VMOVUPD    32(CX)(R10*1), Y3
-	VDIVPD     Y9, Y3, Y3
-	VANDPD     Y11, Y3, Y3
-	VMOVUPD    (CX)(R10*2), Y4
-	VDIVPD     Y8, Y4, Y4
-	VANDPD     Y10, Y4, Y4
-	VMOVUPD    32(CX)(R10*2), Y5
-	VDIVPD     Y9, Y5, Y5
-	VANDPD     Y11, Y5, Y5
-	VMOVUPD    (CX)(R8*1), Y6
-	VDIVPD     Y8, Y6, Y6
-	VANDPD     Y10, Y6, Y6
-	VMOVUPD    32(CX)(R8*1), Y7
-	VDIVPD     Y9, Y7, Y7
-	VANDPD     Y11, Y7, Y7
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    Y2, (AX)(R10*1)
-	VMOVUPS    Y3, 32(AX)(R10*1)
-	VMOVUPS    Y4, (AX)(R10*2)
-	VMOVUPS    Y5, 32(AX)(R10*2)
-	VMOVUPS    Y6, (AX)(R8*1)
-	VMOVUPS    Y7, 32(AX)(R8*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       R8, AX
-	ADDQ       R8, CX
+
+prefetched1:
+	VMOVUPS (R12), Y8
+	VCMPPD  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R12), Y9
+	VCMPPD  $0x04, Y13, Y9, Y11
+	VMOVUPD (CX), Y0
+	VDIVPD  Y8, Y0, Y0
+	VANDPD  Y10, Y0, Y0
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y9, Y1, Y1
+	VANDPD  Y11, Y1, Y1
+	VMOVUPD (CX)(R10*1), Y2
+	VDIVPD  Y8, Y2, Y2
+	VANDPD  Y10, Y2, Y2
+	VMOVUPD 32(CX)(R10*1), Y3
+	VDIVPD  Y9, Y3, Y3
+	VANDPD  Y11, Y3, Y3
+	VMOVUPD (CX)(R10*2), Y4
+	VDIVPD  Y8, Y4, Y4
+	VANDPD  Y10, Y4, Y4
+	VMOVUPD 32(CX)(R10*2), Y5
+	VDIVPD  Y9, Y5, Y5
+	VANDPD  Y11, Y5, Y5
+	VMOVUPD (CX)(R8*1), Y6
+	VDIVPD  Y8, Y6, Y6
+	VANDPD  Y10, Y6, Y6
+	VMOVUPD 32(CX)(R8*1), Y7
+	VDIVPD  Y9, Y7, Y7
+	VANDPD  Y11, Y7, Y7
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, (AX)(R10*1)
+	VMOVUPS Y3, 32(AX)(R10*1)
+	VMOVUPS Y4, (AX)(R10*2)
+	VMOVUPS Y5, 32(AX)(R10*2)
+	VMOVUPS Y6, (AX)(R8*1)
+	VMOVUPS Y7, 32(AX)(R8*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	SUBQ    $+8, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R8, AX
+	ADDQ    R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -1560,27 +1660,31 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
+	TESTQ      DI, DI
+	JZ         prefetched2
 	LEAQ       (AX)(DI*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Y8
-	VCMPPD     $0x04, Y13, Y8, Y10
-	VMOVUPS    32(R9), Y9
-	VCMPPD     $0x04, Y13, Y9, Y11
-	VMOVUPD    (CX), Y0
-	VDIVPD     Y8, Y0, Y0
-	VANDPD     Y10, Y0, Y0
-	VMOVUPD    32(CX), Y1
-	VDIVPD     Y9, Y1, Y1
-	VANDPD     Y11, Y1, Y1
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
-	SUBQ       $+8, R8
-	JNZ        singleLine
-	DECQ       SI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Y8
+	VCMPPD  $0x04, Y13, Y8, Y10
+	VMOVUPS 32(R9), Y9
+	VCMPPD  $0x04, Y13, Y9, Y11
+	VMOVUPD (CX), Y0
+	VDIVPD  Y8, Y0, Y0
+	VANDPD  Y10, Y0, Y0
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y9, Y1, Y1
+	VANDPD  Y11, Y1, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
+	SUBQ    $+8, R8
+	JNZ     singleLine
+	DECQ    SI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -1595,58 +1699,66 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMOVUPD    (CX), Y0
-	VDIVPD     Y4, Y0, Y0
-	VCMPPD     $0x04, Y13, Y4, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPD    32(CX), Y1
-	VDIVPD     Y5, Y1, Y1
-	VCMPPD     $0x04, Y13, Y5, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R9), Y6
-	VMOVUPD    64(CX), Y2
-	VDIVPD     Y6, Y2, Y2
-	VCMPPD     $0x04, Y13, Y6, Y10
-	VANDPD     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R9), Y7
-	VMOVUPD    96(CX), Y3
-	VDIVPD     Y7, Y3, Y3
-	VCMPPD     $0x04, Y13, Y7, Y11
-	VANDPD     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R9
-	SUBQ       $+16, R8
-	CMPQ       R8, $+16
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R9), Y4
+	VMOVUPD (CX), Y0
+	VDIVPD  Y4, Y0, Y0
+	VCMPPD  $0x04, Y13, Y4, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y5, Y1, Y1
+	VCMPPD  $0x04, Y13, Y5, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R9), Y6
+	VMOVUPD 64(CX), Y2
+	VDIVPD  Y6, Y2, Y2
+	VCMPPD  $0x04, Y13, Y6, Y10
+	VANDPD  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R9), Y7
+	VMOVUPD 96(CX), Y3
+	VDIVPD  Y7, Y3, Y3
+	VCMPPD  $0x04, Y13, Y7, Y11
+	VANDPD  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R9
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+8, R8
 	JZ         rowBelow64
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    (R9), Y4
-	VMOVUPD    (CX), Y0
-	VDIVPD     Y4, Y0, Y0
-	VCMPPD     $0x04, Y13, Y4, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R9), Y5
-	VMOVUPD    32(CX), Y1
-	VDIVPD     Y5, Y1, Y1
-	VCMPPD     $0x04, Y13, Y5, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R9
+
+prefetched4:
+	VMOVUPS (R9), Y4
+	VMOVUPD (CX), Y0
+	VDIVPD  Y4, Y0, Y0
+	VCMPPD  $0x04, Y13, Y4, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R9), Y5
+	VMOVUPD 32(CX), Y1
+	VDIVPD  Y5, Y1, Y1
+	VCMPPD  $0x04, Y13, Y5, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R9
 
 rowBelow64:
 	TESTQ   $+4, R8
@@ -2558,50 +2670,58 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPD    Y14, Y8
-	VADDPD     Y0, Y8, Y0
-	VBLENDVPD  Y15, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPD    Y14, Y9
-	VADDPD     Y1, Y9, Y1
-	VBLENDVPD  Y15, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VMOVUPD    Y14, Y10
-	VADDPD     Y2, Y10, Y2
-	VBLENDVPD  Y15, Y2, Y10, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VMOVUPD    Y14, Y11
-	VADDPD     Y3, Y11, Y3
-	VBLENDVPD  Y15, Y3, Y11, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        shortTurn
+
+prefetched1:
+	VMULPD    (CX), Y12, Y0
+	VMOVUPD   Y14, Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMULPD    32(CX), Y12, Y1
+	VMOVUPD   Y14, Y9
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMULPD    64(CX), Y12, Y2
+	VMOVUPD   Y14, Y10
+	VADDPD    Y2, Y10, Y2
+	VBLENDVPD Y15, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMULPD    96(CX), Y12, Y3
+	VMOVUPD   Y14, Y11
+	VADDPD    Y3, Y11, Y3
+	VBLENDVPD Y15, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	SUBQ      $+16, R9
+	CMPQ      R9, $+16
+	JGE       shortTurn
 
 shortRest:
 	TESTQ      $+8, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VMOVUPD    Y14, Y8
-	VADDPD     Y0, Y8, Y0
-	VBLENDVPD  Y15, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VMOVUPD    Y14, Y9
-	VADDPD     Y1, Y9, Y1
-	VBLENDVPD  Y15, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMULPD    (CX), Y12, Y0
+	VMOVUPD   Y14, Y8
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y15, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMULPD    32(CX), Y12, Y1
+	VMOVUPD   Y14, Y9
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y15, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+4, R9
@@ -2659,38 +2779,46 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VADDPD     Y14, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VADDPD     Y14, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R10
-	CMPQ       R10, $+16
-	JGE        keptTurn
+
+prefetched3:
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(CX), Y12, Y2
+	VADDPD  Y14, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(CX), Y12, Y3
+	VADDPD  Y14, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R10
+	CMPQ    R10, $+16
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+8, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R10
@@ -2739,24 +2867,32 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+16, R10
-	CMPQ       R10, $+16
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	VMOVUPS Y14, 64(AX)
+	VMOVUPS Y14, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+16, R10
+	CMPQ    R10, $+16
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+8, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R10
@@ -2802,66 +2938,74 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPD     (CX), Y4, Y0
-	VCMPPD     $0x04, Y13, Y4, Y4
-	VADDPD     Y0, Y8, Y0
-	VBLENDVPD  Y4, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPD     32(CX), Y5, Y1
-	VCMPPD     $0x04, Y13, Y5, Y5
-	VADDPD     Y1, Y9, Y1
-	VBLENDVPD  Y5, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y6
-	VMOVUPS    64(R11), Y10
-	VMULPD     64(CX), Y6, Y2
-	VCMPPD     $0x04, Y13, Y6, Y6
-	VADDPD     Y2, Y10, Y2
-	VBLENDVPD  Y6, Y2, Y10, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y7
-	VMOVUPS    96(R11), Y11
-	VMULPD     96(CX), Y7, Y3
-	VCMPPD     $0x04, Y13, Y7, Y7
-	VADDPD     Y3, Y11, Y3
-	VBLENDVPD  Y7, Y3, Y11, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS   (R10), Y4
+	VMOVUPS   (R11), Y8
+	VMULPD    (CX), Y4, Y0
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R10), Y5
+	VMOVUPS   32(R11), Y9
+	VMULPD    32(CX), Y5, Y1
+	VCMPPD    $0x04, Y13, Y5, Y5
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   64(R10), Y6
+	VMOVUPS   64(R11), Y10
+	VMULPD    64(CX), Y6, Y2
+	VCMPPD    $0x04, Y13, Y6, Y6
+	VADDPD    Y2, Y10, Y2
+	VBLENDVPD Y6, Y2, Y10, Y2
+	VMOVUPS   Y2, 64(AX)
+	VMOVUPS   96(R10), Y7
+	VMOVUPS   96(R11), Y11
+	VMULPD    96(CX), Y7, Y3
+	VCMPPD    $0x04, Y13, Y7, Y7
+	VADDPD    Y3, Y11, Y3
+	VBLENDVPD Y7, Y3, Y11, Y3
+	VMOVUPS   Y3, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R10
+	ADDQ      $+128, R11
+	SUBQ      $+16, R9
+	CMPQ      R9, $+16
+	JGE       rowTurn
 
 rowRest:
 	TESTQ      $+8, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPD     (CX), Y4, Y0
-	VCMPPD     $0x04, Y13, Y4, Y4
-	VADDPD     Y0, Y8, Y0
-	VBLENDVPD  Y4, Y0, Y8, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPD     32(CX), Y5, Y1
-	VCMPPD     $0x04, Y13, Y5, Y5
-	VADDPD     Y1, Y9, Y1
-	VBLENDVPD  Y5, Y1, Y9, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS   (R10), Y4
+	VMOVUPS   (R11), Y8
+	VMULPD    (CX), Y4, Y0
+	VCMPPD    $0x04, Y13, Y4, Y4
+	VADDPD    Y0, Y8, Y0
+	VBLENDVPD Y4, Y0, Y8, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(R10), Y5
+	VMOVUPS   32(R11), Y9
+	VMULPD    32(CX), Y5, Y1
+	VCMPPD    $0x04, Y13, Y5, Y5
+	VADDPD    Y1, Y9, Y1
+	VBLENDVPD Y5, Y1, Y9, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R10
+	ADDQ      $+64, R11
 
 rowBelow64:
 	TESTQ     $+4, R9
@@ -2938,38 +3082,46 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VADDPD     Y14, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VADDPD     Y14, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        keptTurn
+
+prefetched1:
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(CX), Y12, Y2
+	VADDPD  Y14, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(CX), Y12, Y3
+	VADDPD  Y14, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -3028,54 +3180,62 @@ next:
 
 	// y = x * f + s
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPD     (CX), Y4, Y0
-	VADDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPD     32(CX), Y5, Y1
-	VADDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y6
-	VMOVUPS    64(R11), Y10
-	VMULPD     64(CX), Y6, Y2
-	VADDPD     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y7
-	VMOVUPS    96(R11), Y11
-	VMULPD     96(CX), Y7, Y3
-	VADDPD     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VMULPD  (CX), Y4, Y0
+	VADDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VMULPD  32(CX), Y5, Y1
+	VADDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 64(R11), Y10
+	VMULPD  64(CX), Y6, Y2
+	VADDPD  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R10), Y7
+	VMOVUPS 96(R11), Y11
+	VMULPD  96(CX), Y7, Y3
+	VADDPD  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R10
+	ADDQ    $+128, R11
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+8, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VMULPD     (CX), Y4, Y0
-	VADDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VMULPD     32(CX), Y5, Y1
-	VADDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VMULPD  (CX), Y4, Y0
+	VADDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VMULPD  32(CX), Y5, Y1
+	VADDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
 
 rowBelow64:
 	TESTQ   $+4, R9
@@ -3149,56 +3309,64 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VANDPD     (CX), Y15, Y0
-	VMULPD     Y0, Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VCMPPD     $0x16, Y13, Y0, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VANDPD     32(CX), Y15, Y1
-	VMULPD     Y1, Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VCMPPD     $0x16, Y13, Y1, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VANDPD     64(CX), Y15, Y2
-	VMULPD     Y2, Y12, Y2
-	VADDPD     Y14, Y2, Y2
-	VCMPPD     $0x16, Y13, Y2, Y10
-	VANDPD     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VANDPD     96(CX), Y15, Y3
-	VMULPD     Y3, Y12, Y3
-	VADDPD     Y14, Y3, Y3
-	VCMPPD     $0x16, Y13, Y3, Y11
-	VANDPD     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        shortTurn
+
+prefetched1:
+	VANDPD  (CX), Y15, Y0
+	VMULPD  Y0, Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VANDPD  32(CX), Y15, Y1
+	VMULPD  Y1, Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VCMPPD  $0x16, Y13, Y1, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VANDPD  64(CX), Y15, Y2
+	VMULPD  Y2, Y12, Y2
+	VADDPD  Y14, Y2, Y2
+	VCMPPD  $0x16, Y13, Y2, Y10
+	VANDPD  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VANDPD  96(CX), Y15, Y3
+	VMULPD  Y3, Y12, Y3
+	VADDPD  Y14, Y3, Y3
+	VCMPPD  $0x16, Y13, Y3, Y11
+	VANDPD  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     shortTurn
 
 shortRest:
 	TESTQ      $+8, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VANDPD     (CX), Y15, Y0
-	VMULPD     Y0, Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VCMPPD     $0x16, Y13, Y0, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VANDPD     32(CX), Y15, Y1
-	VMULPD     Y1, Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VCMPPD     $0x16, Y13, Y1, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched2:
+	VANDPD  (CX), Y15, Y0
+	VMULPD  Y0, Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VANDPD  32(CX), Y15, Y1
+	VMULPD  Y1, Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VCMPPD  $0x16, Y13, Y1, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 shortBelow64:
 	TESTQ   $+4, R9
@@ -3259,50 +3427,58 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VCMPPD     $0x16, Y13, Y0, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VCMPPD     $0x16, Y13, Y1, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMULPD     64(CX), Y12, Y2
-	VADDPD     Y14, Y2, Y2
-	VCMPPD     $0x16, Y13, Y2, Y10
-	VANDPD     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMULPD     96(CX), Y12, Y3
-	VADDPD     Y14, Y3, Y3
-	VCMPPD     $0x16, Y13, Y3, Y11
-	VANDPD     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	SUBQ       $+16, R10
-	CMPQ       R10, $+16
-	JGE        keptTurn
+
+prefetched3:
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VCMPPD  $0x16, Y13, Y1, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(CX), Y12, Y2
+	VADDPD  Y14, Y2, Y2
+	VCMPPD  $0x16, Y13, Y2, Y10
+	VANDPD  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(CX), Y12, Y3
+	VADDPD  Y14, Y3, Y3
+	VCMPPD  $0x16, Y13, Y3, Y11
+	VANDPD  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $+16, R10
+	CMPQ    R10, $+16
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+8, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Y12, Y0
-	VADDPD     Y14, Y0, Y0
-	VCMPPD     $0x16, Y13, Y0, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMULPD     32(CX), Y12, Y1
-	VADDPD     Y14, Y1, Y1
-	VCMPPD     $0x16, Y13, Y1, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched4:
+	VMULPD  (CX), Y12, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(CX), Y12, Y1
+	VADDPD  Y14, Y1, Y1
+	VCMPPD  $0x16, Y13, Y1, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R10
@@ -3360,24 +3536,32 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	VMOVUPS    Y14, 64(AX)
-	VMOVUPS    Y14, 96(AX)
-	ADDQ       $+128, AX
-	SUBQ       $+16, R10
-	CMPQ       R10, $+16
-	JGE        fillTurn
+
+prefetched5:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	VMOVUPS Y14, 64(AX)
+	VMOVUPS Y14, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+16, R10
+	CMPQ    R10, $+16
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+8, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Y14, (AX)
-	VMOVUPS    Y14, 32(AX)
-	ADDQ       $+64, AX
+
+prefetched6:
+	VMOVUPS Y14, (AX)
+	VMOVUPS Y14, 32(AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R10
@@ -3423,78 +3607,86 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VCMPPD     $0x04, Y13, Y4, Y15
-	VANDPD     (CX), Y15, Y0
-	VMULPD     Y0, Y4, Y0
-	VADDPD     Y8, Y0, Y0
-	VCMPPD     $0x16, Y13, Y0, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VCMPPD     $0x04, Y13, Y5, Y15
-	VANDPD     32(CX), Y15, Y1
-	VMULPD     Y1, Y5, Y1
-	VADDPD     Y9, Y1, Y1
-	VCMPPD     $0x16, Y13, Y1, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	VMOVUPS    64(R10), Y6
-	VMOVUPS    64(R11), Y10
-	VCMPPD     $0x04, Y13, Y6, Y15
-	VANDPD     64(CX), Y15, Y2
-	VMULPD     Y2, Y6, Y2
-	VADDPD     Y10, Y2, Y2
-	VCMPPD     $0x16, Y13, Y2, Y10
-	VANDPD     Y10, Y2, Y2
-	VMOVUPS    Y2, 64(AX)
-	VMOVUPS    96(R10), Y7
-	VMOVUPS    96(R11), Y11
-	VCMPPD     $0x04, Y13, Y7, Y15
-	VANDPD     96(CX), Y15, Y3
-	VMULPD     Y3, Y7, Y3
-	VADDPD     Y11, Y3, Y3
-	VCMPPD     $0x16, Y13, Y3, Y11
-	VANDPD     Y11, Y3, Y3
-	VMOVUPS    Y3, 96(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R10
-	ADDQ       $+128, R11
-	SUBQ       $+16, R9
-	CMPQ       R9, $+16
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VANDPD  (CX), Y15, Y0
+	VMULPD  Y0, Y4, Y0
+	VADDPD  Y8, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VCMPPD  $0x04, Y13, Y5, Y15
+	VANDPD  32(CX), Y15, Y1
+	VMULPD  Y1, Y5, Y1
+	VADDPD  Y9, Y1, Y1
+	VCMPPD  $0x16, Y13, Y1, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 64(R11), Y10
+	VCMPPD  $0x04, Y13, Y6, Y15
+	VANDPD  64(CX), Y15, Y2
+	VMULPD  Y2, Y6, Y2
+	VADDPD  Y10, Y2, Y2
+	VCMPPD  $0x16, Y13, Y2, Y10
+	VANDPD  Y10, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(R10), Y7
+	VMOVUPS 96(R11), Y11
+	VCMPPD  $0x04, Y13, Y7, Y15
+	VANDPD  96(CX), Y15, Y3
+	VMULPD  Y3, Y7, Y3
+	VADDPD  Y11, Y3, Y3
+	VCMPPD  $0x16, Y13, Y3, Y11
+	VANDPD  Y11, Y3, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, R10
+	ADDQ    $+128, R11
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+8, R9
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Y4
-	VMOVUPS    (R11), Y8
-	VCMPPD     $0x04, Y13, Y4, Y15
-	VANDPD     (CX), Y15, Y0
-	VMULPD     Y0, Y4, Y0
-	VADDPD     Y8, Y0, Y0
-	VCMPPD     $0x16, Y13, Y0, Y8
-	VANDPD     Y8, Y0, Y0
-	VMOVUPS    Y0, (AX)
-	VMOVUPS    32(R10), Y5
-	VMOVUPS    32(R11), Y9
-	VCMPPD     $0x04, Y13, Y5, Y15
-	VANDPD     32(CX), Y15, Y1
-	VMULPD     Y1, Y5, Y1
-	VADDPD     Y9, Y1, Y1
-	VCMPPD     $0x16, Y13, Y1, Y9
-	VANDPD     Y9, Y1, Y1
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R10
-	ADDQ       $+64, R11
+
+prefetched2:
+	VMOVUPS (R10), Y4
+	VMOVUPS (R11), Y8
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VANDPD  (CX), Y15, Y0
+	VMULPD  Y0, Y4, Y0
+	VADDPD  Y8, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y8
+	VANDPD  Y8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 32(R11), Y9
+	VCMPPD  $0x04, Y13, Y5, Y15
+	VANDPD  32(CX), Y15, Y1
+	VMULPD  Y1, Y5, Y1
+	VADDPD  Y9, Y1, Y1
+	VCMPPD  $0x16, Y13, Y1, Y9
+	VANDPD  Y9, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R10
+	ADDQ    $+64, R11
 
 rowBelow64:
 	TESTQ   $+4, R9

@@ -37,44 +37,56 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPD.Z   (R11), Z12, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD.Z   64(R11), Z12, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD.Z   128(R11), Z12, K2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD.Z   192(R11), Z12, K2, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, R11
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        apartTurn
+
+prefetched1:
+	VMULPD.Z (R11), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD.Z 64(R11), Z12, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMULPD.Z 128(R11), Z12, K2, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMULPD.Z 192(R11), Z12, K2, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, R11
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD.Z   (R11), Z12, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD.Z   64(R11), Z12, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
+
+prefetched2:
+	VMULPD.Z (R11), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD.Z 64(R11), Z12, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
 
 apartBelow128:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD.Z   (R11), Z12, K2, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched3:
+	VMULPD.Z (R11), Z12, K2, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
 
 apartBelow64:
 	TESTQ    $+4, R8
@@ -227,44 +239,56 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched4:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(CX), Z12, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPD  192(CX), Z12, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -307,34 +331,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+8, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R9
@@ -529,30 +565,34 @@ quarters:
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z8, K4
-	VMULPD.Z   (DX), Z8, K4, Z0
-	VMULPD.Z   (DX)(R10*1), Z8, K4, Z1
-	VMULPD.Z   (DX)(R10*2), Z8, K4, Z2
-	VMULPD.Z   (DX)(CX*1), Z8, K4, Z3
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       CX, AX
-	ADDQ       CX, DX
+
+prefetched1:
+	VMOVUPS  (R12), Z8
+	VCMPPD   $0x04, Z13, Z8, K4
+	VMULPD.Z (DX), Z8, K4, Z0
+	VMULPD.Z (DX)(R10*1), Z8, K4, Z1
+	VMULPD.Z (DX)(R10*2), Z8, K4, Z2
+	VMULPD.Z (DX)(CX*1), Z8, K4, Z3
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  Z1, (AX)(R10*1)
+	VMOVUPS  Z2, (AX)(R10*2)
+	VMOVUPS  Z3, (AX)(CX*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R12
+	SUBQ     $+8, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     CX, AX
+	ADDQ     CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -564,19 +604,23 @@ single:
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Z8
-	VCMPPD     $0x04, Z13, Z8, K4
-	VMULPD.Z   (DX), Z8, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	SUBQ       $+8, CX
-	JNZ        singleLine
-	DECQ       DI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Z8
+	VCMPPD   $0x04, Z13, Z8, K4
+	VMULPD.Z (DX), Z8, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R9
+	SUBQ     $+8, CX
+	JNZ      singleLine
+	DECQ     DI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -600,61 +644,73 @@ next:
 
 	// y = x * f; where f = 0: y = 0
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMULPD.Z   (DX), Z4, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMULPD.Z   64(DX), Z5, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VCMPPD     $0x04, Z13, Z6, K6
-	VMULPD.Z   128(DX), Z6, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VCMPPD     $0x04, Z13, Z7, K7
-	VMULPD.Z   192(DX), Z7, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R10), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMULPD.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPD   $0x04, Z13, Z5, K5
+	VMULPD.Z 64(DX), Z5, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMOVUPS  128(R10), Z6
+	VCMPPD   $0x04, Z13, Z6, K6
+	VMULPD.Z 128(DX), Z6, K6, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMOVUPS  192(R10), Z7
+	VCMPPD   $0x04, Z13, Z7, K7
+	VMULPD.Z 192(DX), Z7, K7, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R10
+	SUBQ     $+32, CX
+	CMPQ     CX, $+32
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMULPD.Z   (DX), Z4, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMULPD.Z   64(DX), Z5, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+
+prefetched4:
+	VMOVUPS  (R10), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMULPD.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPD   $0x04, Z13, Z5, K5
+	VMULPD.Z 64(DX), Z5, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+	ADDQ     $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMULPD.Z   (DX), Z4, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+
+prefetched5:
+	VMOVUPS  (R10), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMULPD.Z (DX), Z4, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -698,44 +754,56 @@ apart:
 
 	// y = x * f
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        apartTurn
+
+prefetched1:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(CX), Z12, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPD  192(CX), Z12, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     apartTurn
 
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 apartBelow128:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 apartBelow64:
 	TESTQ   $+4, R8
@@ -875,44 +943,56 @@ changed:
 
 	// y = x * f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched4:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(CX), Z12, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPD  192(CX), Z12, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -989,29 +1069,33 @@ quarters:
 
 	// y = x * f
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
-	VMOVUPS    (R12), Z8
-	VMULPD     (DX), Z8, Z0
-	VMULPD     (DX)(R10*1), Z8, Z1
-	VMULPD     (DX)(R10*2), Z8, Z2
-	VMULPD     (DX)(CX*1), Z8, Z3
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       CX, AX
-	ADDQ       CX, DX
+
+prefetched1:
+	VMOVUPS (R12), Z8
+	VMULPD  (DX), Z8, Z0
+	VMULPD  (DX)(R10*1), Z8, Z1
+	VMULPD  (DX)(R10*2), Z8, Z2
+	VMULPD  (DX)(CX*1), Z8, Z3
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, (AX)(R10*1)
+	VMOVUPS Z2, (AX)(R10*2)
+	VMOVUPS Z3, (AX)(CX*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R12
+	SUBQ    $+8, R11
+	JNZ     quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    CX, AX
+	ADDQ    CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -1023,18 +1107,22 @@ single:
 
 	// y = x * f
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Z8
-	VMULPD     (DX), Z8, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	SUBQ       $+8, CX
-	JNZ        singleLine
-	DECQ       DI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS (R9), Z8
+	VMULPD  (DX), Z8, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+	SUBQ    $+8, CX
+	JNZ     singleLine
+	DECQ    DI
+	JNZ     single
 
 done:
 	VZEROUPPER
@@ -1058,54 +1146,66 @@ next:
 
 	// y = x * f
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VMULPD     (DX), Z4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMULPD     64(DX), Z5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VMULPD     128(DX), Z6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VMULPD     192(DX), Z7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS (R10), Z4
+	VMULPD  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R10), Z5
+	VMULPD  64(DX), Z5, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(R10), Z6
+	VMULPD  128(DX), Z6, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(R10), Z7
+	VMULPD  192(DX), Z7, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R10
+	SUBQ    $+32, CX
+	CMPQ    CX, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VMULPD     (DX), Z4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VMULPD     64(DX), Z5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+
+prefetched4:
+	VMOVUPS (R10), Z4
+	VMULPD  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R10), Z5
+	VMULPD  64(DX), Z5, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VMULPD     (DX), Z4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+
+prefetched5:
+	VMOVUPS (R10), Z4
+	VMULPD  (DX), Z4, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -1157,51 +1257,63 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	TESTQ      DI, DI
+	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPD    (R11), Z0
-	VDIVPD.Z   Z12, Z0, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPD    64(R11), Z1
-	VDIVPD.Z   Z12, Z1, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPD    128(R11), Z2
-	VDIVPD.Z   Z12, Z2, K2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPD    192(R11), Z3
-	VDIVPD.Z   Z12, Z3, K2, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, R11
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        apartTurn
+
+prefetched1:
+	VMOVUPD  (R11), Z0
+	VDIVPD.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPD  64(R11), Z1
+	VDIVPD.Z Z12, Z1, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMOVUPD  128(R11), Z2
+	VDIVPD.Z Z12, Z2, K2, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMOVUPD  192(R11), Z3
+	VDIVPD.Z Z12, Z3, K2, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, R11
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      apartTurn
 
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow128
+	TESTQ      DI, DI
+	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPD    (R11), Z0
-	VDIVPD.Z   Z12, Z0, K2, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPD    64(R11), Z1
-	VDIVPD.Z   Z12, Z1, K2, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
+
+prefetched2:
+	VMOVUPD  (R11), Z0
+	VDIVPD.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPD  64(R11), Z1
+	VDIVPD.Z Z12, Z1, K2, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
 
 apartBelow128:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	TESTQ      DI, DI
+	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPD    (R11), Z0
-	VDIVPD.Z   Z12, Z0, K2, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+
+prefetched3:
+	VMOVUPD  (R11), Z0
+	VDIVPD.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
 
 apartBelow64:
 	TESTQ    $+4, R8
@@ -1356,51 +1468,63 @@ changed:
 
 	// y = x / f
 keptTurn:
+	TESTQ      DI, DI
+	JZ         prefetched4
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPD    (CX), Z0
-	VDIVPD     Z12, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPD    64(CX), Z1
-	VDIVPD     Z12, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPD    128(CX), Z2
-	VDIVPD     Z12, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPD    192(CX), Z3
-	VDIVPD     Z12, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched4:
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPD 64(CX), Z1
+	VDIVPD  Z12, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPD 128(CX), Z2
+	VDIVPD  Z12, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPD 192(CX), Z3
+	VDIVPD  Z12, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow128
+	TESTQ      DI, DI
+	JZ         prefetched5
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPD    (CX), Z0
-	VDIVPD     Z12, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPD    64(CX), Z1
-	VDIVPD     Z12, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPD 64(CX), Z1
+	VDIVPD  Z12, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      DI, DI
+	JZ         prefetched6
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPD    (CX), Z0
-	VDIVPD     Z12, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMOVUPD (CX), Z0
+	VDIVPD  Z12, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -1445,34 +1569,46 @@ dropped:
 
 	// y = 0
 fillTurn:
+	TESTQ      DI, DI
+	JZ         prefetched7
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 	PREFETCHT0 128(AX)(DI*1)
 	PREFETCHT0 192(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	VMOVUPS    Z13, 128(AX)
-	VMOVUPS    Z13, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R9
 	JZ         fillBelow128
+	TESTQ      DI, DI
+	JZ         prefetched8
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	VMOVUPS    Z13, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+8, R9
 	JZ         fillBelow64
+	TESTQ      DI, DI
+	JZ         prefetched9
 	PREFETCHT0 (AX)(DI*1)
-	VMOVUPS    Z13, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R9
@@ -1537,34 +1673,38 @@ quarters:
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
 	PREFETCHT0 (R13)(R10*1)
 	PREFETCHT0 (R13)(R10*2)
 	PREFETCHT0 (R13)(CX*1)
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z8, K4
-	VMOVUPD    (DX), Z0
-	VDIVPD.Z   Z8, Z0, K4, Z0
-	VMOVUPD    (DX)(R10*1), Z1
-	VDIVPD.Z   Z8, Z1, K4, Z1
-	VMOVUPD    (DX)(R10*2), Z2
-	VDIVPD.Z   Z8, Z2, K4, Z2
-	VMOVUPD    (DX)(CX*1), Z3
-	VDIVPD.Z   Z8, Z3, K4, Z3
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
-	JNZ        quartersLine
-	DECQ       R9
-	JNZ        quarters
-	ADDQ       CX, AX
-	ADDQ       CX, DX
+
+prefetched1:
+	VMOVUPS  (R12), Z8
+	VCMPPD   $0x04, Z13, Z8, K4
+	VMOVUPD  (DX), Z0
+	VDIVPD.Z Z8, Z0, K4, Z0
+	VMOVUPD  (DX)(R10*1), Z1
+	VDIVPD.Z Z8, Z1, K4, Z1
+	VMOVUPD  (DX)(R10*2), Z2
+	VDIVPD.Z Z8, Z2, K4, Z2
+	VMOVUPD  (DX)(CX*1), Z3
+	VDIVPD.Z Z8, Z3, K4, Z3
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  Z1, (AX)(R10*1)
+	VMOVUPS  Z2, (AX)(R10*2)
+	VMOVUPS  Z3, (AX)(CX*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R12
+	SUBQ     $+8, R11
+	JNZ      quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     CX, AX
+	ADDQ     CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -1576,20 +1716,24 @@ single:
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
+	TESTQ      R8, R8
+	JZ         prefetched2
 	LEAQ       (AX)(R8*1), R10
 	PREFETCHT0 (R10)
-	VMOVUPS    (R9), Z8
-	VCMPPD     $0x04, Z13, Z8, K4
-	VMOVUPD    (DX), Z0
-	VDIVPD.Z   Z8, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	SUBQ       $+8, CX
-	JNZ        singleLine
-	DECQ       DI
-	JNZ        single
+
+prefetched2:
+	VMOVUPS  (R9), Z8
+	VCMPPD   $0x04, Z13, Z8, K4
+	VMOVUPD  (DX), Z0
+	VDIVPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R9
+	SUBQ     $+8, CX
+	JNZ      singleLine
+	DECQ     DI
+	JNZ      single
 
 done:
 	VZEROUPPER
@@ -1613,68 +1757,80 @@ next:
 
 	// y = x / f; where f = 0: y = 0
 rowTurn:
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMOVUPD    (DX), Z0
-	VDIVPD.Z   Z4, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMOVUPD    64(DX), Z1
-	VDIVPD.Z   Z5, Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
-	VCMPPD     $0x04, Z13, Z6, K6
-	VMOVUPD    128(DX), Z2
-	VDIVPD.Z   Z6, Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
-	VCMPPD     $0x04, Z13, Z7, K7
-	VMOVUPD    192(DX), Z3
-	VDIVPD.Z   Z7, Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R10
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+
+prefetched3:
+	VMOVUPS  (R10), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPD  (DX), Z0
+	VDIVPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPD   $0x04, Z13, Z5, K5
+	VMOVUPD  64(DX), Z1
+	VDIVPD.Z Z5, Z1, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	VMOVUPS  128(R10), Z6
+	VCMPPD   $0x04, Z13, Z6, K6
+	VMOVUPD  128(DX), Z2
+	VDIVPD.Z Z6, Z2, K6, Z2
+	VMOVUPS  Z2, 128(AX)
+	VMOVUPS  192(R10), Z7
+	VCMPPD   $0x04, Z13, Z7, K7
+	VMOVUPD  192(DX), Z3
+	VDIVPD.Z Z7, Z3, K7, Z3
+	VMOVUPS  Z3, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R10
+	SUBQ     $+32, CX
+	CMPQ     CX, $+32
+	JGE      rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMOVUPD    (DX), Z0
-	VDIVPD.Z   Z4, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMOVUPD    64(DX), Z1
-	VDIVPD.Z   Z5, Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+
+prefetched4:
+	VMOVUPS  (R10), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPD  (DX), Z0
+	VDIVPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  64(R10), Z5
+	VCMPPD   $0x04, Z13, Z5, K5
+	VMOVUPD  64(DX), Z1
+	VDIVPD.Z Z5, Z1, K5, Z1
+	VMOVUPS  Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, DX
+	ADDQ     $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    (R10), Z4
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMOVUPD    (DX), Z0
-	VDIVPD.Z   Z4, Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+
+prefetched5:
+	VMOVUPS  (R10), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPD  (DX), Z0
+	VDIVPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -2558,58 +2714,70 @@ short:
 
 	// y = x * f + s; where f = 0: y = s
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPD    Z14, Z8
-	VADDPD     Z0, Z8, K2, Z8
-	VMOVUPS    Z8, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPD    Z14, Z9
-	VADDPD     Z1, Z9, K2, Z9
-	VMOVUPS    Z9, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VMOVUPD    Z14, Z10
-	VADDPD     Z2, Z10, K2, Z10
-	VMOVUPS    Z10, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VMOVUPD    Z14, Z11
-	VADDPD     Z3, Z11, K2, Z11
-	VMOVUPS    Z11, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
+
+prefetched1:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPD Z14, Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPD Z14, Z9
+	VADDPD  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	VMULPD  128(CX), Z12, Z2
+	VMOVUPD Z14, Z10
+	VADDPD  Z2, Z10, K2, Z10
+	VMOVUPS Z10, 128(AX)
+	VMULPD  192(CX), Z12, Z3
+	VMOVUPD Z14, Z11
+	VADDPD  Z3, Z11, K2, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     shortTurn
 
 shortRest:
 	TESTQ      $+16, R9
 	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPD    Z14, Z8
-	VADDPD     Z0, Z8, K2, Z8
-	VMOVUPS    Z8, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VMOVUPD    Z14, Z9
-	VADDPD     Z1, Z9, K2, Z9
-	VMOVUPS    Z9, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPD Z14, Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VMOVUPD Z14, Z9
+	VADDPD  Z1, Z9, K2, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 shortBelow128:
 	TESTQ      $+8, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VMOVUPD    Z14, Z8
-	VADDPD     Z0, Z8, K2, Z8
-	VMOVUPS    Z8, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMULPD  (CX), Z12, Z0
+	VMOVUPD Z14, Z8
+	VADDPD  Z0, Z8, K2, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 shortBelow64:
 	TESTQ   $+4, R9
@@ -2664,51 +2832,63 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VADDPD     Z14, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VADDPD     Z14, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
+
+prefetched4:
+	VMULPD  (CX), Z12, Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VADDPD  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(CX), Z12, Z2
+	VADDPD  Z14, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPD  192(CX), Z12, Z3
+	VADDPD  Z14, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R10
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPD  (CX), Z12, Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VADDPD  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+8, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPD  (CX), Z12, Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R10
@@ -2757,34 +2937,46 @@ dropped:
 
 	// y = s
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z14, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+8, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z14, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R10
@@ -2838,78 +3030,90 @@ next:
 
 	// y = x * f + s; where f = 0: y = s
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMULPD     (DX), Z4, Z0
-	VADDPD     Z0, Z8, K4, Z8
-	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMULPD     64(DX), Z5, Z1
-	VADDPD     Z1, Z9, K5, Z9
-	VMOVUPS    Z9, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
-	VCMPPD     $0x04, Z13, Z6, K6
-	VMULPD     128(DX), Z6, Z2
-	VADDPD     Z2, Z10, K6, Z10
-	VMOVUPS    Z10, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
-	VCMPPD     $0x04, Z13, Z7, K7
-	VMULPD     192(DX), Z7, Z3
-	VADDPD     Z3, Z11, K7, Z11
-	VMOVUPS    Z11, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R11
-	ADDQ       $+256, R12
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMULPD  (DX), Z4, Z0
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VCMPPD  $0x04, Z13, Z5, K5
+	VMULPD  64(DX), Z5, Z1
+	VADDPD  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 128(R12), Z10
+	VCMPPD  $0x04, Z13, Z6, K6
+	VMULPD  128(DX), Z6, Z2
+	VADDPD  Z2, Z10, K6, Z10
+	VMOVUPS Z10, 128(AX)
+	VMOVUPS 192(R11), Z7
+	VMOVUPS 192(R12), Z11
+	VCMPPD  $0x04, Z13, Z7, K7
+	VMULPD  192(DX), Z7, Z3
+	VADDPD  Z3, Z11, K7, Z11
+	VMOVUPS Z11, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R11
+	ADDQ    $+256, R12
+	SUBQ    $+32, CX
+	CMPQ    CX, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMULPD     (DX), Z4, Z0
-	VADDPD     Z0, Z8, K4, Z8
-	VMOVUPS    Z8, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMULPD     64(DX), Z5, Z1
-	VADDPD     Z1, Z9, K5, Z9
-	VMOVUPS    Z9, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R11
-	ADDQ       $+128, R12
+
+prefetched2:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMULPD  (DX), Z4, Z0
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VCMPPD  $0x04, Z13, Z5, K5
+	VMULPD  64(DX), Z5, Z1
+	VADDPD  Z1, Z9, K5, Z9
+	VMOVUPS Z9, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMULPD     (DX), Z4, Z0
-	VADDPD     Z0, Z8, K4, Z8
-	VMOVUPS    Z8, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	ADDQ       $+64, R12
+
+prefetched3:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMULPD  (DX), Z4, Z0
+	VADDPD  Z0, Z8, K4, Z8
+	VMOVUPS Z8, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -2955,51 +3159,63 @@ plane:
 
 	// y = x * f + s
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VADDPD     Z14, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VADDPD     Z14, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+
+prefetched1:
+	VMULPD  (CX), Z12, Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VADDPD  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(CX), Z12, Z2
+	VADDPD  Z14, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMULPD  192(CX), Z12, Z3
+	VADDPD  Z14, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     keptTurn
 
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMULPD  (CX), Z12, Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMULPD  64(CX), Z12, Z1
+	VADDPD  Z14, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
 
 keptBelow128:
 	TESTQ      $+8, R9
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMULPD  (CX), Z12, Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
 
 keptBelow64:
 	TESTQ   $+4, R9
@@ -3066,71 +3282,83 @@ next:
 
 	// y = x * f + s
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VMULPD     (DX), Z4, Z0
-	VADDPD     Z8, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VMULPD     64(DX), Z5, Z1
-	VADDPD     Z9, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
-	VMULPD     128(DX), Z6, Z2
-	VADDPD     Z10, Z2, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
-	VMULPD     192(DX), Z7, Z3
-	VADDPD     Z11, Z3, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R11
-	ADDQ       $+256, R12
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VMULPD  (DX), Z4, Z0
+	VADDPD  Z8, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VMULPD  64(DX), Z5, Z1
+	VADDPD  Z9, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 128(R12), Z10
+	VMULPD  128(DX), Z6, Z2
+	VADDPD  Z10, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(R11), Z7
+	VMOVUPS 192(R12), Z11
+	VMULPD  192(DX), Z7, Z3
+	VADDPD  Z11, Z3, Z3
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R11
+	ADDQ    $+256, R12
+	SUBQ    $+32, CX
+	CMPQ    CX, $+32
+	JGE     rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VMULPD     (DX), Z4, Z0
-	VADDPD     Z8, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VMULPD     64(DX), Z5, Z1
-	VADDPD     Z9, Z1, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R11
-	ADDQ       $+128, R12
+
+prefetched2:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VMULPD  (DX), Z4, Z0
+	VADDPD  Z8, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 64(R12), Z9
+	VMULPD  64(DX), Z5, Z1
+	VADDPD  Z9, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VMULPD     (DX), Z4, Z0
-	VADDPD     Z8, Z0, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	ADDQ       $+64, R12
+
+prefetched3:
+	VMOVUPS (R11), Z4
+	VMOVUPS (R12), Z8
+	VMULPD  (DX), Z4, Z0
+	VADDPD  Z8, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -3178,72 +3406,84 @@ short:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 shortTurn:
+	TESTQ      R8, R8
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPD.Z  (CX), K2, Z0
-	VMULPD     Z0, Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPD.Z  64(CX), K2, Z1
-	VMULPD     Z1, Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VCMPPD     $0x16, Z13, Z1, K5
-	VMOVUPD.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPD.Z  128(CX), K2, Z2
-	VMULPD     Z2, Z12, Z2
-	VADDPD     Z14, Z2, Z2
-	VCMPPD     $0x16, Z13, Z2, K6
-	VMOVUPD.Z  Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPD.Z  192(CX), K2, Z3
-	VMULPD     Z3, Z12, Z3
-	VADDPD     Z14, Z3, Z3
-	VCMPPD     $0x16, Z13, Z3, K7
-	VMOVUPD.Z  Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
+
+prefetched1:
+	VMOVUPD.Z (CX), K2, Z0
+	VMULPD    Z0, Z12, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPD.Z 64(CX), K2, Z1
+	VMULPD    Z1, Z12, Z1
+	VADDPD    Z14, Z1, Z1
+	VCMPPD    $0x16, Z13, Z1, K5
+	VMOVUPD.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPD.Z 128(CX), K2, Z2
+	VMULPD    Z2, Z12, Z2
+	VADDPD    Z14, Z2, Z2
+	VCMPPD    $0x16, Z13, Z2, K6
+	VMOVUPD.Z Z2, K6, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPD.Z 192(CX), K2, Z3
+	VMULPD    Z3, Z12, Z3
+	VADDPD    Z14, Z3, Z3
+	VCMPPD    $0x16, Z13, Z3, K7
+	VMOVUPD.Z Z3, K7, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       shortTurn
 
 shortRest:
 	TESTQ      $+16, R9
 	JZ         shortBelow128
+	TESTQ      R8, R8
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPD.Z  (CX), K2, Z0
-	VMULPD     Z0, Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPD.Z  64(CX), K2, Z1
-	VMULPD     Z1, Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VCMPPD     $0x16, Z13, Z1, K5
-	VMOVUPD.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched2:
+	VMOVUPD.Z (CX), K2, Z0
+	VMULPD    Z0, Z12, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPD.Z 64(CX), K2, Z1
+	VMULPD    Z1, Z12, Z1
+	VADDPD    Z14, Z1, Z1
+	VCMPPD    $0x16, Z13, Z1, K5
+	VMOVUPD.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
 
 shortBelow128:
 	TESTQ      $+8, R9
 	JZ         shortBelow64
+	TESTQ      R8, R8
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPD.Z  (CX), K2, Z0
-	VMULPD     Z0, Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched3:
+	VMOVUPD.Z (CX), K2, Z0
+	VMULPD    Z0, Z12, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 shortBelow64:
 	TESTQ     $+4, R9
@@ -3304,65 +3544,77 @@ plane:
 
 	// y = max(x * f + s, 0)
 keptTurn:
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VCMPPD     $0x16, Z13, Z1, K5
-	VMOVUPD.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMULPD     128(CX), Z12, Z2
-	VADDPD     Z14, Z2, Z2
-	VCMPPD     $0x16, Z13, Z2, K6
-	VMOVUPD.Z  Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMULPD     192(CX), Z12, Z3
-	VADDPD     Z14, Z3, Z3
-	VCMPPD     $0x16, Z13, Z3, K7
-	VMOVUPD.Z  Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
+
+prefetched4:
+	VMULPD    (CX), Z12, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(CX), Z12, Z1
+	VADDPD    Z14, Z1, Z1
+	VCMPPD    $0x16, Z13, Z1, K5
+	VMOVUPD.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMULPD    128(CX), Z12, Z2
+	VADDPD    Z14, Z2, Z2
+	VCMPPD    $0x16, Z13, Z2, K6
+	VMOVUPD.Z Z2, K6, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMULPD    192(CX), Z12, Z3
+	VADDPD    Z14, Z3, Z3
+	VCMPPD    $0x16, Z13, Z3, K7
+	VMOVUPD.Z Z3, K7, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $+32, R10
+	CMPQ      R10, $+32
+	JGE       keptTurn
 
 keptRest:
 	TESTQ      $+16, R10
 	JZ         keptBelow128
+	TESTQ      R8, R8
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMULPD     64(CX), Z12, Z1
-	VADDPD     Z14, Z1, Z1
-	VCMPPD     $0x16, Z13, Z1, K5
-	VMOVUPD.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+
+prefetched5:
+	VMULPD    (CX), Z12, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(CX), Z12, Z1
+	VADDPD    Z14, Z1, Z1
+	VCMPPD    $0x16, Z13, Z1, K5
+	VMOVUPD.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
 
 keptBelow128:
 	TESTQ      $+8, R10
 	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R8*1)
-	VMULPD     (CX), Z12, Z0
-	VADDPD     Z14, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+
+prefetched6:
+	VMULPD    (CX), Z12, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
 
 keptBelow64:
 	TESTQ     $+4, R10
@@ -3420,34 +3672,46 @@ dropped:
 
 	// y = max(s, 0)
 fillTurn:
+	TESTQ      R8, R8
+	JZ         prefetched7
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 	PREFETCHT0 128(AX)(R8*1)
 	PREFETCHT0 192(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	VMOVUPS    Z14, 128(AX)
-	VMOVUPS    Z14, 192(AX)
-	ADDQ       $+256, AX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        fillTurn
+
+prefetched7:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	VMOVUPS Z14, 128(AX)
+	VMOVUPS Z14, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     fillTurn
 
 fillRest:
 	TESTQ      $+16, R10
 	JZ         fillBelow128
+	TESTQ      R8, R8
+	JZ         prefetched8
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	VMOVUPS    Z14, 64(AX)
-	ADDQ       $+128, AX
+
+prefetched8:
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z14, 64(AX)
+	ADDQ    $+128, AX
 
 fillBelow128:
 	TESTQ      $+8, R10
 	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched9
 	PREFETCHT0 (AX)(R8*1)
-	VMOVUPS    Z14, (AX)
-	ADDQ       $+64, AX
+
+prefetched9:
+	VMOVUPS Z14, (AX)
+	ADDQ    $+64, AX
 
 fillBelow64:
 	TESTQ   $+4, R10
@@ -3501,99 +3765,111 @@ next:
 
 	// y = max(x * f + s, 0); where f = 0: y = max(s, 0)
 rowTurn:
+	TESTQ      R9, R9
+	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMOVUPD.Z  (DX), K4, Z0
-	VMULPD     Z0, Z4, Z0
-	VADDPD     Z8, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMOVUPD.Z  64(DX), K5, Z1
-	VMULPD     Z1, Z5, Z1
-	VADDPD     Z9, Z1, Z1
-	VCMPPD     $0x16, Z13, Z1, K5
-	VMOVUPD.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
-	VCMPPD     $0x04, Z13, Z6, K6
-	VMOVUPD.Z  128(DX), K6, Z2
-	VMULPD     Z2, Z6, Z2
-	VADDPD     Z10, Z2, Z2
-	VCMPPD     $0x16, Z13, Z2, K6
-	VMOVUPD.Z  Z2, K6, Z2
-	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
-	VCMPPD     $0x04, Z13, Z7, K7
-	VMOVUPD.Z  192(DX), K7, Z3
-	VMULPD     Z3, Z7, Z3
-	VADDPD     Z11, Z3, Z3
-	VCMPPD     $0x16, Z13, Z3, K7
-	VMOVUPD.Z  Z3, K7, Z3
-	VMOVUPS    Z3, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R11
-	ADDQ       $+256, R12
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+
+prefetched1:
+	VMOVUPS   (R11), Z4
+	VMOVUPS   (R12), Z8
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K4, Z0
+	VMULPD    Z0, Z4, Z0
+	VADDPD    Z8, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(R11), Z5
+	VMOVUPS   64(R12), Z9
+	VCMPPD    $0x04, Z13, Z5, K5
+	VMOVUPD.Z 64(DX), K5, Z1
+	VMULPD    Z1, Z5, Z1
+	VADDPD    Z9, Z1, Z1
+	VCMPPD    $0x16, Z13, Z1, K5
+	VMOVUPD.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(R11), Z6
+	VMOVUPS   128(R12), Z10
+	VCMPPD    $0x04, Z13, Z6, K6
+	VMOVUPD.Z 128(DX), K6, Z2
+	VMULPD    Z2, Z6, Z2
+	VADDPD    Z10, Z2, Z2
+	VCMPPD    $0x16, Z13, Z2, K6
+	VMOVUPD.Z Z2, K6, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS   192(R11), Z7
+	VMOVUPS   192(R12), Z11
+	VCMPPD    $0x04, Z13, Z7, K7
+	VMOVUPD.Z 192(DX), K7, Z3
+	VMULPD    Z3, Z7, Z3
+	VADDPD    Z11, Z3, Z3
+	VCMPPD    $0x16, Z13, Z3, K7
+	VMOVUPD.Z Z3, K7, Z3
+	VMOVUPS   Z3, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R11
+	ADDQ      $+256, R12
+	SUBQ      $+32, CX
+	CMPQ      CX, $+32
+	JGE       rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
+	TESTQ      R9, R9
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMOVUPD.Z  (DX), K4, Z0
-	VMULPD     Z0, Z4, Z0
-	VADDPD     Z8, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
-	VCMPPD     $0x04, Z13, Z5, K5
-	VMOVUPD.Z  64(DX), K5, Z1
-	VMULPD     Z1, Z5, Z1
-	VADDPD     Z9, Z1, Z1
-	VCMPPD     $0x16, Z13, Z1, K5
-	VMOVUPD.Z  Z1, K5, Z1
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R11
-	ADDQ       $+128, R12
+
+prefetched2:
+	VMOVUPS   (R11), Z4
+	VMOVUPS   (R12), Z8
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K4, Z0
+	VMULPD    Z0, Z4, Z0
+	VADDPD    Z8, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(R11), Z5
+	VMOVUPS   64(R12), Z9
+	VCMPPD    $0x04, Z13, Z5, K5
+	VMOVUPD.Z 64(DX), K5, Z1
+	VMULPD    Z1, Z5, Z1
+	VADDPD    Z9, Z1, Z1
+	VCMPPD    $0x16, Z13, Z1, K5
+	VMOVUPD.Z Z1, K5, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, DX
+	ADDQ      $+128, R11
+	ADDQ      $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
+	TESTQ      R9, R9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
-	VCMPPD     $0x04, Z13, Z4, K4
-	VMOVUPD.Z  (DX), K4, Z0
-	VMULPD     Z0, Z4, Z0
-	VADDPD     Z8, Z0, Z0
-	VCMPPD     $0x16, Z13, Z0, K4
-	VMOVUPD.Z  Z0, K4, Z0
-	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R11
-	ADDQ       $+64, R12
+
+prefetched3:
+	VMOVUPS   (R11), Z4
+	VMOVUPS   (R12), Z8
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPD.Z (DX), K4, Z0
+	VMULPD    Z0, Z4, Z0
+	VADDPD    Z8, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K4
+	VMOVUPD.Z Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R11
+	ADDQ      $+64, R12
 
 rowBelow64:
 	ANDQ      $+7, CX

@@ -111,11 +111,11 @@ def work(some, threads, a, results, bar):
     names, skip = [row.name for row in some], {}
     count = 1 if threads == "one" else results["machine"]["cores"]
     while names:
-        task = {"library": a.library, "threads": count, "rows": names, "peers": a.peers,
+        request = {"library": a.library, "threads": count, "rows": names, "peers": a.peers,
                 "skip": skip, "check": a.check, "rounds": a.rounds or (9 if a.quick else 25),
                 "turn_ns": int(a.turn * 1e6)}
         trying = None
-        for event in process(task, count):
+        for event in process(request, count):
             kind = event.pop("event")
             if kind == "ready":
                 results["versions"].update(event["versions"])
@@ -152,16 +152,16 @@ def describe(name):
             "rate": row.rate, "payload": row.payload}
 
 
-def process(task, threads):
+def process(request, threads):
     """Yields the events of a measuring process, and a last one if it ends too early."""
     read, write = os.pipe()
     environment = dict(os.environ, **worker.environment(threads))
-    with open(os.path.join(os.path.dirname(task["library"]), "worker.log"), "w+") as log:
+    with open(os.path.join(os.path.dirname(request["library"]), "worker.log"), "w+") as log:
         child = subprocess.Popen([sys.executable, "-m", "contest.worker", str(write)],
                                  stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[write],
                                  env=environment, cwd=HERE, text=True)
         os.close(write)
-        child.stdin.write(json.dumps(task))
+        child.stdin.write(json.dumps(request))
         child.stdin.close()
         ended = False
         with os.fdopen(read) as events:

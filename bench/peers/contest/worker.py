@@ -1,9 +1,9 @@
 """The process that measures: all contenders for a number of threads.
 
-    python -m contest.worker FD < task.json
+    python -m contest.worker FD < request.json
 
 It writes events to the file descriptor, a JSON object a line, because libraries write
-what they like to standard output. A task is an object with the keys of run's call in
+what they like to standard output. A request is an object with the keys of run's call in
 __main__.py.
 """
 
@@ -47,8 +47,8 @@ def environment(threads):
 
 def main():
     events = os.fdopen(int(sys.argv[1]), "w", buffering=1)
-    task = json.load(sys.stdin)
-    threads = task["threads"]
+    request = json.load(sys.stdin)
+    threads = request["threads"]
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         # One core, so that a pool that ignores its settings gains nothing.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -56,26 +56,26 @@ def main():
     def say(event, **fields):
         events.write(json.dumps(dict(event=event, **fields)) + "\n")
 
-    library = golib.Library(task["library"])
+    library = golib.Library(request["library"])
     peers, missing = frameworks.load(threads)
     contenders = library.contenders(threads) + peers
     say("ready", library=library.description, missing=missing,
         versions={c.name: c.version for c in contenders})
-    if task["peers"]:
+    if request["peers"]:
         contenders = [c for c in contenders if c.name == "ours"
-                      or any(p.lower() in c.name.lower() for p in task["peers"])]
+                      or any(p.lower() in c.name.lower() for p in request["peers"])]
     by_name = {row.name: row for row in rows.ROWS}
     gc.disable()  # no pause in a turn; rows collect between them
-    for name in task["rows"]:
+    for name in request["rows"]:
         row = by_name[name]
-        if task["check"]:
+        if request["check"]:
             row = rows.small(row)
-        run_row(row, name, contenders, library, task, say)
+        run_row(row, name, contenders, library, request, say)
         gc.collect()
     say("end")
 
 
-def run_row(row, name, contenders, library, task, say):
+def run_row(row, name, contenders, library, request, say):
     """Prepares and checks all contenders for a row, and times those that are right."""
     started = time.monotonic()
     # Nothing is read after work in place, which may well go on with something else.
@@ -85,8 +85,8 @@ def run_row(row, name, contenders, library, task, say):
     job = Job(row)
     works, agree, absent, bounds = {}, {}, {}, []
     for c in contenders:
-        if c.name in task["skip"]:
-            absent[c.name] = task["skip"][c.name]
+        if c.name in request["skip"]:
+            absent[c.name] = request["skip"][c.name]
             continue
         say("try", row=name, contender=c.name)
         try:
@@ -102,7 +102,7 @@ def run_row(row, name, contenders, library, task, say):
         except Exception as error:  # a peer that fails is a line of the report
             absent[c.name] = failure(error)
     result = {"name": name, "agree": agree, "absent": absent, "bounds": bounds, "measured": {}}
-    if task["check"]:
+    if request["check"]:
         result["faults"], missed = survivors(job)
         for fault in missed:
             absent["a planted fault"] = "failed: the check does not find it: " + fault
@@ -111,10 +111,10 @@ def run_row(row, name, contenders, library, task, say):
         job.reset()
         failed = {}
         for kind, reader in readers.items():
-            samples = take_turns(works, task["rounds"], task["turn_ns"], failed, reader)
+            samples = take_turns(works, request["rounds"], request["turn_ns"], failed, reader)
             result["measured"][kind] = summarize(samples, "ours")
         if row.work != "draw":
-            samples = from_memory(works, task["rounds"], library.evictor(machine.largest_cache()), failed)
+            samples = from_memory(works, request["rounds"], library.evictor(machine.largest_cache()), failed)
             result["measured"]["cold"] = summarize(samples, "ours")
         absent.update((name, failure(error)) for name, error in failed.items())
     for work in works.values():

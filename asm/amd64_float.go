@@ -81,6 +81,9 @@ func (p *x86Floats) takeX(b block, c choice) {
 	case !c.drop:
 		return
 	case p.masks:
+		if c.row {
+			p.fetchAhead(p.accum)
+		}
 		p.set.movZ(p.Context, p.accum, p.mask(b, c), value)
 	default:
 		keep := p.vec(regKeep, b)
@@ -148,6 +151,9 @@ func (p *x86Floats) scale(b block, c choice) {
 		}
 		p.set.blend(p.Context, p.vec(regTouch, b), other, value, value)
 	case c.drop && p.masks:
+		if c.row {
+			p.fetchAhead(x)
+		}
 		p.scaledZ(p.set, x, factor, p.mask(b, c), value)
 	case c.drop:
 		p.scaled(p.set, x, factor, value)
@@ -231,6 +237,23 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 		return
 	}
 	set.mulZ(p.Context, x, factor, mask, to)
+}
+
+// loadAhead is how many bytes ahead of a load under a mask its cache line is prefetched.
+// The processor does not do so by itself on Zen 5: rows of which half of the channels are
+// dropped, in no cache before, take 1.5 times as long as without a mask (0.8 to 6 MB,
+// float32, AVX-512). Prefetched, they take as long as without, and in the cache 1.0 to 1.07
+// times as long as not prefetched. Distances from 256 to 4096 bytes bring the same from memory, and
+// 2048 costs least in the cache. Loads of whole vectors with a mask at the product cost
+// 1.0 to 1.14 times in the cache, and a whole load for one line in four brings a tenth only.
+const loadAhead = 2048
+
+// fetchAhead prefetches what lies loadAhead bytes behind x, if x is in memory.
+func (p *x86) fetchAhead(x operand.Op) {
+	if from, ok := x.(operand.Mem); ok {
+		from.Disp += loadAhead
+		p.PREFETCHT0(from)
+	}
 }
 
 // dividend returns a register with x: only a divisor may be in memory. It loads x to

@@ -125,6 +125,9 @@ func (p *x86Halves) takeX(b block, c choice) {
 	drop, keep := p.chosen(b, c)
 	switch {
 	case p.masks && b.bytes == p.tier.width:
+		if c.row {
+			p.fetchAhead(p.place(toSrc, b))
+		}
 		p.VMOVDQU16_Z(p.place(toSrc, b), keep, raw)
 	case p.masks:
 		p.load(p.place(toSrc, b), raw, b)

@@ -222,6 +222,7 @@ func (p *x86) rowLines(l *loops, rows int, row func(base reg.GPVirtual, r, at in
 		for v := range line {
 			value, factor, src := p.vec(r*line+v, whole), p.vec(factors+v, whole), row(p.src, r, v*p.tier.width)
 			if p.drops() && p.masks {
+				p.fetchAhead(src)
 				p.scaledZ(set, src, factor, keep(v), value)
 				continue
 			}

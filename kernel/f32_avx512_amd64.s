@@ -607,25 +607,29 @@ quartersLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Z8
-	VCMPPS   $0x04, Z13, Z8, K4
-	VMULPS.Z (DX), Z8, K4, Z0
-	VMULPS.Z (DX)(R10*1), Z8, K4, Z1
-	VMULPS.Z (DX)(R10*2), Z8, K4, Z2
-	VMULPS.Z (DX)(CX*1), Z8, K4, Z3
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  Z1, (AX)(R10*1)
-	VMOVUPS  Z2, (AX)(R10*2)
-	VMOVUPS  Z3, (AX)(CX*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R12
-	SUBQ     $+16, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
-	ADDQ     CX, AX
-	ADDQ     CX, DX
+	VMOVUPS    (R12), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMULPS.Z   (DX), Z8, K4, Z0
+	PREFETCHT0 2048(DX)(R10*1)
+	VMULPS.Z   (DX)(R10*1), Z8, K4, Z1
+	PREFETCHT0 2048(DX)(R10*2)
+	VMULPS.Z   (DX)(R10*2), Z8, K4, Z2
+	PREFETCHT0 2048(DX)(CX*1)
+	VMULPS.Z   (DX)(CX*1), Z8, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
+	JNZ        quartersLine
+	DECQ       R9
+	JNZ        quarters
+	ADDQ       CX, AX
+	ADDQ       CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -643,17 +647,18 @@ singleLine:
 	PREFETCHT0 (R10)
 
 prefetched2:
-	VMOVUPS  (R9), Z8
-	VCMPPS   $0x04, Z13, Z8, K4
-	VMULPS.Z (DX), Z8, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R9
-	SUBQ     $+16, CX
-	JNZ      singleLine
-	DECQ     DI
-	JNZ      single
+	VMOVUPS    (R9), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMULPS.Z   (DX), Z8, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	SUBQ       $+16, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
 
 done:
 	VZEROUPPER
@@ -685,28 +690,32 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS  (R10), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMULPS.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPS   $0x04, Z13, Z5, K5
-	VMULPS.Z 64(DX), Z5, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	VMOVUPS  128(R10), Z6
-	VCMPPS   $0x04, Z13, Z6, K6
-	VMULPS.Z 128(DX), Z6, K6, Z2
-	VMOVUPS  Z2, 128(AX)
-	VMOVUPS  192(R10), Z7
-	VCMPPS   $0x04, Z13, Z7, K7
-	VMULPS.Z 192(DX), Z7, K7, Z3
-	VMOVUPS  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	ADDQ     $+256, R10
-	SUBQ     $+64, CX
-	CMPQ     CX, $+64
-	JGE      rowTurn
+	VMOVUPS    (R10), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMULPS.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMULPS.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VCMPPS     $0x04, Z13, Z6, K6
+	PREFETCHT0 2176(DX)
+	VMULPS.Z   128(DX), Z6, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VCMPPS     $0x04, Z13, Z7, K7
+	PREFETCHT0 2240(DX)
+	VMULPS.Z   192(DX), Z7, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
@@ -717,17 +726,19 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS  (R10), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMULPS.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPS   $0x04, Z13, Z5, K5
-	VMULPS.Z 64(DX), Z5, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, DX
-	ADDQ     $+128, R10
+	VMOVUPS    (R10), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMULPS.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMULPS.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
@@ -737,13 +748,14 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS  (R10), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMULPS.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R10
+	VMOVUPS    (R10), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMULPS.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -1774,29 +1786,33 @@ quartersLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Z8
-	VCMPPS   $0x04, Z13, Z8, K4
-	VMOVUPS  (DX), Z0
-	VDIVPS.Z Z8, Z0, K4, Z0
-	VMOVUPS  (DX)(R10*1), Z1
-	VDIVPS.Z Z8, Z1, K4, Z1
-	VMOVUPS  (DX)(R10*2), Z2
-	VDIVPS.Z Z8, Z2, K4, Z2
-	VMOVUPS  (DX)(CX*1), Z3
-	VDIVPS.Z Z8, Z3, K4, Z3
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  Z1, (AX)(R10*1)
-	VMOVUPS  Z2, (AX)(R10*2)
-	VMOVUPS  Z3, (AX)(CX*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R12
-	SUBQ     $+16, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
-	ADDQ     CX, AX
-	ADDQ     CX, DX
+	VMOVUPS    (R12), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z8, Z0, K4, Z0
+	PREFETCHT0 2048(DX)(R10*1)
+	VMOVUPS    (DX)(R10*1), Z1
+	VDIVPS.Z   Z8, Z1, K4, Z1
+	PREFETCHT0 2048(DX)(R10*2)
+	VMOVUPS    (DX)(R10*2), Z2
+	VDIVPS.Z   Z8, Z2, K4, Z2
+	PREFETCHT0 2048(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Z3
+	VDIVPS.Z   Z8, Z3, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R12
+	SUBQ       $+16, R11
+	JNZ        quartersLine
+	DECQ       R9
+	JNZ        quarters
+	ADDQ       CX, AX
+	ADDQ       CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -1814,18 +1830,19 @@ singleLine:
 	PREFETCHT0 (R10)
 
 prefetched2:
-	VMOVUPS  (R9), Z8
-	VCMPPS   $0x04, Z13, Z8, K4
-	VMOVUPS  (DX), Z0
-	VDIVPS.Z Z8, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R9
-	SUBQ     $+16, CX
-	JNZ      singleLine
-	DECQ     DI
-	JNZ      single
+	VMOVUPS    (R9), Z8
+	VCMPPS     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z8, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	SUBQ       $+16, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
 
 done:
 	VZEROUPPER
@@ -1857,32 +1874,36 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS  (R10), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMOVUPS  (DX), Z0
-	VDIVPS.Z Z4, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPS   $0x04, Z13, Z5, K5
-	VMOVUPS  64(DX), Z1
-	VDIVPS.Z Z5, Z1, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	VMOVUPS  128(R10), Z6
-	VCMPPS   $0x04, Z13, Z6, K6
-	VMOVUPS  128(DX), Z2
-	VDIVPS.Z Z6, Z2, K6, Z2
-	VMOVUPS  Z2, 128(AX)
-	VMOVUPS  192(R10), Z7
-	VCMPPS   $0x04, Z13, Z7, K7
-	VMOVUPS  192(DX), Z3
-	VDIVPS.Z Z7, Z3, K7, Z3
-	VMOVUPS  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	ADDQ     $+256, R10
-	SUBQ     $+64, CX
-	CMPQ     CX, $+64
-	JGE      rowTurn
+	VMOVUPS    (R10), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPS    64(DX), Z1
+	VDIVPS.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VCMPPS     $0x04, Z13, Z6, K6
+	PREFETCHT0 2176(DX)
+	VMOVUPS    128(DX), Z2
+	VDIVPS.Z   Z6, Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VCMPPS     $0x04, Z13, Z7, K7
+	PREFETCHT0 2240(DX)
+	VMOVUPS    192(DX), Z3
+	VDIVPS.Z   Z7, Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
@@ -1893,19 +1914,21 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS  (R10), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMOVUPS  (DX), Z0
-	VDIVPS.Z Z4, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPS   $0x04, Z13, Z5, K5
-	VMOVUPS  64(DX), Z1
-	VDIVPS.Z Z5, Z1, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, DX
-	ADDQ     $+128, R10
+	VMOVUPS    (R10), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPS     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPS    64(DX), Z1
+	VDIVPS.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+16, CX
@@ -1915,14 +1938,15 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS  (R10), Z4
-	VCMPPS   $0x04, Z13, Z4, K4
-	VMOVUPS  (DX), Z0
-	VDIVPS.Z Z4, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R10
+	VMOVUPS    (R10), Z4
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS    (DX), Z0
+	VDIVPS.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+15, CX
@@ -3988,49 +4012,53 @@ rowTurn:
 	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS   (R11), Z4
-	VMOVUPS   (R12), Z8
-	VCMPPS    $0x04, Z13, Z4, K4
-	VMOVUPS.Z (DX), K4, Z0
-	VMULPS    Z0, Z4, Z0
-	VADDPS    Z8, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K4
-	VMOVUPS.Z Z0, K4, Z0
-	VMOVUPS   Z0, (AX)
-	VMOVUPS   64(R11), Z5
-	VMOVUPS   64(R12), Z9
-	VCMPPS    $0x04, Z13, Z5, K5
-	VMOVUPS.Z 64(DX), K5, Z1
-	VMULPS    Z1, Z5, Z1
-	VADDPS    Z9, Z1, Z1
-	VCMPPS    $0x16, Z13, Z1, K5
-	VMOVUPS.Z Z1, K5, Z1
-	VMOVUPS   Z1, 64(AX)
-	VMOVUPS   128(R11), Z6
-	VMOVUPS   128(R12), Z10
-	VCMPPS    $0x04, Z13, Z6, K6
-	VMOVUPS.Z 128(DX), K6, Z2
-	VMULPS    Z2, Z6, Z2
-	VADDPS    Z10, Z2, Z2
-	VCMPPS    $0x16, Z13, Z2, K6
-	VMOVUPS.Z Z2, K6, Z2
-	VMOVUPS   Z2, 128(AX)
-	VMOVUPS   192(R11), Z7
-	VMOVUPS   192(R12), Z11
-	VCMPPS    $0x04, Z13, Z7, K7
-	VMOVUPS.Z 192(DX), K7, Z3
-	VMULPS    Z3, Z7, Z3
-	VADDPS    Z11, Z3, Z3
-	VCMPPS    $0x16, Z13, Z3, K7
-	VMOVUPS.Z Z3, K7, Z3
-	VMOVUPS   Z3, 192(AX)
-	ADDQ      $+256, AX
-	ADDQ      $+256, DX
-	ADDQ      $+256, R11
-	ADDQ      $+256, R12
-	SUBQ      $+64, CX
-	CMPQ      CX, $+64
-	JGE       rowTurn
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS.Z  (DX), K4, Z0
+	VMULPS     Z0, Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VCMPPS     $0x16, Z13, Z0, K4
+	VMOVUPS.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
+	VCMPPS     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPS.Z  64(DX), K5, Z1
+	VMULPS     Z1, Z5, Z1
+	VADDPS     Z9, Z1, Z1
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
+	VCMPPS     $0x04, Z13, Z6, K6
+	PREFETCHT0 2176(DX)
+	VMOVUPS.Z  128(DX), K6, Z2
+	VMULPS     Z2, Z6, Z2
+	VADDPS     Z10, Z2, Z2
+	VCMPPS     $0x16, Z13, Z2, K6
+	VMOVUPS.Z  Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
+	VCMPPS     $0x04, Z13, Z7, K7
+	PREFETCHT0 2240(DX)
+	VMOVUPS.Z  192(DX), K7, Z3
+	VMULPS     Z3, Z7, Z3
+	VADDPS     Z11, Z3, Z3
+	VCMPPS     $0x16, Z13, Z3, K7
+	VMOVUPS.Z  Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R11
+	ADDQ       $+256, R12
+	SUBQ       $+64, CX
+	CMPQ       CX, $+64
+	JGE        rowTurn
 
 rowRest:
 	TESTQ      $+32, CX
@@ -4041,28 +4069,30 @@ rowRest:
 	PREFETCHT0 64(AX)(R9*1)
 
 prefetched2:
-	VMOVUPS   (R11), Z4
-	VMOVUPS   (R12), Z8
-	VCMPPS    $0x04, Z13, Z4, K4
-	VMOVUPS.Z (DX), K4, Z0
-	VMULPS    Z0, Z4, Z0
-	VADDPS    Z8, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K4
-	VMOVUPS.Z Z0, K4, Z0
-	VMOVUPS   Z0, (AX)
-	VMOVUPS   64(R11), Z5
-	VMOVUPS   64(R12), Z9
-	VCMPPS    $0x04, Z13, Z5, K5
-	VMOVUPS.Z 64(DX), K5, Z1
-	VMULPS    Z1, Z5, Z1
-	VADDPS    Z9, Z1, Z1
-	VCMPPS    $0x16, Z13, Z1, K5
-	VMOVUPS.Z Z1, K5, Z1
-	VMOVUPS   Z1, 64(AX)
-	ADDQ      $+128, AX
-	ADDQ      $+128, DX
-	ADDQ      $+128, R11
-	ADDQ      $+128, R12
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS.Z  (DX), K4, Z0
+	VMULPS     Z0, Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VCMPPS     $0x16, Z13, Z0, K4
+	VMOVUPS.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
+	VCMPPS     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPS.Z  64(DX), K5, Z1
+	VMULPS     Z1, Z5, Z1
+	VADDPS     Z9, Z1, Z1
+	VCMPPS     $0x16, Z13, Z1, K5
+	VMOVUPS.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+16, CX
@@ -4072,36 +4102,38 @@ rowBelow128:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched3:
-	VMOVUPS   (R11), Z4
-	VMOVUPS   (R12), Z8
-	VCMPPS    $0x04, Z13, Z4, K4
-	VMOVUPS.Z (DX), K4, Z0
-	VMULPS    Z0, Z4, Z0
-	VADDPS    Z8, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K4
-	VMOVUPS.Z Z0, K4, Z0
-	VMOVUPS   Z0, (AX)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R11
-	ADDQ      $+64, R12
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS.Z  (DX), K4, Z0
+	VMULPS     Z0, Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VCMPPS     $0x16, Z13, Z0, K4
+	VMOVUPS.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
-	ANDQ      $+15, CX
-	JZ        rowEnd
-	VMOVUPS.Z (R11), K1, Z4
-	VMOVUPS.Z (R12), K1, Z8
-	VCMPPS    $0x04, Z13, Z4, K4
-	VMOVUPS.Z (DX), K4, Z0
-	VMULPS    Z0, Z4, Z0
-	VADDPS    Z8, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K4
-	VMOVUPS.Z Z0, K4, Z0
-	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R10, AX
-	ADDQ      R10, DX
-	ADDQ      R10, R11
-	ADDQ      R10, R12
+	ANDQ       $+15, CX
+	JZ         rowEnd
+	VMOVUPS.Z  (R11), K1, Z4
+	VMOVUPS.Z  (R12), K1, Z8
+	VCMPPS     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPS.Z  (DX), K4, Z0
+	VMULPS     Z0, Z4, Z0
+	VADDPS     Z8, Z0, Z0
+	VCMPPS     $0x16, Z13, Z0, K4
+	VMOVUPS.Z  Z0, K4, Z0
+	VMOVUPS    Z0, K1, (AX)
+	ADDQ       R10, AX
+	ADDQ       R10, DX
+	ADDQ       R10, R11
+	ADDQ       R10, R12
 
 rowEnd:
 	DECQ R8

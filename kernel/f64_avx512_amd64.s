@@ -574,25 +574,29 @@ quartersLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Z8
-	VCMPPD   $0x04, Z13, Z8, K4
-	VMULPD.Z (DX), Z8, K4, Z0
-	VMULPD.Z (DX)(R10*1), Z8, K4, Z1
-	VMULPD.Z (DX)(R10*2), Z8, K4, Z2
-	VMULPD.Z (DX)(CX*1), Z8, K4, Z3
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  Z1, (AX)(R10*1)
-	VMOVUPS  Z2, (AX)(R10*2)
-	VMOVUPS  Z3, (AX)(CX*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R12
-	SUBQ     $+8, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
-	ADDQ     CX, AX
-	ADDQ     CX, DX
+	VMOVUPS    (R12), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMULPD.Z   (DX), Z8, K4, Z0
+	PREFETCHT0 2048(DX)(R10*1)
+	VMULPD.Z   (DX)(R10*1), Z8, K4, Z1
+	PREFETCHT0 2048(DX)(R10*2)
+	VMULPD.Z   (DX)(R10*2), Z8, K4, Z2
+	PREFETCHT0 2048(DX)(CX*1)
+	VMULPD.Z   (DX)(CX*1), Z8, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
+	JNZ        quartersLine
+	DECQ       R9
+	JNZ        quarters
+	ADDQ       CX, AX
+	ADDQ       CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -610,17 +614,18 @@ singleLine:
 	PREFETCHT0 (R10)
 
 prefetched2:
-	VMOVUPS  (R9), Z8
-	VCMPPD   $0x04, Z13, Z8, K4
-	VMULPD.Z (DX), Z8, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R9
-	SUBQ     $+8, CX
-	JNZ      singleLine
-	DECQ     DI
-	JNZ      single
+	VMOVUPS    (R9), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMULPD.Z   (DX), Z8, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	SUBQ       $+8, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
 
 done:
 	VZEROUPPER
@@ -652,28 +657,32 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS  (R10), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMULPD.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPD   $0x04, Z13, Z5, K5
-	VMULPD.Z 64(DX), Z5, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	VMOVUPS  128(R10), Z6
-	VCMPPD   $0x04, Z13, Z6, K6
-	VMULPD.Z 128(DX), Z6, K6, Z2
-	VMOVUPS  Z2, 128(AX)
-	VMOVUPS  192(R10), Z7
-	VCMPPD   $0x04, Z13, Z7, K7
-	VMULPD.Z 192(DX), Z7, K7, Z3
-	VMOVUPS  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	ADDQ     $+256, R10
-	SUBQ     $+32, CX
-	CMPQ     CX, $+32
-	JGE      rowTurn
+	VMOVUPS    (R10), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMULPD.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMULPD.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VCMPPD     $0x04, Z13, Z6, K6
+	PREFETCHT0 2176(DX)
+	VMULPD.Z   128(DX), Z6, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VCMPPD     $0x04, Z13, Z7, K7
+	PREFETCHT0 2240(DX)
+	VMULPD.Z   192(DX), Z7, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
@@ -684,17 +693,19 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS  (R10), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMULPD.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPD   $0x04, Z13, Z5, K5
-	VMULPD.Z 64(DX), Z5, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, DX
-	ADDQ     $+128, R10
+	VMOVUPS    (R10), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMULPD.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMULPD.Z   64(DX), Z5, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
@@ -704,13 +715,14 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS  (R10), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMULPD.Z (DX), Z4, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R10
+	VMOVUPS    (R10), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMULPD.Z   (DX), Z4, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -1682,29 +1694,33 @@ quartersLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Z8
-	VCMPPD   $0x04, Z13, Z8, K4
-	VMOVUPD  (DX), Z0
-	VDIVPD.Z Z8, Z0, K4, Z0
-	VMOVUPD  (DX)(R10*1), Z1
-	VDIVPD.Z Z8, Z1, K4, Z1
-	VMOVUPD  (DX)(R10*2), Z2
-	VDIVPD.Z Z8, Z2, K4, Z2
-	VMOVUPD  (DX)(CX*1), Z3
-	VDIVPD.Z Z8, Z3, K4, Z3
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  Z1, (AX)(R10*1)
-	VMOVUPS  Z2, (AX)(R10*2)
-	VMOVUPS  Z3, (AX)(CX*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R12
-	SUBQ     $+8, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
-	ADDQ     CX, AX
-	ADDQ     CX, DX
+	VMOVUPS    (R12), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z8, Z0, K4, Z0
+	PREFETCHT0 2048(DX)(R10*1)
+	VMOVUPD    (DX)(R10*1), Z1
+	VDIVPD.Z   Z8, Z1, K4, Z1
+	PREFETCHT0 2048(DX)(R10*2)
+	VMOVUPD    (DX)(R10*2), Z2
+	VDIVPD.Z   Z8, Z2, K4, Z2
+	PREFETCHT0 2048(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Z3
+	VDIVPD.Z   Z8, Z3, K4, Z3
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z1, (AX)(R10*1)
+	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z3, (AX)(CX*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R12
+	SUBQ       $+8, R11
+	JNZ        quartersLine
+	DECQ       R9
+	JNZ        quarters
+	ADDQ       CX, AX
+	ADDQ       CX, DX
 
 rest:
 	ANDQ $+3, DI
@@ -1722,18 +1738,19 @@ singleLine:
 	PREFETCHT0 (R10)
 
 prefetched2:
-	VMOVUPS  (R9), Z8
-	VCMPPD   $0x04, Z13, Z8, K4
-	VMOVUPD  (DX), Z0
-	VDIVPD.Z Z8, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R9
-	SUBQ     $+8, CX
-	JNZ      singleLine
-	DECQ     DI
-	JNZ      single
+	VMOVUPS    (R9), Z8
+	VCMPPD     $0x04, Z13, Z8, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z8, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	SUBQ       $+8, CX
+	JNZ        singleLine
+	DECQ       DI
+	JNZ        single
 
 done:
 	VZEROUPPER
@@ -1765,32 +1782,36 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS  (R10), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMOVUPD  (DX), Z0
-	VDIVPD.Z Z4, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPD   $0x04, Z13, Z5, K5
-	VMOVUPD  64(DX), Z1
-	VDIVPD.Z Z5, Z1, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	VMOVUPS  128(R10), Z6
-	VCMPPD   $0x04, Z13, Z6, K6
-	VMOVUPD  128(DX), Z2
-	VDIVPD.Z Z6, Z2, K6, Z2
-	VMOVUPS  Z2, 128(AX)
-	VMOVUPS  192(R10), Z7
-	VCMPPD   $0x04, Z13, Z7, K7
-	VMOVUPD  192(DX), Z3
-	VDIVPD.Z Z7, Z3, K7, Z3
-	VMOVUPS  Z3, 192(AX)
-	ADDQ     $+256, AX
-	ADDQ     $+256, DX
-	ADDQ     $+256, R10
-	SUBQ     $+32, CX
-	CMPQ     CX, $+32
-	JGE      rowTurn
+	VMOVUPS    (R10), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPD    64(DX), Z1
+	VDIVPD.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R10), Z6
+	VCMPPD     $0x04, Z13, Z6, K6
+	PREFETCHT0 2176(DX)
+	VMOVUPD    128(DX), Z2
+	VDIVPD.Z   Z6, Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R10), Z7
+	VCMPPD     $0x04, Z13, Z7, K7
+	PREFETCHT0 2240(DX)
+	VMOVUPD    192(DX), Z3
+	VDIVPD.Z   Z7, Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R10
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
@@ -1801,19 +1822,21 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS  (R10), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMOVUPD  (DX), Z0
-	VDIVPD.Z Z4, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R10), Z5
-	VCMPPD   $0x04, Z13, Z5, K5
-	VMOVUPD  64(DX), Z1
-	VDIVPD.Z Z5, Z1, K5, Z1
-	VMOVUPS  Z1, 64(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, DX
-	ADDQ     $+128, R10
+	VMOVUPS    (R10), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R10), Z5
+	VCMPPD     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPD    64(DX), Z1
+	VDIVPD.Z   Z5, Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R10
 
 rowBelow128:
 	TESTQ      $+8, CX
@@ -1823,14 +1846,15 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS  (R10), Z4
-	VCMPPD   $0x04, Z13, Z4, K4
-	VMOVUPD  (DX), Z0
-	VDIVPD.Z Z4, Z0, K4, Z0
-	VMOVUPS  Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R10
+	VMOVUPS    (R10), Z4
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD    (DX), Z0
+	VDIVPD.Z   Z4, Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R10
 
 rowBelow64:
 	ANDQ      $+7, CX
@@ -3773,49 +3797,53 @@ rowTurn:
 	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS   (R11), Z4
-	VMOVUPS   (R12), Z8
-	VCMPPD    $0x04, Z13, Z4, K4
-	VMOVUPD.Z (DX), K4, Z0
-	VMULPD    Z0, Z4, Z0
-	VADDPD    Z8, Z0, Z0
-	VCMPPD    $0x16, Z13, Z0, K4
-	VMOVUPD.Z Z0, K4, Z0
-	VMOVUPS   Z0, (AX)
-	VMOVUPS   64(R11), Z5
-	VMOVUPS   64(R12), Z9
-	VCMPPD    $0x04, Z13, Z5, K5
-	VMOVUPD.Z 64(DX), K5, Z1
-	VMULPD    Z1, Z5, Z1
-	VADDPD    Z9, Z1, Z1
-	VCMPPD    $0x16, Z13, Z1, K5
-	VMOVUPD.Z Z1, K5, Z1
-	VMOVUPS   Z1, 64(AX)
-	VMOVUPS   128(R11), Z6
-	VMOVUPS   128(R12), Z10
-	VCMPPD    $0x04, Z13, Z6, K6
-	VMOVUPD.Z 128(DX), K6, Z2
-	VMULPD    Z2, Z6, Z2
-	VADDPD    Z10, Z2, Z2
-	VCMPPD    $0x16, Z13, Z2, K6
-	VMOVUPD.Z Z2, K6, Z2
-	VMOVUPS   Z2, 128(AX)
-	VMOVUPS   192(R11), Z7
-	VMOVUPS   192(R12), Z11
-	VCMPPD    $0x04, Z13, Z7, K7
-	VMOVUPD.Z 192(DX), K7, Z3
-	VMULPD    Z3, Z7, Z3
-	VADDPD    Z11, Z3, Z3
-	VCMPPD    $0x16, Z13, Z3, K7
-	VMOVUPD.Z Z3, K7, Z3
-	VMOVUPS   Z3, 192(AX)
-	ADDQ      $+256, AX
-	ADDQ      $+256, DX
-	ADDQ      $+256, R11
-	ADDQ      $+256, R12
-	SUBQ      $+32, CX
-	CMPQ      CX, $+32
-	JGE       rowTurn
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
+	VCMPPD     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPD.Z  64(DX), K5, Z1
+	VMULPD     Z1, Z5, Z1
+	VADDPD     Z9, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    128(R12), Z10
+	VCMPPD     $0x04, Z13, Z6, K6
+	PREFETCHT0 2176(DX)
+	VMOVUPD.Z  128(DX), K6, Z2
+	VMULPD     Z2, Z6, Z2
+	VADDPD     Z10, Z2, Z2
+	VCMPPD     $0x16, Z13, Z2, K6
+	VMOVUPD.Z  Z2, K6, Z2
+	VMOVUPS    Z2, 128(AX)
+	VMOVUPS    192(R11), Z7
+	VMOVUPS    192(R12), Z11
+	VCMPPD     $0x04, Z13, Z7, K7
+	PREFETCHT0 2240(DX)
+	VMOVUPD.Z  192(DX), K7, Z3
+	VMULPD     Z3, Z7, Z3
+	VADDPD     Z11, Z3, Z3
+	VCMPPD     $0x16, Z13, Z3, K7
+	VMOVUPD.Z  Z3, K7, Z3
+	VMOVUPS    Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, DX
+	ADDQ       $+256, R11
+	ADDQ       $+256, R12
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
 
 rowRest:
 	TESTQ      $+16, CX
@@ -3826,28 +3854,30 @@ rowRest:
 	PREFETCHT0 64(AX)(R9*1)
 
 prefetched2:
-	VMOVUPS   (R11), Z4
-	VMOVUPS   (R12), Z8
-	VCMPPD    $0x04, Z13, Z4, K4
-	VMOVUPD.Z (DX), K4, Z0
-	VMULPD    Z0, Z4, Z0
-	VADDPD    Z8, Z0, Z0
-	VCMPPD    $0x16, Z13, Z0, K4
-	VMOVUPD.Z Z0, K4, Z0
-	VMOVUPS   Z0, (AX)
-	VMOVUPS   64(R11), Z5
-	VMOVUPS   64(R12), Z9
-	VCMPPD    $0x04, Z13, Z5, K5
-	VMOVUPD.Z 64(DX), K5, Z1
-	VMULPD    Z1, Z5, Z1
-	VADDPD    Z9, Z1, Z1
-	VCMPPD    $0x16, Z13, Z1, K5
-	VMOVUPD.Z Z1, K5, Z1
-	VMOVUPS   Z1, 64(AX)
-	ADDQ      $+128, AX
-	ADDQ      $+128, DX
-	ADDQ      $+128, R11
-	ADDQ      $+128, R12
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    64(R12), Z9
+	VCMPPD     $0x04, Z13, Z5, K5
+	PREFETCHT0 2112(DX)
+	VMOVUPD.Z  64(DX), K5, Z1
+	VMULPD     Z1, Z5, Z1
+	VADDPD     Z9, Z1, Z1
+	VCMPPD     $0x16, Z13, Z1, K5
+	VMOVUPD.Z  Z1, K5, Z1
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, DX
+	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 rowBelow128:
 	TESTQ      $+8, CX
@@ -3857,36 +3887,38 @@ rowBelow128:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched3:
-	VMOVUPS   (R11), Z4
-	VMOVUPS   (R12), Z8
-	VCMPPD    $0x04, Z13, Z4, K4
-	VMOVUPD.Z (DX), K4, Z0
-	VMULPD    Z0, Z4, Z0
-	VADDPD    Z8, Z0, Z0
-	VCMPPD    $0x16, Z13, Z0, K4
-	VMOVUPD.Z Z0, K4, Z0
-	VMOVUPS   Z0, (AX)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R11
-	ADDQ      $+64, R12
+	VMOVUPS    (R11), Z4
+	VMOVUPS    (R12), Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPS    Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 rowBelow64:
-	ANDQ      $+7, CX
-	JZ        rowEnd
-	VMOVUPD.Z (R11), K1, Z4
-	VMOVUPD.Z (R12), K1, Z8
-	VCMPPD    $0x04, Z13, Z4, K4
-	VMOVUPD.Z (DX), K4, Z0
-	VMULPD    Z0, Z4, Z0
-	VADDPD    Z8, Z0, Z0
-	VCMPPD    $0x16, Z13, Z0, K4
-	VMOVUPD.Z Z0, K4, Z0
-	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R10, AX
-	ADDQ      R10, DX
-	ADDQ      R10, R11
-	ADDQ      R10, R12
+	ANDQ       $+7, CX
+	JZ         rowEnd
+	VMOVUPD.Z  (R11), K1, Z4
+	VMOVUPD.Z  (R12), K1, Z8
+	VCMPPD     $0x04, Z13, Z4, K4
+	PREFETCHT0 2048(DX)
+	VMOVUPD.Z  (DX), K4, Z0
+	VMULPD     Z0, Z4, Z0
+	VADDPD     Z8, Z0, Z0
+	VCMPPD     $0x16, Z13, Z0, K4
+	VMOVUPD.Z  Z0, K4, Z0
+	VMOVUPD    Z0, K1, (AX)
+	ADDQ       R10, AX
+	ADDQ       R10, DX
+	ADDQ       R10, R11
+	ADDQ       R10, R12
 
 rowEnd:
 	DECQ R8

@@ -46,7 +46,8 @@ type Strategy struct {
 	// times at 13 MB and above, also if the result is read.
 	StreamRows int
 	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
-	// sums, are processed four planes at a time, and dropped planes are stored past the cache.
+	// sums, are processed four planes at a time, and dropped planes are stored past the cache. From
+	// that size on [Copy] stores past the cache, too.
 	// In place that needs dropped planes: where a quarter of the planes is dropped or fewer,
 	// they are processed one after the other. The default is five eighths of the largest
 	// cache, from 8 to 32 MiB, and 32 MiB if the size of the cache is unknown.

@@ -72,7 +72,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.sweep, "sweep", "", "measure tensors from 8 KiB to 256 MiB instead of a suite, and plot throughput over size to `FILE`, as .svg")
 	f.BoolVar(&o.json, "json", false, "print one JSON document instead of text")
 	f.BoolVar(&o.benchstat, "benchstat", false, "print each sample in Go's benchmark format, for benchstat, instead of text")
-	f.BoolVar(&o.version, "version", false, "print the version and the commit of this module, the processor, its tier and Go's version, and exit; with -json as JSON")
+	f.BoolVar(&o.version, "version", false, "print the versions of this command and of the library, the commit, the processor, its tier and Go's version, and exit; with -json as JSON")
 	f.BoolVar(&o.tune, "tune", false, "measure which strategy of the kernels fits this machine, print it with what was measured, and exit; with -json as JSON")
 	f.Func("tune-budget", "stop -tune after the time `T`, such as 500ms; it needs a few seconds (default 10s)", number(&o.tuneBudget, budget, fmt.Sprintf("a time such as 500ms, of more than 0s and %v at most", mostBudget)))
 	f.Func("rounds", "measure `N` rounds and print medians; 0 only verifies (default 10)", number(&o.rounds, upTo(maxRounds), fmt.Sprintf("a number from 0 to %d", maxRounds)))

@@ -5,7 +5,7 @@ go 1.24.0
 require (
 	github.com/jedib0t/go-pretty/v6 v6.8.3
 	github.com/schollz/progressbar/v3 v3.18.0
-	github.com/spatialdropout/spatialdropout v0.0.0
+	github.com/spatialdropout/spatialdropout v0.1.0
 	golang.org/x/image v0.30.0
 	golang.org/x/term v0.29.0
 	gonum.org/v1/gonum v0.17.0
@@ -26,5 +26,3 @@ require (
 	golang.org/x/sys v0.30.0 // indirect
 	golang.org/x/text v0.28.0 // indirect
 )
-
-replace github.com/spatialdropout/spatialdropout => ../

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,7 +34,8 @@ type Report struct {
 // Machine describes what a run measures, and on what machine.
 type Machine struct {
 	Module   string   `json:"module"`
-	Version  string   `json:"version"`
+	Version  string   `json:"version"`  // of this command
+	Library  string   `json:"library"`  // version of the module whose kernels are measured
 	Commit   string   `json:"commit"`   // "unknown" if the build does not say
 	Modified bool     `json:"modified"` // the tree had changes that are not in Commit
 	CPU      string   `json:"cpu"`
@@ -50,10 +52,15 @@ type Machine struct {
 	Strategy string `json:"strategy"`
 }
 
+const (
+	libraryPath = "github.com/spatialdropout/spatialdropout"
+	devel       = "(devel)" // what Go says of a module that was built where it lies
+)
+
 func thisMachine() Machine {
 	here := cpu.This()
 	m := Machine{
-		Module: "unknown", Version: "(unknown)", Commit: "unknown",
+		Module: "unknown", Version: "(unknown)", Library: devel, Commit: "unknown",
 		CPU: here.Name, L1: here.L1, L2: here.L2, L3: here.L3, Procs: runtime.GOMAXPROCS(0),
 		Go: runtime.Version(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH,
 		Tier: kernel.Tier(), Tiers: kernel.Tiers(), Strategy: kernel.CurrentStrategy().String(),
@@ -67,6 +74,14 @@ func thisMachine() Machine {
 // build takes what the program was built from.
 func (m *Machine) build(info *debug.BuildInfo) {
 	m.Module, m.Version = info.Main.Path, info.Main.Version
+	for _, dep := range info.Deps {
+		if dep.Path == libraryPath {
+			if dep.Replace != nil {
+				dep = dep.Replace
+			}
+			m.Library = cmp.Or(dep.Version, devel)
+		}
+	}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
@@ -86,12 +101,12 @@ func (m Machine) print(w io.Writer) error {
 	switch {
 	case m.Modified:
 		commit += " with changes"
-	case commit == "unknown":
+	case commit == "unknown" && m.Version == devel:
 		commit += " (go run -buildvcs=true tells)"
 	}
 	here := cpu.CPU{Name: m.CPU, L1: m.L1, L2: m.L2, L3: m.L3}
-	_, err := fmt.Fprintf(w, "%s %s\ncommit %s\n%s %s/%s, GOMAXPROCS %d\n%v\ntier %s, available %s\nstrategy %s\n",
-		m.Module, m.Version, commit, m.Go, m.GOOS, m.GOARCH, m.Procs, here, m.Tier, strings.Join(m.Tiers, ", "), wrapped(m.Strategy))
+	_, err := fmt.Fprintf(w, "%s %s, library %s\ncommit %s\n%s %s/%s, GOMAXPROCS %d\n%v\ntier %s, available %s\nstrategy %s\n",
+		m.Module, m.Version, m.Library, commit, m.Go, m.GOOS, m.GOARCH, m.Procs, here, m.Tier, strings.Join(m.Tiers, ", "), wrapped(m.Strategy))
 	return err
 }
 

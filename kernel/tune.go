@@ -35,6 +35,7 @@ import (
 // depends on it. Calls of Tune wait for each other.
 //
 // Each of the reports is called at the end with every comparison for which the budget sufficed.
+// A nil report is left out.
 func Tune(budget time.Duration, reports ...func(Comparison)) Strategy {
 	s := DefaultStrategy()
 	if budget <= 0 || !streams() {
@@ -43,6 +44,9 @@ func Tune(budget time.Duration, reports ...func(Comparison)) Strategy {
 	t := tuner{budget: int64(budget), now: now, sample: new(scratch).sample}
 	s = t.tune(s)
 	for _, report := range reports {
+		if report == nil {
+			continue
+		}
 		for _, c := range t.made {
 			report(c)
 		}

@@ -292,14 +292,14 @@ func TestTuneWithoutBudgetOrStreamingIsTheDefault(t *testing.T) {
 	}
 }
 
-// Tune reports what it has measured to each that asks, and sets nothing.
+// Tune reports what it has measured to each that asks, passes over nil, and sets nothing.
 func TestTuneSetsNothing(t *testing.T) {
 	if !streams() {
 		t.Skip("no tier stores past the cache")
 	}
 	before, ahead, quarters := CurrentStrategy(), storeAhead, quarterRows
 	var made [2][]Comparison
-	s := Tune(30*time.Millisecond, func(c Comparison) { made[0] = append(made[0], c) }, func(c Comparison) { made[1] = append(made[1], c) })
+	s := Tune(30*time.Millisecond, func(c Comparison) { made[0] = append(made[0], c) }, nil, func(c Comparison) { made[1] = append(made[1], c) })
 	if err := s.check(); err != nil {
 		t.Error(err)
 	}

@@ -32,7 +32,7 @@ type Shard struct {
 	SampleOffset uint64 `json:"sampleOffset,omitempty"`
 	// Samples is the number of samples of the whole batch. 0 means that the batch ends with
 	// this shard. Streams need it that go on where the batch before ended, or whose trials
-	// depend on the size of the batch. Other streams ignore it.
+	// depend on the size of the batch. The masks of other streams do not depend on it.
 	Samples uint64 `json:"samples,omitempty"`
 	// ChannelOffset is the index in a sample of the shard's first channel.
 	ChannelOffset uint64 `json:"channelOffset,omitempty"`
@@ -75,6 +75,12 @@ func (p *Place) partial(channels int) bool {
 	return p.ChannelOffset|p.Channels != 0 && (p.ChannelOffset != 0 || p.Channels != 0 && p.Channels != uint64(channels))
 }
 
+// short reports whether the batch is given and does not hold the samples of a mask. Without
+// that indexes of samples are counted modulo 2⁶⁴.
+func (p *Place) short(samples int) bool {
+	return p.Samples != 0 && (p.SampleOffset > p.Samples || uint64(samples) > p.Samples-p.SampleOffset)
+}
+
 // rows returns the place of the draw for all channels.
 func (p Place) rows() Place {
 	p.ChannelOffset, p.Channels = 0, 0
@@ -103,14 +109,18 @@ func (p Place) calls() uint64 { return p.Step - p.Cursor }
 // modulo 2⁶⁴.
 func (p *Place) first(m *Mask) uint64 { return p.SampleOffset * uint64(m.channels) }
 
-// special reports whether a draw needs drawSpecial: for some of the channels, or for
-// Gaussian noise.
+// special reports whether a draw needs drawSpecial: for some of the channels, for
+// Gaussian noise, or for an error.
 func (m *Mask) special(at *Place) bool {
-	return m.arithmetic.Rule == Gaussian || at.ChannelOffset|at.Channels != 0 && at.partial(m.channels)
+	return m.arithmetic.Rule == Gaussian || at.partial(m.channels) || at.short(m.samples)
 }
 
 // drawSpecial is the Draw of a stream where special says so.
 func drawSpecial(m *Mask, s Stream, at Place) error {
+	if at.short(m.samples) {
+		_, err := at.batch(m.samples)
+		return err
+	}
 	if m.arithmetic.Rule != Gaussian {
 		return drawPart(m, s, at, -1)
 	}

@@ -9,8 +9,7 @@ package mask
 // says in Arithmetic what the framework computes with the elements.
 //
 // A Stream of your own implements these methods. Those of this package return a
-// [*PlaceError] if the channels of the place do not hold the mask, and those that need the
-// size of the batch also if the batch does not.
+// [*PlaceError] if the samples or the channels of the place do not hold the mask.
 type Stream interface {
 	// Draw decides every channel of m anew, at m's rate. At rate 0 every channel is kept
 	// and at rate 1 none, and no number is drawn. An error says why the place cannot be

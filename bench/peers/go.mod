@@ -5,7 +5,7 @@ go 1.26
 require (
 	github.com/ajroetker/go-highway v0.0.12
 	github.com/kelindar/simd v1.1.2
-	github.com/spatialdropout/spatialdropout v0.0.0
+	github.com/spatialdropout/spatialdropout v0.1.0
 	github.com/tphakala/simd v1.10.0
 	github.com/viterin/vek v0.4.3
 	gonum.org/v1/gonum v0.17.0
@@ -18,7 +18,3 @@ require (
 	golang.org/x/exp v0.0.0-20230817173708-d852ddb80c63 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 )
-
-// The root module is unreleased: there is no version to require, and a workspace does not
-// spare the look-up of one. Nobody imports this module, so nobody inherits the line.
-replace github.com/spatialdropout/spatialdropout => ../..

@@ -43,13 +43,14 @@ def arguments():
 
 def main():
     a = arguments()
-    wanted = rows.select(a.rows, a.quick)
+    try:
+        wanted = rows.select(a.rows, a.quick)
+    except ValueError as reason:
+        sys.exit(str(reason))
     if a.list:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader such as head may go away
         print("\n".join(row.name for row in wanted))
         return 0
-    if not wanted:
-        sys.exit("no row has a name with %s; --list prints the names" % " or ".join(map(repr, a.rows)))
     about = machine.describe()
     out = a.out or os.path.join(RESULTS, machine.slug(about))
     if a.report:
@@ -121,6 +122,8 @@ def work(some, threads, a, results, bar):
                 results["versions"].update(event["versions"])
                 results["missing"].update(event["missing"])
                 results["library"] = event["library"]
+            elif kind == "refused":
+                sys.exit("; ".join([event["reason"]] + ["%s is missing: %s" % m for m in results["missing"].items()]))
             elif kind == "try":
                 trying = event
                 bar.set_postfix_str(event["contender"] or "turns", refresh=False)

@@ -76,3 +76,19 @@ class Contender:
         self.name = name
         self.version = version
         self.prepare = prepare
+
+
+def select(contenders, words):
+    """Ours and those whose names contain one of the words, in any case; all without words.
+
+    Raises ValueError if a word is in no name.
+    """
+    def having(word):
+        return [c for c in contenders if word.lower() in c.name.lower()]
+
+    for word in words:
+        if not having(word):
+            raise ValueError("no contender has a name with %r, want a part of one of: %s"
+                             % (word, ", ".join(c.name for c in contenders)))
+    chosen = [c for word in words for c in having(word)]
+    return [c for c in contenders if not words or c.name == "ours" or c in chosen]

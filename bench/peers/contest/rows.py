@@ -172,13 +172,20 @@ ROWS = [
 
 
 def select(patterns, quick):
-    """The rows whose names contain every word of any pattern."""
-    def wanted(row):
-        if quick and not row.quick:
-            return False
-        return not patterns or any(all(word in row.name for word in p.split()) for p in patterns)
+    """The rows whose names contain every word of any pattern; all without patterns.
 
-    return [row for row in ROWS if wanted(row)]
+    Raises ValueError if a pattern has no row.
+    """
+    some = [row for row in ROWS if row.quick or not quick]
+
+    def having(pattern):
+        return [row for row in some if all(word in row.name for word in pattern.split())]
+
+    for pattern in patterns:
+        if not having(pattern):
+            raise ValueError("no %srow has a name with %r; --list prints the names" % ("quick " if quick else "", pattern))
+    chosen = [row for pattern in patterns for row in having(pattern)]
+    return [row for row in some if not patterns or row in chosen]
 
 
 def small(row):

@@ -15,7 +15,7 @@ import time
 
 from . import frameworks, golib, machine, rows
 from .check import check
-from .contender import Unsupported
+from .contender import Unsupported, select
 from .job import Job
 from .measure import from_memory, summarize, take_turns
 from .planted import survivors
@@ -61,9 +61,11 @@ def main():
     contenders = library.contenders(threads) + peers
     say("ready", library=library.description, missing=missing,
         versions={c.name: c.version for c in contenders})
-    if request["peers"]:
-        contenders = [c for c in contenders if c.name == "ours"
-                      or any(p.lower() in c.name.lower() for p in request["peers"])]
+    try:
+        contenders = select(contenders, request["peers"])
+    except ValueError as reason:
+        say("refused", reason=str(reason))
+        return
     by_name = {row.name: row for row in rows.ROWS}
     gc.disable()  # no pause in a turn; rows collect between them
     for name in request["rows"]:

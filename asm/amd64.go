@@ -126,6 +126,7 @@ type x86 struct {
 	from     reg.GPVirtual    // where src is read: elsewhere if the plane is dropped
 	row      [2]reg.GPVirtual // the factors of a row, and its shifts
 	nowhere  reg.GPVirtual    // zeros to read a dropped plane from
+	unread   reg.GPVirtual    // bytes from dst to the line of src to prefetch while dropped planes are not read
 	tailSize reg.GPVirtual    // bytes of the last, partial vector of a row
 
 	fetches int           // calls of whereAhead, to name labels
@@ -195,6 +196,7 @@ func (p *x86) repeat(from string) {
 }
 
 func (p *x86) startLong(bool) {
+	p.unread = nil
 	p.planeBytes()
 	p.left = p.GP64()
 	p.from = p.src
@@ -269,11 +271,16 @@ func (p *x86) startShort(c choice, unread bool) {
 		p.unit()
 	}
 	p.from = p.src
+	p.unread = nil
 	if !unread {
 		return
 	}
 	p.nowhere = p.GP64()
 	p.LEAQ(p.zeros(), p.nowhere)
+	p.unread = p.GP64()
+	p.MOVQ(p.src, p.unread)
+	p.SUBQ(p.dst, p.unread)
+	p.ADDQ(operand.I32(loadAhead), p.unread)
 	p.planeBytes()
 	p.from = p.GP64()
 }
@@ -386,7 +393,18 @@ func (p *x86) place(to pointer, b block) operand.Mem {
 // dst where it is read.)
 func (p *x86) prefetches() bool { return !p.fourPlanes && !p.stream && !p.readsDst() }
 
+// prefetch prefetches lines of dst, and of src if dropped planes are not read there. The
+// holes that those leave keep the processor from fetching ahead by itself. Half of the planes
+// dropped, in no cache before, planes of 7×7 float32 take 0.5 times as long this way, and those of 14×14
+// 0.75 times (0.8 to 6 MB, Zen 5, AVX-512). In the third cache it makes no difference, and in the
+// second one planes of 7×7 take 0.9 to 1.04 times as long and those of 14×14 1.2 times, which is
+// as long as if all planes were read. PREFETCHT1 brings the same from memory and costs more there.
 func (p *x86) prefetch(bytes int) {
+	if p.unread != nil {
+		for at := 0; at < bytes; at += lineBytes {
+			p.PREFETCHT0(operand.Mem{Base: p.dst, Index: p.unread, Scale: 1, Disp: at})
+		}
+	}
 	p.whereAhead(func() {
 		for at := 0; at < bytes; at += lineBytes {
 			p.PREFETCHT0(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1, Disp: at})

@@ -28,8 +28,11 @@ TEXT ·scalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	CMPQ         AX, CX
 	JEQ          inPlace
 	LEAQ         zeros<>+0(SB), R9
-	MOVQ         BX, R10
-	SHLQ         $0x01, R10
+	MOVQ         CX, R10
+	SUBQ         AX, R10
+	ADDQ         $+2048, R10
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -38,11 +41,11 @@ apart:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
@@ -50,13 +53,15 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -73,7 +78,7 @@ prefetched1:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R11), Y4
+	VMOVUPS  32(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -90,7 +95,7 @@ prefetched1:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R11), Y4
+	VMOVUPS  64(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -107,7 +112,7 @@ prefetched1:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R11), Y4
+	VMOVUPS  96(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -125,7 +130,7 @@ prefetched1:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 96(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R11
+	ADDQ     $+128, R12
 	SUBQ     $+64, R8
 	CMPQ     R8, $+64
 	JGE      apartTurn
@@ -133,12 +138,13 @@ prefetched1:
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -155,7 +161,7 @@ prefetched2:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R11), Y4
+	VMOVUPS  32(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -173,12 +179,12 @@ prefetched2:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	ADDQ     $+64, R12
 
 apartBelow64:
 	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -196,12 +202,12 @@ apartBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 apartBelow32:
 	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (R11), X4
+	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -219,12 +225,12 @@ apartBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 apartBelow16:
 	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (R11), X4
+	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -242,12 +248,12 @@ apartBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 apartBelow8:
 	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (R11), X4
+	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -265,12 +271,12 @@ apartBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 
 apartBelow4:
 	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (R11), X13, X4
+	VPINSRW  $0x00, (R12), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -288,7 +294,7 @@ apartBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R11
+	ADDQ     $+2, R12
 
 apartBelow2:
 	DECQ SI
@@ -3003,8 +3009,11 @@ TEXT ·dividePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	CMPQ         AX, CX
 	JEQ          inPlace
 	LEAQ         zeros<>+0(SB), R9
-	MOVQ         BX, R10
-	SHLQ         $0x01, R10
+	MOVQ         CX, R10
+	SUBQ         AX, R10
+	ADDQ         $+2048, R10
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -3013,11 +3022,11 @@ apart:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
@@ -3025,13 +3034,15 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3048,7 +3059,7 @@ prefetched1:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R11), Y4
+	VMOVUPS  32(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3065,7 +3076,7 @@ prefetched1:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R11), Y4
+	VMOVUPS  64(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3082,7 +3093,7 @@ prefetched1:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R11), Y4
+	VMOVUPS  96(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3100,7 +3111,7 @@ prefetched1:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 96(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R11
+	ADDQ     $+128, R12
 	SUBQ     $+64, R8
 	CMPQ     R8, $+64
 	JGE      apartTurn
@@ -3108,12 +3119,13 @@ prefetched1:
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3130,7 +3142,7 @@ prefetched2:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R11), Y4
+	VMOVUPS  32(R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3148,12 +3160,12 @@ prefetched2:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	ADDQ     $+64, R12
 
 apartBelow64:
 	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VDIVPS   Y12, Y0, Y0
@@ -3171,12 +3183,12 @@ apartBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 apartBelow32:
 	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (R11), X4
+	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3194,12 +3206,12 @@ apartBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 apartBelow16:
 	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (R11), X4
+	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3217,12 +3229,12 @@ apartBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 apartBelow8:
 	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (R11), X4
+	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3240,12 +3252,12 @@ apartBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 
 apartBelow4:
 	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (R11), X13, X4
+	VPINSRW  $0x00, (R12), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VDIVPS   X12, X0, X0
@@ -3263,7 +3275,7 @@ apartBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R11
+	ADDQ     $+2, R12
 
 apartBelow2:
 	DECQ SI

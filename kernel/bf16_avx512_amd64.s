@@ -28,8 +28,11 @@ TEXT ·scalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	CMPQ         AX, CX
 	JEQ          inPlace
 	LEAQ         zeros<>+0(SB), R9
-	MOVQ         BX, R10
-	SHLQ         $0x01, R10
+	MOVQ         CX, R10
+	SUBQ         AX, R10
+	ADDQ         $+2048, R10
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), Z12
@@ -38,11 +41,11 @@ apart:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
@@ -50,6 +53,10 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -58,7 +65,7 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -75,7 +82,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R11), Z4
+	VMOVUPS     64(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -92,7 +99,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R11), Z4
+	VMOVUPS     128(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -109,7 +116,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R11), Z4
+	VMOVUPS     192(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -127,7 +134,7 @@ prefetched1:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R11
+	ADDQ        $+256, R12
 	SUBQ        $+128, R8
 	CMPQ        R8, $+128
 	JGE         apartTurn
@@ -135,13 +142,15 @@ prefetched1:
 apartRest:
 	TESTQ      $+64, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -158,7 +167,7 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R11), Z4
+	VMOVUPS     64(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -176,17 +185,18 @@ prefetched2:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R11
+	ADDQ        $+128, R12
 
 apartBelow128:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z12, Z0, Z0
@@ -204,12 +214,12 @@ prefetched3:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R11
+	ADDQ        $+64, R12
 
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VMOVUPS     (R11), Y4
+	VMOVUPS     (R12), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y12, Y0, Y0
@@ -227,12 +237,12 @@ apartBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 apartBelow32:
 	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VMOVUPS     (R11), X4
+	VMOVUPS     (R12), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -250,12 +260,12 @@ apartBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R11
+	ADDQ        $+16, R12
 
 apartBelow16:
 	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VMOVSD      (R11), X4
+	VMOVSD      (R12), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -273,12 +283,12 @@ apartBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R11
+	ADDQ        $+8, R12
 
 apartBelow8:
 	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R11), X4
+	VMOVSS      (R12), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -296,12 +306,12 @@ apartBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R11
+	ADDQ        $+4, R12
 
 apartBelow4:
 	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R11), X13, X4
+	VPINSRW     $0x00, (R12), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X12, X0, X0
@@ -319,7 +329,7 @@ apartBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R11
+	ADDQ        $+2, R12
 
 apartBelow2:
 	DECQ SI
@@ -2863,8 +2873,11 @@ TEXT ·dividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	CMPQ         AX, CX
 	JEQ          inPlace
 	LEAQ         zeros<>+0(SB), R9
-	MOVQ         BX, R10
-	SHLQ         $0x01, R10
+	MOVQ         CX, R10
+	SUBQ         AX, R10
+	ADDQ         $+2048, R10
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), Z12
@@ -2873,11 +2886,11 @@ apart:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
@@ -2885,6 +2898,10 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -2893,7 +2910,7 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2910,7 +2927,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R11), Z4
+	VMOVUPS     64(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2927,7 +2944,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R11), Z4
+	VMOVUPS     128(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2944,7 +2961,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R11), Z4
+	VMOVUPS     192(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2962,7 +2979,7 @@ prefetched1:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R11
+	ADDQ        $+256, R12
 	SUBQ        $+128, R8
 	CMPQ        R8, $+128
 	JGE         apartTurn
@@ -2970,13 +2987,15 @@ prefetched1:
 apartRest:
 	TESTQ      $+64, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -2993,7 +3012,7 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R11), Z4
+	VMOVUPS     64(R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -3011,17 +3030,18 @@ prefetched2:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R11
+	ADDQ        $+128, R12
 
 apartBelow128:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R12), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VDIVPS      Z12, Z0, Z0
@@ -3039,12 +3059,12 @@ prefetched3:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R11
+	ADDQ        $+64, R12
 
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VMOVUPS     (R11), Y4
+	VMOVUPS     (R12), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VDIVPS      Y12, Y0, Y0
@@ -3062,12 +3082,12 @@ apartBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 apartBelow32:
 	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VMOVUPS     (R11), X4
+	VMOVUPS     (R12), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -3085,12 +3105,12 @@ apartBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R11
+	ADDQ        $+16, R12
 
 apartBelow16:
 	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VMOVSD      (R11), X4
+	VMOVSD      (R12), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -3108,12 +3128,12 @@ apartBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R11
+	ADDQ        $+8, R12
 
 apartBelow8:
 	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R11), X4
+	VMOVSS      (R12), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -3131,12 +3151,12 @@ apartBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R11
+	ADDQ        $+4, R12
 
 apartBelow4:
 	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R11), X13, X4
+	VPINSRW     $0x00, (R12), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VDIVPS      X12, X0, X0
@@ -3154,7 +3174,7 @@ apartBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R11
+	ADDQ        $+2, R12
 
 apartBelow2:
 	DECQ SI

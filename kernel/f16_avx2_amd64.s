@@ -19,8 +19,11 @@ TEXT ·scalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x01, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), X12
@@ -29,11 +32,11 @@ apart:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
@@ -41,14 +44,16 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -56,8 +61,8 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R11), Y0
-	VCVTPH2PS   48(R11), Y1
+	VCVTPH2PS   32(R12), Y0
+	VCVTPH2PS   48(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -65,8 +70,8 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R11), Y0
-	VCVTPH2PS   80(R11), Y1
+	VCVTPH2PS   64(R12), Y0
+	VCVTPH2PS   80(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -74,8 +79,8 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R11), Y0
-	VCVTPH2PS   112(R11), Y1
+	VCVTPH2PS   96(R12), Y0
+	VCVTPH2PS   112(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -84,7 +89,7 @@ prefetched1:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R11
+	ADDQ        $+128, R12
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         apartTurn
@@ -92,13 +97,14 @@ prefetched1:
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -106,8 +112,8 @@ prefetched2:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R11), Y0
-	VCVTPH2PS   48(R11), Y1
+	VCVTPH2PS   32(R12), Y0
+	VCVTPH2PS   48(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -116,13 +122,13 @@ prefetched2:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R11
+	ADDQ        $+64, R12
 
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -131,53 +137,53 @@ apartBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 apartBelow32:
 	TESTQ     $+8, R8
 	JZ        apartBelow16
-	VCVTPH2PS (R11), Y0
+	VCVTPH2PS (R12), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+	ADDQ      $+16, R12
 
 apartBelow16:
 	TESTQ     $+4, R8
 	JZ        apartBelow8
-	VCVTPH2PS (R11), X0
+	VCVTPH2PS (R12), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R11
+	ADDQ      $+8, R12
 
 apartBelow8:
 	TESTQ     $+2, R8
 	JZ        apartBelow4
-	VMOVSS    (R11), X4
+	VMOVSS    (R12), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R11
+	ADDQ      $+4, R12
 
 apartBelow4:
 	TESTQ     $+1, R8
 	JZ        apartBelow2
-	VPINSRW   $0x00, (R11), X13, X4
+	VPINSRW   $0x00, (R12), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R11
+	ADDQ      $+2, R12
 
 apartBelow2:
 	DECQ SI
@@ -2028,8 +2034,11 @@ TEXT ·dividePlanesF16AVX2(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x01, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), X12
@@ -2038,11 +2047,11 @@ apart:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
@@ -2050,14 +2059,16 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2065,8 +2076,8 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R11), Y0
-	VCVTPH2PS   48(R11), Y1
+	VCVTPH2PS   32(R12), Y0
+	VCVTPH2PS   48(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2074,8 +2085,8 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R11), Y0
-	VCVTPH2PS   80(R11), Y1
+	VCVTPH2PS   64(R12), Y0
+	VCVTPH2PS   80(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2083,8 +2094,8 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R11), Y0
-	VCVTPH2PS   112(R11), Y1
+	VCVTPH2PS   96(R12), Y0
+	VCVTPH2PS   112(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2093,7 +2104,7 @@ prefetched1:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R11
+	ADDQ        $+128, R12
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         apartTurn
@@ -2101,13 +2112,14 @@ prefetched1:
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2115,8 +2127,8 @@ prefetched2:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R11), Y0
-	VCVTPH2PS   48(R11), Y1
+	VCVTPH2PS   32(R12), Y0
+	VCVTPH2PS   48(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2125,13 +2137,13 @@ prefetched2:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R11
+	ADDQ        $+64, R12
 
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2140,53 +2152,53 @@ apartBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 apartBelow32:
 	TESTQ     $+8, R8
 	JZ        apartBelow16
-	VCVTPH2PS (R11), Y0
+	VCVTPH2PS (R12), Y0
 	VDIVPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+	ADDQ      $+16, R12
 
 apartBelow16:
 	TESTQ     $+4, R8
 	JZ        apartBelow8
-	VCVTPH2PS (R11), X0
+	VCVTPH2PS (R12), X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R11
+	ADDQ      $+8, R12
 
 apartBelow8:
 	TESTQ     $+2, R8
 	JZ        apartBelow4
-	VMOVSS    (R11), X4
+	VMOVSS    (R12), X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R11
+	ADDQ      $+4, R12
 
 apartBelow4:
 	TESTQ     $+1, R8
 	JZ        apartBelow2
-	VPINSRW   $0x00, (R11), X13, X4
+	VPINSRW   $0x00, (R12), X13, X4
 	VCVTPH2PS X4, X0
 	VDIVPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R11
+	ADDQ      $+2, R12
 
 apartBelow2:
 	DECQ SI

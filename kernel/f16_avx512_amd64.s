@@ -19,8 +19,11 @@ TEXT ·scalePlanesF16AVX512(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x01, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -29,11 +32,11 @@ apart:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
@@ -41,6 +44,10 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -49,8 +56,8 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -58,8 +65,8 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
+	VCVTPH2PS    64(R12), Z0
+	VCVTPH2PS    96(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -67,8 +74,8 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R11), Z0
-	VCVTPH2PS    160(R11), Z1
+	VCVTPH2PS    128(R12), Z0
+	VCVTPH2PS    160(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -76,8 +83,8 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R11), Z0
-	VCVTPH2PS    224(R11), Z1
+	VCVTPH2PS    192(R12), Z0
+	VCVTPH2PS    224(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -86,7 +93,7 @@ prefetched1:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R11
+	ADDQ         $+256, R12
 	SUBQ         $+128, R8
 	CMPQ         R8, $+128
 	JGE          apartTurn
@@ -94,14 +101,16 @@ prefetched1:
 apartRest:
 	TESTQ      $+64, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -109,8 +118,8 @@ prefetched2:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
+	VCVTPH2PS    64(R12), Z0
+	VCVTPH2PS    96(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -119,18 +128,19 @@ prefetched2:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 
 apartBelow128:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -139,64 +149,64 @@ prefetched3:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R11
+	ADDQ         $+64, R12
 
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R11), Z0
+	VCVTPH2PS   (R12), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 apartBelow32:
 	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   (R12), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R11
+	ADDQ        $+16, R12
 
 apartBelow16:
 	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VCVTPH2PS   (R11), X0
+	VCVTPH2PS   (R12), X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R11
+	ADDQ        $+8, R12
 
 apartBelow8:
 	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R11), X4
+	VMOVSS      (R12), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R11
+	ADDQ        $+4, R12
 
 apartBelow4:
 	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R11), X13, X4
+	VPINSRW     $0x00, (R12), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R11
+	ADDQ        $+2, R12
 
 apartBelow2:
 	DECQ SI
@@ -1984,8 +1994,11 @@ TEXT ·dividePlanesF16AVX512(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x01, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x01, R11
 
 apart:
 	VPBROADCASTW (DX), Y12
@@ -1994,11 +2007,11 @@ apart:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+2, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+128
@@ -2006,6 +2019,10 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -2014,8 +2031,8 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2023,8 +2040,8 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
+	VCVTPH2PS    64(R12), Z0
+	VCVTPH2PS    96(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2032,8 +2049,8 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R11), Z0
-	VCVTPH2PS    160(R11), Z1
+	VCVTPH2PS    128(R12), Z0
+	VCVTPH2PS    160(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2041,8 +2058,8 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R11), Z0
-	VCVTPH2PS    224(R11), Z1
+	VCVTPH2PS    192(R12), Z0
+	VCVTPH2PS    224(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2051,7 +2068,7 @@ prefetched1:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R11
+	ADDQ         $+256, R12
 	SUBQ         $+128, R8
 	CMPQ         R8, $+128
 	JGE          apartTurn
@@ -2059,14 +2076,16 @@ prefetched1:
 apartRest:
 	TESTQ      $+64, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2074,8 +2093,8 @@ prefetched2:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
+	VCVTPH2PS    64(R12), Z0
+	VCVTPH2PS    96(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2084,18 +2103,19 @@ prefetched2:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 
 apartBelow128:
 	TESTQ      $+32, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VDIVPS       Z12, Z0, Z0
 	VDIVPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2104,64 +2124,64 @@ prefetched3:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R11
+	ADDQ         $+64, R12
 
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VCVTPH2PS   (R11), Z0
+	VCVTPH2PS   (R12), Z0
 	VDIVPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 apartBelow32:
 	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VCVTPH2PS   (R11), Y0
+	VCVTPH2PS   (R12), Y0
 	VDIVPS      Y12, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R11
+	ADDQ        $+16, R12
 
 apartBelow16:
 	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VCVTPH2PS   (R11), X0
+	VCVTPH2PS   (R12), X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R11
+	ADDQ        $+8, R12
 
 apartBelow8:
 	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R11), X4
+	VMOVSS      (R12), X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R11
+	ADDQ        $+4, R12
 
 apartBelow4:
 	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R11), X13, X4
+	VPINSRW     $0x00, (R12), X13, X4
 	VCVTPH2PS   X4, X0
 	VDIVPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R11
+	ADDQ        $+2, R12
 
 apartBelow2:
 	DECQ SI

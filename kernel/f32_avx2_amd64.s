@@ -19,17 +19,20 @@ TEXT ·scalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x02, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x02, R11
 
 apart:
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVL         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+4, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
@@ -37,26 +40,28 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMULPS  (R11), Y12, Y0
+	VMULPS  (R12), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPS  32(R11), Y12, Y1
+	VMULPS  32(R12), Y12, Y1
 	VANDPS  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
-	VMULPS  64(R11), Y12, Y2
+	VMULPS  64(R12), Y12, Y2
 	VANDPS  Y15, Y2, Y2
 	VMOVUPS Y2, 64(AX)
-	VMULPS  96(R11), Y12, Y3
+	VMULPS  96(R12), Y12, Y3
 	VANDPS  Y15, Y3, Y3
 	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 	SUBQ    $+32, R8
 	CMPQ    R8, $+32
 	JGE     apartTurn
@@ -64,57 +69,58 @@ prefetched1:
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMULPS  (R11), Y12, Y0
+	VMULPS  (R12), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPS  32(R11), Y12, Y1
+	VMULPS  32(R12), Y12, Y1
 	VANDPS  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 apartBelow64:
 	TESTQ   $+8, R8
 	JZ      apartBelow32
-	VMULPS  (R11), Y12, Y0
+	VMULPS  (R12), Y12, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R11
+	ADDQ    $+32, R12
 
 apartBelow32:
 	TESTQ   $+4, R8
 	JZ      apartBelow16
-	VMULPS  (R11), X12, X0
+	VMULPS  (R12), X12, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 
 apartBelow16:
 	TESTQ  $+2, R8
 	JZ     apartBelow8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 
 apartBelow8:
 	TESTQ  $+1, R8
 	JZ     apartBelow4
-	VMOVSS (R11), X0
+	VMOVSS (R12), X0
 	VMULPS X0, X12, X0
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R11
+	ADDQ   $+4, R12
 
 apartBelow4:
 	DECQ SI
@@ -1287,17 +1293,20 @@ TEXT ·dividePlanesF32AVX2(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x02, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x02, R11
 
 apart:
 	VBROADCASTSS (DX), Y12
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVL         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+4, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
@@ -1305,30 +1314,32 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS (R11), Y0
+	VMOVUPS (R12), Y0
 	VDIVPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPS 32(R11), Y1
+	VMOVUPS 32(R12), Y1
 	VDIVPS  Y12, Y1, Y1
 	VANDPS  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS 64(R11), Y2
+	VMOVUPS 64(R12), Y2
 	VDIVPS  Y12, Y2, Y2
 	VANDPS  Y15, Y2, Y2
 	VMOVUPS Y2, 64(AX)
-	VMOVUPS 96(R11), Y3
+	VMOVUPS 96(R12), Y3
 	VDIVPS  Y12, Y3, Y3
 	VANDPS  Y15, Y3, Y3
 	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 	SUBQ    $+32, R8
 	CMPQ    R8, $+32
 	JGE     apartTurn
@@ -1336,61 +1347,62 @@ prefetched1:
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS (R11), Y0
+	VMOVUPS (R12), Y0
 	VDIVPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPS 32(R11), Y1
+	VMOVUPS 32(R12), Y1
 	VDIVPS  Y12, Y1, Y1
 	VANDPS  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 apartBelow64:
 	TESTQ   $+8, R8
 	JZ      apartBelow32
-	VMOVUPS (R11), Y0
+	VMOVUPS (R12), Y0
 	VDIVPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R11
+	ADDQ    $+32, R12
 
 apartBelow32:
 	TESTQ   $+4, R8
 	JZ      apartBelow16
-	VMOVUPS (R11), X0
+	VMOVUPS (R12), X0
 	VDIVPS  X12, X0, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 
 apartBelow16:
 	TESTQ  $+2, R8
 	JZ     apartBelow8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 
 apartBelow8:
 	TESTQ  $+1, R8
 	JZ     apartBelow4
-	VMOVSS (R11), X0
+	VMOVSS (R12), X0
 	VDIVPS X12, X0, X0
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R11
+	ADDQ   $+4, R12
 
 apartBelow4:
 	DECQ SI

@@ -19,17 +19,20 @@ TEXT ·scalePlanesF32AVX512(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x02, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x02, R11
 
 apart:
 	VBROADCASTSS (DX), Z12
 	VCMPPS       $0x04, Z13, Z12, K2
 	MOVL         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+4, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
@@ -37,6 +40,10 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -45,16 +52,16 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMULPS.Z (R11), Z12, K2, Z0
+	VMULPS.Z (R12), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMULPS.Z 64(R11), Z12, K2, Z1
+	VMULPS.Z 64(R12), Z12, K2, Z1
 	VMOVUPS  Z1, 64(AX)
-	VMULPS.Z 128(R11), Z12, K2, Z2
+	VMULPS.Z 128(R12), Z12, K2, Z2
 	VMOVUPS  Z2, 128(AX)
-	VMULPS.Z 192(R11), Z12, K2, Z3
+	VMULPS.Z 192(R12), Z12, K2, Z3
 	VMOVUPS  Z3, 192(AX)
 	ADDQ     $+256, AX
-	ADDQ     $+256, R11
+	ADDQ     $+256, R12
 	SUBQ     $+64, R8
 	CMPQ     R8, $+64
 	JGE      apartTurn
@@ -62,65 +69,68 @@ prefetched1:
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMULPS.Z (R11), Z12, K2, Z0
+	VMULPS.Z (R12), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMULPS.Z 64(R11), Z12, K2, Z1
+	VMULPS.Z 64(R12), Z12, K2, Z1
 	VMOVUPS  Z1, 64(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R11
+	ADDQ     $+128, R12
 
 apartBelow128:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMULPS.Z (R11), Z12, K2, Z0
+	VMULPS.Z (R12), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	ADDQ     $+64, R12
 
 apartBelow64:
 	TESTQ    $+8, R8
 	JZ       apartBelow32
-	VMULPS.Z (R11), Y12, K2, Y0
+	VMULPS.Z (R12), Y12, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 apartBelow32:
 	TESTQ    $+4, R8
 	JZ       apartBelow16
-	VMULPS.Z (R11), X12, K2, X0
+	VMULPS.Z (R12), X12, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 apartBelow16:
 	TESTQ    $+2, R8
 	JZ       apartBelow8
-	VMOVSD   (R11), X0
+	VMOVSD   (R12), X0
 	VMULPS.Z X0, X12, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 apartBelow8:
 	TESTQ    $+1, R8
 	JZ       apartBelow4
-	VMOVSS   (R11), X0
+	VMOVSS   (R12), X0
 	VMULPS.Z X0, X12, K2, X0
 	VMOVSS   X0, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 
 apartBelow4:
 	DECQ SI
@@ -1310,17 +1320,20 @@ TEXT ·dividePlanesF32AVX512(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x02, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x02, R11
 
 apart:
 	VBROADCASTSS (DX), Z12
 	VCMPPS       $0x04, Z13, Z12, K2
 	MOVL         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDL         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+4, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
@@ -1328,6 +1341,10 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -1336,20 +1353,20 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (R11), Z0
+	VMOVUPS  (R12), Z0
 	VDIVPS.Z Z12, Z0, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R11), Z1
+	VMOVUPS  64(R12), Z1
 	VDIVPS.Z Z12, Z1, K2, Z1
 	VMOVUPS  Z1, 64(AX)
-	VMOVUPS  128(R11), Z2
+	VMOVUPS  128(R12), Z2
 	VDIVPS.Z Z12, Z2, K2, Z2
 	VMOVUPS  Z2, 128(AX)
-	VMOVUPS  192(R11), Z3
+	VMOVUPS  192(R12), Z3
 	VDIVPS.Z Z12, Z3, K2, Z3
 	VMOVUPS  Z3, 192(AX)
 	ADDQ     $+256, AX
-	ADDQ     $+256, R11
+	ADDQ     $+256, R12
 	SUBQ     $+64, R8
 	CMPQ     R8, $+64
 	JGE      apartTurn
@@ -1357,70 +1374,73 @@ prefetched1:
 apartRest:
 	TESTQ      $+32, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (R11), Z0
+	VMOVUPS  (R12), Z0
 	VDIVPS.Z Z12, Z0, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMOVUPS  64(R11), Z1
+	VMOVUPS  64(R12), Z1
 	VDIVPS.Z Z12, Z1, K2, Z1
 	VMOVUPS  Z1, 64(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R11
+	ADDQ     $+128, R12
 
 apartBelow128:
 	TESTQ      $+16, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS  (R11), Z0
+	VMOVUPS  (R12), Z0
 	VDIVPS.Z Z12, Z0, K2, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	ADDQ     $+64, R12
 
 apartBelow64:
 	TESTQ    $+8, R8
 	JZ       apartBelow32
-	VMOVUPS  (R11), Y0
+	VMOVUPS  (R12), Y0
 	VDIVPS.Z Y12, Y0, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 apartBelow32:
 	TESTQ    $+4, R8
 	JZ       apartBelow16
-	VMOVUPS  (R11), X0
+	VMOVUPS  (R12), X0
 	VDIVPS.Z X12, X0, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 apartBelow16:
 	TESTQ    $+2, R8
 	JZ       apartBelow8
-	VMOVSD   (R11), X0
+	VMOVSD   (R12), X0
 	VDIVPS.Z X12, X0, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 apartBelow8:
 	TESTQ    $+1, R8
 	JZ       apartBelow4
-	VMOVSS   (R11), X0
+	VMOVSS   (R12), X0
 	VDIVPS.Z X12, X0, K2, X0
 	VMOVSS   X0, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 
 apartBelow4:
 	DECQ SI

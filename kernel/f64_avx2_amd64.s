@@ -19,17 +19,20 @@ TEXT ·scalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x03, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x03, R11
 
 apart:
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDQ         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+8, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
@@ -37,26 +40,28 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMULPD  (R11), Y12, Y0
+	VMULPD  (R12), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPD  32(R11), Y12, Y1
+	VMULPD  32(R12), Y12, Y1
 	VANDPD  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
-	VMULPD  64(R11), Y12, Y2
+	VMULPD  64(R12), Y12, Y2
 	VANDPD  Y15, Y2, Y2
 	VMOVUPS Y2, 64(AX)
-	VMULPD  96(R11), Y12, Y3
+	VMULPD  96(R12), Y12, Y3
 	VANDPD  Y15, Y3, Y3
 	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 	SUBQ    $+16, R8
 	CMPQ    R8, $+16
 	JGE     apartTurn
@@ -64,47 +69,48 @@ prefetched1:
 apartRest:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMULPD  (R11), Y12, Y0
+	VMULPD  (R12), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPD  32(R11), Y12, Y1
+	VMULPD  32(R12), Y12, Y1
 	VANDPD  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 apartBelow64:
 	TESTQ   $+4, R8
 	JZ      apartBelow32
-	VMULPD  (R11), Y12, Y0
+	VMULPD  (R12), Y12, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R11
+	ADDQ    $+32, R12
 
 apartBelow32:
 	TESTQ   $+2, R8
 	JZ      apartBelow16
-	VMULPD  (R11), X12, X0
+	VMULPD  (R12), X12, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 
 apartBelow16:
 	TESTQ  $+1, R8
 	JZ     apartBelow8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VMULPD X0, X12, X0
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 
 apartBelow8:
 	DECQ SI
@@ -1201,17 +1207,20 @@ TEXT ·dividePlanesF64AVX2(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x03, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x03, R11
 
 apart:
 	VBROADCASTSD (DX), Y12
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDQ         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+8, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
@@ -1219,30 +1228,32 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPD (R11), Y0
+	VMOVUPD (R12), Y0
 	VDIVPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPD 32(R11), Y1
+	VMOVUPD 32(R12), Y1
 	VDIVPD  Y12, Y1, Y1
 	VANDPD  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
-	VMOVUPD 64(R11), Y2
+	VMOVUPD 64(R12), Y2
 	VDIVPD  Y12, Y2, Y2
 	VANDPD  Y15, Y2, Y2
 	VMOVUPS Y2, 64(AX)
-	VMOVUPD 96(R11), Y3
+	VMOVUPD 96(R12), Y3
 	VDIVPD  Y12, Y3, Y3
 	VANDPD  Y15, Y3, Y3
 	VMOVUPS Y3, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R11
+	ADDQ    $+128, R12
 	SUBQ    $+16, R8
 	CMPQ    R8, $+16
 	JGE     apartTurn
@@ -1250,51 +1261,52 @@ prefetched1:
 apartRest:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPD (R11), Y0
+	VMOVUPD (R12), Y0
 	VDIVPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPD 32(R11), Y1
+	VMOVUPD 32(R12), Y1
 	VDIVPD  Y12, Y1, Y1
 	VANDPD  Y15, Y1, Y1
 	VMOVUPS Y1, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R11
+	ADDQ    $+64, R12
 
 apartBelow64:
 	TESTQ   $+4, R8
 	JZ      apartBelow32
-	VMOVUPD (R11), Y0
+	VMOVUPD (R12), Y0
 	VDIVPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R11
+	ADDQ    $+32, R12
 
 apartBelow32:
 	TESTQ   $+2, R8
 	JZ      apartBelow16
-	VMOVUPD (R11), X0
+	VMOVUPD (R12), X0
 	VDIVPD  X12, X0, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 
 apartBelow16:
 	TESTQ  $+1, R8
 	JZ     apartBelow8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VDIVPD X12, X0, X0
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 
 apartBelow8:
 	DECQ SI

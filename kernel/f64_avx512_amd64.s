@@ -19,17 +19,20 @@ TEXT ·scalePlanesF64AVX512(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x03, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x03, R11
 
 apart:
 	VBROADCASTSD (DX), Z12
 	VCMPPD       $0x04, Z13, Z12, K2
 	MOVQ         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDQ         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+8, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
@@ -37,6 +40,10 @@ apart:
 
 	// y = x * f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -45,16 +52,16 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMULPD.Z (R11), Z12, K2, Z0
+	VMULPD.Z (R12), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMULPD.Z 64(R11), Z12, K2, Z1
+	VMULPD.Z 64(R12), Z12, K2, Z1
 	VMOVUPS  Z1, 64(AX)
-	VMULPD.Z 128(R11), Z12, K2, Z2
+	VMULPD.Z 128(R12), Z12, K2, Z2
 	VMOVUPS  Z2, 128(AX)
-	VMULPD.Z 192(R11), Z12, K2, Z3
+	VMULPD.Z 192(R12), Z12, K2, Z3
 	VMOVUPS  Z3, 192(AX)
 	ADDQ     $+256, AX
-	ADDQ     $+256, R11
+	ADDQ     $+256, R12
 	SUBQ     $+32, R8
 	CMPQ     R8, $+32
 	JGE      apartTurn
@@ -62,56 +69,59 @@ prefetched1:
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMULPD.Z (R11), Z12, K2, Z0
+	VMULPD.Z (R12), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMULPD.Z 64(R11), Z12, K2, Z1
+	VMULPD.Z 64(R12), Z12, K2, Z1
 	VMOVUPS  Z1, 64(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R11
+	ADDQ     $+128, R12
 
 apartBelow128:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMULPD.Z (R11), Z12, K2, Z0
+	VMULPD.Z (R12), Z12, K2, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	ADDQ     $+64, R12
 
 apartBelow64:
 	TESTQ    $+4, R8
 	JZ       apartBelow32
-	VMULPD.Z (R11), Y12, K2, Y0
+	VMULPD.Z (R12), Y12, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 apartBelow32:
 	TESTQ    $+2, R8
 	JZ       apartBelow16
-	VMULPD.Z (R11), X12, K2, X0
+	VMULPD.Z (R12), X12, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 apartBelow16:
 	TESTQ    $+1, R8
 	JZ       apartBelow8
-	VMOVSD   (R11), X0
+	VMOVSD   (R12), X0
 	VMULPD.Z X0, X12, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 apartBelow8:
 	DECQ SI
@@ -1251,17 +1261,20 @@ TEXT ·dividePlanesF64AVX512(SB), NOSPLIT, $0-40
 	CMPQ   AX, CX
 	JEQ    inPlace
 	LEAQ   zeros<>+0(SB), R9
-	MOVQ   BX, R10
-	SHLQ   $0x03, R10
+	MOVQ   CX, R10
+	SUBQ   AX, R10
+	ADDQ   $+2048, R10
+	MOVQ   BX, R11
+	SHLQ   $0x03, R11
 
 apart:
 	VBROADCASTSD (DX), Z12
 	VCMPPD       $0x04, Z13, Z12, K2
 	MOVQ         (DX), R8
-	MOVQ         CX, R11
+	MOVQ         CX, R12
 	ADDQ         R8, R8
-	CMOVQEQ      R9, R11
-	ADDQ         R10, CX
+	CMOVQEQ      R9, R12
+	ADDQ         R11, CX
 	ADDQ         $+8, DX
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
@@ -1269,6 +1282,10 @@ apart:
 
 	// y = x / f; where f = 0: y = 0
 apartTurn:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -1277,20 +1294,20 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPD  (R11), Z0
+	VMOVUPD  (R12), Z0
 	VDIVPD.Z Z12, Z0, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMOVUPD  64(R11), Z1
+	VMOVUPD  64(R12), Z1
 	VDIVPD.Z Z12, Z1, K2, Z1
 	VMOVUPS  Z1, 64(AX)
-	VMOVUPD  128(R11), Z2
+	VMOVUPD  128(R12), Z2
 	VDIVPD.Z Z12, Z2, K2, Z2
 	VMOVUPS  Z2, 128(AX)
-	VMOVUPD  192(R11), Z3
+	VMOVUPD  192(R12), Z3
 	VDIVPD.Z Z12, Z3, K2, Z3
 	VMOVUPS  Z3, 192(AX)
 	ADDQ     $+256, AX
-	ADDQ     $+256, R11
+	ADDQ     $+256, R12
 	SUBQ     $+32, R8
 	CMPQ     R8, $+32
 	JGE      apartTurn
@@ -1298,61 +1315,64 @@ prefetched1:
 apartRest:
 	TESTQ      $+16, R8
 	JZ         apartBelow128
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPD  (R11), Z0
+	VMOVUPD  (R12), Z0
 	VDIVPD.Z Z12, Z0, K2, Z0
 	VMOVUPS  Z0, (AX)
-	VMOVUPD  64(R11), Z1
+	VMOVUPD  64(R12), Z1
 	VDIVPD.Z Z12, Z1, K2, Z1
 	VMOVUPS  Z1, 64(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R11
+	ADDQ     $+128, R12
 
 apartBelow128:
 	TESTQ      $+8, R8
 	JZ         apartBelow64
+	PREFETCHT0 (AX)(R10*1)
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPD  (R11), Z0
+	VMOVUPD  (R12), Z0
 	VDIVPD.Z Z12, Z0, K2, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	ADDQ     $+64, R12
 
 apartBelow64:
 	TESTQ    $+4, R8
 	JZ       apartBelow32
-	VMOVUPD  (R11), Y0
+	VMOVUPD  (R12), Y0
 	VDIVPD.Z Y12, Y0, K2, Y0
 	VMOVUPS  Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 apartBelow32:
 	TESTQ    $+2, R8
 	JZ       apartBelow16
-	VMOVUPD  (R11), X0
+	VMOVUPD  (R12), X0
 	VDIVPD.Z X12, X0, K2, X0
 	VMOVUPS  X0, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 apartBelow16:
 	TESTQ    $+1, R8
 	JZ       apartBelow8
-	VMOVSD   (R11), X0
+	VMOVSD   (R12), X0
 	VDIVPD.Z X12, X0, K2, X0
 	VMOVSD   X0, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 apartBelow8:
 	DECQ SI

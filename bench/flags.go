@@ -102,8 +102,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	return f
 }
 
-// The greatest values of flags. A call starts as many goroutines as -workers says, if there
-// are as many elements.
+// The greatest values of flags.
 const (
 	maxRounds   = 10_000
 	maxWorkers  = 1024

@@ -195,24 +195,27 @@ func TestListedFaultsAreFound(t *testing.T) {
 		for _, test := range f.tests {
 			t.Run(strings.ReplaceAll(f.fault+", "+test.folder, " ", "_"), func(t *testing.T) {
 				t.Parallel()
-				var program string
+				var planted, sound string
 				without, with := faultVariable+"=", faultVariable+"="+f.fault
 				if !f.static {
-					program = programs[test.folder+" "+f.flags]()
+					planted = programs[test.folder+" "+f.flags]()
+					sound = planted
 				} else {
-					// The test itself calls the go command, on files with the fault.
+					// A test may call the go command itself, on files with the fault.
 					texts := map[string]string{}
 					if err := f.apply(root, texts); err != nil {
 						t.Fatal(err)
 					}
 					dir := t.TempDir()
-					program = buildTest(t, filepath.Join(root, test.folder), filepath.Join(dir, "sound"), nil, strings.Fields(f.flags)...)
-					with = "GOFLAGS=-trimpath -overlay=" + writeOverlay(t, dir, root, texts)
+					overlay := writeOverlay(t, dir, root, texts)
+					sound = buildTest(t, filepath.Join(root, test.folder), filepath.Join(dir, "sound"), nil, strings.Fields(f.flags)...)
+					planted = buildTest(t, filepath.Join(root, test.folder), filepath.Join(dir, "planted"), nil, append(strings.Fields(f.flags), "-overlay", overlay)...)
+					with = "GOFLAGS=-trimpath -overlay=" + overlay
 				}
-				if out, err := f.run(t, root, program, test, without); err != nil {
+				if out, err := f.run(t, root, sound, test, without); err != nil {
 					t.Fatalf("%s fails without the fault: %v\n%s", test.test, err, out)
 				}
-				out, err := f.run(t, root, program, test, with)
+				out, err := f.run(t, root, planted, test, with)
 				if err == nil {
 					t.Fatalf("%s does not find it: %s", test.test, out)
 				}

@@ -354,7 +354,7 @@ func TestShardsOfChannelsDoNotAllocate(t *testing.T) {
 	m := drawn(t, 8, 100, 0.3, 1, 2, 3)
 	var s mask.Stream = mask.Philox(1)
 	for _, at := range []mask.Place{{}, {Shard: mask.Shard{Channels: 100}}, {Shard: mask.Shard{ChannelOffset: 20, Channels: 200}}} {
-		if n := testing.AllocsPerRun(100, func() {
+		if n := allocations(func() {
 			if err := mask.Draw(m, s, mask.Each, at); err != nil {
 				t.Fatal(err)
 			}

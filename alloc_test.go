@@ -8,10 +8,16 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
+	"github.com/spatialdropout/spatialdropout/internal/race"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
+
+// instrumented reports whether the race detector or the address sanitizer is on. They make
+// tests slow, and let calls allocate.
+const instrumented = race.Enabled || machine.Sanitized
 
 // allocs returns the allocations of a call after warm-up. Garbage collection is off, since
 // it would empty the pools.

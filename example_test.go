@@ -724,7 +724,7 @@ func ExampleWithGenerator() {
 	// {Stream:pytorch:0 Step:4 Cursor:128}
 }
 
-func ExampleGenerator_Restore() {
+func ExampleGenerator_Skip() {
 	// A PyTorch program that makes a layer between two calls of dropout.
 	drop, err := spatialdropout.New(0.5, spatialdropout.WithStream(mask.PyTorch(0)))
 	if err != nil {
@@ -738,11 +738,8 @@ func ExampleGenerator_Restore() {
 		log.Fatal(err)
 	}
 
-	state := drop.Generator().State()
-	state.Cursor += 55 // nn.Linear(10, 5)
-	if err := drop.Generator().Restore(state); err != nil {
-		log.Fatal(err)
-	}
+	drop.Generator().Skip(55) // nn.Linear(10, 5)
+
 	fmt.Printf("%+v\n", drop.Generator().State()) // 16 trials of two words, and 55 words
 	// Output:
 	// {Stream:pytorch:0 Step:1 Cursor:87}

@@ -198,6 +198,7 @@ func TestExtremes(t *testing.T) {
 		}))
 		check("Generator.Stream", nothing(func() { d.Generator().Stream() }))
 		check("Generator.Restore", func() error { return d.Generator().Restore(at) })
+		check("Generator.Skip", nothing(func() { d.Generator().Skip(uint64(extreme.Int(r)) % (1 << 20)) }))
 		for range 2 {
 			check("Layer.Forward", func() error { return l.Forward(y, x, g) })
 			if r.IntN(2) == 0 {
@@ -249,7 +250,7 @@ func TestZeroValuesAreRefused(t *testing.T) {
 		"nil": nil, "zero": new(spatialdropout.Generator), "NewGenerator(nil)": spatialdropout.NewGenerator(nil),
 		"NewGenerator of a nil pointer": spatialdropout.NewGenerator((*pointerStream)(nil)), "NewGenerator of no source": spatialdropout.NewGenerator(mask.Source(nil)),
 	} {
-		for what, err := range map[string]error{"State": panics(func() { gen.State() }), "Restore": gen.Restore(spatialdropout.GeneratorState{Stream: "philox:1"})} {
+		for what, err := range map[string]error{"State": panics(func() { gen.State() }), "Skip": panics(func() { gen.Skip(1) }), "Restore": gen.Restore(spatialdropout.GeneratorState{Stream: "philox:1"})} {
 			wantZero(t, name+" Generator, "+what, err, "Generator", "NewGenerator")
 		}
 		if gen.Stream() != nil {

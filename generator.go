@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+	"github.com/spatialdropout/spatialdropout/internal/missing"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -30,17 +31,11 @@ type Generator struct {
 // NewGenerator returns a generator at the beginning of a stream. Of a stream that is nil, or a
 // nil pointer, it returns the zero Generator, which [WithGenerator] refuses.
 func NewGenerator(s mask.Stream) *Generator {
-	if missing(s) {
+	if missing.In(s) {
 		return new(Generator)
 	}
 	_, once := s.(interface{ Once() })
 	return &Generator{stream: s, once: once, independent: reflect.TypeOf(s) == reflect.TypeOf(mask.Philox(0))}
-}
-
-// missing reports whether an interface holds nothing, or a pointer or a function that is nil.
-func missing(x any) bool {
-	v := reflect.ValueOf(x)
-	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }
 
 // zero returns an error if g has no stream.
@@ -123,6 +118,19 @@ func (g *Generator) Restore(s GeneratorState) error {
 	defer g.mu.Unlock()
 	g.set(position{s.Step, s.Cursor})
 	return nil
+}
+
+// Skip makes the next draw what it is after something else has taken n numbers from the
+// stream, such as the words that the other calls of a PyTorch program take. [mask.Skip] says
+// what is counted. It panics with a [*ZeroError] if there is no stream.
+func (g *Generator) Skip(n uint64) {
+	if err := g.zero(); err != nil {
+		panic(err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next := mask.Skip(g.stream, g.place, n)
+	g.set(position{next.Step, next.Cursor})
 }
 
 // check returns a [*StateError] unless the generator's stream is the named one.

@@ -304,22 +304,59 @@ func TestStreamsOfUsersMayDrawEachPlaceOnce(t *testing.T) {
 	}
 }
 
-// What other calls took from PyTorch's generator is left out by a state with a larger
-// cursor.
+// What other parts of a program take from a stream between two draws is skipped.
 func TestWordsOfOtherCallsAreLeftOut(t *testing.T) {
 	x := dense(t, layout.NC, 3, 41)
 	for words := range uint64(4) {
-		d := newDropout(t, 0.5, spatialdropout.WithStream(mask.PyTorch(5)))
-		draw(t, d, x.geom)
-		s := d.Generator().State()
-		s.Cursor += words
-		restore(t, d, s)
-		later := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, fmt.Sprintf("pytorch:5/from=%d", 2*3*41+words))))
-		if got, want := draw(t, d, x.geom), draw(t, later, x.geom); !got.Equal(want) {
-			t.Errorf("after %d words:\n%v, want\n%v", words, got, want)
+		for _, c := range []struct {
+			stream mask.Stream
+			cursor uint64 // before step 1, if step 0 has drawn nothing
+			later  string
+		}{
+			{mask.PyTorch(5), 0, fmt.Sprintf("pytorch:5/from=%d", 2*3*41+words)},
+			{mask.PyTorchMKL(5), 1, fmt.Sprintf("pytorch-mkl:5/from=%d", 1+words)},
+		} {
+			d := newDropout(t, 0.5, spatialdropout.WithStream(c.stream), spatialdropout.WithSchedule(spatialdropout.Ramp(1)))
+			restore(t, d, spatialdropout.GeneratorState{Stream: c.stream.String(), Step: 1, Cursor: c.cursor})
+			draw(t, d, x.geom)
+			d.Generator().Skip(words)
+			later := newDropout(t, 0.5, spatialdropout.WithStream(streamOf(t, c.later)))
+			if step := d.State().Step; step != 2 { // on which a Schedule depends
+				t.Errorf("%v: step %d after one draw and %d words, want 2", c.stream, step, words)
+			}
+			resumed, err := spatialdropout.Restore(d.State())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := draw(t, later, x.geom)
+			for what, got := range map[string]*mask.Mask{"skipped": draw(t, d, x.geom), "restored": draw(t, resumed, x.geom)} {
+				if !got.Equal(want) {
+					t.Errorf("%v after %d words, %s:\n%v, want\n%v", c.stream, words, what, got, want)
+				}
+			}
 		}
-		if got, want := d.Generator().State().Cursor, 4*3*41+words; got != want {
-			t.Errorf("cursor %d after %d words, want %d", got, words, want)
+	}
+}
+
+// A generator skips as its stream does, for all of its users, and goes on from there.
+func TestGeneratorsSkipAsTheirStreams(t *testing.T) {
+	x := dense(t, layout.NC, 3, 41)
+	for name, stream := range streams(t) {
+		gen := spatialdropout.NewGenerator(stream())
+		first, second := newDropout(t, 0.5, spatialdropout.WithGenerator(gen)), newDropout(t, 0.5, spatialdropout.WithGenerator(gen))
+		want := sequence{stream: stream()}
+		for round := range uint64(3) {
+			if got, want := draw(t, first, x.geom), want.draw(t, x, 0.5, mask.Each); !got.Equal(want) {
+				t.Errorf("%s, round %d:\n%v, want\n%v", name, round, got, want)
+			}
+			gen.Skip(5 * round)
+			want.at = mask.Skip(want.stream, want.at, 5*round)
+			if got, want := draw(t, second, x.geom), want.draw(t, x, 0.5, mask.Each); !got.Equal(want) {
+				t.Errorf("%s after skip %d:\n%v, want\n%v", name, round, got, want)
+			}
+			if state := gen.State(); state.Step != want.at.Step || state.Cursor != want.at.Cursor {
+				t.Errorf("%s: %+v, want %+v", name, state, want.at)
+			}
 		}
 	}
 }

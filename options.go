@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/spatialdropout/spatialdropout/internal/missing"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -47,7 +48,7 @@ func WithSeed(seed uint64) Option {
 // reproduces, unless [WithArithmetic] sets another.
 func WithStream(s mask.Stream) Option {
 	return func(c *config) error {
-		if missing(s) {
+		if missing.In(s) {
 			return &OptionError{"WithStream", "no stream, want one of package mask"}
 		}
 		c.stream = s
@@ -117,7 +118,7 @@ func (r Ramp) Rate(rate float64, step uint64) float64 {
 // several Dropouts share one, the draws of all count.
 func WithSchedule(s Schedule) Option {
 	return func(c *config) error {
-		if missing(s) {
+		if missing.In(s) {
 			return &OptionError{"WithSchedule", "no schedule, want one such as Ramp(1000)"}
 		}
 		c.schedule = s

@@ -170,17 +170,13 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	})
 }
 
-// testPlants plants faults in the assembly of one package, by its folder.
-func testPlants(t *testing.T, files map[string][]byte, folder, tier, arch string, emulator []string, plants []plant) {
-	dir := t.TempDir()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tested := filepath.Join(root, filepath.FromSlash(folder))
+// writeOverlay writes files of the repository with other texts, by their names in it, into dir. It
+// returns the file for the flag -overlay of the go command.
+func writeOverlay(t *testing.T, dir, root string, files map[string]string) string {
+	t.Helper()
 	overlay := map[string]map[string]string{"Replace": {}}
-	for name, text := range plantAll(t, files, folder, tier, arch, plants) {
-		file := filepath.Join(dir, filepath.Base(name))
+	for name, text := range files {
+		file := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
 		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -190,18 +186,36 @@ func testPlants(t *testing.T, files map[string][]byte, folder, tier, arch string
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "overlay"), replacements, 0o666); err != nil {
+	file := filepath.Join(dir, "overlay")
+	if err := os.WriteFile(file, replacements, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+// buildTest builds the tests of the package in a folder and returns the program.
+func buildTest(t *testing.T, folder, program string, environment []string, arguments ...string) string {
+	t.Helper()
+	c := exec.Command("go", append(append([]string{"test", "-c", "-vet=off", "-o", program}, arguments...), ".")...)
+	c.Dir = folder
+	c.Env = append(append(os.Environ(), "GOFLAGS=-trimpath"), environment...)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
+}
+
+// testPlants plants faults in the assembly of one package, by its folder.
+func testPlants(t *testing.T, files map[string][]byte, folder, tier, arch string, emulator []string, plants []plant) {
+	dir := t.TempDir()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := filepath.Join(root, filepath.FromSlash(folder))
+	overlay := writeOverlay(t, dir, root, plantAll(t, files, folder, tier, arch, plants))
 	build := func(program string, arguments ...string) string {
-		program = filepath.Join(dir, program)
-		c := exec.Command("go", append([]string{"test", "-c", "-vet=off", "-o", program}, append(arguments, ".")...)...)
-		c.Dir = tested
-		c.Env = append(os.Environ(), "GOARCH="+arch, "GOFLAGS=-trimpath")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return program
+		return buildTest(t, tested, filepath.Join(dir, program), []string{"GOARCH=" + arch}, arguments...)
 	}
 	run := func(program string, p plant) (string, error) {
 		pattern := fmt.Sprintf("^%s$/^%s$/^%s$", p.test, strings.ToLower(tier), p.routine)
@@ -217,7 +231,7 @@ func testPlants(t *testing.T, files map[string][]byte, folder, tier, arch string
 		}
 		return string(out), err
 	}
-	planted, sound := build("planted", "-overlay", filepath.Join(dir, "overlay")), build("sound")
+	planted, sound := build("planted", "-overlay", overlay), build("sound")
 	t.Run("untested in "+folder, func(t *testing.T) {
 		file := strings.ToLower(tier) + "_" + arch + ".s"
 		if folder == "kernel" {

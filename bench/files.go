@@ -34,7 +34,7 @@ func (o options) outputs() []output {
 	return given
 }
 
-// checkFiles refuses outputs that would destroy one another or the input, and names that
+// checkFiles refuses outputs that would destroy one another or what is read, and names that
 // promise another format than what is written.
 func (o options) checkFiles() error {
 	all := o.outputs()
@@ -49,6 +49,9 @@ func (o options) checkFiles() error {
 		// The result may replace the tensor that it was computed from, a picture may not.
 		if o.input != "" && o.input != standard && out.flag != "output" && same(out.path, o.input) {
 			return usagef("-%s %s is the file of -input %s, want another one", out.flag, out.path, o.input)
+		}
+		if o.state != "" && same(out.path, o.state) {
+			return usagef("-%s %s is the file of -torch-state %s, want another one", out.flag, out.path, o.state)
 		}
 		if out.path == standard {
 			if out.flag != "output" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +31,10 @@ type options struct {
 
 	order   layout.Order
 	rate    float64
-	stream  string // name, perhaps a seed, and options
-	seed    string // as users of the framework write it; of a stream without one
+	stream  string      // name, perhaps a seed, and options
+	seed    string      // as users of the framework write it; of a stream without one
+	state   string      // a file with the state of PyTorch's generator
+	torch   mask.Stream // what the state makes of the stream; nil without one
 	step    uint64
 	offset  int
 	batch   int
@@ -84,6 +87,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Func("rate", "drop a channel with probability `P`, from 0 to 1 (default 0.5)", number(&o.rate, probability, "a number from 0 to 1"))
 	f.StringVar(&o.stream, "stream", o.stream, "draw from the random stream `NAME` and compute as its framework does: "+strings.Join(mask.StreamNames(), ", ")+"; a seed follows a colon, as in pytorch:0, and options a slash, as in jax/fold or jax:0/fold")
 	f.StringVar(&o.seed, "seed", o.seed, "the random stream has seed `N`, as users of the framework write it: -stream pytorch -seed 0 is -stream pytorch:0")
+	f.StringVar(&o.state, "torch-state", "", "the random stream begins where PyTorch's generator is: `FILE` holds the 5056 bytes of torch.get_rng_state(), which has the seed; the stream is pytorch or pytorch-mkl")
 	f.Func("step", "draw the mask of call `N` on a tensor of this shape, counted from 0 (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
 	f.Func("sample-offset", "the first sample has index `N` in a larger batch (default 0)", number(&o.offset, upTo(math.MaxInt), fmt.Sprintf("a number from 0 to %d", math.MaxInt)))
 	f.Func("batch", "the larger batch has `N` samples (default: it ends with this tensor)", number(&o.batch, positive, fmt.Sprintf("a number from 1 to %d", math.MaxInt)))
@@ -98,8 +102,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	return f
 }
 
-// The greatest values of flags. A call starts as many goroutines as -workers says, if there
-// are as many elements.
+// The greatest values of flags.
 const (
 	maxRounds   = 10_000
 	maxWorkers  = 1024
@@ -210,7 +213,7 @@ func parseFlags(args []string) (o options, err error) {
 	}
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for _, name := range []string{"input", "output", "png", "sweep"} {
+	for _, name := range []string{"input", "output", "png", "sweep", "torch-state"} {
 		if given[name] && f.Lookup(name).Value.String() == "" {
 			return o, usagef("-%s is empty, want the name of a file", name)
 		}
@@ -235,6 +238,11 @@ func parseFlags(args []string) (o options, err error) {
 	if given["tune-budget"] {
 		return o, usagef("-tune-budget without -tune, want both")
 	}
+	if o.state != "" {
+		if o.torch, err = o.readState(given["seed"]); err != nil {
+			return o, err
+		}
+	}
 	if err := o.checkStream(given["seed"]); err != nil {
 		return o, err
 	}
@@ -258,7 +266,7 @@ func parseFlags(args []string) (o options, err error) {
 			return o, usagef("-%s without -input, want both", name)
 		}
 	}
-	for _, name := range []string{"layout", "rate", "stream", "seed", "step", "sample-offset", "batch", "policy", "rule", "sharing"} {
+	for _, name := range []string{"layout", "rate", "stream", "seed", "torch-state", "step", "sample-offset", "batch", "policy", "rule", "sharing"} {
 		if given[name] && o.png == "" {
 			return o, usagef("-%s without -input or -png, want one of them", name)
 		}
@@ -282,9 +290,34 @@ func parseFlags(args []string) (o options, err error) {
 	return o, nil
 }
 
+// readState returns the stream that the file of -torch-state says.
+func (o options) readState(seeded bool) (mask.Stream, error) {
+	if seeded || o.stream != "pytorch" && o.stream != "pytorch-mkl" {
+		given := "-stream " + o.stream
+		if seeded {
+			given = "-seed " + o.seed
+		}
+		return nil, usagef("%s with -torch-state, which has the seed, want -stream pytorch or -stream pytorch-mkl alone", given)
+	}
+	f, err := os.Open(o.state)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	state, err := io.ReadAll(io.LimitReader(f, 1<<16)) // more than any state
+	if err != nil {
+		return nil, err
+	}
+	stream, err := mask.PyTorchFrom(state, o.stream == "pytorch-mkl")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.state, err)
+	}
+	return stream, nil
+}
+
 // checkStream refuses a stream that does not exist. Errors quote what was given.
 func (o options) checkStream(seeded bool) error {
-	const most = 1000
+	const most = 4096 // the text of a stream with a state
 	for _, text := range []struct{ flag, value string }{{"stream", o.stream}, {"seed", o.seed}} {
 		if len(text.value) > most {
 			return usagef("-%s %.40q and %d characters more, want %d at most", text.flag, text.value, len(text.value)-40, most)
@@ -379,7 +412,9 @@ With -stream the masks are those that another framework draws, and the results
 those that it computes, bit for bit: "-stream pytorch:0" gives what
 F.dropout2d(x, rate) returns after torch.manual_seed(0) on a CPU in PyTorch 2.7
 and later. For x86-64 builds of PyTorch 2.0 to 2.6 the stream is pytorch-mkl.
-Without a seed of its own the stream has that of -seed.
+Without a seed of its own the stream has that of -seed. In the middle of a program
+the stream begins with -torch-state FILE, where Python has written
+open(FILE, "wb").write(bytes(torch.get_rng_state().numpy())).
 
 The exit status is 0 on success, 1 if something failed or a result is wrong, 2 if
 the flags are wrong, and 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP. A file

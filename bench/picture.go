@@ -49,12 +49,8 @@ func panelOf[T element](o options, k kind[T], name string, dst, src []T, m *mask
 	}
 	w := planeWidth(o.order, shape, g)
 	channels := min(g.Channels(), maxTiles, max(1, maxPixels/g.Spatial()))
-	stream, arguments, seed := o.streamParts()
-	if arguments != "" {
-		stream += "/" + arguments
-	}
 	p := panel{
-		title:  fmt.Sprintf("%s   %s in %v   rate %v, %s, seed %s", name, dims(shape), o.order, o.rate, stream, seed),
+		title:  fmt.Sprintf("%s   %s in %v   rate %v, %s", name, dims(shape), o.order, o.rate, o.streamTitle()),
 		before: planesOf(k.value, src, g, channels),
 		after:  planesOf(k.value, dst, g, channels),
 		height: g.Spatial() / w, width: w,

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spatialdropout/spatialdropout/mask"
 )
 
 // A seed may be part of -stream, as State and the documentation of streams write it.
@@ -44,6 +49,73 @@ func TestStreamsWithASeed(t *testing.T) {
 		status, stdout, stderr := apply(c.args...)
 		if status != 2 || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, c.dont) {
 			t.Errorf("%v: status %d, stderr %q, want status 2, %q and no %q", c.args, status, stderr, c.want, c.dont)
+		}
+	}
+}
+
+// A tensor from the middle of a PyTorch program takes the state of its generator.
+func TestStreamsFromAStateOfPyTorch(t *testing.T) {
+	x := save(t, 2, 30, 2, 2)
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for _, name := range []string{"pytorch", "pytorch-mkl"} {
+		stream, err := mask.ParseStream(name + ":42/from=1234")
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := mask.PyTorchState(stream, mask.Place{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := write(name, state)
+		status, got, stderr := bench("-stream", name, "-torch-state", file, "-input", x, "-layout", "NCHW", "-json", "-step", "3")
+		_, want, _ := bench("-stream", name+":42/from=1234", "-input", x, "-layout", "NCHW", "-json", "-step", "3")
+		if status != 0 || got != want || !strings.Contains(got, name+":42/from=1234") {
+			t.Errorf("%s: status %d, %s\n%s, want\n%s", name, status, stderr, got, want)
+		}
+		// One that does not follow from its seed is in the text, which -stream takes.
+		state[0]++
+		foreign, err := mask.PyTorchFrom(state, name == "pytorch-mkl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, got, stderr = bench("-stream", name, "-torch-state", write(name, state), "-input", x, "-layout", "NCHW", "-json")
+		if _, want, _ := bench("-stream", foreign.String(), "-input", x, "-layout", "NCHW", "-json"); got != want || !strings.Contains(got, "/state=") {
+			t.Errorf("%s: %s\n%s, want\n%s", name, stderr, got, want)
+		}
+		if status, _, stderr := bench("-stream", name, "-torch-state", file, "-input", x, "-layout", "NCHW", "-png", filepath.Join(dir, "x.png")); status != 0 {
+			t.Errorf("%s: a picture: %s", name, stderr)
+		}
+	}
+	file := filepath.Join(dir, "pytorch")
+	short, none := write("short", make([]byte, 5055)), filepath.Join(dir, "none")
+	input := []string{"-input", x, "-layout", "NCHW"}
+	for _, c := range []struct {
+		status int
+		args   []string
+		want   string
+	}{
+		{2, append(input, "-json", "-torch-state", file), "-stream philox with -torch-state, which has the seed, want -stream pytorch or"},
+		{2, append(input, "-json", "-torch-state", file, "-stream", "pytorch:1"), "-stream pytorch:1 with -torch-state"},
+		{2, append(input, "-json", "-torch-state", file, "-stream", "pytorch/from=3"), "-stream pytorch/from=3 with -torch-state"},
+		{2, append(input, "-json", "-torch-state", file, "-stream", "pytorch", "-seed", "1"), "-seed 1 with -torch-state"},
+		{2, append(input, "-json", "-torch-state", ""), "-torch-state is empty, want the name of a file"},
+		{2, append(input, "-output", file, "-torch-state", file, "-stream", "pytorch"), fmt.Sprintf("-output %s is the file of -torch-state %[1]s, want another one", file)},
+		{2, []string{"-torch-state", file, "-stream", "pytorch"}, "without -input or -png, want one of them"},
+		{1, append(input, "-json", "-torch-state", none, "-stream", "pytorch"), "none: no such file or directory"},
+		{1, append(input, "-json", "-torch-state", short, "-stream", "pytorch"), "short: mask: a state of PyTorch's generator with 5055 bytes, want 5056"},
+		{1, append(input, "-json", "-torch-state", x, "-stream", "pytorch"), "x.npy: mask: a state of PyTorch's generator with"},
+		{1, append(input, "-json", "-torch-state", "/dev/zero", "-stream", "pytorch"), "65536 bytes, want 5056"},
+	} {
+		status, stdout, stderr := bench(c.args...)
+		if status != c.status || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%v: status %d, stdout %q, stderr %q, want status %d and %q", c.args, status, stdout, stderr, c.status, c.want)
 		}
 	}
 }

@@ -196,15 +196,7 @@ func applyTo[T element](o options, in *npy.Array, src []T, k kind[T], m *mask.Ma
 
 // dropout returns the Dropout that the flags ask for, on data of a type.
 func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
-	name, arguments, seed := o.streamParts()
-	text := name + ":" + seed
-	if arguments != "" {
-		text += "/" + arguments
-	}
-	if strings.HasSuffix(name, "tensorflow") && !strings.Contains(arguments, "float") {
-		text += "/" + t.String() // on which the masks of these streams depend
-	}
-	stream, err := mask.ParseStream(text)
+	stream, err := o.streamFor(t)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +210,39 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 	return spatialdropout.New(o.rate,
 		spatialdropout.WithStream(stream), spatialdropout.WithArithmetic(a), spatialdropout.WithSharing(o.sharing),
 		spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(o.offset), Samples: uint64(o.batch)}))
+}
+
+// streamFor returns the stream that the flags ask for, on data of a type.
+func (o options) streamFor(t mask.Type) (mask.Stream, error) {
+	if o.torch != nil {
+		return o.torch, nil
+	}
+	name, arguments, seed := o.streamParts()
+	text := name + ":" + seed
+	if arguments != "" {
+		text += "/" + arguments
+	}
+	if strings.HasSuffix(name, "tensorflow") && !strings.Contains(arguments, "float") {
+		text += "/" + t.String() // on which the masks of these streams depend
+	}
+	return mask.ParseStream(text)
+}
+
+// streamTitle names the stream in a picture, in part if its text is long.
+func (o options) streamTitle() string {
+	stream, arguments, seed := o.streamParts()
+	if arguments != "" {
+		stream += "/" + arguments
+	}
+	stream += ", seed " + seed
+	if o.torch != nil {
+		stream = o.torch.String()
+	}
+	const most = 60
+	if len(stream) > most {
+		stream = strings.ToValidUTF8(stream[:most], "") + "…"
+	}
+	return stream
 }
 
 // streamParts returns the name of the stream, what follows its first slash, and the seed,

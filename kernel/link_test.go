@@ -104,3 +104,37 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 		}
 	}
 }
+
+// TestPuregoLinksOnlyPlainGo asks the go command what programs link with the tag purego:
+// nothing outside this module and the standard library, and no assembly or C of this module.
+func TestPuregoLinksOnlyPlainGo(t *testing.T) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("NOT TESTED: there is no go tool to ask")
+	}
+	const module = "github.com/spatialdropout/spatialdropout"
+	list := func(arch, tags string) string {
+		c := exec.Command(tool, "list", "-tags", tags, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}} {{.SFiles}} {{.CgoFiles}}{{end}}", "../...")
+		c.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0")
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", c, err, out)
+		}
+		return string(out)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		packages := strings.Split(strings.TrimSpace(list(arch, "purego")), "\n")
+		if len(packages) < 10 {
+			t.Fatalf("%s: %d packages: %v", arch, len(packages), packages)
+		}
+		for _, p := range packages {
+			if p != module+" [] []" && (!strings.HasPrefix(p, module+"/") || !strings.HasSuffix(p, " [] []")) {
+				t.Errorf("%s: with purego programs link %s", arch, p)
+			}
+		}
+		// What the list must not show is there without the tag.
+		if all := list(arch, ""); !strings.Contains(all, "golang.org/x/sys/cpu [") || !strings.Contains(all, module+"/kernel [bf16_") {
+			t.Errorf("%s: without a tag programs link %s", arch, all)
+		}
+	}
+}

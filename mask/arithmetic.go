@@ -6,6 +6,7 @@ import (
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+	"github.com/spatialdropout/spatialdropout/internal/missing"
 )
 
 // Policy says what an element of a dropped channel becomes.
@@ -201,6 +202,9 @@ func noStream() error {
 	return &ArithmeticError{"no stream", "one of this package, such as Philox"}
 }
 
+// noMask is the error of a mask that is nil.
+func noMask() error { return &ShapeError{"no mask", "one of New, or a zero one"} }
+
 // check is Check at any rate.
 func check(stream Stream, a Arithmetic, s Sharing) error {
 	if err := a.check(); err != nil {
@@ -209,7 +213,7 @@ func check(stream Stream, a Arithmetic, s Sharing) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	if stream == nil {
+	if missing.In(stream) {
 		return noStream()
 	}
 	_, noise := stream.(philox)

@@ -272,6 +272,58 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 }
 
 // Errors of the stream leave a shard as it was, like a whole mask.
+// A shard of few channels takes little memory, whatever it says of the others: it may come
+// from a file.
+func TestShardsOfFewChannelsAreInProportion(t *testing.T) {
+	for _, maker := range makers(t) {
+		for sharing := mask.Each; sharing <= mask.FixedCount; sharing++ {
+			if _, ok := maker.of(0).(mask.Counter); !ok && sharing == mask.FixedCount || sharing == mask.PerSample {
+				continue
+			}
+			for _, shard := range []mask.Shard{{Channels: 1<<24 + 1}, {ChannelOffset: 1 << 24}, {ChannelOffset: 1 << 30, Channels: 1<<30 + 1<<20}} {
+				m, err := mask.New(1, 1, 0.5, mask.Arithmetic{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := maker.of(1)
+				var typed *mask.PlaceError
+				took := allocated(func() { err = mask.Draw(m, s, sharing, mask.Place{Shard: shard}) })
+				if !errors.As(err, &typed) || !strings.Contains(err.Error(), "want 16777216 trials or fewer in all for so small a part") || took > 4096 {
+					t.Errorf("%s, %v, %+v: %v, and %d bytes of memory", maker.name, sharing, shard, err, took)
+				}
+			}
+		}
+	}
+	// Up to the limit all is as it should be, and more channels have more.
+	for channels, whole := range map[int]uint64{1: 1 << 24, 5000: 5000 << 12} {
+		m, err := mask.New(1, channels, 0.5, mask.Arithmetic{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := mask.Place{Step: 2, Shard: mask.Shard{ChannelOffset: whole - uint64(channels), Channels: whole}}
+		if err := mask.Draw(m, mask.Philox(1), mask.Each, at); err != nil {
+			t.Fatal(err)
+		}
+		alone, err := mask.New(channels, 1, 0.5, mask.Arithmetic{})
+		if err == nil {
+			err = mask.Draw(alone, mask.Philox(1), mask.Each, mask.Place{Step: 2, Shard: mask.Shard{SampleOffset: at.ChannelOffset}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c := range channels {
+			if m.Kept(0, c) != alone.Kept(c, 0) {
+				t.Fatalf("channel %d of the last %d of %d is another one", c, channels, whole)
+			}
+		}
+		at.Channels++
+		var typed *mask.PlaceError
+		if err := mask.Draw(m, mask.Philox(1), mask.Each, at); !errors.As(err, &typed) {
+			t.Errorf("%d of %d channels: %v, want a PlaceError", channels, at.Channels, err)
+		}
+	}
+}
+
 func TestErrorsOfShardsLeaveTheMaskAlone(t *testing.T) {
 	at := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5, ChannelOffset: 1}}
 	backwards := mask.Source(rand.NewPCG(1, 1))
@@ -302,7 +354,7 @@ func TestShardsOfChannelsDoNotAllocate(t *testing.T) {
 	m := drawn(t, 8, 100, 0.3, 1, 2, 3)
 	var s mask.Stream = mask.Philox(1)
 	for _, at := range []mask.Place{{}, {Shard: mask.Shard{Channels: 100}}, {Shard: mask.Shard{ChannelOffset: 20, Channels: 200}}} {
-		if n := testing.AllocsPerRun(100, func() {
+		if n := allocations(func() {
 			if err := mask.Draw(m, s, mask.Each, at); err != nil {
 				t.Fatal(err)
 			}

@@ -117,9 +117,9 @@ func (m *Mask) UnmarshalBinary(data []byte) error {
 }
 
 // Equal reports whether m and o keep the same channels of as many samples, and compute
-// the same with their elements.
+// the same with their elements. No mask equals nil.
 func (m *Mask) Equal(o *Mask) bool {
-	return m.samples == o.samples && m.channels == o.channels && m.rate == o.rate && m.count == o.count && m.whole == o.whole &&
+	return o != nil && m.samples == o.samples && m.channels == o.channels && m.rate == o.rate && m.count == o.count && m.whole == o.whole &&
 		m.arithmetic == o.arithmetic && m.noise == o.noise && slices.Equal(m.bits, o.bits)
 }
 

@@ -327,7 +327,7 @@ func TestEqualComparesShapes(t *testing.T) {
 func TestDecodingReusesMemory(t *testing.T) {
 	m := new(mask.Mask)
 	data := []byte(encoded(t, drawn(t, 50, 100, 0.25, 1, 2, 3)))
-	if n := testing.AllocsPerRun(100, func() {
+	if n := allocations(func() {
 		if err := m.UnmarshalBinary(data); err != nil {
 			t.Fatal(err)
 		}

@@ -87,12 +87,15 @@ func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 // product with 0 is NaN if it is NaN or infinite, and -0 if it is negative. A factor is
 // rounded once from float64: one of float16 is infinite above a rate of 0.99998.
 //
-// Factors returns a [*ShapeError] unless len(dst) = m.Samples()·pitch,
+// Factors returns a [*ShapeError] if m is nil, and unless len(dst) = m.Samples()·pitch,
 // pitch ≥ m.Channels(), and T has the size of t. On an error dst is untouched.
 func Factors[T ~float32 | ~float64 | ~uint16](t Type, dst []T, m *Mask, pitch int) error {
 	var x T
 	if size := int(unsafe.Sizeof(x)); t >= dtype.Count || size != t.Size() {
 		return &ShapeError{fmt.Sprintf("%v factors in elements of %d bytes", t, size), "a type of this size"}
+	}
+	if m == nil {
+		return noMask()
 	}
 	return m.multipliers(t, bytesOf(dst), pitch)
 }

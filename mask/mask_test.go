@@ -279,7 +279,7 @@ func TestResetReusesMemoryAndForgetsTheMask(t *testing.T) {
 	if m.CountKept() != 899 || m.Factor() != 2 {
 		t.Errorf("after a fixed count %d of 899 kept, times %v", m.CountKept(), m.Factor())
 	}
-	n := testing.AllocsPerRun(100, func() {
+	n := allocations(func() {
 		if err := m.Reset(9, 100, 0.5, mask.Arithmetic{}); err != nil {
 			t.Fatal(err)
 		}

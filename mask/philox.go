@@ -53,6 +53,9 @@ func (p philox) After(at Place, samples, channels int, rate float64) Place { ret
 func (p philox) Arithmetic() Arithmetic { return Arithmetic{} }
 
 func (p philox) DrawCount(m *Mask, count int, at Place) error {
+	if m == nil {
+		return noMask()
+	}
 	if at.partial(m.channels) {
 		return drawPart(m, p, at, count)
 	}

@@ -38,7 +38,7 @@ type Shard struct {
 	ChannelOffset uint64 `json:"channelOffset,omitempty"`
 	// Channels is the number of channels of a whole sample. 0 means that it ends with this
 	// shard. A draw for some of the channels takes the time and the memory of a mask of all
-	// of them.
+	// of them. That may have 2²⁴ trials, or 4096 for each of the shard's if that is more.
 	Channels uint64 `json:"channels,omitempty"`
 }
 
@@ -109,15 +109,18 @@ func (p Place) calls() uint64 { return p.Step - p.Cursor }
 // modulo 2⁶⁴.
 func (p *Place) first(m *Mask) uint64 { return p.SampleOffset * uint64(m.channels) }
 
-// special reports whether a draw needs drawSpecial: for some of the channels, for
-// Gaussian noise, or for an error.
+// special reports whether a draw needs drawSpecial: into no mask, for some of the channels,
+// for Gaussian noise, or for an error.
 func (m *Mask) special(at *Place) bool {
-	return m.arithmetic.Rule == Gaussian || at.partial(m.channels) || at.short(m.samples)
+	return m == nil || m.arithmetic.Rule == Gaussian || at.ChannelOffset|at.Channels != 0 && at.partial(m.channels) || at.short(m.samples)
 }
 
 // drawSpecial is the Draw of a stream where special says so.
 func drawSpecial(m *Mask, s Stream, at Place) error {
-	if at.short(m.samples) {
+	switch {
+	case m == nil:
+		return noMask()
+	case at.short(m.samples):
 		_, err := at.batch(m.samples)
 		return err
 	}
@@ -140,6 +143,13 @@ func drawSpecial(m *Mask, s Stream, at Place) error {
 	return nil
 }
 
+// A mask of all channels, of which some are drawn, is in proportion to these: it may have as
+// many trials as mostOfPart for each of theirs, or leastOfWhole.
+const (
+	mostOfPart   = 1 << 12
+	leastOfWhole = 1 << 24
+)
+
 // wholes holds masks of all channels for draws of some.
 var wholes = sync.Pool{New: func() any { return new(Mask) }}
 
@@ -152,6 +162,9 @@ func drawPart(m *Mask, s Stream, at Place, count int) error {
 	}
 	w := m
 	if len(m.bits) > 0 {
+		if most := max(leastOfWhole, min(m.samples*m.channels, mostTrials/mostOfPart)*mostOfPart); m.samples*whole > most {
+			return &PlaceError{at, fmt.Sprintf("%d of %d channels, of %d samples", m.channels, whole, m.samples), fmt.Sprintf("%d trials or fewer in all for so small a part", most)}
+		}
 		w = wholes.Get().(*Mask)
 		defer wholes.Put(w)
 		if err := w.Reset(m.samples, whole, m.rate, m.arithmetic); err != nil {

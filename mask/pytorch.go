@@ -78,6 +78,12 @@ func (p *pyTorch) After(at Place, samples, channels int, rate float64) Place {
 	return at
 }
 
+// Skip leaves words out, see [Skip].
+func (p *pyTorch) Skip(at Place, n uint64) Place {
+	at.Cursor += n
+	return at
+}
+
 // PyTorchMKL returns the stream of [PyTorch] where MKL does the drawing: in builds with MKL,
 // the usual ones for x86-64, of versions 2.0 to 2.6, and of version 1 on Intel's
 // processors. A call takes one word of mt19937 as the seed of MCG31m1: x₀ = word mod
@@ -85,7 +91,8 @@ func (p *pyTorch) After(at Place, samples, channels int, rate float64) Place {
 // rounded to float32, where xᵢ = 1132489760ⁱ·x₀ mod (2³¹−1). (On processors of other
 // makers MKL takes a tie for the larger number, which one xᵢ in 2³¹ can show.)
 //
-// Rates 0 and 1 and empty tensors take no word.
+// Rates 0 and 1 and empty tensors take no word: [Place.Cursor] is the number of such calls,
+// less that of the words that [Skip] has left out.
 func PyTorchMKL(seed uint64) Stream {
 	return torchStream(seed, true, torchStart{})
 }
@@ -123,6 +130,12 @@ func (p *pyTorchMKL) After(at Place, samples, channels int, rate float64) Place 
 	// A shard without samples belongs to a batch that may have some.
 	some := samples > 0 || at.SampleOffset > 0 || at.Samples > 0
 	return at.nextCall(some && at.wide(channels) > 0 && rate > 0 && rate < 1)
+}
+
+// Skip leaves words out, see [Skip]: a call that counts takes a word.
+func (p *pyTorchMKL) Skip(at Place, n uint64) Place {
+	at.Cursor -= n
+	return at
 }
 
 // ceilMCG31 returns how many numbers x have x·2⁻³¹ < q, as float32 numbers.

@@ -505,7 +505,7 @@ func TestFactorsAreMultipliersOrAnError(t *testing.T) {
 func TestGradientAndFillDoNotAllocate(t *testing.T) {
 	m := ruledMask(t, mask.Alpha, 0.3)
 	f, s := aligned(2, 4), aligned(2, 4)
-	if n := testing.AllocsPerRun(100, func() {
+	if n := allocations(func() {
 		m.Fill(mask.Float32, f, s, 2)
 		m.Gradient().Fill(mask.Float32, f, nil, 2)
 	}); n != 0 {

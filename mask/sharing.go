@@ -76,6 +76,9 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	if stream == nil {
 		return noStream()
 	}
+	if m == nil {
+		return noMask()
+	}
 	if s == Each && !m.special(&at) {
 		return stream.Draw(m, at)
 	}
@@ -141,11 +144,15 @@ func share(m *Mask, stream Stream, at Place) error {
 }
 
 // After returns the place of the draw that follows one for samples×channels at a place,
-// with trials shared as s says. It is the same for all shards of a batch.
+// with trials shared as s says. It is the same for all shards of a batch. It panics with an
+// [*ArithmeticError] if stream is nil.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
 	if _, ok := stream.(philox); ok {
 		at.Step++ // whatever is drawn; an eighth of a draw of one channel
 		return at
+	}
+	if stream == nil {
+		panic(noStream())
 	}
 	if s == Each && at.ChannelOffset|at.Channels == 0 {
 		return stream.After(at, samples, channels, rate)

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/spatialdropout/spatialdropout/internal/missing"
 )
 
 // Source returns the stream of a [rand.Source] of your own, or nil, which is no stream, if
-// src is nil. Nothing else should draw from src. A trial takes a number, and is kept if and
+// src is nil or a nil pointer. Nothing else should draw from src. A trial takes a number, and is kept if and
 // only if its upper 53 bits, times 2⁻⁵³, are below 1−rate. A fixed count takes a number for
 // each channel, as [Philox] does.
 //
@@ -18,7 +20,7 @@ import (
 //
 // Its String is "source:" and the type of the source, which [ParseStream] does not read.
 func Source(src rand.Source) Counter {
-	if src == nil {
+	if missing.In(src) {
 		return nil
 	}
 	return &source{src: src}
@@ -71,6 +73,9 @@ func (s *source) Draw(m *Mask, at Place) error {
 }
 
 func (s *source) DrawCount(m *Mask, count int, at Place) error {
+	if m == nil {
+		return noMask()
+	}
 	if at.partial(m.channels) {
 		return drawPart(m, s, at, count)
 	}
@@ -104,6 +109,12 @@ func (s *source) skip(at Place, cursor uint64) error {
 		s.src.Uint64()
 	}
 	return nil
+}
+
+// Skip leaves numbers out, see [Skip].
+func (s *source) Skip(at Place, n uint64) Place {
+	at.Cursor += n
+	return at
 }
 
 func (s *source) After(at Place, samples, channels int, rate float64) Place {

@@ -8,6 +8,9 @@ package mask
 // A stream that reproduces a framework draws what that framework draws, bit for bit, and
 // says in Arithmetic what the framework computes with the elements.
 //
+// A stream from which other calls of a program take numbers between draws has a method
+// Skip(at Place, n uint64) Place as well, see [Skip].
+//
 // A Stream of your own implements these methods. Those of this package return a
 // [*PlaceError] if the samples or the channels of the place do not hold the mask.
 type Stream interface {
@@ -25,4 +28,21 @@ type Stream interface {
 	// String names the stream, its seed and its options, as [ParseStream] reads them. Two
 	// streams of the same name draw the same, except for those of Source.
 	String() string
+}
+
+// Skip returns the place after something else has taken n numbers from the stream: words of
+// mt19937 with [PyTorch] and [PyTorchMKL], numbers of a [Source]. The step stays. Draws of
+// the other streams do not depend on what others draw. Skip leaves n draws out there: the
+// step grows by n. It panics with an [*ArithmeticError] if stream is nil.
+func Skip(stream Stream, at Place, n uint64) Place {
+	switch s := stream.(type) {
+	case nil:
+		panic(noStream())
+	case interface {
+		Skip(at Place, n uint64) Place
+	}:
+		return s.Skip(at, n)
+	}
+	at.Step += n
+	return at
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+	"github.com/spatialdropout/spatialdropout/internal/missing"
 )
 
 // The bytes of torch.get_rng_state(), little-endian:
@@ -131,9 +132,10 @@ func PyTorchState(stream Stream, at Place) ([]byte, error) {
 		seed, start, taken = s.seed, s.start, s.start.from+at.Cursor
 	case *pyTorchMKL:
 		seed, start, taken = s.seed, s.start, s.start.from+at.calls()
-	case nil:
-		return nil, &StreamError{"", "no stream, want one of PyTorch"}
 	default:
+		if missing.In(stream) {
+			return nil, &StreamError{"", "no stream, want one of PyTorch"}
+		}
 		return nil, &StreamError{stream.String(), "its state is not that of PyTorch's generator, want a stream of PyTorch"}
 	}
 	s := sequence{seed: uint32(seed), start: start.state}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
 // Variable names the environment variable that disables tiers.
@@ -70,9 +72,11 @@ func supported(has ...bool) []string {
 
 // enabled returns those of some tiers that a list such as "avx512,avx2" leaves.
 // Each tier builds on those that follow it: disabling one disables those before
-// it. The last tier cannot be disabled. Unknown names get a warning, as the Go
-// runtime gives for GODEBUG.
+// it. The last tier cannot be disabled. The first unknown names get a warning
+// each, as the Go runtime gives for GODEBUG.
 func enabled(tiers []string, disable string, warnings io.StringWriter) []string {
+	const most = 4
+	unknown := 0
 	for disable != "" {
 		var name string
 		name, disable, _ = strings.Cut(disable, ",")
@@ -86,8 +90,13 @@ func enabled(tiers []string, disable string, warnings io.StringWriter) []string 
 				}
 			}
 		default:
-			warnings.WriteString(Variable + ": cannot disable " + strconv.Quote(name) + ", want " + avx512 + ", " + avx2 + ", " + neonfp16 + " or " + neon + "\n")
+			if unknown++; unknown <= most {
+				warnings.WriteString(Variable + ": cannot disable " + excerpt.Quote(name) + ", want " + avx512 + ", " + avx2 + ", " + neonfp16 + " or " + neon + "\n")
+			}
 		}
+	}
+	if unknown > most {
+		warnings.WriteString(Variable + ": cannot disable " + strconv.Itoa(unknown-most) + " other names\n")
 	}
 	return tiers
 }

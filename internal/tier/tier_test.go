@@ -55,6 +55,20 @@ func TestDisablingATierDisablesThoseThatBuildOnIt(t *testing.T) {
 	}
 }
 
+// The variable of the environment may be as long as the system lets it be.
+func TestWarningsOfLongListsAreShort(t *testing.T) {
+	for what, c := range map[string]struct{ list, want string }{
+		"a long name": {strings.Repeat("x", 1<<17), `"` + strings.Repeat("x", 64) + "… (131072 bytes)"},
+		"many names":  {strings.Repeat("x,", 1<<16), "cannot disable 65532 other names"},
+	} {
+		var warnings strings.Builder
+		left := enabled([]string{avx512, Generic}, c.list+",avx512", &warnings)
+		if w := warnings.String(); len(w) > 1000 || !strings.Contains(w, c.want) || !slices.Equal(left, []string{Generic}) {
+			t.Errorf("%s leaves %v and warns in %d bytes: %.300s", what, left, len(w), w)
+		}
+	}
+}
+
 func TestTiersNeedWhatTheyBuildOn(t *testing.T) {
 	if len(order) == 1 {
 		return // the build has one tier

@@ -1,5 +1,0 @@
-//go:build !race && !asan
-
-package spatialdropout_test
-
-const instrumented = false

@@ -104,6 +104,28 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 	wantError(t, "a nil option after another", err, "option 1")
 }
 
+// WithStream takes both results of a function that returns a stream. The error is that of New.
+func TestStreamThatIsRefusedIsAnErrorOfNew(t *testing.T) {
+	wrong := spatialdropout.WithStream(mask.JAX(mask.KeyOf(1, false), mask.XLA))
+	_, err := spatialdropout.New(0.5, wrong)
+	_, lerr := spatialdropout.NewLayer[float32](0.5, wrong)
+	_, rerr := spatialdropout.Restore(newDropout(t, 0.5).State(), wrong)
+	for what, err := range map[string]error{"New": err, "NewLayer": lerr, "Restore": rerr} {
+		var refused *mask.StreamError
+		if !errors.As(err, &refused) {
+			t.Errorf("%s: %T %v, want a *mask.StreamError", what, err, err)
+		}
+		wantError(t, what, err, "jax", "xla", "fold")
+	}
+	d := newDropout(t, 0.5, spatialdropout.WithStream(mask.JAX(mask.KeyOf(1, false), mask.Fold)))
+	if got := d.Generator().Stream().String(); got != "jax:1/fold" {
+		t.Errorf("a stream without an error is %s, want jax:1/fold", got)
+	}
+	if _, err := spatialdropout.New(0.5, spatialdropout.WithStream(mask.PyTorch(1), nil, nil)); err != nil {
+		t.Errorf("errors that are nil: %v", err)
+	}
+}
+
 // refuses makes calls of Apply and AddTo that must fail and leave every bit of buf, in which
 // dst and src lie, as it is.
 func refuses[T number](t *testing.T, what string, buf, dst, src []T, m *mask.Mask, g layout.Geometry, workers []int, words ...string) {

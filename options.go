@@ -46,8 +46,16 @@ func WithSeed(seed uint64) Option {
 
 // WithStream sets the random stream, and with it the arithmetic of the framework that it
 // reproduces, unless [WithArithmetic] sets another.
-func WithStream(s mask.Stream) Option {
+//
+// A function that returns a stream and an error goes in as it is:
+// WithStream(mask.JAX(key)). [New] returns the error then.
+func WithStream(s mask.Stream, errs ...error) Option {
 	return func(c *config) error {
+		for _, err := range errs {
+			if err != nil {
+				return err
+			}
+		}
 		if missing.In(s) {
 			return &OptionError{"WithStream", "no stream, want one of package mask"}
 		}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ShapeError reports dims, strides or a pair of geometries that [Order.Of],
-// [Strided] or [Join] does not take.
+// ShapeError reports dims, strides, a noise shape or a pair of geometries that
+// [Order.Of], [Strided], [NoiseShape] or [Join] does not take.
 type ShapeError struct {
 	Given string // what was passed, and what is wrong with it
 	Want  string // what would have been taken

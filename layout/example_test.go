@@ -46,6 +46,23 @@ func ExampleStrided() {
 	// true <nil>
 }
 
+func ExampleNoiseShape() {
+	// Keras' noise_shape=(None, 1, 1, None) of a batch with its channels last.
+	geom, err := layout.NoiseShape([]int{32, 56, 56, 64}, []int{32, 1, 1, 64})
+	if err != nil {
+		log.Fatal(err)
+	}
+	nhwc, err := layout.NHWC.Of(32, 56, 56, 64)
+	fmt.Println(geom == nhwc, err)
+
+	// A trial for each time step of each sequence.
+	steps, err := layout.NoiseShape([]int{8, 100, 64}, []int{8, 100, 1})
+	fmt.Println(steps, err)
+	// Output:
+	// true <nil>
+	// 8×100 channels of 64 <nil>
+}
+
 func ExampleGeometry_Len() {
 	// 20 channels in groups of 16 are two groups.
 	geom, err := layout.NCHW16c.Of(1, 20, 7, 7)

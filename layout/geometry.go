@@ -2,8 +2,9 @@
 //
 // An [Order] such as NCHW and a tensor's dims make a [Geometry]. [Strided] makes
 // one from a shape and element strides, for views into a wider tensor and for
-// lazily transposed ones. [Join] pairs two geometries of one shape that lie
-// differently in memory, such as NCHW and NHWC.
+// lazily transposed ones, and [NoiseShape] one from a shape and that of its
+// trials. [Join] pairs two geometries of one shape that lie differently in
+// memory, such as NCHW and NHWC.
 //
 // A Geometry is a value. It holds no data and can be compared with ==.
 package layout

@@ -563,7 +563,7 @@ func TestStridesOfSingleStepsDoNotMatter(t *testing.T) {
 }
 
 func TestNoAllocations(t *testing.T) {
-	shape, strides := []int{2, 20, 5, 5}, []int{500, 25, 5, 1}
+	shape, strides, noise := []int{2, 20, 5, 5}, []int{500, 25, 5, 1}, []int{2, 20, 1, 1}
 	for _, order := range []layout.Order{layout.NCHW, layout.NHWC, layout.NCHW8c, layout.ChannelsLast} {
 		allocs := testing.AllocsPerRun(100, func() {
 			a, err := order.Of(2, 20, 5, 5)
@@ -583,6 +583,9 @@ func TestNoAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if a, err = layout.NoiseShape(shape, noise); err != nil {
+			t.Fatal(err)
+		}
 		b, err := layout.NCHW16c.Of(2, 20, 5, 5)
 		if err != nil {
 			t.Fatal(err)
@@ -598,6 +601,6 @@ func TestNoAllocations(t *testing.T) {
 		}
 	})
 	if allocs != 0 {
-		t.Errorf("Strided and Join allocate %v times", allocs)
+		t.Errorf("Strided, NoiseShape and Join allocate %v times", allocs)
 	}
 }

@@ -22,6 +22,28 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("spatialdropout: %s holds %d elements, want %d%s for %v", e.Name, e.Len, e.Geometry.Len(), more, e.Geometry)
 }
 
+// ListError refuses a list of slices that is not the tensor of the given geometry: one whose
+// number of slices does not cut it between feature maps, or with a slice of another length.
+// Nothing has been written.
+type ListError struct {
+	Name     string // of the argument: "dst" or "src"
+	Slices   int    // in the list
+	Slice    int    // the first one of another length, -1 if their number is wrong
+	Len      int    // elements of that one
+	Geometry layout.Geometry
+}
+
+func (e *ListError) Error() string {
+	given := fmt.Sprintf("spatialdropout: %s is a list of %d slices", e.Name, e.Slices)
+	switch {
+	case e.Slice >= 0:
+		return fmt.Sprintf("%s, of which slice %d holds %d elements, want %d for %v", given, e.Slice, e.Len, e.Geometry.Len()/max(e.Slices, 1), e.Geometry)
+	case e.Geometry.Len() > e.Geometry.Samples()*e.Geometry.PaddedChannels()*e.Geometry.Spatial():
+		return fmt.Sprintf("%s for %v, want a tensor without gaps", given, e.Geometry)
+	}
+	return fmt.Sprintf("%s for %v, want whole samples in each, or whole channels where those come first", given, e.Geometry)
+}
+
 // MaskError refuses a mask, or a pass, of other samples or channels than the tensor has.
 // Nothing has been written.
 type MaskError struct {

@@ -326,6 +326,26 @@ func ExampleAs() {
 	// Output: [0x4000 0x4400 0x4600 0x0000 0x0000 0x0000]
 }
 
+func ExampleOfList() {
+	// Two samples of three feature maps, each a slice of its own.
+	maps := [][]float32{{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}, {6, 6}}
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	geom, err := layout.NCHW.Of(2, 3, 1, 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// One slice for each channel of each sample; one for each sample would do, too.
+	x := spatialdropout.OfList(maps, geom)
+	if _, err := drop.Forward(x, x); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(maps)
+	// Output: [[0 0] [4 4] [0 0] [0 0] [10 10] [0 0]]
+}
+
 func ExampleAddTo() {
 	geom, err := layout.CHW.Of(2, 1, 3)
 	if err != nil {

@@ -88,6 +88,14 @@ func anyTensor(r *rand.Rand, g layout.Geometry) spatialdropout.Tensor {
 		return spatialdropout.Of(make([]float64, n), g)
 	case 3:
 		return spatialdropout.As(extreme.One(r, kernel.F16, kernel.BF16), make([]uint16, n), g)
+	case 4:
+		list := make([][]float32, extreme.One(r, 0, 1, 2, 3, 6, 1000))
+		for i := range list {
+			if list[i] = make([]float32, n/len(list)); r.IntN(20) == 0 {
+				list[i] = extreme.One(r, nil, list[0], make([]float32, n))
+			}
+		}
+		return spatialdropout.OfList(list, g)
 	}
 	return spatialdropout.Of(make([]float32, n), g)
 }
@@ -168,6 +176,7 @@ func TestExtremes(t *testing.T) {
 		check("Apply", func() error { return spatialdropout.Apply(y, x, m, g) })
 		check("AddTo", func() error { return spatialdropout.AddTo(y, x, m, g) })
 		check("As", nothing(func() { spatialdropout.As(kind, x, g) }))
+		check("AsList", nothing(func() { spatialdropout.AsList(kind, [][]float32{x, y}[:r.IntN(3)], g) }))
 
 		var p spatialdropout.Pass
 		check("Dropout.Forward", func() (err error) { p, err = d.Forward(dst, src); return err })

@@ -29,6 +29,7 @@ type (
 // kind is a kind of data: the functions for it and its arithmetic.
 type kind[T number] struct {
 	tensor       func(data []T, g layout.Geometry) spatialdropout.Tensor
+	list         func(list [][]T, g layout.Geometry) spatialdropout.Tensor
 	plain, added apply[T] // Apply and AddTo, which halves do not have
 	layer        makeLayer[T]
 
@@ -61,8 +62,8 @@ func kindOf[T number]() *kind[T] {
 
 func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
-		tensor: spatialdropout.Of[T],
-		plain:  spatialdropout.Apply[T], added: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
+		tensor: spatialdropout.Of[T], list: spatialdropout.OfList[T],
+		plain: spatialdropout.Apply[T], added: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
 		of:    func(x float64) T { return T(x) },
 		float: func(x T) float64 { return float64(x) },
 		times: func(x, y T) T { return T(x * y) }, // the conversion keeps it from being fused with a sum
@@ -75,6 +76,7 @@ func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 func halves[T float16 | bfloat16](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
 		tensor: func(data []T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.As(of, data, g) },
+		list:   func(list [][]T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.AsList(of, list, g) },
 		layer: func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error) {
 			return spatialdropout.NewLayerAs[T](of, rate, opts...)
 		},

@@ -16,7 +16,7 @@ type Float = kernel.Float
 type Half = kernel.Half
 
 // Tensor is data together with where its channels lie. The data are a flat slice of any
-// kind, which is not copied.
+// kind, or a list of such slices, see [OfList]. They are not copied.
 type Tensor struct {
 	Data     kernel.Vector
 	Geometry layout.Geometry
@@ -37,14 +37,17 @@ func As[T Float | Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
 // check returns an error unless v holds a tensor of geometry g. The name is that of the
 // argument.
 func check(name string, v kernel.Vector, g *layout.Geometry) error {
+	if v.Slices() > 0 {
+		return checkList(name, v, g)
+	}
 	if v.Len() < g.Len() || v.Len() > g.Len() && !g.View() {
 		return &LengthError{Name: name, Len: v.Len(), Geometry: *g}
 	}
 	return nil
 }
 
-// pair checks the two tensors of a call. It returns nil if they lie alike, otherwise a
-// joined nest, which run puts back into the pool. (Geometries, nest and data go apart: the
+// pair checks the two tensors of a call. It returns nil if they lie alike and neither is a
+// list, otherwise a joined nest, which run puts back into the pool. (Geometries, nest and data go apart: the
 // compiler does not tell the fields of a struct from each other, and data are shared by
 // goroutines.)
 func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Nest, error) {
@@ -54,10 +57,11 @@ func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Ne
 	if err := check("src", src, srcGeom); err != nil {
 		return nil, err
 	}
-	if dst.Kind() != src.Kind() && dst.Len() > 0 {
+	lists := listed(dst, src)
+	if dst.Kind() != src.Kind() && (dst.Len() > 0 || lists) {
 		return nil, &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
 	}
-	if dstGeom == srcGeom || *dstGeom == *srcGeom {
+	if !lists && (dstGeom == srcGeom || *dstGeom == *srcGeom) {
 		return nil, nil
 	}
 	joined := nests.Get().(*layout.Nest)
@@ -95,8 +99,10 @@ func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geomet
 		return kernel.RunOf(op, dst, src, factors, shifts, g.Loops(), workers)
 	}
 	defer nests.Put(joined)
-	if err := apart(dst, src, g, joined); err != nil {
-		return err // before one of several parts is written
+	if !listed(dst, src) || len(joined.Parts()) > 1 {
+		if err := apart(dst, src, g, joined); err != nil {
+			return err // before one of several parts is written
+		}
 	}
 	for i := range joined.Parts() {
 		p := &joined.Parts()[i]
@@ -107,14 +113,7 @@ func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geomet
 			}
 			op, from, s = kernel.Scale, dst, kernel.Vector{}
 		}
-		f := factors
-		if f.Len() > 0 {
-			f = f.From(p.Factor)
-		}
-		if s.Len() > 0 {
-			s = s.From(p.Factor)
-		}
-		if err := kernel.RunOf(op, dst.From(p.Dst), from.From(p.Src), f, s, p.Loops(), workers); err != nil {
+		if err := kernel.RunPart(op, dst, from, factors, s, p, workers); err != nil {
 			return err
 		}
 	}
@@ -125,6 +124,9 @@ func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geomet
 func apart(dst, src kernel.Vector, g *layout.Geometry, joined *layout.Nest) error {
 	if joined == nil {
 		return disjoint(dst, src, g.Loops())
+	}
+	if listed(dst, src) {
+		return disjointLists(dst, src, joined.Parts())
 	}
 	parts := joined.Parts()
 	for i := range parts {

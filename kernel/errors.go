@@ -63,16 +63,20 @@ func (e *LengthError) Error() string {
 
 // OverlapError refuses a dst that shares elements with another slice of the call: with a
 // src that is not the same slice, some of which would be overwritten before they are read,
-// or with factors or shifts. Nothing has been written.
+// or with factors or shifts. Where dst is a list this is said of one of its slices, which may
+// overlap another one. Nothing has been written.
 type OverlapError struct {
-	With     string // the other slice: "src", "factors" or "shifts"
-	Elements int    // length of dst
+	With     string // the other slice: "src", "factors", "shifts", or "dst" if both are in a list
+	Elements int    // length of dst, or of its slice
 	Distance int    // bytes from the first element of the other slice to that of dst
 }
 
 func (e *OverlapError) Error() string {
 	if e.With == "src" && e.Distance == 0 {
 		return fmt.Sprintf("kernel: dst of %d elements is src, whose elements lie differently, want no overlap", e.Elements)
+	}
+	if e.With == "dst" {
+		return fmt.Sprintf("kernel: a slice of %d elements in the list dst begins %d bytes from another one and overlaps, want no overlap", e.Elements, e.Distance)
 	}
 	want := "dst = src or no overlap"
 	if e.With != "src" {
@@ -94,6 +98,21 @@ func (e *LoopError) Error() string {
 		shown, more = shown[:2*layout.MaxLoops], " and more"
 	}
 	return fmt.Sprintf("kernel: loops %v%s: %s", shown, more, e.Reason)
+}
+
+// ListError refuses a list of slices that the call does not take, or whose slices do not fit
+// together, and a slice beside a list that is too short. Nothing has been written.
+type ListError struct {
+	Name   string // of the argument: "dst", "src", "factors" or "shifts"
+	Slices int    // in the list, 0 if it is one slice
+	Reason string // what was given and what was expected
+}
+
+func (e *ListError) Error() string {
+	if e.Slices == 0 {
+		return fmt.Sprintf("kernel: %s beside a list of slices: %s", e.Name, e.Reason)
+	}
+	return fmt.Sprintf("kernel: %s in %d slices: %s", e.Name, e.Slices, e.Reason)
 }
 
 // WorkersError refuses a negative number of goroutines. Nothing has been written.

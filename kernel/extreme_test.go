@@ -78,8 +78,18 @@ func TestExtremes(t *testing.T) {
 					vectors[i] = v
 				}
 			}))
+			check("AsList", nothing(func() {
+				list := make([][]Celsius, extreme.One(r, 0, 1, 2, 4, 8))
+				for k := range list {
+					list[k] = extreme.One(r, floats[2*k:2*k+2], floats[2*k+32:2*k+34], part(r, floats))
+				}
+				if v := kernel.AsList(kind, list); r.IntN(4) == 0 {
+					vectors[i] = v
+				}
+			}))
 			check("From", nothing(func() { vectors[i] = vectors[i].From(offset) }))
-			check("Bytes", nothing(func() { vectors[i].Bytes(); vectors[i].Data(); vectors[i].Len() }))
+			check("Slice", nothing(func() { vectors[i].Slice(offset) }))
+			check("Bytes", nothing(func() { vectors[i].Bytes(); vectors[i].Data(); vectors[i].Len(); vectors[i].Slices() }))
 		}
 		check("Size", nothing(func() { kind.Size() }))
 		check("Type", nothing(func() { kind.Type() }))
@@ -96,8 +106,15 @@ func TestExtremes(t *testing.T) {
 		check("PlanesOf", nothing(func() { kernel.PlanesOf(op, v[0], v[1], v[2], v[3], plane) }))
 		check("PixelsOf", nothing(func() { kernel.PixelsOf(op, v[0], v[1], v[2], v[3]) }))
 		check("RunOf", func() error { return kernel.RunOf(op, v[0], v[1], v[2], v[3], loops, workers) })
+		one, _ := extreme.One(r, layout.NCHW, layout.NCHW8c).Of(1, 1+r.IntN(12), 1, 1)
+		other, _ := extreme.One(r, layout.NCHW, layout.NHWC, layout.NCHW16c).Of(1, one.Channels(), 1, 1)
+		if nest, err := layout.Join(one, other); err == nil {
+			p := &nest.Parts()[r.IntN(len(nest.Parts()))]
+			check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], p, workers) })
+		}
+		check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], new(layout.Part), workers) })
 	}
-	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "As", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
 		if done[name] < int(runs)/50 {
 			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
 		}

@@ -132,7 +132,7 @@ func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
 }
 
 func doPixels(kind *Kind, op Op, dst, src, factors, shifts vector) {
-	if op >= Copy || kind.beyond(dst.len) || dst.len != src.len || dst.len > 0 && (factors.len == 0 || dst.len%factors.len != 0) || shifts.len != shiftsOf(op, factors.len) {
+	if op >= Copy || dst.len < 0 || kind.beyond(dst.len) || dst.len != src.len || dst.len > 0 && (factors.len <= 0 || dst.len%factors.len != 0) || shifts.len != shiftsOf(op, factors.len) {
 		panic(misfit(kind, op, "pixels", dst.len, src.len, factors.len, shifts.len, 0))
 	}
 	if dst.len == 0 {
@@ -165,6 +165,11 @@ func shiftsOf(op Op, factors int) int {
 func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int) error {
 	if op >= Copy {
 		return &OpError{op}
+	}
+	for i, n := range [...]int{dst, src, factors, shifts} {
+		if n < 0 {
+			return &ListError{[...]string{"dst", "src", "factors", "shifts"}[i], -n, "want one slice for " + loop}
+		}
 	}
 	most := 0
 	if kind.beyond(dst) {

@@ -107,14 +107,16 @@ func (k *Kind) call(routine id, dst, src, factors, extra unsafe.Pointer, count, 
 //go:nocheckptr
 func hide(p unsafe.Pointer) unsafe.Pointer { return unsafe.Add(nil, uintptr(p)) }
 
-// Vector is a slice of elements whose kind is known at run time only. It refers to the
-// memory of the slice that it was made of. The zero Vector is empty and fits every kind.
+// Vector is a slice of elements whose kind is known at run time only, or a list of such slices,
+// see [AsList]. It refers to the memory of the slice that it was made of. The zero Vector is
+// empty and fits every kind.
 type Vector struct {
 	kind *Kind
 	vector
 }
 
-// vector is a slice without its type.
+// vector is a slice without its type. That of a list has the address of the list and the negative
+// number of its slices, so that no comparison of a length takes it for a slice that fits.
 type vector struct {
 	data unsafe.Pointer
 	len  int
@@ -143,14 +145,14 @@ func As[T Float | Half](kind *Kind, s []T) Vector {
 // Kind returns the kind of the elements, nil for the zero Vector.
 func (v Vector) Kind() *Kind { return v.kind }
 
-// Len returns the number of elements.
-func (v Vector) Len() int { return v.len }
+// Len returns the number of elements of a slice, and 0 for a list, see [Vector.Slices].
+func (v Vector) Len() int { return max(v.len, 0) }
 
 // From returns the elements from offset n up. It panics with a [*RangeError] unless n is from
 // 0 to the length.
 func (v Vector) From(n int) Vector {
 	if n < 0 || n > v.len {
-		panic(&RangeError{n, v.len})
+		panic(&RangeError{n, v.Len()})
 	}
 	if n == v.len {
 		return Vector{kind: v.kind}
@@ -158,12 +160,13 @@ func (v Vector) From(n int) Vector {
 	return Vector{v.kind, vector{unsafe.Add(v.data, n<<v.kind.shift), v.len - n}}
 }
 
-// Data returns the address of the first element. If there is none it means nothing.
+// Data returns the address of the first element, or of a list. If there is none it means
+// nothing.
 func (v Vector) Data() unsafe.Pointer { return v.data }
 
-// Bytes returns the memory of the elements.
+// Bytes returns the memory of the elements, none for a list.
 func (v Vector) Bytes() []byte {
-	if v.len == 0 {
+	if v.len <= 0 {
 		return nil
 	}
 	return unsafe.Slice((*byte)(v.data), v.len<<v.kind.shift)

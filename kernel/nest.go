@@ -21,6 +21,7 @@ type nest struct {
 	block
 	across gather // where src does not lie as dst does
 	long   bool   // copies are long enough for the runtime to store past the cache
+	lists  *lists // where dst or src is a list: the nest is one of several
 	depth  int
 	outer  [layout.MaxLoops]layout.Loop
 }
@@ -118,6 +119,10 @@ func (n *nest) total() int {
 // walk does the visited elements lo to hi, counted in the order of the loops. Both must
 // be the beginning of a row, except in planes and in blocks of a single row.
 func (n *nest) walk(lo, hi int) {
+	if n.lists != nil {
+		n.lists.walk(n, lo, hi)
+		return
+	}
 	size := n.count * n.length
 	var index [layout.MaxLoops]int
 	from := lo
@@ -153,7 +158,7 @@ func (n *nest) walk(lo, hi int) {
 			index[k] = 0
 		}
 	}
-	if n.pastCache {
+	if n.pastCache && !n.listed {
 		fence()
 	}
 }

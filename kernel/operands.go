@@ -12,6 +12,7 @@ type operands struct {
 	op                        Op
 	pastCache                 bool // the data is far larger than the cache
 	far                       bool // likewise, on the tier of plain Go
+	listed                    bool // the nest is one of several, and a fence follows the last
 	dst, src, factors, shifts unsafe.Pointer
 }
 

@@ -44,12 +44,43 @@ func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, wor
 
 // RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
 // vectors differ in kind.
+//
+// dst and src may be lists, see [AsList]. Offsets count their elements one slice after the other. The
+// work is fast where planes, or rows, are whole in each slice, and takes one element at a time where
+// nothing is. A slice of dst shares no memory with another slice of dst. It shares none with src
+// either, unless all strides agree and it is the same memory at the same offset. Slices of src
+// may overlap each other. If slices differ in length, or are too few, RunOf returns a
+// [*ListError].
 func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
 	return doRun(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
+}
+
+// RunPart is [RunOf] on a part of what [layout.Join] returns: with its loops, from its offsets
+// on. It returns a [*LoopError] if a slice ends before its offset.
+func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers int) error {
+	kind := dst.kind
+	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
+		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
+	}
+	loops, factor := p.Loops(), p.Factor
+	if dst.len|src.len|factors.len|shifts.len < 0 {
+		return runList(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, place{p.Dst, p.Src, factor}, workers)
+	}
+	if op == Copy {
+		factor = min(factor, factors.len)
+	}
+	if p.Dst > dst.len || p.Src > src.len || factor > factors.len || shifts.len > 0 && factor > shifts.len {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts, want none after the end", op, p.Dst, dst.len, p.Src, src.len, factor, factors.len, shifts.len)}
+	}
+	s := shifts
+	if s.len > 0 {
+		s = s.From(factor)
+	}
+	return doRun(kind, op, dst.From(p.Dst).vector, src.From(p.Src).vector, factors.From(factor).vector, s.vector, loops, workers)
 }
 
 // doRun is Run without types.
@@ -92,6 +123,9 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 	if workers < 0 {
 		return &WorkersError{workers}
 	}
+	if dst.len|src.len|factors.len|shifts.len < 0 {
+		return runList(kind, op, dst, src, factors, shifts, loops, place{}, workers)
+	}
 	var n nest
 	span, err := n.set(kind, op, dst, src, factors, shifts, loops)
 	if err != nil || span == 0 {
@@ -100,15 +134,32 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 	// One by one: a copy of all would wait until they are stored.
 	n.op, n.dst, n.src, n.factors, n.shifts = op, dst.data, src.data, factors.data, shifts.data
 	n.choose(span)
-	total := n.total()
-	if how, bytes := strategy(), total<<kind.shift; bytes < how.Share || workers == 1 {
+	n.share(n.total(), workers)
+	return nil
+}
+
+// share walks all elements of n, on so many goroutines at most.
+func (n *nest) share(total, workers int) {
+	if how, bytes := strategy(), total<<n.kind.shift; bytes < how.Share || workers == 1 {
 		n.walk(0, total)
 	} else if workers = workersFor(how, bytes, workers); workers > 1 {
-		parallel(how, &n, total, workers)
+		parallel(how, n, total, workers)
 	} else {
 		n.walk(0, total)
 	}
-	return nil
+}
+
+// entries returns how many factors and shifts an operation takes whose loops reach over so many
+// factors.
+func entries(op Op, reach int) (factors, shifts int) {
+	factors = reach
+	if op == Copy {
+		factors = 0
+	}
+	if operations[op].shifts {
+		shifts = reach
+	}
+	return factors, shifts
 }
 
 // set checks a call and sets the loops of n, which is the zero nest. It returns the
@@ -121,13 +172,7 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	if r.Dst == 0 {
 		return 0, nil
 	}
-	factorsWanted, shiftsWanted := r.Factors, 0
-	if op == Copy {
-		factorsWanted = 0
-	}
-	if operations[op].shifts {
-		shiftsWanted = r.Factors
-	}
+	factorsWanted, shiftsWanted := entries(op, r.Factors)
 	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
 	}

@@ -1,0 +1,277 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/loop"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// OfList returns the Vector of a list of slices of float32 or float64, see [AsList].
+func OfList[T Float](list [][]T) Vector { return AsList(kindOf[T](), list) }
+
+// AsList returns the Vector of a list of slices of equal length, which holds their elements
+// one slice after the other. It refers to the list, which is read in each call, and to the memory
+// of the slices. [RunOf] and [RunPart] take it
+// for dst and src. A list of one slice is that slice.
+// AsList panics as [As] does.
+func AsList[T Float | Half](kind *Kind, list [][]T) Vector {
+	v := As[T](kind, nil)
+	if len(list) == 1 {
+		v.vector = erase(list[0])
+	} else {
+		v.vector = vector{unsafe.Pointer(unsafe.SliceData(list)), -len(list)}
+	}
+	return v
+}
+
+// Slices returns the number of slices of a list, 0 if v is one slice.
+func (v Vector) Slices() int { return max(-v.len, 0) }
+
+// Slice returns slice i of a list. It panics with a [*RangeError] unless there is one.
+func (v Vector) Slice(i int) Vector {
+	if i < 0 || i >= v.Slices() {
+		panic(&RangeError{i, v.Slices()})
+	}
+	m := v.list()
+	data, length := m.At(i)
+	return Vector{v.kind, vector{data, length}}
+}
+
+// list returns the memory of a list without the length of its slices.
+func (v vector) list() loop.Memory { return loop.Memory{Data: v.data, Slices: -v.len} }
+
+// lists is a call whose dst or src is a list. Its nest lies within one slice of each, and loops
+// around it go from one such place to the next. Calls are kept for reuse.
+type lists struct {
+	dst, src         loop.Memory
+	dstUnit, srcUnit int // see [unit]
+	begin            place
+	depth            int // of outer
+	outer            [layout.MaxLoops]layout.Loop
+}
+
+var listCalls = sync.Pool{New: func() any { return new(lists) }}
+
+// runList is run where a vector is a list, from a place on.
+func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place, workers int) error {
+	if op >= ops {
+		return &OpError{op}
+	}
+	if workers < 0 {
+		return &WorkersError{workers}
+	}
+	l := listCalls.Get().(*lists)
+	var n nest
+	count, err := l.set(&n, kind, op, dst, src, factors, shifts, loops, begin)
+	if err == nil && count > 0 {
+		n.lists = l
+		n.share(count*n.total(), workers)
+	}
+	*l = lists{} // let go of the caller's data
+	listCalls.Put(l)
+	return err
+}
+
+// set checks a call and sets the loops of l and of n, which is the zero nest. It returns how
+// often n is walked through, 0 if there is nothing to do.
+func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place) (count int, err error) {
+	if factors.len < 0 {
+		return 0, &ListError{"factors", -factors.len, "want one slice"}
+	}
+	if shifts.len < 0 {
+		return 0, &ListError{"shifts", -shifts.len, "want one slice"}
+	}
+	r, reason := loop.Measure(loops)
+	if reason != "" {
+		return 0, &LoopError{Loops: clone(loops), Reason: reason}
+	}
+	if r.Dst == 0 {
+		return 0, nil
+	}
+	l.begin = begin
+	if l.dst, err = memoryOf("dst", kind, dst, begin.dst+r.Dst); err != nil {
+		return 0, err
+	}
+	if l.src, err = memoryOf("src", kind, src, begin.src+r.Src); err != nil {
+		return 0, err
+	}
+	factorsWanted, shiftsWanted := entries(op, r.Factors)
+	if factorsWanted > 0 {
+		factorsWanted += begin.factor
+	}
+	if shiftsWanted > 0 {
+		shiftsWanted += begin.factor
+	}
+	if factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of lists with factors of %d and shifts of %d elements, want %d and %d or more", op, factors.len, shifts.len, factorsWanted, shiftsWanted)}
+	}
+	count = l.divide(loops)
+	if with, distance, shared := loop.Shared(&l.dst, &l.src, kind.bytes(1), begin.dst == begin.src && loop.Same(loops)); shared {
+		return 0, &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
+	}
+	skew, bytes := uintptr(0), kind.bytes(l.dst.Length)
+	for i := range max(l.dst.Slices, 1) {
+		data, _ := l.dst.At(i)
+		skew |= uintptr(data)
+		if factorsWanted > 0 && within(data, bytes, factors.data, kind.bytes(factorsWanted)) {
+			return 0, &OverlapError{With: "factors", Elements: l.dst.Length, Distance: int(uintptr(data) - uintptr(factors.data))}
+		}
+		if shiftsWanted > 0 && within(data, bytes, shifts.data, kind.bytes(shiftsWanted)) {
+			return 0, &OverlapError{With: "shifts", Elements: l.dst.Length, Distance: int(uintptr(data) - uintptr(shifts.data))}
+		}
+	}
+	n.kind = kind
+	var room [layout.MaxLoops]layout.Loop
+	n.split(op, l.inner(room[:0], loops))
+	n.op, n.factors, n.shifts = op, factors.data, shifts.data
+	n.dst, n.src = l.dst.Address(begin.dst, kind.shift), l.src.Address(begin.src, kind.shift)
+	n.choose(max(l.dst.Slices, 1) * l.dst.Length)
+	n.pastCache = n.pastCache && skew&uintptr(kind.bytes(1)-1) == 0
+	return count, nil
+}
+
+// memoryOf returns the memory of a vector, of which the first elements are visited, so many
+// at most.
+func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error) {
+	m := loop.Memory{Data: v.data, Length: reach}
+	all := v.len
+	if v.len < 0 {
+		m.Slices = -v.len
+		_, m.Length = m.At(0)
+		for i := range m.Slices {
+			if _, length := m.At(i); length != m.Length {
+				return m, &ListError{name, m.Slices, fmt.Sprintf("slice %d holds %d elements and slice 0 %d, want equal lengths", i, length, m.Length)}
+			}
+		}
+		ok := true
+		if all, ok = product(m.Slices, m.Length); !ok {
+			all = math.MaxInt // parts of it are there more than once
+		}
+	}
+	if reach < 0 || all < reach || kind.beyond(all) {
+		return m, &ListError{name, m.Slices, fmt.Sprintf("%d elements in all, want %d or more, whose bytes an int counts", all, reach)}
+	}
+	return m, nil
+}
+
+// divide splits the loops in those that stay within one slice of dst and of src, see
+// [lists.inner], and those around them. It returns how many steps these take in all.
+func (l *lists) divide(loops []layout.Loop) (count int) {
+	l.dstUnit = unit(&l.dst, loops, l.begin.dst, func(o *layout.Loop) int { return o.Dst })
+	l.srcUnit = unit(&l.src, loops, l.begin.src, func(o *layout.Loop) int { return o.Src })
+	count = 1
+	for i := range loops {
+		o := &loops[i]
+		if steps := l.steps(o); steps < o.Size {
+			l.outer[l.depth] = layout.Loop{Size: o.Size / steps, Dst: o.Dst * steps, Src: o.Src * steps, Factor: o.Factor * steps}
+			l.depth++
+			count *= o.Size / steps
+		}
+	}
+	return count
+}
+
+// inner appends the parts of loops that stay within one slice of dst and of src.
+func (l *lists) inner(inner, loops []layout.Loop) []layout.Loop {
+	for i := range loops {
+		o := &loops[i]
+		if steps := l.steps(o); steps > 1 {
+			inner = append(inner, layout.Loop{Size: steps, Dst: o.Dst, Src: o.Src, Factor: o.Factor})
+		}
+	}
+	return inner
+}
+
+// steps returns how many steps of a loop stay together: the loop is that many, repeated.
+func (l *lists) steps(o *layout.Loop) int {
+	return common(together(l.dstUnit, o.Size, o.Dst), together(l.srcUnit, o.Size, o.Src))
+}
+
+// unit returns a length that divides the slices of a list into units: loops stay within one or go
+// in whole units. It is that of the slices if they do so, and at worst an element. It is 0 if
+// there is no list.
+func unit(m *loop.Memory, loops []layout.Loop, begin int, stride func(o *layout.Loop) int) int {
+	if m.Slices == 0 {
+		return 0
+	}
+	unit := m.Length
+	for before := 0; before != unit; {
+		before = unit
+		for i := range loops {
+			size, step := loops[i].Size, stride(&loops[i])
+			if within := together(unit, size, step); within < size {
+				unit = common(unit, within*step)
+			}
+		}
+	}
+	last := begin % unit
+	for i := range loops {
+		step := stride(&loops[i])
+		if last += (together(unit, loops[i].Size, step) - 1) * step; last >= unit {
+			return 1
+		}
+	}
+	return unit
+}
+
+// together returns how many steps of a loop stay in one of the units that they begin with, a
+// divisor of their number. All do where there is no unit.
+func together(unit, size, stride int) int {
+	switch {
+	case unit == 0 || stride == 0 || size <= unit/stride:
+		return size
+	case stride >= unit || unit%stride != 0:
+		return 1
+	}
+	return common(size, unit/stride)
+}
+
+// common returns the greatest common divisor.
+func common(a, b int) int {
+	for b > 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// walk does the visited elements lo to hi of the nest n, as [nest.walk] does.
+func (l *lists) walk(n *nest, lo, hi int) {
+	inside, size, shift := *n, n.total(), n.kind.shift
+	inside.lists, inside.listed = nil, true
+	var index [layout.MaxLoops]int
+	for k, at := l.depth-1, lo/size; k >= 0; k-- {
+		index[k] = at % l.outer[k].Size
+		at /= l.outer[k].Size
+	}
+	for from, left := lo%size, hi-lo; left > 0; {
+		at := l.begin
+		for k, o := range l.outer[:l.depth] {
+			at.dst += index[k] * o.Dst
+			at.src += index[k] * o.Src
+			at.factor += index[k] * o.Factor
+		}
+		inside.dst, inside.src = l.dst.Address(at.dst, shift), l.src.Address(at.src, shift)
+		if n.factors != nil { // Copy has none, and an offset alone is no pointer
+			inside.factors, inside.shifts = n.channel(at.factor)
+		}
+		to := min(size, from+left)
+		if n.op != Copy || inside.dst != inside.src {
+			inside.walk(from, to)
+		}
+		left -= to - from
+		from = 0
+		for k := l.depth - 1; k >= 0; k-- {
+			if index[k]++; index[k] < l.outer[k].Size {
+				break
+			}
+			index[k] = 0
+		}
+	}
+	if n.pastCache {
+		fence()
+	}
+}

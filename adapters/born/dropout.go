@@ -4,8 +4,8 @@
 //	backend := autodiff.New(cpu.New())
 //	seeds := born.NewSeeds(42)
 //	drop, err := born.NewDropout[float32](0.5, backend, seeds.Next())
-//	model := nn.NewSequential(conv, drop, nn.NewReLU[*autodiff.Backend[*cpu.Backend]]())
-//	born.SetTraining(model, false) // evaluation
+//	y := drop.Forward(conv.Forward(x)) // an operation on the tape of the backend
+//	drop.SetTraining(false)            // evaluation: Forward returns its input
 //
 // A [Dropout] of float32 is an nn.Module. While the tape of the backend records, each Forward
 // in training is an operation on it, which draws the mask of its own step again for the

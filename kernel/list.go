@@ -161,8 +161,8 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 // divide splits the loops in those that stay within one slice of dst and of src, see
 // [lists.inner], and those around them. It returns how many steps these take in all.
 func (l *lists) divide(loops []layout.Loop) (count int) {
-	l.dstUnit = unit(&l.dst, loops, l.begin.dst, func(o *layout.Loop) int { return o.Dst })
-	l.srcUnit = unit(&l.src, loops, l.begin.src, func(o *layout.Loop) int { return o.Src })
+	l.dstUnit = unit(&l.dst, loops, l.begin.dst, false)
+	l.srcUnit = unit(&l.src, loops, l.begin.src, true)
 	count = 1
 	for i := range loops {
 		o := &loops[i]
@@ -193,8 +193,9 @@ func (l *lists) steps(o *layout.Loop) int {
 
 // unit returns a length that divides the slices of a list into units: loops stay within one or go
 // in whole units. It is that of the slices if they do so, and at worst an element. It is 0 if
-// there is no list.
-func unit(m *loop.Memory, loops []layout.Loop, begin int, stride func(o *layout.Loop) int) int {
+// there is no list. The steps are those in dst or in src. (A function that returned them would move
+// the caller's loops to the heap.)
+func unit(m *loop.Memory, loops []layout.Loop, begin int, src bool) int {
 	if m.Slices == 0 {
 		return 0
 	}
@@ -202,7 +203,7 @@ func unit(m *loop.Memory, loops []layout.Loop, begin int, stride func(o *layout.
 	for before := 0; before != unit; {
 		before = unit
 		for i := range loops {
-			size, step := loops[i].Size, stride(&loops[i])
+			size, step := loops[i].Size, stepOf(&loops[i], src)
 			if within := together(unit, size, step); within < size {
 				unit = common(unit, within*step)
 			}
@@ -210,12 +211,20 @@ func unit(m *loop.Memory, loops []layout.Loop, begin int, stride func(o *layout.
 	}
 	last := begin % unit
 	for i := range loops {
-		step := stride(&loops[i])
+		step := stepOf(&loops[i], src)
 		if last += (together(unit, loops[i].Size, step) - 1) * step; last >= unit {
 			return 1
 		}
 	}
 	return unit
+}
+
+// stepOf returns how far a step of a loop goes in dst or in src.
+func stepOf(o *layout.Loop, src bool) int {
+	if src {
+		return o.Src
+	}
+	return o.Dst
 }
 
 // together returns how many steps of a loop stay in one of the units that they begin with, a

@@ -1,0 +1,131 @@
+package spago
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/nlpodyssey/spago/ag"
+	"github.com/nlpodyssey/spago/mat"
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// function is dropout of all matrices of a call. Each of its results has an operator of its own, an
+// output, which hands on its gradient: function waits until it has them all, and computes all
+// gradients at once.
+type function struct {
+	pass     spatialdropout.Pass
+	geometry layout.Geometry
+	xs       []mat.Tensor
+}
+
+// Forward returns what has been computed already.
+func (f *function) Forward() (mat.Tensor, error) {
+	return &bundle{Matrix: mat.NewDense[float32](mat.WithShape(0, 0)), grads: make([]mat.Matrix, len(f.xs))}, nil
+}
+
+func (f *function) Operands() []mat.Tensor { return f.xs }
+
+// Backward gives each matrix its gradient. It has the shape of the matrix: that of a sum is flat,
+// whatever was summed.
+func (f *function) Backward(gy mat.Tensor) error {
+	dys := gy.(*bundle).take()
+	dxs, from := make([]mat.Tensor, len(dys)), make([]mat.Tensor, len(dys))
+	var none mat.Tensor
+	for i, dy := range dys {
+		dxs[i], from[i] = like(f.xs[i]), dy
+		if dy != nil {
+			continue
+		}
+		if none == nil {
+			none = like(f.xs[i]) // zeros, and read as often as needed
+		}
+		from[i] = none
+	}
+	if err := f.pass.Backward(tensor(f.xs[0], dxs, f.geometry), tensor(f.xs[0], from, f.geometry)); err != nil {
+		return err
+	}
+	for i, x := range f.xs {
+		if dys[i] != nil && x.RequiresGrad() {
+			x.AccGrad(dxs[i])
+		}
+	}
+	return nil
+}
+
+// output is one of the results of a function.
+type output struct {
+	all   *ag.Operator
+	index int
+	y     mat.Tensor
+}
+
+func (o *output) Forward() (mat.Tensor, error) { return o.y, nil }
+
+func (o *output) Operands() []mat.Tensor { return []mat.Tensor{o.all} }
+
+func (o *output) Backward(gy mat.Tensor) error {
+	dy, ok := gy.(mat.Matrix)
+	if !ok || gy.Size() != o.y.Size() {
+		return &InputError{Index: o.index, Given: fmt.Sprintf("a gradient of %v", gy.Shape()), Want: fmt.Sprintf("one of %v", o.y.Shape())}
+	}
+	o.all.AccGrad(&part{Matrix: dy, index: o.index})
+	return nil
+}
+
+// part is the gradient of one result, on its way to the function.
+type part struct {
+	mat.Matrix
+	index int
+}
+
+// bundle is the value of a function: no numbers, but the gradients of its results.
+type bundle struct {
+	mat.Matrix // for what the graph asks of any value
+
+	mu    sync.Mutex
+	grads []mat.Matrix
+	any   bool
+}
+
+func (b *bundle) Value() mat.Tensor { return b }
+
+// Grad returns b itself if it has a gradient.
+func (b *bundle) Grad() mat.Tensor {
+	if b.HasGrad() {
+		return b
+	}
+	return nil
+}
+
+func (b *bundle) HasGrad() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.any
+}
+
+// AccGrad adds the gradient of one result.
+func (b *bundle) AccGrad(grad mat.Tensor) {
+	p := grad.(*part)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.any = true
+	b.grads[p.index] = p.Matrix
+}
+
+func (b *bundle) ZeroGrad() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.any = false
+	clear(b.grads)
+}
+
+// take returns the gradients of all results, nil where there is none, and forgets them: a later
+// backward pass brings its own.
+func (b *bundle) take() []mat.Matrix {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.grads
+	b.grads, b.any = make([]mat.Matrix, len(all)), false
+	return all
+}

@@ -1,0 +1,78 @@
+package spago
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/nlpodyssey/spago/mat"
+	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// alike returns the rows and columns of matrices, and an error if they differ, or in type.
+func alike(xs []mat.Tensor) (shape []int, err error) {
+	var first mat.Tensor
+	for i, x := range xs {
+		if x == nil {
+			return nil, &InputError{Index: i, Given: "nothing", Want: "a matrix"}
+		}
+		v := x.Value()
+		if isNil(v) {
+			return nil, &InputError{Index: i, Given: "nothing", Want: "a matrix"}
+		}
+		switch v.(type) {
+		case *mat.Dense[float32], *mat.Dense[float64]:
+		default:
+			return nil, &InputError{Index: i, Given: fmt.Sprintf("type %T", v), Want: "a *mat.Dense of float32 or float64"}
+		}
+		if i == 0 {
+			first, shape = v, v.Shape()
+		}
+		if len(v.Shape()) != 2 {
+			return nil, &InputError{Index: i, Given: fmt.Sprintf("shape %v", v.Shape()), Want: "rows and columns"}
+		}
+		if !slices.Equal(v.Shape(), shape) || reflect.TypeOf(v) != reflect.TypeOf(first) {
+			return nil, &InputError{Index: i, Given: fmt.Sprintf("%v %T", v.Shape(), v), Want: fmt.Sprintf("%v %T as matrix 0", shape, first)}
+		}
+	}
+	return shape, nil
+}
+
+// isNil reports whether a tensor is nil, or a pointer that is.
+func isNil(x mat.Tensor) bool {
+	v := reflect.ValueOf(x)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// values returns the matrices of nodes.
+func values(xs []mat.Tensor) []mat.Tensor {
+	all := make([]mat.Tensor, len(xs))
+	for i, x := range xs {
+		all[i] = x.Value()
+	}
+	return all
+}
+
+// like returns a matrix of the shape and type of a node's.
+func like(x mat.Tensor) mat.Tensor {
+	v := x.Value()
+	return v.(mat.Matrix).NewMatrix(mat.WithShape(v.Shape()...))
+}
+
+// tensor returns matrices as a tensor of the core, which refers to their memory if their type is
+// that of like.
+func tensor(like mat.Tensor, xs []mat.Tensor, geometry layout.Geometry) spatialdropout.Tensor {
+	if _, ok := like.Value().(*mat.Dense[float32]); ok {
+		return spatialdropout.OfList(data[float32](xs), geometry)
+	}
+	return spatialdropout.OfList(data[float64](xs), geometry)
+}
+
+func data[T float32 | float64](xs []mat.Tensor) [][]T {
+	all := make([][]T, len(xs))
+	for i, x := range xs {
+		all[i] = mat.Data[T](x)
+	}
+	return all
+}

@@ -53,7 +53,7 @@ type Layer struct {
 	// InPlace lets a tape machine write the output over x, where nothing else in the graph
 	// uses the value of x later, neither a gradient nor a Read. It saves the memory of the
 	// output. Afterwards x.Value() is the output, too. Gorgonia does the same for its
-	// element-wise operations. It does not know that a node made by Reshape shares memory
+	// operations of two operands. It does not know that a node made by Reshape shares memory
 	// with its input, so none of both may have other uses.
 	InPlace bool
 }

@@ -84,6 +84,9 @@ func TestExtremes(t *testing.T) {
 		extreme.Check(t, func() string { return fmt.Sprintf("NoiseShape(%v, %v)", dims, noise) }, func() error {
 			return keep(layout.NoiseShape(dims, noise))
 		})
+		extreme.Check(t, func() string { return fmt.Sprintf("%v.Strided(%v, %v)", order, dims, strides) }, func() error {
+			return keep(order.Strided(dims, strides))
+		})
 		name := extreme.One(r, "", "NCHW", "nhwc", "\x00", strings.Repeat("x", 1<<16), strings.Repeat("\xff", 1<<16))
 		extreme.Check(t, func() string { return fmt.Sprintf("Parse(%.20q)", name) }, func() error {
 			_, err := layout.Parse(name)
@@ -107,7 +110,7 @@ func TestExtremes(t *testing.T) {
 		})
 	}
 	if taken < int(runs)/20 {
-		t.Errorf("%d geometries of %d calls, want a twentieth", taken, 3*runs)
+		t.Errorf("%d geometries of %d calls, want a twentieth", taken, 4*runs)
 	}
 }
 

@@ -87,15 +87,10 @@ const (
 // elements overflows an int, where a dim of 0 counts as 1. It returns an
 // [*OrderError] if o is none of the constants. Of does not allocate.
 func (o Order) Of(dims ...int) (Geometry, error) {
-	if !o.known() {
-		return Geometry{}, &OrderError{Name: o.String()}
+	if err := o.accepts(dims); err != nil {
+		return Geometry{}, err
 	}
 	rank := len(dims)
-	if want := len(orders[o].axes); want > 0 && rank != want {
-		return Geometry{}, refused(o, dims, "", fmt.Sprint(want))
-	} else if rank < 2 && want == 0 {
-		return Geometry{}, refused(o, dims, "", "2 or more")
-	}
 	g := scalar()
 	g.block = uint16(orders[o].block)
 	group := max(int(g.block), 1)
@@ -126,6 +121,46 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 	}
 	g.finish() // dense axes nest, and are at most four loops
 	return g, nil
+}
+
+// accepts returns an error unless o is known and takes so many dims.
+func (o Order) accepts(dims []int) error {
+	if !o.known() {
+		return &OrderError{Name: o.String()}
+	}
+	rank := len(dims)
+	if want := len(orders[o].axes); want > 0 && rank != want {
+		return refused(o, dims, "", fmt.Sprint(want))
+	} else if rank < 2 && want == 0 {
+		return refused(o, dims, "", "2 or more")
+	}
+	return nil
+}
+
+// Strided returns the geometry of a tensor whose axes have the order that o spells, and
+// strides of their own: [Strided] with the sample axis and the channel axis of o. Axis k is
+// the k-th letter, whatever its stride is.
+//
+// Strided returns an [*OrderError] if o is none of the constants, and a [*ShapeError] if the
+// number of dims is not the order's, if the order is blocked, and where the function
+// [Strided] does. It does not allocate.
+func (o Order) Strided(shape, strides []int) (Geometry, error) {
+	if err := o.accepts(shape); err != nil {
+		return Geometry{}, err
+	}
+	if orders[o].block > 0 {
+		return Geometry{}, refused(o, shape, " with strides", "an order that is not blocked")
+	}
+	sample, channel := Unbatched, 0
+	for i := range shape {
+		switch o.axis(i, len(shape)) {
+		case 'N':
+			sample = i
+		case 'C':
+			channel = i
+		}
+	}
+	return Strided(shape, strides, sample, channel)
 }
 
 // Unbatched is the sample axis of a tensor that has none.

@@ -70,6 +70,9 @@ func TestUnknownOrderIsAnError(t *testing.T) {
 		for _, dims := range [][]int{nil, {1}, {1, 2}, {1, 2, 3, 4}} {
 			g, err := o.Of(dims...)
 			wantError(t, "Of", err, fmt.Sprintf("Order(%d)", uint8(o)), "unknown axis order", "NCHW16c")
+			if strided, stridedErr := o.Strided(dims, dims); fmt.Sprint(stridedErr) != fmt.Sprint(err) || strided != (layout.Geometry{}) {
+				t.Errorf("%v.Strided(%v) gave %v and the error %v, want that of Of: %v", o, dims, strided, stridedErr, err)
+			}
 			if g != (layout.Geometry{}) {
 				t.Errorf("%v.Of(%v) gave %v with an error", o, dims, g)
 			}
@@ -93,6 +96,10 @@ func TestOfRefusesWrongRank(t *testing.T) {
 			expected := fmt.Sprintf("want %d", want)
 			if !fixed {
 				expected = "want 2 or more"
+			}
+			strided, stridedErr := o.Strided(given, make([]int, n))
+			if fmt.Sprint(stridedErr) != fmt.Sprint(err) || strided != (layout.Geometry{}) {
+				t.Errorf("%v.Strided of dims %v gave %v and the error %v, want that of Of: %v", o, given, strided, stridedErr, err)
 			}
 			wantError(t, fmt.Sprintf("%v.Of(%v)", o, given), err, o.String(), expected, fmt.Sprintf("of %d dims", n), fmt.Sprint(given))
 			if g != (layout.Geometry{}) {
@@ -495,6 +502,44 @@ func TestStridedMatchesBruteForce(t *testing.T) {
 	}
 }
 
+// An order says which axis is which. The strides say where they lie: those of NCHW below make
+// the tensor channels last in memory, and the other way round.
+func TestStridedOfAnOrder(t *testing.T) {
+	turned, err := layout.NCHW.Strided([]int{2, 3, 4, 5}, []int{60, 1, 15, 3})
+	want, wantErr := layout.NHWC.Of(2, 4, 5, 3)
+	if err != nil || wantErr != nil || turned != want {
+		t.Errorf("NCHW.Strided gave %+v, %v, want NHWC.Of: %+v, %v", turned, err, want, wantErr)
+	}
+	for _, o := range layout.Orders() {
+		dims := []int{2, 3, 4, 5, 6}
+		if n := rank[o]; n > 0 {
+			dims = dims[:n]
+		}
+		// The first axis innermost, with gaps, as in a slice of a tensor of Fortran's order.
+		strides := make([]int, len(dims))
+		stride := 1
+		for i, d := range dims {
+			strides[i] = stride
+			stride *= d + 1
+		}
+		letters, block := letters(o, len(dims))
+		got, err := o.Strided(dims, strides)
+		if block > 0 {
+			wantError(t, "a blocked order", err, o.String(), fmt.Sprint(dims), "not blocked")
+			if got != (layout.Geometry{}) {
+				t.Errorf("%v.Strided gave %v with an error", o, got)
+			}
+			continue
+		}
+		want, wantErr := layout.Strided(dims, strides, strings.Index(letters, "N"), strings.Index(letters, "C"))
+		if err != nil || wantErr != nil || got != want {
+			t.Errorf("%v.Strided(%v, %v) = %+v, %v, want %+v, %v", o, dims, strides, got, err, want, wantErr)
+		}
+		_, err = o.Strided(dims, strides[1:])
+		wantError(t, "a stride too few", err, fmt.Sprintf("%d dims and %d strides", len(dims), len(dims)-1))
+	}
+}
+
 // Axes may be given in any order: the value depends on where they lie.
 func TestDenseStridedEqualsOf(t *testing.T) {
 	for _, o := range layout.Orders() {
@@ -525,6 +570,9 @@ func TestDenseStridedEqualsOf(t *testing.T) {
 			got, err := layout.Strided(dims, strides, sample, channel)
 			if err != nil || got != want {
 				t.Errorf("Strided(%v, %v, %d, %d) = %+v, %v, want %v.Of: %+v", dims, strides, sample, channel, got, err, o, want)
+			}
+			if got, err := o.Strided(dims, strides); err != nil || got != want {
+				t.Errorf("%v.Strided(%v, %v) = %+v, %v, want that of Of: %+v", o, dims, strides, got, err, want)
 			}
 			// The sample axis last, of the same strides.
 			if sample == 0 {
@@ -579,7 +627,7 @@ func TestNoAllocations(t *testing.T) {
 		}
 	}
 	allocs := testing.AllocsPerRun(100, func() {
-		a, err := layout.Strided(shape, strides, 0, 1)
+		a, err := layout.NCHW.Strided(shape, strides)
 		if err != nil {
 			t.Fatal(err)
 		}

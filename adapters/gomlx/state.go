@@ -47,15 +47,17 @@ func (c *Config) layer() (*spatialdropout.Dropout, error) {
 	if have != nil && have.Stream != s.Stream {
 		return nil, &StateError{c.scope.Scope(), "a saved state with the stream " + have.Stream + ", and " + s.Stream + " in the code", "the same stream"}
 	}
-	text, err := json.Marshal(saved{c.scope.Scope(), s})
+	now := saved{c.scope.Scope(), s}
+	text, err := json.Marshal(now)
 	if err != nil {
 		return nil, err
 	}
 	g := c.x.Graph()
-	if used, ok := c.scope.GetGraphParam(g, stateName); ok && used != string(text) {
+	used, _ := c.scope.GetGraphParam(g, stateName)
+	if used, ok := used.(saved); ok && used.Scope == now.Scope && used != now {
 		return nil, &StateError{c.scope.Scope(), "two layers with different options in one scope", "a scope for each, such as scope.In(\"drop\")"}
 	}
-	c.scope.SetGraphParam(g, stateName, string(text))
+	c.scope.SetGraphParam(g, stateName, now)
 	c.scope.SetParam(stateName, string(text))
 	return drop, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/spatialdropout/spatialdropout"
@@ -59,7 +60,7 @@ func (c *Config) checkMasks(t tensor) error {
 		return nil
 	}
 	if err := c.masks.Shape().Check(t.kind.dtype, 3, t.samples, t.channels); err != nil {
-		return &ShapeError{fmt.Sprintf("of masks %v for %v", c.masks.Shape(), t.x.Shape()), fmt.Sprintf("%v[3 %d %d], as Draw returns it", t.kind.dtype, t.samples, t.channels)}
+		return &ShapeError{fmt.Sprintf("of masks %v for %v", c.masks.Shape(), t.x.Shape()), fmt.Sprintf("%v, as Draw returns it", shapes.Make(t.kind.dtype, 3, t.samples, t.channels))}
 	}
 	return nil
 }

@@ -147,12 +147,20 @@ func (c *Config) tensor() (tensor, error) {
 			return tensor{}, &ShapeError{shape.String(), "dimensions that are known when the graph is built"}
 		}
 	}
-	if s := c.x.Graph().DistributedStrategy(); s == distributed.SPMD {
-		return tensor{}, &UnsupportedError{"the strategy SPMD, under which every device would draw the same mask", "AutoSharding, or one device"}
+	if err := checkStrategy(c.x.Graph().DistributedStrategy()); err != nil {
+		return tensor{}, err
 	}
 	axis := 1
 	if c.axis == images.ChannelsLast {
 		axis = shape.Rank() - 1
 	}
 	return tensor{x: c.x, kind: k, samples: shape.Dimensions[0], channels: shape.Dimensions[axis], axis: axis}, nil
+}
+
+// checkStrategy returns an error if the devices of a strategy build graphs of their own.
+func checkStrategy(s distributed.Strategy) error {
+	if s == distributed.SPMD {
+		return &UnsupportedError{"the strategy SPMD, under which every device would draw the same mask,", "AutoSharding, or one device"}
+	}
+	return nil
 }

@@ -170,3 +170,24 @@ func TestEmptyTensors(t *testing.T) {
 		inGraph(t, elements[0], []shapeCase{c, shapeCases[0]}, 0.5, spatialdropout.WithSeed(1))
 	}
 }
+
+// A dimension that a graph does not know when it is built is refused.
+func TestDynamicAxes(t *testing.T) {
+	for what, c := range map[string]struct {
+		configure func(*model.Exec)
+		wanted    func(error) bool
+	}{
+		"a dynamic batch": {func(e *model.Exec) { e.WithDynamicAxes([]string{"batch", "", ""}) }, as[*gomlx.ShapeError]()},
+		"a known one":     {func(*model.Exec) {}, func(err error) bool { return err == nil }},
+	} {
+		exec, err := model.NewExec(backend, model.NewStore(), func(scope *model.Scope, x *graph.Node) *graph.Node {
+			scope.Store().SetTraining(x.Graph(), true)
+			return gomlx.Dropout(scope, x).WithRate(0.5).Done()
+		})
+		must(t, err)
+		c.configure(exec)
+		if _, err := exec.Call(tensors.FromShape(shapes.Make(dtypes.Float32, 2, 3, 4))); !c.wanted(err) {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+}

@@ -14,11 +14,14 @@ type samples[T number] struct {
 
 func (s samples[T]) len() int { return len(s.labels) }
 
-// image returns the pixels of an image.
-func (s samples[T]) image(i int) []T {
+// part returns samples from up to but without to.
+func (s samples[T]) part(from, to int) samples[T] {
 	const size = mnist.Side * mnist.Side
-	return s.x[i*size : (i+1)*size]
+	return samples[T]{s.x[from*size : to*size], s.labels[from:to]}
 }
+
+// image returns the pixels of an image.
+func (s samples[T]) image(i int) []T { return s.part(i, i+1).x }
 
 // data are the images of an experiment.
 type data[T number] struct {

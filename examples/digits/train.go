@@ -9,9 +9,9 @@ import (
 // budget is what every network gets, whatever its dropout.
 type budget struct {
 	samples      int // in a training set
-	batch        int
+	batch        int // samples a step
 	epochs       int
-	learningRate float64
+	learningRate float64 // at the first step; it falls in equal parts to 0 after the last one
 }
 
 // trial is the training of one network. Trials of the same replicate have the same training set,
@@ -20,8 +20,15 @@ type trial struct {
 	kind      kind
 	rate      float64
 	replicate int
-	seed      uint64 // of all replicates
 }
+
+// stage is what a network is trained for.
+type stage int
+
+const (
+	validating stage = iota // to look at the validation set after the last epoch
+	comparing               // to look at it after other epochs, too, and at the test set at the end
+)
 
 // result is how well a network does on a set.
 type result struct {
@@ -38,63 +45,77 @@ type point struct {
 // outcome is what became of a trial.
 type outcome struct {
 	curve []point
-	test  result // after the last epoch, if it was asked for
-	net   *network[float32]
+	test  result            // if the networks are compared
+	net   *network[float32] // of the first replicate, if the networks are compared
 }
 
-// train trains a network. It looks at the validation set after some epochs, and at the test set
-// after the last one if final is true.
-func train(t trial, b budget, d data[float32], final bool) (outcome, error) {
-	seed := mask.Child(t.seed, uint64(t.replicate))
-	set, err := d.trainingSet(t.replicate, b.samples)
+func (o outcome) last() point { return o.curve[len(o.curve)-1] }
+
+// train trains a network.
+func train(t trial, p plan, d data[float32], s stage) (outcome, error) {
+	set, err := d.trainingSet(t.replicate, p.samples)
 	if err != nil {
 		return outcome{}, err
 	}
-	net, err := newNetwork[float32](t.kind, t.rate, seed)
+	seed := mask.Child(p.seed, uint64(t.replicate))
+	net, err := newNetwork[float32](p.head, t.kind, t.rate, seed)
 	if err != nil {
 		return outcome{}, err
 	}
-	out := outcome{net: net}
-	optimiser := newAdam(net.parameters(), b.learningRate)
+	var out outcome
+	optimiser := newAdam(net.parameters())
 	random := rand.New(rand.NewPCG(mask.Child(seed, drawsOrder), 0))
+	steps := p.epochs * ((set.len() + p.batch - 1) / p.batch)
 	for epoch := 0; ; epoch++ {
-		if observed(epoch, b.epochs) {
-			p := point{epoch: epoch}
-			if p.training, err = evaluate(net, set); err != nil {
+		if epoch == p.epochs || s == comparing && observed(epoch, p.epochs) {
+			at, err := look(net, epoch, set, d.validation)
+			if err != nil {
 				return outcome{}, err
 			}
-			if p.validation, err = evaluate(net, d.validation); err != nil {
-				return outcome{}, err
-			}
-			out.curve = append(out.curve, p)
+			out.curve = append(out.curve, at)
 		}
-		if epoch == b.epochs {
+		if epoch == p.epochs {
 			break
 		}
 		order := random.Perm(set.len())
 		for len(order) > 0 {
-			n := min(b.batch, len(order))
-			if err := net.learn(optimiser, set, order[:n]); err != nil {
+			n := min(p.batch, len(order))
+			rate := p.learningRate * (1 - float64(optimiser.steps)/float64(steps))
+			if err := net.learn(optimiser, rate, set, order[:n]); err != nil {
 				return outcome{}, err
 			}
 			order = order[n:]
 		}
 	}
-	if final {
+	if s == comparing {
 		out.test, err = evaluate(net, d.test)
+		if t.replicate == 0 {
+			out.net = net
+		}
 	}
 	return out, err
 }
 
-// observed reports whether the curve has a point after an epoch: close together at first.
+// observed reports whether the curve has a point after an epoch: about twelve of them, of which
+// some are close together at the beginning.
 func observed(epoch, epochs int) bool {
-	const points = 8
-	step := max(1, epochs/points)
-	return epoch%step == 0 || epoch == epochs || epoch < step && epoch&(epoch-1) == 0
+	step := max(1, epochs/8)
+	return epoch%step == 0 || epoch < step && epoch&(epoch-1) == 0
+}
+
+// look returns the point of a curve.
+func look(net *network[float32], epoch int, training, validation samples[float32]) (point, error) {
+	at := point{epoch: epoch}
+	var err error
+	if at.training, err = evaluate(net, training); err != nil {
+		return at, err
+	}
+	at.validation, err = evaluate(net, validation)
+	return at, err
 }
 
 // learn makes one step on some images of a set.
-func (net *network[T]) learn(optimiser *adam[T], set samples[T], chosen []int) error {
+func (net *network[T]) learn(optimiser *adam[T], rate float64, set samples[T], chosen []int) error {
 	var batch samples[T]
 	for _, i := range chosen {
 		batch.x = append(batch.x, set.image(i)...)
@@ -107,23 +128,22 @@ func (net *network[T]) learn(optimiser *adam[T], set samples[T], chosen []int) e
 	if _, err := net.backward(logits, batch.labels); err != nil {
 		return err
 	}
-	optimiser.step()
+	optimiser.step(rate)
 	return nil
 }
 
 // evaluate returns how a network does on a set, without dropout.
 func evaluate[T number](net *network[T], set samples[T]) (result, error) {
-	const batch = 50
+	const batch = 10
 	var loss float64
 	var wrong int
 	for i := 0; i < set.len(); i += batch {
-		labels := set.labels[i:min(i+batch, set.len())]
-		n := len(labels)
-		logits, err := net.forward(set.x[i*len(set.image(0)):][:n*len(set.image(0))], n, false)
+		part := set.part(i, min(i+batch, set.len()))
+		logits, err := net.forward(part.x, part.len(), false)
 		if err != nil {
 			return result{}, err
 		}
-		l, w := score(nil, logits, labels)
+		l, w := score(nil, logits, part.labels)
 		loss, wrong = loss+l, wrong+w
 	}
 	return result{loss / float64(set.len()), float64(wrong) / float64(set.len())}, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"sync"
 )
 
@@ -9,24 +10,22 @@ import (
 type plan struct {
 	budget
 	head    head
-	rates   []float64 // the rate of each kind of dropout is one of these
-	pilots  int       // replicates on which rates are chosen
+	rates   []float64 // that are tried
+	pilots  int       // replicates on which each kind's place and rate are chosen
 	seeds   int       // replicates on which the kinds are compared
 	seed    uint64
 	workers int
 }
 
-// pilot is a rate that was tried.
+// pilot is a setting that was tried.
 type pilot struct {
-	kind       kind
-	rate       float64
+	setting
 	validation result // mean over the pilots' replicates
 }
 
-// arm is one kind of dropout with its rate, and what became of all replicates.
+// arm is one kind of dropout at its best, and what became of all replicates.
 type arm struct {
-	kind     kind
-	rate     float64
+	setting
 	outcomes []outcome
 }
 
@@ -39,19 +38,22 @@ type experiment struct {
 
 // trials returns how many networks a plan trains.
 func (p plan) trials() int {
-	return (len(kinds)-1)*len(p.rates)*p.pilots + len(kinds)*p.seeds
+	return (len(kinds)-1)*len(places)*len(p.rates)*p.pilots + len(kinds)*p.seeds
 }
 
-// run chooses the rates on the validation set, with replicates that nothing else uses, and
+// run chooses places and rates on the validation set, with replicates that nothing else uses, and
 // trains the networks to compare. It calls done after each network.
 func (p plan) run(d data[float32], done func()) (experiment, error) {
 	e := experiment{plan: p}
 	var trials []trial
 	for _, k := range kinds[1:] {
-		for _, rate := range p.rates {
-			e.pilots = append(e.pilots, pilot{kind: k, rate: rate})
-			for r := range p.pilots {
-				trials = append(trials, trial{kind: k, rate: rate, replicate: p.seeds + r})
+		for _, at := range places {
+			for _, rate := range p.rates {
+				s := setting{k, at, rate}
+				e.pilots = append(e.pilots, pilot{setting: s})
+				for r := range p.pilots {
+					trials = append(trials, trial{s, p.seeds + r})
+				}
 			}
 		}
 	}
@@ -65,9 +67,9 @@ func (p plan) run(d data[float32], done func()) (experiment, error) {
 
 	trials = nil
 	for i, k := range kinds {
-		e.arms[i] = arm{kind: k, rate: best(e.pilots, k)}
+		e.arms[i] = arm{setting: best(e.pilots, k)}
 		for r := range p.seeds {
-			trials = append(trials, trial{kind: k, rate: e.arms[i].rate, replicate: r})
+			trials = append(trials, trial{e.arms[i].setting, r})
 		}
 	}
 	if outcomes, err = p.train(trials, d, comparing, done); err != nil {
@@ -79,21 +81,16 @@ func (p plan) run(d data[float32], done func()) (experiment, error) {
 	return e, nil
 }
 
-// best returns the rate of a kind with the least error on the validation set, and among equals
-// the one with the least loss.
-func best(pilots []pilot, k kind) float64 {
-	var best *pilot
-	for i := range pilots {
-		p := &pilots[i]
-		if p.kind == k && (best == nil || p.validation.error < best.validation.error ||
-			p.validation.error == best.validation.error && p.validation.loss < best.validation.loss) {
+// best returns the setting of a kind with the least loss on the validation set. The error would
+// say the same with more noise.
+func best(pilots []pilot, k kind) setting {
+	best := pilot{validation: result{loss: math.Inf(1)}}
+	for _, p := range pilots {
+		if p.kind == k && p.validation.loss < best.validation.loss {
 			best = p
 		}
 	}
-	if best == nil {
-		return 0
-	}
-	return best.rate
+	return best.setting
 }
 
 // meanOf returns the mean of a result over outcomes.
@@ -129,7 +126,7 @@ func (p plan) train(trials []trial, d data[float32], s stage, done func()) ([]ou
 	workers.Wait()
 	for i, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("training with %v at rate %v, replicate %d: %w", trials[i].kind, trials[i].rate, trials[i].replicate, err)
+			return nil, fmt.Errorf("training with %v, replicate %d: %w", trials[i].setting, trials[i].replicate, err)
 		}
 	}
 	return outcomes, nil

@@ -42,13 +42,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	f.TextVar(&o.head, "head", average, "the digits are recognised from the `KIND` of features: average takes that of each feature map, dense all their elements")
 	f.IntVar(&o.seeds, "seeds", 12, "compare the kinds of dropout on `N` training sets, each with a seed of its own")
-	f.IntVar(&o.pilots, "pilots", 4, "choose the rates with `N` more training sets")
-	o.rates = []float64{0.1, 0.2, 0.3, 0.5}
-	f.Func("rates", "choose from the rates `LIST` (default 0.1,0.2,0.3,0.5)", func(s string) (err error) {
+	f.IntVar(&o.pilots, "pilots", 3, "choose places and rates with `N` more training sets")
+	o.rates = []float64{0.1, 0.2, 0.4}
+	f.Func("rates", "choose from the rates `LIST` (default 0.1,0.2,0.4)", func(s string) (err error) {
 		o.rates, err = parseRates(s)
 		return err
 	})
-	f.IntVar(&o.samples, "samples", 200, "a training set has `N` images, as many of each digit")
+	f.IntVar(&o.samples, "samples", 100, "a training set has `N` images, as many of each digit")
 	f.IntVar(&o.epochs, "epochs", 60, "train `N` times on each image")
 	f.IntVar(&o.batch, "batch", 10, "make a step on `N` images")
 	f.Float64Var(&o.learningRate, "learning-rate", 0.01, "begin with the step size `X`, which falls to 0")
@@ -146,7 +146,7 @@ func (o options) run(stdout, stderr io.Writer) error {
 	if err := save(o.out, "curves", 9*vg.Inch, 3.6*vg.Inch, e.drawCurves); err != nil {
 		return err
 	}
-	return save(o.out, "maps", 9*vg.Inch, 2.1*vg.Inch, func(c draw.Canvas) error { return e.drawMaps(c, d.test) })
+	return save(o.out, "maps", 9*vg.Inch, 3.4*vg.Inch, func(c draw.Canvas) error { return e.drawMaps(c, d.test) })
 }
 
 // progress returns a function that moves a bar on by one step. The bar is only drawn on a

@@ -12,18 +12,19 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Sizes of the picture of feature maps: how many maps are shown, in how many columns, and pixels
-// for an element and between maps.
+// Sizes of the picture of feature maps: in how many columns they stand, and pixels for an element
+// and between maps.
 const (
-	mapsShown, mapColumns = 32, 8
-	magnification, mapGap = 4, 6
+	mapColumns            = 4
+	magnification, mapGap = 6, 8
 )
 
-// drawMaps draws feature maps of the first test image in a network that was trained with spatial
-// dropout: all of them, and what a step with either kind of dropout leaves of them.
+// drawMaps draws the maps of the first convolution for the first test image, in a network that was
+// trained with spatial dropout: all of them, and what a step with either kind of dropout leaves of them.
 func (e experiment) drawMaps(c draw.Canvas, test samples[float32]) error {
 	net := e.arms[spatial].outcomes[0].net
-	maps, err := net.maps(test.part(0, 1))
+	out := net.convolution[0].out
+	maps, err := net.maps(net.convolution[0], test.part(0, 1))
 	if err != nil {
 		return err
 	}
@@ -35,16 +36,16 @@ func (e experiment) drawMaps(c draw.Canvas, test samples[float32]) error {
 		kept, after := ones(len(maps)), maps
 		if a.kind != none {
 			title = fmt.Sprintf("%v, rate %v", a.kind, a.rate)
-			if after, err = dropped(a, net.mapShape, maps); err != nil {
+			if after, err = dropped(a, out, maps); err != nil {
 				return err
 			}
-			if kept, err = dropped(a, net.mapShape, kept); err != nil {
+			if kept, err = dropped(a, out, kept); err != nil {
 				return err
 			}
 		}
 		f := font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, 13)
 		c.FillText(text.Style{Color: colours[a.kind], Font: f, Handler: text.Plain{Fonts: font.DefaultCache}}, vg.Point{X: left, Y: top - 13}, title)
-		img, err := tiles(after, kept, net.mapShape)
+		img, err := tiles(after, kept, out)
 		if err != nil {
 			return err
 		}
@@ -83,14 +84,13 @@ func tiles(maps, kept []float32, s shape) (image.Image, error) {
 	colourMap := moreland.Kindlmann()
 	colourMap.SetMin(0)
 	colourMap.SetMax(1)
-	shown := min(mapsShown, s.channels)
-	rows := (shown + mapColumns - 1) / mapColumns
+	rows := (s.channels + mapColumns - 1) / mapColumns
 	stepX, stepY := s.width*magnification+mapGap, s.height*magnification+mapGap
 	img := image.NewRGBA(image.Rect(0, 0, mapColumns*stepX-mapGap, rows*stepY-mapGap))
 	for i := range img.Pix {
 		img.Pix[i] = 255
 	}
-	for k := range shown {
+	for k := range s.channels {
 		for i := range s.plane() {
 			at := k*s.plane() + i
 			var c color.Color = color.White

@@ -20,7 +20,8 @@ const (
 const (
 	drawsWeights = iota
 	drawsOrder
-	drawsDropout
+	drawsFirstDropout
+	drawsLastDropout
 )
 
 // head is what makes logits of the last feature maps.
@@ -45,46 +46,91 @@ func (h *head) UnmarshalText(text []byte) error {
 
 func (h head) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// network is a chain of layers: two convolutions, each with rectifier and pooling, then dropout,
-// and a head.
+// setting is the dropout of a network.
+type setting struct {
+	kind  kind
+	place place
+	rate  float64
+}
+
+func (s setting) String() string {
+	if s.kind == none {
+		return s.kind.String()
+	}
+	return fmt.Sprintf("%v %v, rate %v", s.kind, s.place, s.rate)
+}
+
+// place is where dropout stands.
+type place int
+
+const (
+	afterLast place = iota // after the second convolution
+	afterBoth              // after either convolution
+)
+
+var places = [...]place{afterLast, afterBoth}
+
+func (p place) String() string { return [...]string{"after the last", "after both"}[p] }
+
+// network is a chain of layers: two convolutions, each with pooling and rectifier (which in this
+// order has a quarter of the work), and a head. Dropout stands after the rectifiers.
 type network[T number] struct {
-	features []layer[T] // the layers before dropout
-	rest     []layer[T]
-	mapShape shape // what dropout acts on
-	dlogits  []T
+	layers      []layer[T]
+	convolution [2]block
+	dlogits     []T
+}
+
+// block is a convolution with what follows it up to dropout.
+type block struct {
+	end int   // how many layers of the network lead to its feature maps
+	out shape // of its feature maps
 }
 
 // newNetwork returns a network for the digits. Its weights depend on seed and head alone.
-func newNetwork[T number](h head, k kind, rate float64, seed uint64) (*network[T], error) {
+func newNetwork[T number](h head, s setting, seed uint64) (*network[T], error) {
 	first := newConv[T](shape{1, mnist.Side, mnist.Side}, firstMaps, firstSide)
 	first.first = true
 	firstPool := newPool[T](first.out)
 	second := newConv[T](firstPool.out, secondMaps, secondSide)
 	secondPool := newPool[T](second.out)
-	net := &network[T]{
-		features: []layer[T]{first, &relu[T]{}, firstPool, second, &relu[T]{}, secondPool},
-		mapShape: secondPool.out,
-	}
-	if k != none {
-		d, err := newDropout[T](k, net.mapShape, rate, mask.Child(seed, drawsDropout))
-		if err != nil {
+
+	net := &network[T]{}
+	net.convolution[0] = net.add(firstPool.out, first, firstPool, &relu[T]{})
+	if s.kind != none && s.place == afterBoth {
+		if err := net.addDropout(s, firstPool.out, mask.Child(seed, drawsFirstDropout)); err != nil {
 			return nil, err
 		}
-		net.rest = append(net.rest, d)
 	}
-	inputs := net.mapShape.len()
+	net.convolution[1] = net.add(secondPool.out, second, secondPool, &relu[T]{})
+	if s.kind != none {
+		if err := net.addDropout(s, secondPool.out, mask.Child(seed, drawsLastDropout)); err != nil {
+			return nil, err
+		}
+	}
+	inputs := secondPool.out.len()
 	if h == average {
-		net.rest = append(net.rest, &mean[T]{in: net.mapShape})
-		inputs = net.mapShape.channels
+		net.layers = append(net.layers, &mean[T]{in: secondPool.out})
+		inputs = secondPool.out.channels
 	}
 	last := newDense[T](inputs, mnist.Classes)
-	net.rest = append(net.rest, last)
+	net.layers = append(net.layers, last)
 
 	random := rand.New(rand.NewPCG(mask.Child(seed, drawsWeights), 0))
 	initialise(first.filters.value, firstSide*firstSide, random)
 	initialise(second.filters.value, firstMaps*secondSide*secondSide, random)
 	initialise(last.weights.value, inputs, random)
 	return net, nil
+}
+
+func (net *network[T]) add(out shape, layers ...layer[T]) block {
+	net.layers = append(net.layers, layers...)
+	return block{len(net.layers), out}
+}
+
+func (net *network[T]) addDropout(s setting, in shape, seed uint64) error {
+	d, err := newDropout[T](s.kind, in, s.rate, seed)
+	net.layers = append(net.layers, d)
+	return err
 }
 
 // initialise sets weights as He et al. 2015 do: normal with variance 2/inputs.
@@ -96,7 +142,7 @@ func initialise[T number](weights []T, inputs int, random *rand.Rand) {
 
 func (net *network[T]) parameters() []parameter[T] {
 	var all []parameter[T]
-	for _, l := range slices.Concat(net.features, net.rest) {
+	for _, l := range net.layers {
 		all = append(all, l.parameters()...)
 	}
 	return all
@@ -104,16 +150,12 @@ func (net *network[T]) parameters() []parameter[T] {
 
 // forward returns the logits of n images.
 func (net *network[T]) forward(x []T, n int, training bool) ([]T, error) {
-	maps, err := through(net.features, x, n, training)
-	if err != nil {
-		return nil, err
-	}
-	return through(net.rest, maps, n, training)
+	return through(net.layers, x, n, training)
 }
 
-// maps returns the feature maps that dropout acts on, of all images.
-func (net *network[T]) maps(images samples[T]) ([]T, error) {
-	return through(net.features, images.x, images.len(), false)
+// maps returns the feature maps of a convolution, before dropout, of all images.
+func (net *network[T]) maps(b block, images samples[T]) ([]T, error) {
+	return through(net.layers[:b.end], images.x, images.len(), false)
 }
 
 // through returns the output of a chain of layers.
@@ -133,7 +175,7 @@ func (net *network[T]) backward(logits []T, labels []byte) (float64, error) {
 	loss, _ := score(net.dlogits, logits, labels)
 	dy := net.dlogits
 	var err error
-	for _, l := range slices.Backward(slices.Concat(net.features, net.rest)) {
+	for _, l := range slices.Backward(net.layers) {
 		if dy, err = l.backward(dy, len(labels)); err != nil {
 			return 0, err
 		}

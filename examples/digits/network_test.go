@@ -21,7 +21,7 @@ func TestGradientIsThatOfDifferences(t *testing.T) {
 		for _, k := range kinds {
 			// A new network of the same seed draws the same masks.
 			pass := func(set func([]parameter[float64])) (*network[float64], float64) {
-				net, err := newNetwork[float64](h, k, rate, seed)
+				net, err := newNetwork[float64](h, setting{k, afterBoth, rate}, seed)
 				if err != nil {
 					t.Fatal(err)
 				}

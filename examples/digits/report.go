@@ -16,13 +16,13 @@ func (e experiment) report(w io.Writer, d data[float32]) error {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%d training images a network, %d steps of %d images, head %v, seed %d\n",
 		p.samples, p.epochs*((p.samples+p.batch-1)/p.batch), p.batch, p.head, p.seed)
-	c, err := e.correlation(d.test)
+	first, last, err := e.correlations(d.test)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&s, "Neighbouring elements of the maps before dropout have the correlation %.2f.\n\n", c)
+	fmt.Fprintf(&s, "Neighbouring elements of feature maps have the correlation %.2f after the first convolution,\n%.2f after the second, in the first network without dropout.\n\n", first, last)
 
-	fmt.Fprintf(&s, "Error of each rate on %d validation images, mean of %d networks:\n", d.validation.len(), p.pilots)
+	fmt.Fprintf(&s, "Places and rates on %d validation images, mean cross-entropy and error of %d networks; * is chosen:\n", d.validation.len(), p.pilots)
 	s.WriteString(e.rateTable() + "\n\n")
 	fmt.Fprintf(&s, "%d test images, %d networks of each kind, mean ± standard deviation:\n", d.test.len(), p.seeds)
 	s.WriteString(e.armTable() + "\n\n")
@@ -32,12 +32,17 @@ func (e experiment) report(w io.Writer, d data[float32]) error {
 	return err
 }
 
-// correlation returns the mean over the networks without dropout that were kept of the
-// correlation of neighbours in the maps that dropout would act on.
-func (e experiment) correlation(images samples[float32]) (float64, error) {
+// correlations returns how similar neighbours are in the maps of either convolution, in the first
+// network without dropout.
+func (e experiment) correlations(images samples[float32]) (first, last float64, err error) {
 	net := e.arms[none].outcomes[0].net
-	maps, err := net.maps(images)
-	return neighbours(maps, net.mapShape), err
+	maps, err := net.maps(net.convolution[0], images)
+	if err != nil {
+		return 0, 0, err
+	}
+	first = neighbours(maps, net.convolution[0].out)
+	maps, err = net.maps(net.convolution[1], images)
+	return first, neighbours(maps, net.convolution[1].out), err
 }
 
 func newTable() table.Writer {
@@ -48,27 +53,29 @@ func newTable() table.Writer {
 	return t
 }
 
-// rateTable returns the table of the rates that were tried. An asterisk marks the chosen one.
+// rateTable returns the table of what was tried. An asterisk marks what was chosen.
 func (e experiment) rateTable() string {
 	t := newTable()
-	header := table.Row{"rate"}
+	header := table.Row{"", "place"}
 	for _, rate := range e.plan.rates {
-		header = append(header, fmt.Sprint(rate))
+		header = append(header, fmt.Sprintf("rate %v", rate))
 	}
 	t.AppendHeader(header)
 	for _, a := range e.arms[1:] {
-		row := table.Row{a.kind}
-		for _, p := range e.pilots {
-			if p.kind != a.kind {
-				continue
+		for _, at := range places {
+			row := table.Row{a.kind, at}
+			for _, p := range e.pilots {
+				if p.kind != a.kind || p.place != at {
+					continue
+				}
+				mark := "  "
+				if p.setting == a.setting {
+					mark = " *"
+				}
+				row = append(row, fmt.Sprintf("%.3f, %.1f %%%s", p.validation.loss, 100*p.validation.error, mark))
 			}
-			mark := "  "
-			if p.rate == a.rate {
-				mark = " *"
-			}
-			row = append(row, fmt.Sprintf("%.1f %%%s", 100*p.validation.error, mark))
+			t.AppendRow(row)
 		}
-		t.AppendRow(row)
 	}
 	return t.Render()
 }
@@ -76,16 +83,12 @@ func (e experiment) rateTable() string {
 // armTable returns the table of the kinds of dropout.
 func (e experiment) armTable() string {
 	t := newTable()
-	t.AppendHeader(table.Row{"", "rate", "test error", "test cross-entropy", "training cross-entropy"})
+	t.AppendHeader(table.Row{"", "test error", "test cross-entropy", "training cross-entropy"})
 	for _, a := range e.arms {
 		errors, errorDeviation := stat.MeanStdDev(a.values(testError), nil)
 		loss, lossDeviation := stat.MeanStdDev(a.values(testLoss), nil)
 		training, trainingDeviation := stat.MeanStdDev(a.values(func(o outcome) float64 { return o.last().training.loss }), nil)
-		rate := "–"
-		if a.kind != none {
-			rate = fmt.Sprint(a.rate)
-		}
-		t.AppendRow(table.Row{a.kind, rate,
+		t.AppendRow(table.Row{a.setting,
 			fmt.Sprintf("%.2f ± %.2f %%", 100*errors, 100*errorDeviation),
 			fmt.Sprintf("%.3f ± %.3f", loss, lossDeviation),
 			fmt.Sprintf("%.4f ± %.4f", training, trainingDeviation)})

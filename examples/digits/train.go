@@ -17,8 +17,7 @@ type budget struct {
 // trial is the training of one network. Trials of the same replicate have the same training set,
 // the same weights at the start and the same order of samples.
 type trial struct {
-	kind      kind
-	rate      float64
+	setting   setting
 	replicate int
 }
 
@@ -58,7 +57,7 @@ func train(t trial, p plan, d data[float32], s stage) (outcome, error) {
 		return outcome{}, err
 	}
 	seed := mask.Child(p.seed, uint64(t.replicate))
-	net, err := newNetwork[float32](p.head, t.kind, t.rate, seed)
+	net, err := newNetwork[float32](p.head, t.setting, seed)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -107,7 +107,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "digits:", err)
 		return 2
 	}
-	if err := o.run(stdout, stderr); err != nil {
+	d, err := load[float32]()
+	if err == nil {
+		err = o.run(d, stdout, stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "digits:", err)
 		return 1
 	}
@@ -115,11 +119,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // run carries out the plan and writes the results.
-func (o options) run(stdout, stderr io.Writer) error {
-	d, err := load[float32]()
-	if err != nil {
-		return err
-	}
+func (o options) run(d data[float32], stdout, stderr io.Writer) error {
 	if _, err := d.trainingSet(o.seeds+o.pilots-1, o.samples); err != nil {
 		return err
 	}

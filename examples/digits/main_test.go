@@ -17,13 +17,21 @@ var files = []string{"report.txt", "curves.svg", "curves.png", "maps.svg", "maps
 // A small run writes a report and pictures, and the same ones however many networks are trained
 // at a time.
 func TestRun(t *testing.T) {
+	d, err := load[float32]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.validation, d.test = d.validation.part(0, 40), d.test.part(0, 60)
 	var want map[string][]byte
 	for _, workers := range []string{"1", "3"} {
 		dir := filepath.Join(t.TempDir(), "made", "here")
 		var stdout, stderr bytes.Buffer
-		status := run([]string{"-samples", "10", "-seeds", "2", "-pilots", "1", "-rates", "0.2,0.5", "-epochs", "3", "-workers", workers, "-out", dir}, &stdout, &stderr)
-		if status != 0 {
-			t.Fatalf("status %d: %s", status, &stderr)
+		o, err := parse([]string{"-samples", "10", "-seeds", "2", "-pilots", "1", "-rates", "0.2,0.5", "-epochs", "3", "-workers", workers, "-out", dir}, &stderr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.run(d, &stdout, &stderr); err != nil {
+			t.Fatal(err)
 		}
 		got := map[string][]byte{}
 		for _, name := range files {
@@ -56,7 +64,7 @@ func TestRun(t *testing.T) {
 		}
 		want = got
 	}
-	for _, line := range []string{"10 training images a network, 3 steps of 10 images, head average, seed 1\n", "2000 test images, 2 networks of each kind", " of 2 "} {
+	for _, line := range []string{"10 training images a network, 3 steps of 10 images, head average, seed 1\n", "60 test images, 2 networks of each kind", " of 2 "} {
 		if !strings.Contains(string(want["report.txt"]), line) {
 			t.Errorf("the report lacks %q:\n%s", line, want["report.txt"])
 		}

@@ -45,7 +45,7 @@ func TestGradientIsThatOfDifferences(t *testing.T) {
 				if largest == 0 {
 					t.Errorf("%v, %v: all gradients of parameter %d are 0", h, k, p)
 				}
-				for range 12 {
+				for range 8 {
 					const h = 1e-5
 					i := random.IntN(len(own.value))
 					_, above := pass(func(all []parameter[float64]) { all[p].value[i] += h })

@@ -23,13 +23,14 @@ var (
 
 // measure is what a panel of the curves shows.
 type measure struct {
-	name, unit string
-	of         func(result) float64
+	title string
+	tick  float64 // distance of the ticks
+	of    func(result) float64
 }
 
 var measures = []measure{
-	{"error", "%", func(r result) float64 { return 100 * r.error }},
-	{"cross-entropy", "nats", func(r result) float64 { return r.loss }},
+	{"error (percentage)", 10, func(r result) float64 { return 100 * r.error }},
+	{"cross-entropy (nats)", 0.5, func(r result) float64 { return r.loss }},
 }
 
 // drawCurves draws the mean over the replicates, with a band of one standard deviation on
@@ -53,9 +54,10 @@ func (e experiment) drawCurves(c draw.Canvas) error {
 // panel returns the plot of one measure.
 func (e experiment) panel(m measure, legend bool) (*plot.Plot, error) {
 	p := plot.New()
-	p.Title.Text = fmt.Sprintf("%s, %s", m.name, m.unit)
+	p.Title.Text = m.title
 	p.X.Label.Text = "epoch"
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Padding = true, vg.Points(3)
+	p.Title.Padding = vg.Points(6)
 	for _, f := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
 		f.Variant = "Sans"
 	}
@@ -103,7 +105,9 @@ func (e experiment) panel(m measure, legend bool) (*plot.Plot, error) {
 	}
 	// The first epochs are above the frame.
 	p.X.Min, p.X.Max = 0, float64(e.plan.epochs)
-	p.Y.Min, p.Y.Max = 0, 2*top
+	p.Y.Min, p.Y.Max = 0, m.tick*math.Ceil(2*top/m.tick)
+	p.X.Tick.Marker = ticks(p.X.Max/6, p.X.Max)
+	p.Y.Tick.Marker = ticks(m.tick, p.Y.Max)
 	return p, nil
 }
 
@@ -123,6 +127,15 @@ func (a arm) curve(of func(point) float64) (mean, band plotter.XYs) {
 		band[2*n-1-i] = plotter.XY{X: x, Y: m + deviation}
 	}
 	return mean, band
+}
+
+// ticks returns ticks at the multiples of a step up to a number.
+func ticks(step, last float64) plot.ConstantTicks {
+	var all plot.ConstantTicks
+	for i := 0.0; i*step <= last*(1+1e-9); i++ {
+		all = append(all, plot.Tick{Value: i * step, Label: fmt.Sprintf("%.3g", i*step)})
+	}
+	return all
 }
 
 func faint(c color.NRGBA) color.NRGBA {

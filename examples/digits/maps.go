@@ -19,6 +19,9 @@ const (
 	magnification, mapGap = 6, 8
 )
 
+// shownRate is the rate of both kinds of dropout in the picture, so that they can be compared.
+const shownRate = 0.25
+
 // drawMaps draws the maps of the first convolution for the first test image, in a network that was
 // trained with spatial dropout: all of them, and what a step with either kind of dropout leaves of them.
 func (e experiment) drawMaps(c draw.Canvas, test samples[float32]) error {
@@ -35,11 +38,11 @@ func (e experiment) drawMaps(c draw.Canvas, test samples[float32]) error {
 		title := a.kind.String()
 		kept, after := ones(len(maps)), maps
 		if a.kind != none {
-			title = fmt.Sprintf("%v, rate %v", a.kind, a.rate)
-			if after, err = dropped(a, out, maps); err != nil {
+			title = fmt.Sprintf("%v, rate %v", a.kind, shownRate)
+			if after, err = dropped(a.kind, out, maps); err != nil {
 				return err
 			}
-			if kept, err = dropped(a, out, kept); err != nil {
+			if kept, err = dropped(a.kind, out, kept); err != nil {
 				return err
 			}
 		}
@@ -56,11 +59,11 @@ func (e experiment) drawMaps(c draw.Canvas, test samples[float32]) error {
 	return nil
 }
 
-// dropped returns what a first step of an arm's dropout leaves of feature maps. It is the same
+// dropped returns what the first step of dropout leaves of feature maps. It is the same
 // step in each call.
-func dropped(a arm, s shape, maps []float32) ([]float32, error) {
+func dropped(k kind, s shape, maps []float32) ([]float32, error) {
 	const seed = 1
-	d, err := newDropout[float32](a.kind, s, a.rate, seed)
+	d, err := newDropout[float32](k, s, shownRate, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +114,8 @@ func tiles(maps, kept []float32, s shape) (image.Image, error) {
 	return img, nil
 }
 
-// outline draws a line round a map, so that a dropped one can be seen.
+// outline draws a line at the edge of a map, so that a dropped one can be seen.
 func outline(img *image.RGBA, r image.Rectangle) {
-	r = r.Inset(-1)
 	for x := r.Min.X; x < r.Max.X; x++ {
 		img.Set(x, r.Min.Y, hair)
 		img.Set(x, r.Max.Y-1, hair)

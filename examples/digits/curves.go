@@ -14,8 +14,6 @@ import (
 )
 
 var (
-	ink     = color.NRGBA{32, 34, 44, 255}
-	softInk = color.NRGBA{104, 108, 122, 255}
 	hair    = color.NRGBA{222, 224, 230, 255}
 	paper   = color.NRGBA{255, 255, 255, 255}
 	colours = [len(kinds)]color.NRGBA{none: {90, 94, 108, 255}, element: {214, 96, 20, 255}, spatial: {31, 97, 180, 255}}

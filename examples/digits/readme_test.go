@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// README.md shows the reports that are checked in, to the letter, and pictures that exist and are
-// small.
+// README.md shows the reports that are checked in, to the letter, code of the
+// program, and pictures that exist and are small.
 func TestReadmeShowsTheResults(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -22,6 +22,19 @@ func TestReadmeShowsTheResults(t *testing.T) {
 		}
 		if !strings.Contains(string(readme), "```\n"+string(report)+"```\n") {
 			t.Errorf("README.md does not show the report of head %v", h)
+		}
+	}
+	source, err := os.ReadFile("dropout.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	if len(snippets) == 0 {
+		t.Error("README.md shows no code")
+	}
+	for _, s := range snippets {
+		if !strings.Contains(string(source), s[1]) {
+			t.Errorf("dropout.go does not hold this code of README.md:\n%s", s[1])
 		}
 	}
 	pictures := regexp.MustCompile(`!\[[^]]+\]\(([^)]+)\)`).FindAllStringSubmatch(string(readme), -1)

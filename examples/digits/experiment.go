@@ -81,8 +81,8 @@ func (p plan) run(d data[float32], done func()) (experiment, error) {
 	return e, nil
 }
 
-// best returns the setting of a kind with the least loss on the validation set. The error would
-// say the same with more noise.
+// best returns the setting of a kind with the least loss on the validation set. The error, a count
+// of few images, has more noise.
 func best(pilots []pilot, k kind) setting {
 	best := pilot{validation: result{loss: math.Inf(1)}}
 	for _, p := range pilots {

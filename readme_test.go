@@ -41,7 +41,7 @@ func TestReadmesShowCodeThatRuns(t *testing.T) {
 	bodies := examples + strings.ReplaceAll(examples, "\n\t", "\n")
 	programs := regexp.MustCompile(`(?s)\n\t// Output:.*?\n}`).ReplaceAllString(examples, "\n}")
 	program := strings.NewReplacer("package main\n", "package spatialdropout_test\n", "func main() {", "func Example() {")
-	for _, file := range []string{"README.md", "mask/README.md", "MIGRATING.md"} {
+	for _, file := range []string{"README.md", "mask/README.md", "MIGRATING.md", "FRAMEWORKS.md"} {
 		snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, file), -1)
 		if len(snippets) == 0 {
 			t.Fatalf("%s shows no code", file)

@@ -23,11 +23,15 @@ func readFile(t *testing.T, name string) string {
 // guideFiles are the files of the examples of MIGRATING.md and FRAMEWORKS.md.
 func guideFiles(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("internal/guide/*_test.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files, %v", len(files), err)
+	var all []string
+	for _, pattern := range []string{"internal/guide/*_test.go", "internal/guide/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		all = append(all, files...)
 	}
-	return files
+	return all
 }
 
 // Every Go snippet of a page stands in a tested example or in the types that one uses, line for

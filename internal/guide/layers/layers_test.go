@@ -1,21 +1,23 @@
-package guide_test
+// Package layers_test has spatial dropout as a module of a framework whose layers keep what
+// their backward pass needs. The types are those of github.com/stolzmi/neugo, package nn, as
+// far as a module sees them.
+package layers_test
 
 import (
 	"errors"
 	"fmt"
+	"log"
+	"math/rand"
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// The types of a framework with layers that keep what their backward pass needs, shaped
-// like those of github.com/stolzmi/neugo, package nn.
-
 // Tensor is contiguous, and channels last: [batch, h, w, c].
 type Tensor struct {
-	Shape []int
 	Data  []float32
+	Shape []int
 }
 
 // NewTensor returns a tensor of zeros.
@@ -24,16 +26,31 @@ func NewTensor(shape []int) *Tensor {
 	for _, dim := range shape {
 		n *= dim
 	}
-	return &Tensor{shape, make([]float32, n)}
+	return &Tensor{make([]float32, n), append([]int(nil), shape...)}
 }
 
-// Context says which pass a layer is in.
-type Context struct{ Training bool }
+// Param is what an optimiser updates.
+type Param struct{ Value, Grad *Tensor }
+
+// Mode says which pass a module is in.
+type Mode int
+
+const (
+	Inference Mode = iota
+	Train
+)
+
+// Context goes through a network with the data.
+type Context struct {
+	Mode Mode
+	RNG  *rand.Rand
+}
 
 // Module is a layer.
 type Module interface {
 	Forward(ctx *Context, x *Tensor) (*Tensor, error)
 	Backward(ctx *Context, gradOut *Tensor) (*Tensor, error)
+	Params() []*Param
 	OutputShape(inShape []int) ([]int, error)
 }
 
@@ -53,7 +70,7 @@ func NewSpatialDropout(rate float64, seed, k uint64) (*SpatialDropout, error) {
 
 // Forward returns a tensor of its own: x stays as it is.
 func (d *SpatialDropout) Forward(ctx *Context, x *Tensor) (*Tensor, error) {
-	d.layer.SetTraining(ctx.Training)
+	d.layer.SetTraining(ctx.Mode == Train)
 	return through(d.layer.Forward, x)
 }
 
@@ -68,6 +85,9 @@ func (d *SpatialDropout) OutputShape(inShape []int) ([]int, error) {
 	return inShape, err
 }
 
+// Params returns nothing: there is nothing to learn.
+func (d *SpatialDropout) Params() []*Param { return nil }
+
 func through(do func(dst, src []float32, g layout.Geometry) error, x *Tensor) (*Tensor, error) {
 	geom, err := layout.ChannelsLast.Of(x.Shape...)
 	if err != nil {
@@ -80,27 +100,51 @@ func through(do func(dst, src []float32, g layout.Geometry) error, x *Tensor) (*
 	return y, nil
 }
 
-func Example_layers() {
-	var first, second Module = must(NewSpatialDropout(0.5, 5, 0)), must(NewSpatialDropout(0.5, 5, 1))
-	x := &Tensor{[]int{1, 2, 2, 4}, numbers(must(layout.NHWC.Of(1, 2, 2, 4)))}
-	training := &Context{Training: true}
-	y := must(second.Forward(training, must(first.Forward(training, x))))
-	fmt.Println(y.Data)
-	ones := &Tensor{x.Shape, []float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}}
-	dx := must(first.Backward(training, must(second.Backward(training, ones))))
-	fmt.Println(dx.Data)
+func Example() {
+	var modules []Module
+	for k := range uint64(2) {
+		module, err := NewSpatialDropout(0.5, 5, k)
+		if err != nil {
+			log.Fatal(err)
+		}
+		modules = append(modules, module)
+	}
+	ones := NewTensor([]int{1, 2, 2, 4})
+	for i := range ones.Data {
+		ones.Data[i] = 1
+	}
+	ctx := &Context{Mode: Train}
+	x := ones
+	for _, module := range modules {
+		y, err := module.Forward(ctx, x)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(y.Data)
+		x = y
+	}
+	dy := ones
+	for k := len(modules) - 1; k >= 0; k-- {
+		dx, err := modules[k].Backward(ctx, dy)
+		if err != nil {
+			log.Fatal(err)
+		}
+		dy = dx
+	}
+	fmt.Println(dy.Data)
 
-	y = must(first.Forward(&Context{}, x)) // evaluation
-	fmt.Println(y.Data)
-	_, err := first.OutputShape([]int{3})
+	y, err := modules[0].Forward(&Context{Mode: Inference}, ones)
+	fmt.Println(y.Data, err)
+	_, err = modules[0].OutputShape([]int{3})
 	var shape *layout.ShapeError
-	fmt.Println(errors.As(err, &shape))
-	_, err = NewSpatialDropout(2, 42, 0)
+	fmt.Println(errors.As(err, &shape), len(modules[0].Params()))
+	_, err = NewSpatialDropout(2, 5, 0)
 	fmt.Println(err)
 	// Output:
-	// [4 0 0 0 20 0 0 0 36 0 0 0 52 0 0 0]
+	// [2 0 0 0 2 0 0 0 2 0 0 0 2 0 0 0]
 	// [4 0 0 0 4 0 0 0 4 0 0 0 4 0 0 0]
-	// [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16]
-	// true
+	// [4 0 0 0 4 0 0 0 4 0 0 0 4 0 0 0]
+	// [1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1] <nil>
+	// true 0
 	// mask: rate 2, want a number from 0 to 1
 }

@@ -23,11 +23,15 @@ func readFile(t *testing.T, name string) string {
 // guideFiles are the files of the examples of MIGRATING.md and FRAMEWORKS.md.
 func guideFiles(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("internal/guide/*_test.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%d files, %v", len(files), err)
+	var all []string
+	for _, pattern := range []string{"internal/guide/*_test.go", "internal/guide/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		all = append(all, files...)
 	}
-	return files
+	return all
 }
 
 // Every Go snippet of a page stands in a tested example or in the types that one uses, line for
@@ -41,7 +45,7 @@ func TestReadmesShowCodeThatRuns(t *testing.T) {
 	bodies := examples + strings.ReplaceAll(examples, "\n\t", "\n")
 	programs := regexp.MustCompile(`(?s)\n\t// Output:.*?\n}`).ReplaceAllString(examples, "\n}")
 	program := strings.NewReplacer("package main\n", "package spatialdropout_test\n", "func main() {", "func Example() {")
-	for _, file := range []string{"README.md", "mask/README.md", "MIGRATING.md"} {
+	for _, file := range []string{"README.md", "mask/README.md", "MIGRATING.md", "FRAMEWORKS.md"} {
 		snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, file), -1)
 		if len(snippets) == 0 {
 			t.Fatalf("%s shows no code", file)

@@ -43,7 +43,7 @@ func Example_wholeBatch() {
 	// [5 10 15 20]
 }
 
-func Example_subset() {
+func Example_dinov2Subset() {
 	const batch, size = 5, 2 // samples, and elements of each
 	x, block := numbers(must(layout.CW.Of(batch, size))), double
 	branch := make([]float32, len(x))

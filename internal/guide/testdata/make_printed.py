@@ -116,6 +116,7 @@ ROWS = [
     ("timmUnscaled", "timm torch", TIMM, "drop_path(nchw, 0.3, training=True, scale_by_keep=False)", "DropPath(0.3, scale_by_keep=False)(nchw)"),
     ("torchvisionRow", "torchvision torch", VISION, 'stochastic_depth(nchw, 0.3, "row")', 'StochasticDepth(0.3, "row")(nchw)'),
     ("torchvisionBatch", "torchvision torch", VISION, 'stochastic_depth(nchw, 0.3, "batch")', 'StochasticDepth(0.3, "batch")(nchw)'),
+    ("dinov2Subset", "torch", TORCH + "x = torch.arange(1.0, 11.0).reshape(5, 2)\nrows = torch.tensor([1, 3, 4])\n", "torch.index_add(x, 0, rows, 2 * x[rows], alpha=5 / 3)"),
     ("monaiDropPath", "monai torch", MONAI, "DropPath(0.3)(nchw)"),
     ("monaiDropout", "monai torch", MONAI, 'Dropout["dropout", 2](0.3)(nchw)'),
     ("fastaiRNNDropout", "fastai torch", FASTAI, "RNNDropout(0.3)(ntc)"),

@@ -29,15 +29,18 @@ type options struct {
 	rounds             int
 	columns            int // 0: those of the terminal
 
-	order   layout.Order
-	rate    float64
-	stream  string      // name, perhaps a seed, and options
-	seed    string      // as users of the framework write it; of a stream without one
-	state   string      // a file with the state of PyTorch's generator
-	torch   mask.Stream // what the state makes of the stream; nil without one
-	step    uint64
-	offset  int
-	batch   int
+	order  layout.Order
+	rate   float64
+	stream string      // name, perhaps a seed, and options
+	seed   string      // as users of the framework write it; of a stream without one
+	state  string      // a file with the state of PyTorch's generator
+	torch  mask.Stream // what the state makes of the stream; nil without one
+	step   uint64
+	offset int
+	batch  int
+
+	channelOffset, channels int
+
 	policy  *mask.Policy // nil: that of the stream
 	rule    *mask.Rule   // nil: that of the stream
 	sharing mask.Sharing
@@ -91,6 +94,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Func("step", "draw the mask of call `N` on a tensor of this shape, counted from 0 (default 0)", number(&o.step, unsigned, "a number from 0 to 2⁶⁴−1"))
 	f.Func("sample-offset", "the first sample has index `N` in a larger batch (default 0)", number(&o.offset, upTo(math.MaxInt), fmt.Sprintf("a number from 0 to %d", math.MaxInt)))
 	f.Func("batch", "the larger batch has `N` samples (default: it ends with this tensor)", number(&o.batch, positive, fmt.Sprintf("a number from 1 to %d", math.MaxInt)))
+	f.Func("channel-offset", "the first channel has index `N` in a sample of a larger tensor (default 0)", number(&o.channelOffset, upTo(math.MaxInt), fmt.Sprintf("a number from 0 to %d", math.MaxInt)))
+	f.Func("channels", "a sample of the larger tensor has `N` channels (default: it ends with this tensor)", number(&o.channels, positive, fmt.Sprintf("a number from 1 to %d", math.MaxInt)))
 	f.Func("policy", "compute dropped elements by the policy `NAME`: select writes +0, multiply the product with 0 (default: that of the stream, select for philox)",
 		named([]mask.Policy{mask.Select, mask.Multiply}, func(p mask.Policy) { o.policy = &p }))
 	f.Func("rule", "scale kept elements by the rule `NAME`: reciprocal, widereciprocal, roundedreciprocal, quotient, compiledquotient or unscaled; alpha is feature alpha dropout, gaussian multiplies by noise of variance rate/(1-rate) (default: that of the stream, reciprocal for philox)",
@@ -266,7 +271,7 @@ func parseFlags(args []string) (o options, err error) {
 			return o, usagef("-%s without -input, want both", name)
 		}
 	}
-	for _, name := range []string{"layout", "rate", "stream", "seed", "torch-state", "step", "sample-offset", "batch", "policy", "rule", "sharing"} {
+	for _, name := range []string{"layout", "rate", "stream", "seed", "torch-state", "step", "sample-offset", "batch", "channel-offset", "channels", "policy", "rule", "sharing"} {
 		if given[name] && o.png == "" {
 			return o, usagef("-%s without -input or -png, want one of them", name)
 		}

@@ -17,14 +17,16 @@ func TestAbsurdNumbersAreUsageErrors(t *testing.T) {
 	bad := []string{"-1", "-9223372036854775808", "18446744073709551616", "1e400", "NaN", "Inf", "-Inf", "1.5", "", "0x", "٣", strings.Repeat("9", 100_000)}
 	input := []string{"-input", x, "-layout", "NCHW", "-json"}
 	for flag, more := range map[string][]string{
-		"-rate":          {"2", "-0.1", "1.0000001"},
-		"-step":          nil,
-		"-sample-offset": {"9223372036854775808"},
-		"-batch":         {"0", "9223372036854775808", "1"}, // the tensor has 2 samples
-		"-workers":       {"1025", "9223372036854775807"},
-		"-rounds":        {"10001", "9223372036854775807"},
-		"-seed":          nil,
-		"-tune-budget":   {"0s", "-1s", "3601s", "1", "9223372036854775807ns"},
+		"-rate":           {"2", "-0.1", "1.0000001"},
+		"-step":           nil,
+		"-sample-offset":  {"9223372036854775808"},
+		"-batch":          {"0", "9223372036854775808", "1"}, // the tensor has 2 samples
+		"-channel-offset": {"9223372036854775807", "16777216"},
+		"-channels":       {"0", "9223372036854775808", "2", "16777217"}, // it has 3 channels
+		"-workers":        {"1025", "9223372036854775807"},
+		"-rounds":         {"10001", "9223372036854775807"},
+		"-seed":           nil,
+		"-tune-budget":    {"0s", "-1s", "3601s", "1", "9223372036854775807ns"},
 	} {
 		for _, number := range append(more, bad...) {
 			args := append(input, flag, number)
@@ -46,7 +48,8 @@ func TestGreatestNumbers(t *testing.T) {
 		for _, flags := range []string{
 			"-step 18446744073709551615", "-batch 9223372036854775807", "-sample-offset 9223372036854775807",
 			"-sample-offset 4611686018427387904 -batch 9223372036854775807 -step 9223372036854775807", "-workers 1024",
-			"-sample-offset 9223372036854775807 -step 18446744073709551615",
+			"-sample-offset 9223372036854775807 -step 18446744073709551615", "-channel-offset 9223372036854775807 -channels 9223372036854775807",
+			"-channel-offset 1048576 -sample-offset 4611686018427387904",
 		} {
 			args := append(strings.Fields(flags), "-stream", stream, "-input", x, "-layout", "NCHW", "-json")
 			status, stdout, stderr := bench(args...)

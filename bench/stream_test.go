@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spatialdropout/spatialdropout/bench/npy"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -117,5 +119,48 @@ func TestStreamsFromAStateOfPyTorch(t *testing.T) {
 		if status != c.status || stdout != "" || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v: status %d, stdout %q, stderr %q, want status %d and %q", c.args, status, stdout, stderr, c.status, c.want)
 		}
+	}
+}
+
+// The channels of a tensor may be in several files, as its samples may: each draws its part.
+func TestShardsOfChannels(t *testing.T) {
+	whole := save(t, 3, 70, 2, 2)
+	in, err := npy.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := in.Data.([]float32)
+	const first, last = 13, 48
+	var part []float32
+	for n := range 3 {
+		part = append(part, data[(n*70+first)*4:(n*70+last)*4]...)
+	}
+	file := filepath.Join(t.TempDir(), "part.npy")
+	if err := npy.Of(part, 3, last-first, 2, 2).WriteFile(file); err != nil {
+		t.Fatal(err)
+	}
+	result := func(args ...string) []float32 {
+		path := filepath.Join(t.TempDir(), "y.npy")
+		if status, _, stderr := bench(append(args, "-layout", "NCHW", "-step", "2", "-output", path)...); status != 0 {
+			t.Fatalf("%v: %s", args, stderr)
+		}
+		y, err := npy.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return y.Data.([]float32)
+	}
+	for _, stream := range []string{"philox", "pytorch", "pytorch-mkl", "jax/original", "keras-torch"} {
+		all := result("-input", whole, "-stream", stream)
+		got := result("-input", file, "-stream", stream, "-channel-offset", fmt.Sprint(first), "-channels", "70")
+		for n := range 3 {
+			if want := all[(n*70+first)*4 : (n*70+last)*4]; !slices.Equal(got[n*len(want):(n+1)*len(want)], want) {
+				t.Errorf("%s: sample %d of the part is another one", stream, n)
+			}
+		}
+	}
+	status, stdout, stderr := bench("-input", file, "-layout", "NCHW", "-json", "-channel-offset", "13", "-channels", "47")
+	if want := "-channels 47 for channels 13 to 47, want a tensor that holds them"; status != 2 || stdout != "" || !strings.Contains(stderr, want) {
+		t.Errorf("status %d, stderr %q, want status 2 and %q", status, stderr, want)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -26,16 +27,20 @@ type Applied struct {
 	Step         uint64  `json:"step"`
 	SampleOffset int     `json:"sample_offset"`
 	Batch        int     `json:"batch,omitempty"`
-	Policy       string  `json:"policy"`
-	Rule         string  `json:"rule"`
-	Sharing      string  `json:"sharing"`
-	Samples      int     `json:"samples"`
-	Channels     int     `json:"channels"` // of a sample
-	Kept         int     `json:"kept"`     // of all samples
-	Dropped      int     `json:"dropped"`
-	Tier         string  `json:"tier"`
-	Output       string  `json:"output,omitempty"` // "-" is standard output
-	PNG          string  `json:"png,omitempty"`
+
+	ChannelOffset int `json:"channel_offset,omitempty"`
+	AllChannels   int `json:"all_channels,omitempty"` // of a sample of the larger tensor
+
+	Policy   string `json:"policy"`
+	Rule     string `json:"rule"`
+	Sharing  string `json:"sharing"`
+	Samples  int    `json:"samples"`
+	Channels int    `json:"channels"` // of a sample
+	Kept     int    `json:"kept"`     // of all samples
+	Dropped  int    `json:"dropped"`
+	Tier     string `json:"tier"`
+	Output   string `json:"output,omitempty"` // "-" is standard output
+	PNG      string `json:"png,omitempty"`
 }
 
 func (a Applied) print(w io.Writer) error {
@@ -81,7 +86,7 @@ func benchTensor(o options, stdin io.Reader, stdout, report io.Writer) error {
 	done := outcomeOf(m)
 	a := Applied{
 		Input: o.input, Array: in.String(), Type: k.String(), Shape: in.Shape, Layout: o.order.String(),
-		Rate: o.rate, Stream: stream.String(), Step: o.step, SampleOffset: o.offset, Batch: o.batch,
+		Rate: o.rate, Stream: stream.String(), Step: o.step, SampleOffset: o.offset, Batch: o.batch, ChannelOffset: o.channelOffset, AllChannels: o.channels,
 		Policy: m.Arithmetic().Policy.String(), Rule: m.Arithmetic().Rule.String(), Sharing: o.sharing.String(),
 		Samples: m.Samples(), Channels: m.Channels(), Kept: done.Kept, Dropped: done.Dropped, Tier: kernel.Tier(), Output: o.output, PNG: o.png,
 	}
@@ -123,7 +128,7 @@ func (o options) read(stdin io.Reader) (*npy.Array, error) {
 const emptyTrials = 1 << 20
 
 // fits refuses a tensor whose mask would be out of proportion to its data, and one that
-// is not in the batch of the flags.
+// is not in the batch, or among the channels, of the flags.
 func (o options) fits(in *npy.Array, g layout.Geometry) error {
 	over, trials := bits.Mul64(uint64(g.Samples()), uint64(g.Channels()))
 	if g.Len() == 0 && (over > 0 || trials > emptyTrials) {
@@ -133,8 +138,13 @@ func (o options) fits(in *npy.Array, g layout.Geometry) error {
 	if o.batch > 0 && end > uint64(o.batch) {
 		return usagef("-batch %d for samples %d to %d, want a batch that holds them", o.batch, o.offset, end-1)
 	}
-	if over, _ := bits.Mul64(max(end, uint64(o.batch)), uint64(g.Channels())); over > 0 {
-		return usagef("-sample-offset %d and -batch %d for %d channels a sample, want fewer than 2⁶⁴ channels in all", o.offset, o.batch, g.Channels())
+	last := uint64(o.channelOffset) + uint64(g.Channels())
+	if o.channels > 0 && last > uint64(o.channels) {
+		return usagef("-channels %d for channels %d to %d, want a tensor that holds them", o.channels, o.channelOffset, last-1)
+	}
+	whole := max(last, uint64(o.channels))
+	if over, _ := bits.Mul64(max(end, uint64(o.batch)), whole); over > 0 {
+		return usagef("-sample-offset %d and -batch %d with -channel-offset %d and -channels %d, want fewer than 2⁶⁴ channels in all", o.offset, o.batch, o.channelOffset, o.channels)
 	}
 	return nil
 }
@@ -209,7 +219,9 @@ func (o options) dropout(t mask.Type) (*spatialdropout.Dropout, error) {
 	}
 	return spatialdropout.New(o.rate,
 		spatialdropout.WithStream(stream), spatialdropout.WithArithmetic(a), spatialdropout.WithSharing(o.sharing),
-		spatialdropout.WithShard(mask.Shard{SampleOffset: uint64(o.offset), Samples: uint64(o.batch)}))
+		spatialdropout.WithShard(mask.Shard{
+			SampleOffset: uint64(o.offset), Samples: uint64(o.batch), ChannelOffset: uint64(o.channelOffset), Channels: uint64(o.channels),
+		}))
 }
 
 // streamFor returns the stream that the flags ask for, on data of a type.
@@ -270,6 +282,9 @@ func (o options) draw(g layout.Geometry, t mask.Type) (*mask.Mask, mask.Stream, 
 	}
 	at.Step, at.Cursor = o.step, cursor
 	m, err := d.At(at, g).Mask()
+	if errors.As(err, new(*mask.PlaceError)) {
+		err = usagef("-channel-offset %d and -channels %d: %w", o.channelOffset, o.channels, err)
+	}
 	return m, d.Generator().Stream(), err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/nlpodyssey/spago/mat"
 	"github.com/nlpodyssey/spago/nn"
 	"github.com/nlpodyssey/spago/nn/dropout"
+	"github.com/nlpodyssey/spago/optimizers"
 	"github.com/spatialdropout/spatialdropout"
 )
 
@@ -154,4 +155,26 @@ func TestStockEndsTheProcessAfterASum(t *testing.T) {
 	if want := joined[float32]([]mat.Tensor{y}); !slices.Equal(gradients[float32](t, xs), want) { // of ones
 		t.Errorf("the gradient is %v, want %v", xs[0].Grad(), want)
 	}
+}
+
+// slow is a strategy that waits.
+type slow struct{ begin, done chan struct{} }
+
+func (s slow) OptimizeParams(*nn.Param) error {
+	<-s.begin
+	close(s.done)
+	return nil
+}
+
+// The optimizer of spago does not wait for what it has begun: training with it depends on chance,
+// whatever dropout does.
+func TestStockOptimizerReturnsBeforeItIsDone(t *testing.T) {
+	w := nn.NewParam(mat.Scalar[float32](1))
+	w.AccGrad(mat.Scalar[float32](1))
+	s := slow{make(chan struct{}), make(chan struct{})}
+	if err := optimizers.New(nn.StreamParams([]*nn.Param{w}), s).Optimize(); err != nil {
+		t.Fatal(err)
+	}
+	close(s.begin) // it would never have returned
+	<-s.done
 }

@@ -11,8 +11,8 @@ import (
 // Option sets what [New] and [NewLayer] leave at its default.
 type Option func(*config) error
 
+// config is what options have set.
 type config struct {
-	rate       float64
 	seed       *uint64
 	stream     mask.Stream
 	gen        *Generator
@@ -152,31 +152,19 @@ func WithWorkers(workers int) Option {
 	}
 }
 
-// dropout returns what the options ask for.
-func (c *config) dropout() (*Dropout, error) {
-	gen := c.gen
+// generator returns the generator that the options ask for.
+func (c *config) generator() (*Generator, error) {
 	switch {
-	case gen != nil && (c.seed != nil || c.stream != nil):
+	case c.gen != nil && (c.seed != nil || c.stream != nil):
 		return nil, &OptionError{"WithGenerator", "WithSeed or WithStream as well, want the generator to bring its stream"}
 	case c.seed != nil && c.stream != nil:
 		return nil, &OptionError{"WithSeed", "WithStream as well, want one of them: a stream brings its own seed"}
-	case gen != nil:
+	case c.gen != nil:
+		return c.gen, nil
 	case c.stream != nil:
-		gen = NewGenerator(c.stream)
+		return NewGenerator(c.stream), nil
 	case c.seed != nil:
-		gen = NewGenerator(mask.Philox(*c.seed))
-	default:
-		gen = NewGenerator(mask.Philox(rand.Uint64()))
+		return NewGenerator(mask.Philox(*c.seed)), nil
 	}
-	a := gen.stream.Arithmetic()
-	if c.arithmetic != nil {
-		a = *c.arithmetic
-	}
-	if err := mask.Check(c.rate, gen.stream, a, c.sharing); err != nil {
-		return nil, err
-	}
-	return &Dropout{
-		gen: gen, rate: c.rate, schedule: c.schedule, arithmetic: a, sharing: c.sharing,
-		shard: c.shard, always: c.always, workers: c.workers,
-	}, nil
+	return NewGenerator(mask.Philox(rand.Uint64())), nil
 }

@@ -42,11 +42,30 @@ type Dropout struct {
 // [*mask.RateError] unless rate is a number from 0 to 1, and an [*OptionError] if the
 // value of an option is wrong or options contradict each other.
 func New(rate float64, opts ...Option) (*Dropout, error) {
-	c := config{rate: rate}
+	var c config
 	if err := c.take(opts); err != nil {
 		return nil, err
 	}
-	return c.dropout()
+	return newDropout(rate, &c)
+}
+
+// newDropout returns a Dropout with what the options have set.
+func newDropout(rate float64, c *config) (*Dropout, error) {
+	gen, err := c.generator()
+	if err != nil {
+		return nil, err
+	}
+	a := gen.stream.Arithmetic()
+	if c.arithmetic != nil {
+		a = *c.arithmetic
+	}
+	if err := mask.Check(rate, gen.stream, a, c.sharing); err != nil {
+		return nil, err
+	}
+	return &Dropout{
+		gen: gen, rate: rate, schedule: c.schedule, arithmetic: a, sharing: c.sharing,
+		shard: c.shard, always: c.always, workers: c.workers,
+	}, nil
 }
 
 // Rate returns the probability with which a channel is dropped, that of the next draw

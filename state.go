@@ -40,7 +40,7 @@ func (d *Dropout) State() State {
 // [mask.ParseStream]: a [*mask.StreamError] for a state of a [mask.Source] without
 // [WithStream].
 func Restore(s State, opts ...Option) (*Dropout, error) {
-	c := config{rate: s.Rate, arithmetic: &s.Arithmetic, sharing: s.Sharing, always: s.Always}
+	c := config{arithmetic: &s.Arithmetic, sharing: s.Sharing, always: s.Always}
 	if err := c.take([]Option{WithShard(s.Shard)}); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func Restore(s State, opts ...Option) (*Dropout, error) {
 		}
 		c.stream = stream
 	}
-	d, err := c.dropout()
+	d, err := newDropout(s.Rate, &c)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type listed struct {
 	tests   []target
 	static  bool   // the fault is there without being switched on
 	flags   string // of the build, such as -asan
-	seconds int    // after which the test is ended; it may not end by itself
+	seconds int    // after which the test is ended with the fault; it may not end by itself
 }
 
 // target is a test that must find a fault, and the folder of its package.
@@ -39,6 +39,8 @@ const (
 	on = "PLANTED"
 	// faultVariable names the environment variable with the fault that is on.
 	faultVariable = "SPATIALDROPOUT_PLANTED"
+	// usual is how many seconds a test may take.
+	usual = 60
 )
 
 // readFaults reads the list. Errors name its lines.
@@ -57,7 +59,7 @@ func readFaults(text string) ([]listed, error) {
 			return nil, fmt.Errorf("line %d, %q: %s", n, line, fmt.Sprintf(format, args...))
 		}
 		if strings.HasPrefix(line, "fault ") {
-			all, file, was = append(all, listed{fault: line[6:], seconds: 60}), "", ""
+			all, file, was = append(all, listed{fault: line[6:], seconds: usual}), "", ""
 			continue
 		}
 		if len(all) == 0 {
@@ -212,10 +214,10 @@ func TestListedFaultsAreFound(t *testing.T) {
 					planted = buildTest(t, filepath.Join(root, test.folder), filepath.Join(dir, "planted"), nil, append(strings.Fields(f.flags), "-overlay", overlay)...)
 					with = "GOFLAGS=-trimpath -overlay=" + overlay
 				}
-				if out, err := f.run(t, root, sound, test, without); err != nil {
+				if out, err := f.run(t, root, sound, test, without, usual); err != nil {
 					t.Fatalf("%s fails without the fault: %v\n%s", test.test, err, out)
 				}
-				out, err := f.run(t, root, planted, test, with)
+				out, err := f.run(t, root, planted, test, with, f.seconds)
 				if err == nil {
 					t.Fatalf("%s does not find it: %s", test.test, out)
 				}
@@ -226,10 +228,9 @@ func TestListedFaultsAreFound(t *testing.T) {
 }
 
 // run runs the test of a fault. Memory and time are bounded: both may be what the fault takes.
-func (f *listed) run(t *testing.T, root, program string, test target, environment string) (string, error) {
+func (f *listed) run(t *testing.T, root, program string, test target, environment string, seconds int) (string, error) {
 	t.Helper()
-	limit := time.Duration(f.seconds) * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second)
 	defer cancel()
 	bounds := "ulimit -v 16000000; "
 	if strings.Contains(f.flags, "-asan") {
@@ -256,7 +257,7 @@ func TestListsOfFaultsAreRead(t *testing.T) {
 	if err != nil || len(all) != 2 {
 		t.Fatal(all, err)
 	}
-	one := listed{fault: "one", edits: []edit{{"asm/main.go", "a\nb\n", "c PLANTED\n"}, {"asm/main.go", "d\n", ""}}, tests: []target{{"asm", "TestX"}}, seconds: 60}
+	one := listed{fault: "one", edits: []edit{{"asm/main.go", "a\nb\n", "c PLANTED\n"}, {"asm/main.go", "d\n", ""}}, tests: []target{{"asm", "TestX"}}, seconds: usual}
 	two := listed{fault: "two", edits: []edit{{"x", "a\n", "b\n"}, {"y", "e\n", "f\n"}}, tests: []target{{".", "TestY"}, {"x", "TestZ"}}, static: true, flags: "-tags purego", seconds: 5}
 	for i, want := range []listed{one, two} {
 		if fmt.Sprintf("%+v", all[i]) != fmt.Sprintf("%+v", want) {

@@ -34,7 +34,7 @@ const (
 	// ParamRate is the hyperparameter of the rate, a number from 0 to 1. It is used where
 	// [Config.WithRate] is not. The default is 0, which drops nothing.
 	ParamRate = "spatial_dropout_rate"
-	// ParamSeed is the hyperparameter of a seed that layers have in common, an int from 0 up.
+	// ParamSeed is the hyperparameter of a seed that layers have in common, a number from 0 to 2⁶³−1.
 	// Each layer takes the child of it that [Seed] returns. Without it a layer has a random
 	// seed. Layers that [Config.WithOptions] gives a seed or a stream ignore it.
 	ParamSeed = "spatial_dropout_seed"

@@ -6,7 +6,8 @@
 //	func modelFn(scope *model.Scope, x *graph.Node) *graph.Node {
 //		x = layers.Convolution(scope.In("conv"), x).Channels(64).KernelSize(3).Done()
 //		x = gomlx.Dropout(scope.In("drop"), x).WithRate(0.25).Done()
-//		return layers.Dense(scope.In("out"), graph.ReduceMean(x, 1, 2), true, 10)
+//		x = layers.Convolution(scope.In("out"), x).Channels(10).KernelSize(1).Done()
+//		return graph.ReduceMean(x, 1, 2)
 //	}
 //
 // The graph draws the mask. Its random stream is Philox, bit for bit that of
@@ -34,7 +35,7 @@ const (
 	// ParamRate is the hyperparameter of the rate, a number from 0 to 1. It is used where
 	// [Config.WithRate] is not. The default is 0, which drops nothing.
 	ParamRate = "spatial_dropout_rate"
-	// ParamSeed is the hyperparameter of a seed that layers have in common, an int from 0 up.
+	// ParamSeed is the hyperparameter of a seed that layers have in common, a number from 0 to 2⁶³−1.
 	// Each layer takes the child of it that [Seed] returns. Without it a layer has a random
 	// seed. Layers that [Config.WithOptions] gives a seed or a stream ignore it.
 	ParamSeed = "spatial_dropout_seed"

@@ -22,7 +22,8 @@ func ExampleDropout() {
 	modelFn := func(scope *model.Scope, x *graph.Node) *graph.Node {
 		x = layers.Convolution(scope.In("conv"), x).Channels(64).KernelSize(3).Done()
 		x = gomlx.Dropout(scope.In("drop"), x).WithRate(0.25).Done()
-		return layers.Dense(scope.In("out"), graph.ReduceMean(x, 1, 2), true, 10)
+		x = layers.Convolution(scope.In("out"), x).Channels(10).KernelSize(1).Done()
+		return graph.ReduceMean(x, 1, 2)
 	}
 
 	exec := model.MustNewExec(gobackend.GetBackend(), model.NewStore(), modelFn)

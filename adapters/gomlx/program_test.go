@@ -26,7 +26,8 @@ func Example() {
 	modelFn := func(scope *model.Scope, x *graph.Node) *graph.Node {
 		x = layers.Convolution(scope.In("conv"), x).Channels(16).KernelSize(3).Done()
 		x = gomlx.Dropout(scope.In("drop"), x).WithRate(0.25).Done()
-		return layers.Dense(scope.In("out"), graph.ReduceMean(x, 1, 2), true, 1)
+		x = layers.Convolution(scope.In("out"), x).Channels(1).KernelSize(1).Done()
+		return graph.ReduceMean(x, 1, 2)
 	}
 	sgd := optimizer.StochasticGradientDescent().WithLearningRate(0.1).Done()
 	trainer := train.NewTrainer(backend, store, modelFn, loss.MeanSquaredError, sgd, nil, nil)

@@ -77,6 +77,14 @@ func TestRefusals(t *testing.T) {
 			s.SetParam(gomlx.ParamRate, 7)
 			return gomlx.Dropout(s, x).Done()
 		}, as[*mask.RateError]()},
+		"a negative common seed": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
+			s.SetParam(gomlx.ParamSeed, -1)
+			return gomlx.Dropout(s, x).WithRate(0.5).Done()
+		}, as[*gomlx.StateError]()},
+		"a common seed that is too large": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
+			s.SetParam(gomlx.ParamSeed, uint64(1<<63))
+			return gomlx.Dropout(s, x).WithRate(0.5).Done()
+		}, as[*gomlx.StateError]()},
 		"a nil option": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
 			return gomlx.Dropout(s, x).WithRate(0.5).WithOptions(nil).Done()
 		}, as[*spatialdropout.OptionError]()},

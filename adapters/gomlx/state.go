@@ -85,7 +85,11 @@ func (c *Config) configured(have *saved) (*spatialdropout.Dropout, error) {
 	opts := c.opts
 	if !given {
 		seed := rand.Uint64()
-		if common := model.GetParamOr(c.scope, ParamSeed, -1); common >= 0 {
+		if value, found := c.scope.GetParam(ParamSeed); found && value != nil {
+			common := model.MustGetParam[int64](c.scope, ParamSeed)
+			if common < 0 {
+				return nil, &StateError{path, fmt.Sprintf("the hyperparameter %s is %v", ParamSeed, value), "a number from 0 to 2⁶³−1"}
+			}
 			seed = Seed(uint64(common), path)
 		}
 		var stream mask.Stream = mask.Philox(seed)

@@ -138,7 +138,11 @@ func TestMasksOfEveryArithmeticAreTheCores(t *testing.T) {
 					continue // small products, see TestStockFloat16LosesSmallProducts
 				}
 				opts := []spatialdropout.Option{spatialdropout.WithSeed(4), spatialdropout.WithArithmetic(a)}
-				for _, opts := range [][]spatialdropout.Option{opts, append(opts, spatialdropout.WithSchedule(waves{}))} {
+				kinds := [][]spatialdropout.Option{opts}
+				if rate == 0.3 {
+					kinds = append(kinds, append(opts, spatialdropout.WithSchedule(waves{})))
+				}
+				for _, opts := range kinds {
 					drop, err := spatialdropout.New(rate, opts...)
 					must(t, err)
 					want, err := spatialdropout.New(rate, opts...)

@@ -100,7 +100,7 @@ func TestErrorsNameTheFileThatWasGiven(t *testing.T) {
 	x := save(t, 1, 4, 5, 5)
 	t.Chdir(t.TempDir())
 	var missing *os.PathError
-	if _, err := os.ReadFile("none/y"); !errors.As(err, &missing) {
+	if _, err := os.Create("none/y"); !errors.As(err, &missing) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{

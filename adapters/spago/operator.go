@@ -30,15 +30,15 @@ func (f *function) Operands() []mat.Tensor { return f.xs }
 // whatever was summed.
 func (f *function) Backward(gy mat.Tensor) error {
 	dys := gy.(*bundle).take()
-	dxs, from := make([]mat.Tensor, len(dys)), make([]mat.Tensor, len(dys))
+	dxs, from := blank(f.xs[0], len(dys)), make([]mat.Tensor, len(dys))
 	var none mat.Tensor
 	for i, dy := range dys {
-		dxs[i], from[i] = like(f.xs[i]), dy
+		from[i] = dy
 		if dy != nil {
 			continue
 		}
 		if none == nil {
-			none = like(f.xs[i]) // zeros, and read as often as needed
+			none = blank(f.xs[0], 1)[0] // zeros, and read as often as needed
 		}
 		from[i] = none
 	}

@@ -47,10 +47,7 @@ func BenchmarkDropout(b *testing.B) {
 				return ys
 			}},
 		} {
-			dys := make([]mat.Tensor, len(way.xs))
-			for i, x := range way.xs {
-				dys[i] = like(x)
-			}
+			dys := blank(way.xs[0], len(way.xs))
 			for _, pass := range []string{"forward", "both"} {
 				b.Run(fmt.Sprintf("size=%dx%dx%dx%d/way=%s/pass=%s", d[0], d[1], d[2], d[3], way.name, pass), func(b *testing.B) {
 					b.SetBytes(int64(4 * len(x)))

@@ -187,10 +187,7 @@ func (m *Model) identity() bool {
 // apply draws and computes at once, before an operator that may run later, so that calls draw in
 // their order.
 func (m *Model) apply(xs []mat.Tensor, geometry layout.Geometry) ([]mat.Tensor, error) {
-	ys := make([]mat.Tensor, len(xs))
-	for i, x := range xs {
-		ys[i] = like(x)
-	}
+	ys := blank(xs[0], len(xs))
 	call := m.drop.Forward
 	if m.evaluation {
 		call = m.drop.Evaluate

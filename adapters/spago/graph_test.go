@@ -209,3 +209,34 @@ func TestGradientsOfAnotherType(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Many gradients are handed on by several goroutines, unless a node is there twice: then each time
+// in the same order.
+func TestLargeCalls(t *testing.T) {
+	const maps, rows = 64, 128
+	m, want, x, dy := pair(t, maps*rows*rows, 1, maps, rows, rows)
+	xs := matrices(x, maps, rows)
+	backward(t, m.Forward(xs...), dy)
+	_, p := want.forward(t, x, false)
+	dx := want.backward(t, p, dy)
+	if err := differ(gradients[float32](t, xs), dx); err != nil {
+		t.Error(err)
+	}
+	if len(dx)/shared < 2 {
+		t.Errorf("%d elements are too few for two goroutines", len(dx))
+	}
+	one := matrices(x[:rows*rows], 1, rows)[0]
+	twice := make([]mat.Tensor, maps)
+	for i := range twice {
+		twice[i] = one
+	}
+	backward(t, m.Forward(twice...), dy)
+	sum := make([]float32, rows*rows)
+	_, p = want.forward(t, x, false)
+	for i, g := range want.backward(t, p, dy) {
+		sum[i%len(sum)] += g
+	}
+	if err := differ(gradients[float32](t, twice[:1]), sum); err != nil {
+		t.Error(err)
+	}
+}

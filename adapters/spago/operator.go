@@ -2,6 +2,8 @@ package spago
 
 import (
 	"fmt"
+	"reflect"
+	"runtime"
 	"sync"
 
 	"github.com/nlpodyssey/spago/ag"
@@ -30,27 +32,65 @@ func (f *function) Operands() []mat.Tensor { return f.xs }
 // whatever was summed.
 func (f *function) Backward(gy mat.Tensor) error {
 	dys := gy.(*bundle).take()
-	dxs, from := make([]mat.Tensor, len(dys)), make([]mat.Tensor, len(dys))
+	dxs, from := blank(f.xs[0], len(dys)), make([]mat.Tensor, len(dys))
 	var none mat.Tensor
 	for i, dy := range dys {
-		dxs[i], from[i] = like(f.xs[i]), dy
+		from[i] = dy
 		if dy != nil {
 			continue
 		}
 		if none == nil {
-			none = like(f.xs[i]) // zeros, and read as often as needed
+			none = blank(f.xs[0], 1)[0] // zeros, and read as often as needed
 		}
 		from[i] = none
 	}
 	if err := f.pass.Backward(tensor(f.xs[0], dxs, f.geometry), tensor(f.xs[0], from, f.geometry)); err != nil {
 		return err
 	}
-	for i, x := range f.xs {
-		if dys[i] != nil && x.RequiresGrad() {
-			x.AccGrad(dxs[i])
+	f.handOn(dys, dxs)
+	return nil
+}
+
+// handOn gives each matrix its gradient, where there is one. spago copies it, to memory that the
+// operating system has yet to give: several goroutines do that for many.
+func (f *function) handOn(dys []mat.Matrix, dxs []mat.Tensor) {
+	some := func(from, to int) {
+		for i, x := range f.xs[from:to] {
+			if dys[from+i] != nil && x.RequiresGrad() {
+				x.AccGrad(dxs[from+i])
+			}
 		}
 	}
-	return nil
+	workers := min(runtime.GOMAXPROCS(0), f.geometry.Len()/shared)
+	if workers <= 1 || !distinct(f.xs) {
+		some(0, len(f.xs))
+		return
+	}
+	var wg sync.WaitGroup
+	for k := range workers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			some(k*len(f.xs)/workers, (k+1)*len(f.xs)/workers)
+		}()
+	}
+	wg.Wait()
+}
+
+// shared is the number of elements for which it pays to start a goroutine.
+const shared = 1 << 18
+
+// distinct reports whether no two of the nodes are one. The sum of three gradients depends on their
+// order.
+func distinct(xs []mat.Tensor) bool {
+	seen := make(map[mat.Tensor]bool, len(xs))
+	for _, x := range xs {
+		if !reflect.TypeOf(x).Comparable() || seen[x] {
+			return false
+		}
+		seen[x] = true
+	}
+	return true
 }
 
 // output is one of the results of a function.

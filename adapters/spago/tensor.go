@@ -54,10 +54,23 @@ func values(xs []mat.Tensor) []mat.Tensor {
 	return all
 }
 
-// like returns a matrix of the shape and type of a node's.
-func like(x mat.Tensor) mat.Tensor {
-	v := x.Value()
-	return v.(mat.Matrix).NewMatrix(mat.WithShape(v.Shape()...))
+// blank returns n matrices of the shape and type of a node's. They share one slice, in which they
+// follow each other.
+func blank(like mat.Tensor, n int) []mat.Tensor {
+	v := like.Value()
+	if _, ok := v.(*mat.Dense[float32]); ok {
+		return divided(make([]float32, n*v.Size()), v.Shape(), n)
+	}
+	return divided(make([]float64, n*v.Size()), v.Shape(), n)
+}
+
+// divided returns the parts of a slice as n matrices of a shape.
+func divided[T float32 | float64](all []T, shape []int, n int) []mat.Tensor {
+	matrices, size := make([]mat.Tensor, n), shape[0]*shape[1]
+	for i := range matrices {
+		matrices[i] = mat.NewDense[T](mat.WithShape(shape[0], shape[1]), mat.WithBacking(all[i*size:(i+1)*size:(i+1)*size]))
+	}
+	return matrices
 }
 
 // tensor returns matrices as a tensor of the core, which refers to their memory if their type is

@@ -61,6 +61,16 @@ func steppedCalls() (calls []steppedCall) {
 			p := unsafe.Pointer(&y[0])
 			F32.ways[Scale][1][planes].exec(p, p, unsafe.Pointer(&f[0]), nil, 1, 64)
 		}})
+		list, other := make([][]float32, 4), make([][]float32, 4)
+		for i := range list {
+			list[i], other[i] = aligned[float32](512), make([]float32, 512)
+		}
+		factors := []float32{1.25, 0, -2, 3}
+		calls = append(calls, steppedCall{tier + ": a list", tier, 0, true, false, func() {
+			if err := RunOf(Scale, OfList(list), OfList(other), Of(factors), Vector{}, densePlanes(4, 512), 1); err != nil {
+				panic(err)
+			}
+		}})
 		for _, from := range []int{8192, 8193} {
 			calls = append(calls, steppedCall{fmt.Sprintf("%s: 8192 bytes, past the cache from %d bytes up", tier, from), tier, from, from == 8192, false, func() {
 				Planes(Scale, y, x, f, nil, 1024)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -74,7 +75,8 @@ func TestTuneDoesWhatRunDoes(t *testing.T) {
 					t.Errorf("%+v: way %d with %d and %d, want %+v", w.Comparison, k, storeAhead, quarterRows, y)
 				}
 				takeBack()
-				if read > 0 != w.reads {
+				// The clock of Windows may stand still meanwhile.
+				if coarse := runtime.GOOS == "windows" && read == 0; read > 0 != w.reads && !coarse {
 					t.Errorf("%+v: %v to read", w.Comparison, read)
 				}
 				sign := float32(-1)

@@ -261,11 +261,11 @@ func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 			m.set(true)
 			return nil
 		}
-		w := words{draw: draw.Spec{Key: key}, threefry: true, double: true, threshold: threshold << 12}
+		b := blocks{draw: draw.Spec{Key: key}, double: true, threshold: threshold << 12}
 		if flags.has(Original) {
-			w.pairs = total
+			b.pairs = total
 		}
-		m.drawWords(&w, at.first(m))
+		m.drawBlocks(&b, at.first(m))
 		return nil
 	}
 	threshold := ceil(float64(float32(1-m.rate)), 23) << 9
@@ -273,7 +273,7 @@ func (m *Mask) drawJAX(key Key, flags flagSet, at Place) error {
 		m.drawPairs(key, total, uint32(threshold), at.first(m))
 		return nil
 	}
-	m.drawWords(&words{draw: draw.Spec{Key: key}, threefry: true, threshold: threshold}, at.first(m))
+	m.drawBlocks(&blocks{draw: draw.Spec{Key: key}, threshold: threshold}, at.first(m))
 	return nil
 }
 

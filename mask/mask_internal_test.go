@@ -29,16 +29,24 @@ func TestNumbersOfTwoWordsAreComparedExactly(t *testing.T) {
 		lowFirst := wide.at(trial)
 		for _, c := range []struct {
 			name   string
-			w      words
+			below  func(threshold uint64) bool
 			number uint64
 		}{
-			{"Threefry", words{threefry: true}, uint64(x0)<<32 | uint64(x1)},
-			{"Philox, low word first", words{lowFirst: true}, lowFirst},
-			{"Philox, high word first", words{}, lowFirst<<32 | lowFirst>>32},
+			{"Threefry", func(threshold uint64) bool {
+				b := blocks{draw: draw.Spec{Key: key}, double: true, threshold: threshold}
+				return b.exact(trial)
+			}, uint64(x0)<<32 | uint64(x1)},
+			{"Philox, low word first", func(threshold uint64) bool {
+				w := words{draw: draw.Spec{Key: key}, double: true, lowFirst: true, threshold: threshold}
+				return w.exact(trial)
+			}, lowFirst},
+			{"Philox, high word first", func(threshold uint64) bool {
+				w := words{draw: draw.Spec{Key: key}, double: true, threshold: threshold}
+				return w.exact(trial)
+			}, lowFirst<<32 | lowFirst>>32},
 		} {
-			c.w.draw.Key, c.w.double = key, true
 			for threshold, want := range map[uint64]bool{c.number - 1: false, c.number: false, c.number + 1: true} {
-				if c.w.threshold = threshold; c.w.exact(trial) != want {
+				if c.below(threshold) != want {
 					t.Errorf("%s: trial %d, number %d, is below %d: %v, want %v", c.name, trial, c.number, threshold, !want, want)
 				}
 			}

@@ -99,7 +99,9 @@ func TestSetTrainingOfAModel(t *testing.T) {
 		&block{layers[3]},
 	)
 	for _, training := range []bool{false, true, false} {
-		SetTraining(model, training)
+		if n := SetTraining(model, training); n != 3 {
+			t.Errorf("%d modules are switched, want 3", n)
+		}
 		for i, d := range layers[:3] {
 			if d.Training() != training {
 				t.Errorf("layer %d is in training: %v, want %v", i, d.Training(), training)
@@ -109,9 +111,11 @@ func TestSetTrainingOfAModel(t *testing.T) {
 			t.Error("a layer in a module without SetTraining is switched")
 		}
 	}
-	SetTraining(layers[0], true)
-	if !layers[0].Training() {
-		t.Error("a layer that is the model is not switched")
+	if n := SetTraining(layers[0], true); n != 1 || !layers[0].Training() {
+		t.Errorf("a layer that is the model: %d modules are switched, in training %v", n, layers[0].Training())
+	}
+	if n := SetTraining(&block{layers[3]}, false); n != 0 {
+		t.Errorf("a model without SetTraining: %d modules are switched", n)
 	}
 }
 

@@ -51,6 +51,7 @@ type Config struct {
 	restored bool
 	drop     *spatialdropout.Dropout // of the masks
 	masks    *graph.Node
+	fed      bool // whether masks come from elsewhere
 }
 
 // Dropout begins the configuration of spatial dropout of x, a tensor of float32, float64,
@@ -59,7 +60,8 @@ type Config struct {
 //
 // The scope holds the state of the layer: the step in a variable, the options in a
 // hyperparameter. Give each layer a scope of its own. A layer that is applied twice in a
-// graph, as one with shared weights is, uses one scope: each use is a step of its own.
+// graph, as one with shared weights is, uses one scope, which model.Scope.At returns as often
+// as needed: each use is a step of its own.
 func Dropout(scope *model.Scope, x *graph.Node) *Config {
 	return &Config{scope: scope, x: x, axis: images.ChannelsLast}
 }
@@ -99,7 +101,7 @@ func (c *Config) Restored() *Config {
 // than them. In evaluation masks may be nil, unless drop was made with
 // [spatialdropout.WithAlways].
 func (c *Config) WithMasks(drop *spatialdropout.Dropout, masks *graph.Node) *Config {
-	c.drop, c.masks = drop, masks
+	c.drop, c.masks, c.fed = drop, masks, true
 	return c
 }
 
@@ -112,9 +114,8 @@ func (c *Config) Done() *graph.Node {
 		panic(err)
 	}
 	g := c.x.Graph()
-	fed := c.drop != nil || c.masks != nil
 	drop := c.drop
-	if fed {
+	if c.fed {
 		err = c.checkMasks(t)
 	} else {
 		drop, err = c.layer()
@@ -126,7 +127,7 @@ func (c *Config) Done() *graph.Node {
 	switch training := c.scope.IsTraining(g); {
 	case !training && !state.Always:
 		return c.evaluate(state, t)
-	case fed:
+	case c.fed:
 		return t.apply(maskOperands(c.masks, state.Arithmetic, t))
 	default:
 		return c.train(drop, state, t)
@@ -151,10 +152,10 @@ func (c *Config) tensor() (tensor, error) {
 	if err := checkStrategy(c.x.Graph().DistributedStrategy()); err != nil {
 		return tensor{}, err
 	}
-	axis := 1
-	if c.axis == images.ChannelsLast {
-		axis = shape.Rank() - 1
+	if _, err := orderOf(c.axis); err != nil {
+		return tensor{}, err
 	}
+	axis := images.GetChannelsAxis(c.x, c.axis)
 	return tensor{x: c.x, kind: k, samples: shape.Dimensions[0], channels: shape.Dimensions[axis], axis: axis}, nil
 }
 

@@ -85,6 +85,17 @@ func TestRefusals(t *testing.T) {
 			s.SetParam(gomlx.ParamSeed, uint64(1<<63))
 			return gomlx.Dropout(s, x).WithRate(0.5).Done()
 		}, as[*gomlx.StateError]()},
+		"a common seed that is no whole number": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
+			s.SetParam(gomlx.ParamSeed, 1.5)
+			return gomlx.Dropout(s, x).WithRate(0.5).Done()
+		}, as[*gomlx.StateError]()},
+		"a common seed that no integer holds": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
+			s.SetParam(gomlx.ParamSeed, 0x1p63)
+			return gomlx.Dropout(s, x).WithRate(0.5).Done()
+		}, as[*gomlx.StateError]()},
+		"an unknown axis": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
+			return gomlx.Dropout(s, x).WithRate(0.5).ChannelsAxis(7).Done()
+		}, as[*gomlx.ShapeError]()},
 		"a nil option": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
 			return gomlx.Dropout(s, x).WithRate(0.5).WithOptions(nil).Done()
 		}, as[*spatialdropout.OptionError]()},
@@ -131,6 +142,9 @@ func TestRefusals(t *testing.T) {
 		}, as[*gomlx.ShapeError]()},
 		"no Dropout of the masks": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
 			return gomlx.Dropout(s, x).WithMasks(nil, masks(s, x, 3, 2, 4)).Done()
+		}, as[*spatialdropout.ZeroError]()},
+		"neither masks nor their Dropout": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
+			return gomlx.Dropout(s, x).WithMasks(nil, nil).Done()
 		}, as[*spatialdropout.ZeroError]()},
 		"a zero Dropout of the masks": {ok, func(s *model.Scope, x *graph.Node) *graph.Node {
 			return gomlx.Dropout(s, x).WithMasks(new(spatialdropout.Dropout), masks(s, x, 3, 2, 4)).Done()

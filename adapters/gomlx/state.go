@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
+	"reflect"
 
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/spatialdropout/spatialdropout"
@@ -84,16 +86,14 @@ func (c *Config) configured(have *saved) (*spatialdropout.Dropout, error) {
 	}
 	opts := c.opts
 	if !given {
-		seed := rand.Uint64()
-		if value, found := c.scope.GetParam(ParamSeed); found && value != nil {
-			common := model.MustGetParam[int64](c.scope, ParamSeed)
-			if common < 0 {
-				return nil, &StateError{path, fmt.Sprintf("the hyperparameter %s is %v", ParamSeed, value), "a number from 0 to 2⁶³−1"}
-			}
-			seed = Seed(uint64(common), path)
-		}
-		var stream mask.Stream = mask.Philox(seed)
-		if have != nil {
+		var stream mask.Stream = mask.Philox(rand.Uint64())
+		common, found, err := c.commonSeed()
+		switch {
+		case err != nil:
+			return nil, err
+		case found:
+			stream = mask.Philox(Seed(common, path))
+		case have != nil:
 			if stream, err = mask.ParseStream(have.Stream); err != nil {
 				return nil, err
 			}
@@ -101,6 +101,20 @@ func (c *Config) configured(have *saved) (*spatialdropout.Dropout, error) {
 		opts = append(opts[:len(opts):len(opts)], spatialdropout.WithStream(stream))
 	}
 	return spatialdropout.New(rate, opts...)
+}
+
+// commonSeed returns the hyperparameter [ParamSeed], and whether it is set.
+func (c *Config) commonSeed() (seed uint64, found bool, err error) {
+	value, _ := c.scope.GetParam(ParamSeed)
+	if value == nil {
+		return 0, false, nil
+	}
+	common := model.MustGetParam[int64](c.scope, ParamSeed)
+	v := reflect.ValueOf(value) // a fraction was cut off, and a large number became any
+	if common < 0 || v.CanFloat() && (v.Float() != math.Trunc(v.Float()) || v.Float() >= 1<<63) {
+		return 0, false, &StateError{c.scope.Scope(), fmt.Sprintf("the hyperparameter %s is %v", ParamSeed, value), "a whole number from 0 to 2⁶³−1"}
+	}
+	return uint64(common), true, nil
 }
 
 // load returns the state that the scope's hyperparameters hold, or nil.

@@ -109,6 +109,26 @@ func TestAnotherSeedThanTheCheckpoints(t *testing.T) {
 	}
 }
 
+// The seed that layers have in common is the code's as well.
+func TestAnotherCommonSeedThanTheCheckpoints(t *testing.T) {
+	for what, before := range map[string]any{"another one": 1, "a random one": nil} {
+		store := model.NewStore()
+		l := func(scope *model.Scope, x *graph.Node) *graph.Node {
+			return gomlx.Dropout(scope, x).WithRate(0.5).Done()
+		}
+		store.RootScope().SetParam(gomlx.ParamSeed, before)
+		training(t, store, l)()
+		store.RootScope().SetParam(gomlx.ParamSeed, 2)
+		exec, err := model.NewExec(backend, store, l)
+		must(t, err)
+		_, err = exec.Call(tensors.FromFlatDataAndDimensions(make([]float32, 8), 2, 4))
+		var refused *gomlx.StateError
+		if !errors.As(err, &refused) {
+			t.Errorf("after %s: error %v", what, err)
+		}
+	}
+}
+
 // The Dropout of masks that are fed is saved as the core's JSON, in a hyperparameter.
 func TestCheckpointOfMasks(t *testing.T) {
 	dir := t.TempDir()

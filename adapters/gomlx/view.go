@@ -1,6 +1,8 @@
 package gomlx
 
 import (
+	"fmt"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/dtypes/float16"
@@ -22,7 +24,8 @@ import (
 // copies when the view is made.
 //
 // View returns an [*UnsupportedError] if the memory of the backend is not accessible, and a
-// [*ShapeError] unless t has two axes or more and one of the four types.
+// [*ShapeError] unless t has two axes or more and one of the four types, and config is one of
+// the two.
 func View(backend compute.Backend, t *tensors.Tensor, config images.ChannelsAxisConfig) (spatialdropout.Tensor, error) {
 	var none spatialdropout.Tensor
 	if err := t.CheckValid(); err != nil {
@@ -35,9 +38,9 @@ func View(backend compute.Backend, t *tensors.Tensor, config images.ChannelsAxis
 	if backend != nil && !backend.HasSharedBuffers() {
 		return none, &UnsupportedError{"the memory of backend " + backend.Name(), "a backend with shared buffers, such as that in pure Go"}
 	}
-	order := layout.ChannelsLast
-	if config == images.ChannelsFirst {
-		order = layout.ChannelsFirst
+	order, err := orderOf(config)
+	if err != nil {
+		return none, err
 	}
 	g, err := order.Of(shape.Dimensions...)
 	if err != nil {
@@ -63,6 +66,17 @@ func View(backend compute.Backend, t *tensors.Tensor, config images.ChannelsAxis
 		return spatialdropout.As(kernel.BF16, data, g), nil
 	}
 	return none, &ShapeError{shape.String(), "elements as Go has them"}
+}
+
+// orderOf returns the order of axes that the core has for a configuration of gomlx.
+func orderOf(config images.ChannelsAxisConfig) (layout.Order, error) {
+	switch config {
+	case images.ChannelsFirst:
+		return layout.ChannelsFirst, nil
+	case images.ChannelsLast:
+		return layout.ChannelsLast, nil
+	}
+	return 0, &ShapeError{fmt.Sprintf("with the axis of channels %v", config), "images.ChannelsFirst or images.ChannelsLast"}
 }
 
 // Apply writes src with the dropout of m to dst, in the memory of both, see

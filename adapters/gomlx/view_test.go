@@ -186,6 +186,7 @@ func TestApplyRefuses(t *testing.T) {
 	}{
 		"no mask":                {e.tensor(t, old, c.dims...), nil, c.axis, as[*spatialdropout.MaskError]()},
 		"a mask of another axis": {e.tensor(t, old, c.dims...), m, images.ChannelsFirst, as[*spatialdropout.MaskError]()},
+		"an unknown axis":        {e.tensor(t, old, c.dims...), m, 7, as[*gomlx.ShapeError]()},
 		"rank 1":                 {tensors.FromShape(shapes.Make(dtypes.Float32, 420)), m, c.axis, as[*gomlx.ShapeError]()},
 		"integers":               {tensors.FromShape(shapes.Make(dtypes.Int32, c.dims...)), m, c.axis, as[*gomlx.ShapeError]()},
 		"another type":           {tensors.FromShape(shapes.Make(dtypes.Float64, c.dims...)), m, c.axis, as[*kernel.KindError]()},

@@ -56,6 +56,7 @@ func TestApplyRefuses(t *testing.T) {
 		{"blocked by 16", Layer{Dropout: drop, Order: layout.NCHW16c}, G.Float32, []int{2, 16, 2, 2}, &rank, "not blocked"},
 		{"no order", Layer{Dropout: drop, Order: 99}, G.Float32, []int{2, 3, 2, 2}, &order, "Order(99)"},
 		{"a wrong axis", Layer{Dropout: drop, Channels: 64}, G.Float32, []int{8, 28, 28, 64}, &wrong, "28 channels in the order NCHW: 8×28 channels of 28×64, want 64 channels"},
+		{"a negative number of channels", Layer{Dropout: drop, Channels: -64}, G.Float32, []int{8, 64, 28, 28}, &wrong, "want -64 channels"},
 		{"the other wrong axis", Layer{Dropout: drop, Channels: 64, Order: layout.ChannelsLast}, G.Float64, []int{8, 64, 28, 28}, &wrong, "28 channels"},
 	} {
 		g := G.NewGraph()

@@ -111,7 +111,7 @@ func (o *op) tensor(t *tensor.Dense) (spatialdropout.Tensor, error) {
 
 // fits returns an error unless the number of channels is the one that the layer was told.
 func (o *op) fits(g layout.Geometry) error {
-	if o.channels > 0 && g.Channels() != o.channels {
+	if o.channels != 0 && g.Channels() != o.channels {
 		return &TensorError{Given: fmt.Sprintf("%d channels in the order %v: %v", g.Channels(), o.order, g), Want: fmt.Sprintf("%d channels", o.channels)}
 	}
 	return nil

@@ -69,13 +69,18 @@ func (m *Model) Training() bool { return !m.evaluation }
 // SetTraining switches between training and evaluation, from the next Forward on.
 func (m *Model) SetTraining(training bool) { m.evaluation = !training }
 
-// SetTraining switches every Model in a network between training and evaluation.
-func SetTraining(network nn.Model, training bool) {
+// SetTraining switches every Model in a network between training and evaluation, and returns how
+// many there are. It reaches what nn.Apply reaches: exported fields, slices, maps and lists, of
+// pointers. A Model in an unexported field, or one that is no pointer, goes on dropping. An
+// nn.ModuleList by itself is no nn.Model: its elements are switched one by one.
+func SetTraining(network nn.Model, training bool) (switched int) {
 	nn.Apply(network, func(model nn.Model) {
 		if m, ok := model.(*Model); ok {
 			m.SetTraining(training)
+			switched++
 		}
 	})
+	return switched
 }
 
 // Forward drops some of the matrices and scales the others. All have one shape and type. In

@@ -154,7 +154,9 @@ func TestSetTrainingSwitchesANetwork(t *testing.T) {
 	made := func() *Model { return must(New(0.5))(t) }
 	a, b, c, d := made(), made(), made(), made()
 	network := &block{First: a, Rest: []*Model{b, c}}
-	SetTraining(network, false)
+	if n := SetTraining(network, false); n != 3 {
+		t.Errorf("%d models are switched, want 3", n)
+	}
 	if a.Training() || b.Training() || c.Training() {
 		t.Error("a model is still in training")
 	}
@@ -162,9 +164,18 @@ func TestSetTrainingSwitchesANetwork(t *testing.T) {
 	if !a.Training() || !b.Training() || !c.Training() {
 		t.Error("a model is still in evaluation")
 	}
-	SetTraining(d, false)
-	if d.Training() {
-		t.Error("a model by itself is still in training")
+	if n := SetTraining(d, false); n != 1 || d.Training() {
+		t.Errorf("a model by itself: %d models are switched, in training %v", n, d.Training())
+	}
+	// What nn.Apply does not reach is neither switched nor counted.
+	hidden := &struct {
+		nn.Module
+		First *Model
+		rest  *Model
+		Value Model
+	}{First: made(), rest: made(), Value: *made()}
+	if n := SetTraining(hidden, false); n != 1 || hidden.First.Training() || !hidden.rest.Training() || !hidden.Value.Training() {
+		t.Errorf("%d models are switched, want 1: the exported pointer", n)
 	}
 }
 

@@ -47,7 +47,7 @@ func (c *Config) layer() (*spatialdropout.Dropout, error) {
 		return nil, err
 	}
 	if have != nil && have.Stream != s.Stream {
-		return nil, &StateError{c.scope.Scope(), "a saved state with the stream " + have.Stream + ", and " + s.Stream + " in the code", "the same stream"}
+		return nil, &StateError{c.scope.Scope(), "a saved state with the stream " + have.Stream + ", and " + s.Stream + " in the code", "the same stream, or an empty hyperparameter " + stateName + " to take another one"}
 	}
 	now := saved{c.scope.Scope(), s}
 	text, err := json.Marshal(now)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -125,6 +126,17 @@ func TestAnotherCommonSeedThanTheCheckpoints(t *testing.T) {
 		var refused *gomlx.StateError
 		if !errors.As(err, &refused) {
 			t.Errorf("after %s: error %v", what, err)
+			continue
+		}
+		// The way out that the error names.
+		store.RootScope().SetParam("spatial_dropout_state", "")
+		if want := `an empty hyperparameter spatial_dropout_state to take another one`; !strings.HasSuffix(refused.Want, want) {
+			t.Errorf("after %s: want %q, and no %q", what, refused.Want, want)
+		}
+		training(t, store, l)()
+		want := mask.Philox(gomlx.Seed(2, "/")).String()
+		if state := model.GetRootParamOr(store, "spatial_dropout_state", ""); !strings.Contains(state, want) {
+			t.Errorf("after %s: the state is %s, want the stream %s", what, state, want)
 		}
 	}
 }

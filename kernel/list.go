@@ -106,7 +106,8 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	if shiftsWanted > 0 {
 		shiftsWanted += begin.factor
 	}
-	if factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
+	overflow := factorsWanted|shiftsWanted < 0
+	if overflow || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of lists with factors of %d and shifts of %d elements, want %d and %d or more", op, factors.len, shifts.len, factorsWanted, shiftsWanted)}
 	}
 	count = l.divide(loops)
@@ -127,7 +128,10 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	n.kind = kind
 	var room [layout.MaxLoops]layout.Loop
 	n.split(op, l.inner(room[:0], loops))
-	n.op, n.factors, n.shifts = op, factors.data, shifts.data
+	n.op, n.shifts = op, shifts.data
+	if factorsWanted > 0 { // Copy has none, and an offset from others may lead anywhere
+		n.factors = factors.data
+	}
 	n.dst, n.src = l.dst.Address(begin.dst, kind.shift), l.src.Address(begin.src, kind.shift)
 	n.choose(max(l.dst.Slices, 1) * l.dst.Length)
 	n.pastCache = n.pastCache && skew&uintptr(kind.bytes(1)-1) == 0
@@ -264,7 +268,7 @@ func (l *lists) walk(n *nest, lo, hi int) {
 			at.factor += index[k] * o.Factor
 		}
 		inside.dst, inside.src = l.dst.Address(at.dst, shift), l.src.Address(at.src, shift)
-		if n.factors != nil { // Copy has none, and an offset alone is no pointer
+		if n.factors != nil { // an offset alone is no pointer
 			inside.factors, inside.shifts = n.channel(at.factor)
 		}
 		to := min(size, from+left)

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -222,6 +223,25 @@ func TestStacksGrowUnderLists(t *testing.T) {
 	}
 }
 
+// Copy reads no factors: where its loops say they are there may be memory of nobody, to which no
+// pointer may lead.
+func TestCopiesOfListsReachForNoFactors(t *testing.T) {
+	dst, src := make([][]float32, 64), make([][]float32, 64)
+	for i := range dst {
+		dst[i], src[i] = make([]float32, 2), []float32{float32(i), 1}
+	}
+	f := Of([]float32{1})
+	loops := []layout.Loop{{Size: 64, Dst: 2, Src: 2, Factor: 128 << 10}, {Size: 2, Dst: 1, Src: 1}}
+	l := new(lists)
+	var n nest
+	if _, err := l.set(&n, F32, Copy, listOf(dst).vector, listOf(src).vector, f.vector, vector{}, loops, place{}); err != nil || n.factors != nil {
+		t.Errorf("a copy has factors at %v, want none: %v", n.factors, err)
+	}
+	if err := RunOf(Copy, listOf(dst), listOf(src), f, Vector{}, loops, 1); err != nil || dst[63][0] != 63 {
+		t.Errorf("%v, %v", err, dst)
+	}
+}
+
 // A list goes to Run alone, and its slices have one length.
 func TestListsAreRefused(t *testing.T) {
 	buf := repeated([]float32{7}, 64)
@@ -293,6 +313,43 @@ func TestPartsThatDoNotFitAreRefused(t *testing.T) {
 		if !errors.As(err, &loop) {
 			t.Errorf("a part beyond %s: %v, want a *LoopError", what, err)
 		}
+	}
+	// Offsets are the caller's to set.
+	for i := range buf {
+		buf[i] = float32(i)
+	}
+	before, one := slices.Clone(buf), nest.Parts()[0]
+	for _, at := range []place{{dst: -1}, {dst: math.MinInt}, {dst: math.MaxInt}, {src: -3}, {src: math.MinInt}, {src: math.MaxInt}, {factor: -1}, {factor: math.MinInt}, {factor: math.MaxInt}, {factor: math.MaxInt - 4}} {
+		q := one
+		q.Dst, q.Src, q.Factor = at.dst, at.src, at.factor
+		for _, op := range []Op{Scale, Affine, Copy} {
+			if op == Copy && at.factor != 0 {
+				continue // it takes none
+			}
+			s := Vector{}
+			if op == Affine {
+				s = Of(buf[44:56])
+			}
+			for what, err := range map[string]error{
+				"slices":   RunPart(op, Of(buf[:16]), Of(buf[20:31]), Of(buf[32:44]), s, &q, 1),
+				"lists":    RunPart(op, OfList([][]float32{buf[:8], buf[8:16]}), OfList([][]float32{buf[16:24], buf[24:32]}), Of(buf[32:44]), s, &q, 1),
+				"a list":   RunPart(op, OfList([][]float32{buf[:8], buf[8:16]}), Of(buf[20:31]), Of(buf[32:44]), s, &q, 1),
+				"src only": RunPart(op, Of(buf[:16]), OfList([][]float32{buf[16:24], buf[24:32]}), Of(buf[32:44]), s, &q, 1),
+			} {
+				var list *ListError
+				if !errors.As(err, &loop) && !errors.As(err, &list) {
+					t.Errorf("%v of %s from %v: %v, want a *LoopError or a *ListError", op, what, at, err)
+				}
+			}
+		}
+	}
+	for what, dst := range map[string]Vector{"a slice": Of(buf[:16]), "a list": OfList([][]float32{buf[:8], buf[8:16]})} {
+		if err := RunPart(Scale, dst, Of(buf[20:31]), Of(buf[32:44]), Vector{}, nil, 1); !errors.As(err, &loop) {
+			t.Errorf("%s and no part: %v, want a *LoopError", what, err)
+		}
+	}
+	if !slices.Equal(buf, before) {
+		t.Error("a refused call wrote")
 	}
 	var kind *KindError
 	if err := RunPart(Scale, Of(buf[:16]), Of(make([]float64, 11)), Of(buf[40:56]), Vector{}, p, 1); !errors.As(err, &kind) {

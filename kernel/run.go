@@ -60,13 +60,20 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers
 }
 
 // RunPart is [RunOf] on a part of what [layout.Join] returns: with its loops, from its offsets
-// on. It returns a [*LoopError] if a slice ends before its offset.
+// on. It returns a [*LoopError] if p is nil or an offset of it is negative, and if a slice ends
+// before its offset.
 func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
+	if p == nil {
+		return &LoopError{Reason: "no part, want one of layout.Join"}
+	}
 	loops, factor := p.Loops(), p.Factor
+	if p.Dst|p.Src|factor < 0 {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst, %d of src and entry %d of factors, want 0 or more", op, p.Dst, p.Src, factor)}
+	}
 	if dst.len|src.len|factors.len|shifts.len < 0 {
 		return runList(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, place{p.Dst, p.Src, factor}, workers)
 	}

@@ -58,7 +58,7 @@ func Shared(dst, src *Memory, size int, alike bool) (with string, distance int, 
 	t.reset(max(dst.Slices, 1), to)
 	for i := range max(dst.Slices, 1) {
 		at := address(dst, i)
-		if other, found := t.find(at, to, 0, false); found {
+		if other, found := t.find(at, to, 0, false, false); found {
 			return "dst", int(at - other), true
 		}
 		t.add(i, at)
@@ -66,19 +66,11 @@ func Shared(dst, src *Memory, size int, alike bool) (with string, distance int, 
 	if done {
 		return "", 0, false
 	}
-	if src.Slices == 0 {
-		// One slice, which may be far longer than those of dst.
-		at := uintptr(src.Data)
-		for i, to := range t.starts {
-			if t.overlaps(to, at, from) && !(alike && to-uintptr(i)*t.bytes == at) {
-				return "src", int(to - at), true
-			}
-		}
-		return "", 0, false
-	}
-	for i := range src.Slices {
+	// A slice of src may lie in far more buckets than dst has slices.
+	long := from>>t.shift >= uintptr(len(t.starts))
+	for i := range max(src.Slices, 1) {
 		at := address(src, i)
-		if other, found := t.find(at, from, at-uintptr(i)*from, alike); found {
+		if other, found := t.find(at, from, at-uintptr(i)*from, alike, long); found {
 			return "src", int(other - at), true
 		}
 	}
@@ -128,11 +120,11 @@ var tables = sync.Pool{New: func() any { return new(table) }}
 // reset makes t an empty table for n slices of so many bytes.
 func (t *table) reset(n int, bytes uintptr) {
 	t.bytes, t.shift = bytes, bits.Len(uint(bytes-1))
+	hashes := 2 << bits.Len(uint(n))
 	if cap(t.starts) < n {
-		t.starts, t.next = make([]uintptr, n), make([]int, n)
-		t.heads = make([]int, 2<<bits.Len(uint(n)))
+		t.starts, t.next, t.heads = make([]uintptr, n), make([]int, n), make([]int, hashes)
 	}
-	t.starts, t.next = t.starts[:n], t.next[:n]
+	t.starts, t.next, t.heads = t.starts[:n], t.next[:n], t.heads[:hashes] // all there are may be far more
 	clear(t.heads)
 }
 
@@ -155,7 +147,11 @@ func (t *table) overlaps(slice, at, bytes uintptr) bool {
 
 // find returns the address of a slice in the table that shares memory with so many bytes at an
 // address. If alike it leaves out the slice that begins as far from home as all before it are long.
-func (t *table) find(at, bytes, home uintptr, alike bool) (other uintptr, found bool) {
+// If long it looks at all slices instead of at the buckets.
+func (t *table) find(at, bytes, home uintptr, alike, long bool) (other uintptr, found bool) {
+	if long {
+		return t.scan(at, bytes, home, alike)
+	}
 	first := (at - min(at, t.bytes-1)) >> t.shift
 	for bucket := first; bucket <= (at+bytes-1)>>t.shift; bucket++ {
 		for i := *t.head(bucket); i > 0; i = t.next[i-1] {
@@ -163,6 +159,16 @@ func (t *table) find(at, bytes, home uintptr, alike bool) (other uintptr, found 
 			if t.overlaps(other, at, bytes) && !(alike && other-uintptr(i-1)*t.bytes == home) {
 				return other, true
 			}
+		}
+	}
+	return 0, false
+}
+
+// scan is find for memory in more buckets than the table, which is full, has slices.
+func (t *table) scan(at, bytes, home uintptr, alike bool) (other uintptr, found bool) {
+	for i, other := range t.starts {
+		if t.overlaps(other, at, bytes) && !(alike && other-uintptr(i)*t.bytes == home) {
+			return other, true
 		}
 	}
 	return 0, false

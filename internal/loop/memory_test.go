@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -41,6 +42,9 @@ func TestSharedAgreesWithEveryElement(t *testing.T) {
 		n, m := 1+r.IntN(6), 1+r.IntN(6)
 		length := 1 + r.IntN(12)
 		other := max(1, n*length/m)
+		if r.IntN(4) == 0 {
+			other = 1 + r.IntN(150) // far longer than those of dst, perhaps
+		}
 		dst, src := make([][]uint16, n), make([][]uint16, m)
 		crowd := 20 + r.IntN(360) // how far they lie apart
 		at := func(length int) []uint16 {
@@ -112,6 +116,31 @@ func TestSharedAgreesWithEveryElement(t *testing.T) {
 	for _, what := range []string{"truedsttrue", "truesrctrue", "truesrcfalse", "falsetrue", "falsefalse"} {
 		if n := found[what]; n < 100 {
 			t.Errorf("%d calls with %s, want 100", n, what)
+		}
+	}
+}
+
+// The time depends on the number of slices, and not on how long those of src are.
+func TestSharedOfLongSlices(t *testing.T) {
+	type header struct {
+		at       uintptr // of nobody's memory
+		len, cap int
+	}
+	const base, long = 1 << 16, 1 << (bits.UintSize * 3 / 4)
+	list := func(all ...header) loop.Memory {
+		return loop.Memory{Data: unsafe.Pointer(&all[0]), Slices: len(all), Length: all[0].len}
+	}
+	dst := list(header{base + 3*long, 1, 1}, header{base + 1*long, 1, 1})
+	for _, c := range []struct {
+		src    loop.Memory
+		shared bool
+	}{
+		{list(header{base, long, long}, header{base + 2*long, long, long}), false},
+		{list(header{base, long, long}, header{base + 2*long + 1, long, long}), true},
+		{list(header{base + 1, long, long}, header{base + 2*long, long, long}), true},
+	} {
+		if with, distance, shared := loop.Shared(&dst, &c.src, 1, false); shared != c.shared || shared && (with != "src" || distance != long-1) {
+			t.Errorf("%v, with %q at %d, want %v and %d", shared, with, distance, c.shared, long-1)
 		}
 	}
 }

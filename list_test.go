@@ -445,6 +445,22 @@ func TestListsOfNothing(t *testing.T) {
 			t.Errorf("%d slices of nothing: %v", len(list), err)
 		}
 	}
+	// An empty tensor of any kind goes with it, as with an empty slice.
+	empty := spatialdropout.OfList([][]float32{nil, {}}, g)
+	for _, other := range []spatialdropout.Tensor{{Geometry: g}, spatialdropout.Of([]float64{}, g), spatialdropout.OfList([][]float64{{}, {}}, g)} {
+		for _, pair := range [][2]spatialdropout.Tensor{{empty, other}, {other, empty}} {
+			p, err := d.Forward(pair[0], pair[1])
+			if err == nil {
+				err = p.Backward(pair[1], pair[0])
+			}
+			if err == nil {
+				_, err = d.Evaluate(pair[0], pair[1])
+			}
+			if err != nil {
+				t.Errorf("nothing of %v and of %v: %v", pair[0].Data.Kind(), pair[1].Data.Kind(), err)
+			}
+		}
+	}
 	x := spatialdropout.OfList([][]float32{{}, {1}}, g)
 	_, err := d.Forward(x, x)
 	wantError(t, "an element of nothing", err, "slice 1 holds 1 elements, want 0")

@@ -58,7 +58,7 @@ func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Ne
 		return nil, err
 	}
 	lists := listed(dst, src)
-	if dst.Kind() != src.Kind() && (dst.Len() > 0 || lists) {
+	if dst.Kind() != src.Kind() && (dst.Len() > 0 || lists && dstGeom.Len() > 0) {
 		return nil, &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
 	}
 	if !lists && (dstGeom == srcGeom || *dstGeom == *srcGeom) {

@@ -120,9 +120,9 @@ func (g *Generator) Restore(s GeneratorState) error {
 	return nil
 }
 
-// Skip makes the next draw what it is after something else has taken n numbers from the
+// Skip makes the next draw what it would be if something else had taken n numbers from the
 // stream, such as the words that the other calls of a PyTorch program take. [mask.Skip] says
-// what is counted. It panics with a [*ZeroError] if there is no stream.
+// what counts as a number. It panics with a [*ZeroError] if there is no stream.
 func (g *Generator) Skip(n uint64) {
 	if err := g.zero(); err != nil {
 		panic(err)

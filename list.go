@@ -14,13 +14,14 @@ func OfList[T Float](list [][]T, g layout.Geometry) Tensor { return Tensor{kerne
 // other, they are the dense tensor that g describes. They have equal lengths, and each holds
 // whole feature maps: whole samples in any order, or whole channels where those come before the
 // spatial axes, see [layout.Geometry.Divides]. The slices may lie anywhere, and are not copied.
-// The list is read in each call.
+// The list is read in each call: it must not change during one. A list of one slice is that
+// slice, as it is when AsList is called.
 //
 // A list goes wherever a tensor goes, also beside one slice or a list that is divided
-// otherwise. In a call no slice of dst shares memory with another one, nor with src, unless
-// both tensors lie alike and it is the same memory at the same place: that is a
-// [*kernel.OverlapError]. Slices of src may be the same. A list that is not the tensor is a
-// [*ListError]. A list of one slice is that slice.
+// otherwise. The slices of dst share no memory with each other. They share none with src either,
+// unless both tensors lie alike and the memory has the same place in both. Otherwise the error is a
+// [*kernel.OverlapError]. Slices of src may share memory with each other. A list that is not
+// the tensor is a [*ListError].
 //
 // A list takes some 30 ns more for each of its slices than one slice for all (Zen 5). A change of layout that
 // scatters each row of channels over several slices of src takes one element at a time.

@@ -45,12 +45,12 @@ func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, wor
 // RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
 // vectors differ in kind.
 //
-// dst and src may be lists, see [AsList]. Offsets count their elements one slice after the other. The
-// work is fast where planes, or rows, are whole in each slice, and takes one element at a time where
-// nothing is. A slice of dst shares no memory with another slice of dst. It shares none with src
-// either, unless all strides agree and it is the same memory at the same offset. Slices of src
-// may overlap each other. If slices differ in length, or are too few, RunOf returns a
-// [*ListError].
+// dst and src may be lists, see [AsList]. Offsets count their elements one slice after the other.
+// Whole planes, or whole rows, in each slice are fast. Loops whose steps cross from slice to slice
+// everywhere take one element at a time. A slice of dst shares no memory with another slice of
+// dst. It shares none with src either, unless all strides agree and the memory has the same offset
+// in both. Otherwise RunOf returns an [*OverlapError]. Slices of src may overlap each other. If
+// slices differ in length, or are too few, RunOf returns a [*ListError].
 func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {

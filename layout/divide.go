@@ -1,11 +1,12 @@
 package layout
 
-// Divides reports whether the buffer of the tensor falls into n slices of equal length that
-// hold whole feature maps: as many samples each, or as many channels of one sample where those
-// come before the spatial axes, whole groups of them in a blocked order. Where the channels are
-// around the samples, these are channels, or samples of one channel. One slice is the buffer
-// itself. Gaps belong to no slice: a view that has any cannot be divided. Without elements any
-// number of slices will do.
+// Divides reports whether n slices of equal length, one after the other, can be the buffer of
+// the tensor and hold whole feature maps. Each holds the same number of samples, or of channels
+// of one sample if the channels come before the spatial axes. In a blocked order these are
+// whole groups of channels. If the channels lie around the samples, each slice holds the same
+// number of channels, or of samples of one channel. One slice is the buffer itself. A view with
+// gaps cannot be divided, because gaps belong to no slice. Any number of slices is a tensor
+// without elements.
 func (g *Geometry) Divides(n int) bool {
 	switch {
 	case n < 1 || g.length == 0:

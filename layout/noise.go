@@ -6,13 +6,14 @@ import "fmt"
 // as in TensorFlow and Keras. A dim of noise is that of the tensor, or 1 along an axis whose
 // elements share a trial. The trials are numbered as the elements of noise are.
 //
-// Neighbouring axes that noise has are one axis of channels, and axes that share a trial are
-// spatial. Axis 0 is the sample if noise has it. Otherwise there may be two such axes, and
-// the first of them is the sample: noise of 1×H×1×C has H samples.
+// Axes along which elements share a trial are spatial. The others, those that noise has, make
+// the samples and the channels. Axis 0 is the sample if noise has it, and one group of
+// neighbouring axes is the channels. If noise does not have axis 0 there may be two such groups,
+// and the first of them is the samples: noise of 1×H×1×C has H samples.
 //
-// NoiseShape returns a [*ShapeError] if the two differ in length or in a dim that is not 1, if
-// the axes that noise has lie apart in more than one place beside axis 0 (package kernel's Run
-// serves those), or for what [Strided] refuses. It does not allocate.
+// NoiseShape returns a [*ShapeError] if the two differ in length, if a dim of noise is neither
+// that of the tensor nor 1, if noise has more groups of neighbouring axes than that (package
+// kernel's Run serves those), or for what the function [Strided] refuses. It does not allocate.
 func NoiseShape(shape, noise []int) (Geometry, error) {
 	refuse := func(wrong, want string) (Geometry, error) {
 		return Geometry{}, &ShapeError{Given: fmt.Sprintf("dims %s with noise %s%s", list(shape), list(noise), wrong), Want: want}

@@ -31,9 +31,9 @@ type Stream interface {
 }
 
 // Skip returns the place after something else has taken n numbers from the stream: words of
-// mt19937 with [PyTorch] and [PyTorchMKL], numbers of a [Source]. The step stays. Draws of
-// the other streams do not depend on what others draw. Skip leaves n draws out there: the
-// step grows by n. It panics with an [*ArithmeticError] if stream is nil.
+// mt19937 with [PyTorch] and [PyTorchMKL], numbers of a [Source]. The step stays. In the other
+// streams nothing else takes numbers, and Skip leaves out n draws: the step grows by n. It panics
+// with an [*ArithmeticError] if stream is nil.
 func Skip(stream Stream, at Place, n uint64) Place {
 	switch s := stream.(type) {
 	case nil:

@@ -340,3 +340,53 @@ func layerOp(t testing.TB, l Layer, dt tensor.Dtype, shape []int) *op {
 	x := G.NewTensor(g, dt, len(shape), G.WithShape(shape...), G.WithName("x"))
 	return must(l.Apply(x))(t).Op().(*op)
 }
+
+// Branches side by side that share a layer draw in an order that does not change from build to
+// build, nor from one machine to the other.
+func TestBranchesDrawInOneOrder(t *testing.T) {
+	shape := []int{2, 16, 1, 1}
+	ones := make([]float32, product(shape))
+	for i := range ones {
+		ones[i] = 1
+	}
+	var first string
+	for i := range 20 {
+		machine := machines[i%2]
+		layer := Layer{Dropout: coreOf(t, 0.5, spatialdropout.WithSeed(6))}
+		g := G.NewGraph()
+		x := G.NodeFromAny(g, denseOf(ones, shape...), G.WithName("x"))
+		var sum *G.Node
+		var seen [4]G.Value
+		for k := range seen {
+			y := must(layer.Apply(x))(t)
+			G.Read(y, &seen[k])
+			if sum == nil {
+				sum = y
+			} else {
+				sum = must(G.Add(y, sum))(t)
+			}
+		}
+		cost := must(G.Sum(sum))(t)
+		var vm G.VM
+		if machine == machines[0] {
+			must(G.Grad(cost, x))(t)
+			vm = G.NewTapeMachine(g)
+		} else {
+			vm = G.NewLispMachine(g)
+		}
+		defer vm.Close()
+		if err := vm.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		var all string
+		for _, v := range seen {
+			all += bits(t, data[float32](t, v))
+		}
+		if first == "" {
+			first = all
+		}
+		if all != first {
+			t.Errorf("build %d, %s: other masks than those of the first build", i, machine)
+		}
+	}
+}

@@ -38,6 +38,9 @@ func (c *calls[T]) push(x *tensor.TensorNumeric[T], call *Call[T]) {
 	if p.used {
 		p.stack, p.used = p.stack[:0], false
 	}
+	if n := len(p.stack); n > 0 && p.stack[n-1].pass == call.pass {
+		p.stack = p.stack[:n-1] // evaluation after evaluation: one gradient is that of the other
+	}
 	p.stack = append(p.stack, call)
 }
 

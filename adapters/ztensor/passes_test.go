@@ -103,6 +103,22 @@ func TestPassesGoWithTheirInputs(t *testing.T) {
 	}
 }
 
+// Evaluation of one tensor again and again keeps one pass.
+func TestEvaluationsOfOneTensorAreOnePass(t *testing.T) {
+	d := nodeOf[float32](t, 0.5, spatialdropout.WithArithmetic(mask.Arithmetic{Rule: mask.AtInference}))
+	d.SetTraining(false)
+	in := tensorOf(t, numbers[float32](1, 4), 1, 4, 1, 1)
+	for range 100 {
+		must(d.Forward(ctx, in))(t)
+	}
+	for _, p := range d.calls.of {
+		if len(p.stack) != 1 {
+			t.Errorf("%d passes are kept, want 1", len(p.stack))
+		}
+	}
+	same(t, "gradient", backward(t, d, []float32{1, 2, 3, 4}, in), []float32{0.5, 1, 1.5, 2})
+}
+
 // Goroutines may share a node: each of their passes is a step of its own.
 func TestGoroutinesShareANode(t *testing.T) {
 	shape := []int{1, 32, 1, 1}
@@ -118,13 +134,17 @@ func TestGoroutinesShareANode(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 16 {
-				in, dy := must(tensor.New(shape, ones))(t), must(tensor.New(shape, ones))(t)
+				in, err := tensor.New(shape, ones)
+				if err != nil {
+					t.Error(err)
+					return
+				}
 				y, err := d.Forward(ctx, in)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				dx, err := d.Backward(ctx, 0, dy, in)
+				dx, err := d.Backward(ctx, 0, in, in)
 				if err != nil {
 					t.Error(err)
 					return

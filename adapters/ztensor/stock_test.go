@@ -112,7 +112,7 @@ func TestStockPoolTakesInputsAway(t *testing.T) {
 }
 
 // A graph that is compiled runs the node. One that is compiled by tracing sees operations of the
-// engine alone, and fails without an output: nothing is left out silently.
+// engine alone, and fails: nothing is left out silently.
 func TestCompiledGraphs(t *testing.T) {
 	shape := []int{2, 8, 2, 2}
 	x := tensorOf(t, numbers[float32](1, product(shape)), shape...)
@@ -140,5 +140,14 @@ func TestCompiledGraphs(t *testing.T) {
 	}
 	if err == nil {
 		t.Error("a traced graph runs without the node")
+	}
+
+	b = graph.NewBuilder[float32](proxy)
+	in = b.Input(shape)
+	g = must(b.Build(b.AddNode(d, b.AddNode(&add{e: proxy}, in, in))))(t)
+	g.SetEngineProxy(proxy)
+	traced = must(g.CompileTraced(ctx, x))(t)
+	if err := panicked(t, func() { must(traced.Run(ctx, x))(t) }); err == nil {
+		t.Error("a traced graph runs without its last node")
 	}
 }

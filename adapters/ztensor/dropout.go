@@ -31,9 +31,10 @@ type Float interface {
 	float32 | float64 | float16.Float16 | float16.BFloat16
 }
 
-// Dropout is a node of spatial dropout for tensors of T. It starts in training. Its passes are
-// safe for many goroutines, so that graphs that run in parallel may share it. [New] makes one:
-// the zero Dropout is a [*spatialdropout.ZeroError], which methods without an error panic with.
+// Dropout is a node of spatial dropout for tensors of T. It starts in training. It is safe for
+// many goroutines, each with tensors of its own, once Order and Channels are set. [New] makes
+// one: the zero Dropout is a [*spatialdropout.ZeroError], which methods without an error panic
+// with.
 //
 // A graph holds a node once: a builder that is given one twice forgets the inputs of the first
 // time. Two nodes draw from one stream with [spatialdropout.WithGenerator].
@@ -154,8 +155,8 @@ func (d *Dropout[T]) Forward(ctx context.Context, inputs ...*tensor.TensorNumeri
 
 // Backward returns the gradient with respect to the input, as a tensor of its own.
 //
-// It is that of the last Forward on this input that has had no Backward yet: of several in
-// training on the same tensor, the last one comes first. Once all have had theirs, it is that of
+// It is that of the last Forward on this input that has had no Backward yet: of several passes on
+// the same tensor, the last one comes first, evaluation included. Once all have had theirs, it is that of
 // the first one again, until the next Forward. The training switch changes nothing. Callers who
 // want another order use [Dropout.Run].
 //

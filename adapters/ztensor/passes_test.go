@@ -76,6 +76,28 @@ func TestNodeTwiceOnOneTensor(t *testing.T) {
 	}
 }
 
+// Evaluation of the tensor of a pass that waits for its gradient is a pass of its own, whose
+// gradient comes first. Calls of Run are apart.
+func TestEvaluationOfATensorThatWaits(t *testing.T) {
+	shape := []int{2, 16, 2, 2}
+	x, w := numbers[float32](1, product(shape)), numbers[float32](2, product(shape))
+	d := nodeOf[float32](t, 0.5, spatialdropout.WithSeed(6))
+	core := coreOf(t, 0.5, spatialdropout.WithSeed(6))
+	in := tensorOf(t, x, shape...)
+	must(d.Forward(ctx, in))(t)
+	_, call, err := d.Run(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.SetTraining(false)
+	must(d.Forward(ctx, in))(t)
+	_, first, _ := training(t, core, layout.NCHW, shape, x, w)
+	_, second, _ := training(t, core, layout.NCHW, shape, x, w)
+	same(t, "Run", must(call.Backward(ctx, tensorOf(t, w, shape...)))(t).Data(), second)
+	same(t, "evaluation", backward(t, d, w, in), w)
+	same(t, "training", backward(t, d, w, in), first)
+}
+
 // A node keeps its passes no longer than their inputs.
 func TestPassesGoWithTheirInputs(t *testing.T) {
 	d := nodeOf[float32](t, 0.5)

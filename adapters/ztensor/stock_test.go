@@ -110,3 +110,44 @@ func TestStockPoolTakesInputsAway(t *testing.T) {
 	}
 	same(t, "evaluation", must(g.Forward(ctx, x))(t).Data(), want)
 }
+
+// A graph that is compiled runs the node. One that is compiled by tracing sees operations of the
+// engine alone, and fails: nothing is left out silently.
+func TestCompiledGraphs(t *testing.T) {
+	shape := []int{2, 8, 2, 2}
+	x := tensorOf(t, numbers[float32](1, product(shape)), shape...)
+	proxy := compute.NewEngineProxy[float32](engine())
+	b := graph.NewBuilder[float32](proxy)
+	in := b.Input(shape)
+	d := nodeOf[float32](t, 0.5, spatialdropout.WithSeed(7))
+	dropped := b.AddNode(d, in)
+	g := must(b.Build(b.AddNode(&add{e: proxy}, dropped, dropped)))(t)
+	g.SetEngineProxy(proxy)
+	d.SetTraining(false) // compilation runs the graph
+	plan := must(g.Compile(ctx, x))(t)
+	d.SetTraining(true)
+	y := must(plan.Run(ctx, x))(t)
+	want, _, _ := training(t, coreOf(t, 0.5, spatialdropout.WithSeed(7)), layout.NCHW, shape, x.Data(), x.Data())
+	for i, v := range want {
+		want[i] = v + v
+	}
+	same(t, "compiled", y.Data(), want)
+
+	d.SetTraining(false)
+	traced, err := g.CompileTraced(ctx, x)
+	if err == nil {
+		_, err = traced.Run(ctx, x)
+	}
+	if err == nil {
+		t.Error("a traced graph runs without the node")
+	}
+
+	b = graph.NewBuilder[float32](proxy)
+	in = b.Input(shape)
+	g = must(b.Build(b.AddNode(d, b.AddNode(&add{e: proxy}, in, in))))(t)
+	g.SetEngineProxy(proxy)
+	traced = must(g.CompileTraced(ctx, x))(t)
+	if err := panicked(t, func() { must(traced.Run(ctx, x))(t) }); err == nil {
+		t.Error("a traced graph runs without its last node")
+	}
+}

@@ -23,8 +23,9 @@ func OfList[T Float](list [][]T, g layout.Geometry) Tensor { return Tensor{kerne
 // [*kernel.OverlapError]. Slices of src may share memory with each other. A list that is not
 // the tensor is a [*ListError].
 //
-// A list takes some 30 ns more for each of its slices than one slice for all (Zen 5). A change of layout that
-// scatters each row of channels over several slices of src takes one element at a time.
+// A list takes some 30 ns more for each of its slices than one slice for all (Zen 5). A change
+// of layout that scatters each row of channels over several slices of src takes one element at
+// a time.
 //
 // AsList panics as [As] does.
 func AsList[T Float | Half](kind *kernel.Kind, list [][]T, g layout.Geometry) Tensor {

@@ -51,9 +51,9 @@ func check(name string, v kernel.Vector, g *layout.Geometry) error {
 func fills(v kernel.Vector, g *layout.Geometry) bool { return v.Len() == g.Len() && v.Len() > 0 }
 
 // pair checks the two tensors of a call. It returns nil if they lie alike and neither is a
-// list, otherwise a joined nest, which run puts back into the pool. (Geometries, nest and data go apart: the
-// compiler does not tell the fields of a struct from each other, and data are shared by
-// goroutines.)
+// list, otherwise a joined nest, which run puts back into the pool. (Geometries, nest and data
+// go apart: the compiler does not tell the fields of a struct from each other, and data are
+// shared by goroutines.)
 func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Nest, error) {
 	if !fills(dst, dstGeom) {
 		if err := check("dst", dst, dstGeom); err != nil {

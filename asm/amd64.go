@@ -126,7 +126,7 @@ type x86 struct {
 	from     reg.GPVirtual    // where src is read: elsewhere if the plane is dropped
 	row      [2]reg.GPVirtual // the factors of a row, and its shifts
 	nowhere  reg.GPVirtual    // zeros to read a dropped plane from
-	unread   reg.GPVirtual    // bytes from dst to the line of src to prefetch while dropped planes are not read
+	unread   reg.GPVirtual    // bytes from dst to the src to prefetch, if dropped planes are not read
 	tailSize reg.GPVirtual    // bytes of the last, partial vector of a row
 
 	fetches int           // calls of whereAhead, to name labels
@@ -394,11 +394,12 @@ func (p *x86) place(to pointer, b block) operand.Mem {
 func (p *x86) prefetches() bool { return !p.fourPlanes && !p.stream && !p.readsDst() }
 
 // prefetch prefetches lines of dst, and of src if dropped planes are not read there. The
-// holes that those leave keep the processor from fetching ahead by itself. Half of the planes
-// dropped, in no cache before, planes of 7×7 float32 take 0.5 times as long this way, and those of 14×14
-// 0.75 times (0.8 to 6 MB, Zen 5, AVX-512). In the third cache it makes no difference, and in the
-// second one planes of 7×7 take 0.9 to 1.04 times as long and those of 14×14 1.2 times, which is
-// as long as if all planes were read. PREFETCHT1 brings the same from memory and costs more there.
+// holes that those leave keep the processor from fetching ahead by itself. On Zen 5, half of the
+// planes dropped and in no cache before, planes of 7×7 float32 take 0.5 to 0.6 times as long this way,
+// and those of 14×14 0.75 times (0.8 to 6 MB, AVX-512 and AVX2). In the third cache it makes no
+// difference. In the second one planes of 7×7 take 0.9 to 1.04 times as long, and those of 14×14
+// 1.2 times with AVX-512 and 1.1 times with AVX2, which is as long as if all planes were read.
+// PREFETCHT1 brings the same from memory and costs more there.
 func (p *x86) prefetch(bytes int) {
 	if p.unread != nil {
 		for at := 0; at < bytes; at += lineBytes {

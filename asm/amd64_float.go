@@ -248,7 +248,7 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 // 1.0 to 1.14 times in the cache, and a whole load for one line in four brings a tenth only.
 const loadAhead = 2048
 
-// fetchAhead prefetches what lies loadAhead bytes behind x, if x is in memory.
+// fetchAhead prefetches what lies loadAhead bytes after x, if x is in memory.
 func (p *x86) fetchAhead(x operand.Op) {
 	if from, ok := x.(operand.Mem); ok {
 		from.Disp += loadAhead

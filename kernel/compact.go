@@ -137,23 +137,31 @@ func (e *PackedError) Error() string {
 	return fmt.Sprintf("kernel: %v of %d planes of %d elements, %d of them kept, with dst of %d and src of %d elements, want %s of all planes and %s of the kept ones", e.Op, e.Factors, e.Plane, e.Kept, e.Dst, e.Src, full, packed)
 }
 
+// kernelOf returns the kernel of a compaction, which may have none that stores past the cache.
+func kernelOf(w *[compactions]compactWays, op Compaction, past int, s shape) compactID {
+	if k := w[op][past][s]; k != noCompact {
+		return k
+	}
+	return w[op][0][s]
+}
+
 // compacter is the method of the types in [Kind.more] that runs the kernels of this family.
 type compacter interface {
 	compact(op Compaction, past int, s shape, dst, src, factors unsafe.Pointer, count, length int)
 }
 
 func (moreF32) compact(op Compaction, past int, s shape, dst, src, factors unsafe.Pointer, count, length int) {
-	dispatchCompactF32(waysCompactF32[op][past][s], dst, src, factors, count, length)
+	dispatchCompactF32(kernelOf(&waysCompactF32, op, past, s), dst, src, factors, count, length)
 }
 
 func (moreF64) compact(op Compaction, past int, s shape, dst, src, factors unsafe.Pointer, count, length int) {
-	dispatchCompactF64(waysCompactF64[op][past][s], dst, src, factors, count, length)
+	dispatchCompactF64(kernelOf(&waysCompactF64, op, past, s), dst, src, factors, count, length)
 }
 
 func (moreF16) compact(op Compaction, past int, s shape, dst, src, factors unsafe.Pointer, count, length int) {
-	dispatchCompactF16(waysCompactF16[op][past][s], dst, src, factors, count, length)
+	dispatchCompactF16(kernelOf(&waysCompactF16, op, past, s), dst, src, factors, count, length)
 }
 
 func (moreBF16) compact(op Compaction, past int, s shape, dst, src, factors unsafe.Pointer, count, length int) {
-	dispatchCompactBF16(waysCompactBF16[op][past][s], dst, src, factors, count, length)
+	dispatchCompactBF16(kernelOf(&waysCompactBF16, op, past, s), dst, src, factors, count, length)
 }

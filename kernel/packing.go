@@ -284,6 +284,9 @@ func (b *block) entries() int {
 
 // within returns how many of the first elements of a block are kept, whose factors begin with an entry.
 func (c *packing) within(b *block, entry, elements int) int {
+	if elements == 0 { // perhaps after the last entry
+		return 0
+	}
 	whole, part := elements/b.length, elements%b.length
 	if b.shape == pixels {
 		return c.keeps(entry, b.length)*whole + c.keeps(entry, part)

@@ -84,7 +84,7 @@ func doCompact(kind *Kind, op Compaction, s shape, dst, src, factors vector, pla
 	n := nest{operands: operands{kind: kind, dst: dst.data, src: src.data, factors: factors.data}, block: b}
 	c.begin(&n, kind, op, full, packed, factors)
 	c.choose(&n, dst.len)
-	c.walk(&n, 0, wantFull)
+	c.walk(hide(unsafe.Pointer(&n)), 0, wantFull)
 	c.release()
 }
 

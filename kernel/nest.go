@@ -29,7 +29,11 @@ type nest struct {
 
 // walker walks a nest of a family that is not the one of [Op]. It is an interface so that a program
 // links the families that it calls, and no others.
-type walker interface{ walk(n *nest, lo, hi int) }
+type walker interface {
+	// walk does what [nest.walk] does to n, a nest. The compiler must not see the type, or n would not stay on the
+	// stack of the call.
+	walk(n unsafe.Pointer, lo, hi int)
+}
 
 // place is where a block begins: elements of dst and src, and entries of the factors.
 type place struct{ dst, src, factor int }
@@ -129,7 +133,7 @@ func (n *nest) walk(lo, hi int) {
 		return
 	}
 	if n.other != nil {
-		n.other.walk(n, lo, hi)
+		n.other.walk(hide(unsafe.Pointer(n)), lo, hi)
 		return
 	}
 	size := n.count * n.length

@@ -298,19 +298,20 @@ func (c *packing) within(b *block, entry, elements int) int {
 	return kept
 }
 
-// walk does the visited elements lo to hi of the nest n, as [nest.walk] does. In place Scatter goes from the
+// walk does the visited elements lo to hi of a nest, as [nest.walk] does. In place Scatter goes from the
 // last to the first: what it has not read yet lies in front of what it writes.
-func (c *packing) walk(n *nest, lo, hi int) {
+func (c *packing) walk(at unsafe.Pointer, lo, hi int) {
+	n := (*nest)(at)
 	size, back := n.count*n.length, c.inPlace && c.op != Gather
 	first, end := lo/size, (hi-1)/size+1 // blocks
 	var index [layout.MaxLoops]int
-	at := first
+	block := first
 	if back {
-		at = end - 1
+		block = end - 1
 	}
 	for k := n.depth - 1; k >= 0; k-- {
-		index[k] = at % n.outer[k].Size
-		at /= n.outer[k].Size
+		index[k] = block % n.outer[k].Size
+		block /= n.outer[k].Size
 	}
 	packed := c.at(n, lo)
 	if back {

@@ -142,6 +142,10 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 			same = n
 		}
 	}
+	if s.unscaled {
+		c.all = len(c.kept) == samples*g.PaddedChannels()
+		c.identity = c.all
+	}
 	inside := g.ChannelsInside()
 	switch {
 	case g.SamplesFirst() || g.Len() == 0:
@@ -243,7 +247,7 @@ func (c *Compaction) Unscaled() Compaction {
 		return Compaction{}
 	}
 	u := *c
-	u.scaling = scaling{unscaled: true}
+	u.scaling = scaling{unscaled: true, identity: c.all, all: c.all}
 	return u
 }
 

@@ -33,7 +33,8 @@ type Compaction struct {
 	starts   []int // of each sample in kept, and the end
 	packed   layout.Geometry
 	uniform  bool // packed is the geometry of the packed tensor
-	shared   bool // all samples keep the same channels and have one list of factors
+	same     bool // all samples keep the same channels
+	shared   bool // and have one list of factors
 	made     bool
 	scaling
 }
@@ -157,7 +158,7 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	case same > 0 && !inside:
 		return &CompactionError{fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0, want the same ones in each, see mask.PerChannel", same)}
 	}
-	c.shared = !inside
+	c.same, c.shared = same < 0, !inside
 	c.packed, c.uniform = layout.Geometry{}, false
 	if equal < 0 && samples > 0 {
 		c.packed, c.uniform = g.Packed(len(c.of(0)))
@@ -231,6 +232,13 @@ func (c *Compaction) of(n int) []int {
 
 // Count returns how many channels of sample n are kept. It panics as [Compaction.Kept] does.
 func (c *Compaction) Count(n int) int { return len(c.Kept(n)) }
+
+// Shared reports whether all samples keep the same channels, as with [mask.PerChannel]: one set of weights, of any
+// sample, does for the batch then.
+func (c *Compaction) Shared() bool {
+	c.must()
+	return c.same
+}
 
 // Offset returns where the first element of sample n is in the packed tensor. Where samples are the outermost
 // axis the others follow, Count(n) times the positions of a feature map. Offset panics as

@@ -124,7 +124,7 @@ func TestPackedTensorsAreDescribed(t *testing.T) {
 			if c.Samples() != x.samples || c.Len() != len(places) {
 				t.Errorf("%s: %d samples and %d elements, want %d and %d", what, c.Samples(), c.Len(), x.samples, len(places))
 			}
-			equal := true
+			equal, same := true, true
 			for n := range x.samples {
 				var kept []int
 				for ch := range x.channels {
@@ -136,9 +136,13 @@ func TestPackedTensorsAreDescribed(t *testing.T) {
 					t.Errorf("%s: sample %d keeps %v, want %v", what, n, c.Kept(n), kept)
 				}
 				equal = equal && len(kept) == c.Count(0)
+				same = same && slices.Equal(kept, c.Kept(0))
 				if first := slices.IndexFunc(places, func(p place) bool { return p.n == n }); first >= 0 && c.Offset(n) != first {
 					t.Errorf("%s: sample %d begins at %d, want %d", what, n, c.Offset(n), first)
 				}
+			}
+			if c.Shared() != same {
+				t.Errorf("%s: shared %v, want %v", what, c.Shared(), same)
 			}
 			g, ok := c.Packed()
 			groups := len(x.padding) > 0 && x.channels > 8 || x.geom.PaddedChannels() > 16 && strings.HasPrefix(x.name, "NCHW16c") || x.geom.PaddedChannels() > 8 && strings.HasPrefix(x.name, "NCHW8c")

@@ -126,7 +126,7 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 	for name, c := range map[string]*spatialdropout.Compaction{"nil": nil, "zero": new(spatialdropout.Compaction)} {
 		for what, err := range map[string]error{
 			"Len": panics(func() { c.Len() }), "Samples": panics(func() { c.Samples() }), "Kept": panics(func() { c.Kept(0) }),
-			"Count": panics(func() { c.Count(0) }), "Offset": panics(func() { c.Offset(0) }), "Packed": panics(func() { c.Packed() }),
+			"Count": panics(func() { c.Count(0) }), "Offset": panics(func() { c.Offset(0) }), "Packed": panics(func() { c.Packed() }), "Shared": panics(func() { c.Shared() }),
 		} {
 			wantZero(t, name+" Compaction, "+what, err, "Compaction", "Compact")
 		}

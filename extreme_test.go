@@ -191,7 +191,7 @@ func TestExtremes(t *testing.T) {
 				}
 			}))
 			check("Compaction.Kept of "+maker, nothing(func() { c.Kept(sample); c.Count(sample); c.Offset(sample) }))
-			check("Compaction.Packed of "+maker, nothing(func() { c.Packed(); c.Samples() }))
+			check("Compaction.Packed of "+maker, nothing(func() { c.Packed(); c.Samples(); c.Shared() }))
 			check("Gather with "+maker, func() error { return spatialdropout.Gather(y, x, c) })
 			check("Scatter with "+maker, func() error { return spatialdropout.Scatter(x, y, c) })
 			check("ScatterAdd with "+maker, func() error { return spatialdropout.ScatterAdd(x, y, c) })

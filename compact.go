@@ -373,14 +373,30 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 	if c.shared {
 		samples = 1
 	}
+	few := g.Len() <= fewElements && full.Slices() == 0 && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
 	room := scratchOf(samples * g.PaddedChannels() * kind.Size())
 	defer scratch.Put(room)
 	c.fill(*room, kind, samples)
 	factors := kernel.OfBytes(kind, *room)
+	if few { // one call of a kernel, which is all overhead
+		if g.Planes() {
+			kernel.CompactPlanesOf(op, dst, src, factors, g.Spatial())
+		} else {
+			kernel.CompactPixelsOf(op, dst, src, factors)
+		}
+		return nil
+	}
 	if c.shared {
 		return kernel.RunCompact(op, dst, src, factors, g.SharedLoops(), workers)
 	}
 	return kernel.RunCompact(op, dst, src, factors, g.Loops(), workers)
+}
+
+// separateFrom reports whether two vectors of one kind have no memory in common.
+func separateFrom(v, w kernel.Vector) bool {
+	size := uintptr(v.Kind().Size())
+	from, to := uintptr(v.Data()), uintptr(w.Data())
+	return from+uintptr(v.Len())*size <= to || to+uintptr(w.Len())*size <= from
 }
 
 // fill writes the factors of so many samples.

@@ -117,6 +117,8 @@ func TestExtremes(t *testing.T) {
 		}
 		check("CompactPlanes", nothing(func() { kernel.CompactPlanes(compaction, c[0], c[1], c[2], plane) }))
 		check("CompactPixels", nothing(func() { kernel.CompactPixels(compaction, c[0], c[1], c[2]) }))
+		check("CompactPlanesOf", nothing(func() { kernel.CompactPlanesOf(compaction, v[0], v[1], v[2], plane) }))
+		check("CompactPixelsOf", nothing(func() { kernel.CompactPixelsOf(compaction, v[0], v[1], v[2]) }))
 		check("RunCompact", func() error { return kernel.RunCompact(compaction, v[0], v[1], v[2], loops, workers) })
 		check("Compaction.String", nothing(func() { _ = compaction.String() }))
 		one, _ := extreme.One(r, layout.NCHW, layout.NCHW8c).Of(1, 1+r.IntN(12), 1, 1)

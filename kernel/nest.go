@@ -133,7 +133,10 @@ func (n *nest) walk(lo, hi int) {
 		return
 	}
 	if n.other != nil {
-		n.other.walk(hide(unsafe.Pointer(n)), lo, hi)
+		// Hidden before the walker is read: what a method of an interface is called on escapes, and with it all that
+		// n refers to.
+		hidden := (*nest)(hide(unsafe.Pointer(n)))
+		hidden.other.walk(unsafe.Pointer(hidden), lo, hi)
 		return
 	}
 	size := n.count * n.length

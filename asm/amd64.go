@@ -380,7 +380,13 @@ func (p *x86) copyAux(b block) {
 
 func (p *x86) takeFactors(b block) { p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at)) }
 
-func (p *x86) turn() int { return unroll * p.tier.width }
+// turn is a cache line in fused kernels of halves, which have work enough in it.
+func (p *x86) turn() int {
+	if p.family == fused && p.half {
+		return lineBytes
+	}
+	return unroll * p.tier.width
+}
 
 func (p *x86) width() int { return p.tier.width }
 

@@ -17,7 +17,7 @@ const (
 	xToWalk = 19 // the bits that are left
 
 	// Of pixels.
-	xLimit  = 13 // the last place where packed has a whole vector
+	xWhole  = 13 // the last place where packed has a whole vector
 	xChosen = 14 // how many channels of a step are kept
 	xTable  = 15 // by which lanes are compressed or expanded
 	xTail   = 19 // channels of a row that are no whole step
@@ -145,22 +145,22 @@ func (p *neonCompactor) startLanes() {
 	p.ins("ADD", imm(weights), x(xTable), x(xHelp))
 	p.ins("FMOVQ", at(xHelp), f(vWeights))
 	p.ins("AND", imm(p.lanes()-1), x(xLength), x(xTail))
-	p.ins("MOVD", imm(0), x(xLimit))
+	p.ins("MOVD", imm(0), x(xWhole))
 	p.startSteps("countRest")
 	p.label("count")
 	p.takeLanes(false)
-	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.ins("ADD", x(xChosen), x(xWhole), x(xWhole))
 	p.againSteps("count")
 	p.label("countRest")
 	p.jumpIfWhole("counted")
 	p.takeLanes(true)
-	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.ins("ADD", x(xChosen), x(xWhole), x(xWhole))
 	p.label("counted")
-	p.ins("LSL", imm(p.shift()), x(xLimit), x(xLast))
-	p.ins("MUL", x(xCount), x(xLast), x(xLimit))
-	p.ins("ADD", x(p.packed()), x(xLimit), x(xLimit))
-	p.ins("SUB", imm(int(p.step())), x(xLimit), x(xLimit))
-	p.ins("SUB", x(xLast), x(xLimit), x(xLast))
+	p.ins("LSL", imm(p.shift()), x(xWhole), x(xLast))
+	p.ins("MUL", x(xCount), x(xLast), x(xWhole))
+	p.ins("ADD", x(p.packed()), x(xWhole), x(xWhole))
+	p.ins("SUB", imm(int(p.step())), x(xWhole), x(xWhole))
+	p.ins("SUB", x(xLast), x(xWhole), x(xLast))
 }
 
 func (p *neonCompactor) startSteps(to string) {
@@ -201,7 +201,7 @@ func (p *neonCompactor) takeLanes(tail bool) {
 }
 
 func (p *neonCompactor) jumpIfNear(to string) {
-	p.ins("CMP", x(xLimit), x(p.packed()))
+	p.ins("CMP", x(xWhole), x(p.packed()))
 	p.branch("BHI", to)
 }
 

@@ -183,7 +183,7 @@ func testCompact[T number](t *testing.T) {
 			}
 		}
 	}
-	if refused < 5 || done < 10*refused {
+	if done < 100 || !testing.Short() && refused < 10 {
 		t.Errorf("%d tensors packed and %d refused", done, refused)
 	}
 }

@@ -22,11 +22,19 @@ func (e *OpError) Error() string {
 
 // KindError refuses vectors of several kinds, or of none, and a kind that is nil or zero.
 // Nothing has been written.
-type KindError struct{ Dst, Src, Factors, Shifts *Kind }
+type KindError struct {
+	Dst, Src, Factors, Shifts *Kind
+	// With names a vector that only fused calls have, such as "aux", and Other is its kind.
+	With  string
+	Other *Kind
+}
 
 func (e *KindError) Error() string {
 	if *e == (KindError{}) {
 		return "kernel: no kind, want one such as F32"
+	}
+	if e.With != "" {
+		return fmt.Sprintf("kernel: dst of %v and %s of %v, want one kind", e.Dst, e.With, e.Other)
 	}
 	if e.Factors == nil && e.Shifts == nil {
 		return fmt.Sprintf("kernel: dst of %v and src of %v, want one kind", e.Dst, e.Src)
@@ -62,11 +70,11 @@ func (e *LengthError) Error() string {
 }
 
 // OverlapError refuses a dst that shares elements with another slice of the call: with a
-// src that is not the same slice, some of which would be overwritten before they are read,
-// or with factors or shifts. Where dst is a list this is said of one of its slices, which may
+// src, or an aux, that is not the same slice, some of which would be overwritten before they are
+// read, or with factors, scales or shifts. Where dst is a list this is said of one of its slices, which may
 // overlap another one. Nothing has been written.
 type OverlapError struct {
-	With     string // the other slice: "src", "factors", "shifts", or "dst" if both are in a list
+	With     string // the other slice: "src", "aux", "factors", "scales", "shifts", or "dst" if both are in a list
 	Elements int    // length of dst, or of its slice
 	Distance int    // bytes from the first element of the other slice to that of dst
 }
@@ -78,8 +86,9 @@ func (e *OverlapError) Error() string {
 	if e.With == "dst" {
 		return fmt.Sprintf("kernel: a slice of %d elements in the list dst begins %d bytes from another one and overlaps, want no overlap", e.Elements, e.Distance)
 	}
-	want := "dst = src or no overlap"
-	if e.With != "src" {
+	want := "dst = " + e.With + " or no overlap"
+	switch e.With {
+	case "factors", "scales", "shifts":
 		want = "no overlap"
 	}
 	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from %s and overlaps, want %s", e.Elements, e.Distance, e.With, want)

@@ -47,7 +47,9 @@ func (v vector) list() loop.Memory { return loop.Memory{Data: v.data, Slices: -v
 // around it go from one such place to the next. Calls are kept for reuse.
 type lists struct {
 	dst, src         loop.Memory
-	dstUnit, srcUnit int // see [unit]
+	aux              loop.Memory // of a fused call
+	dstUnit, srcUnit int         // see [unit]
+	auxUnit          int
 	begin            place
 	depth            int // of outer
 	outer            [layout.MaxLoops]layout.Loop
@@ -65,7 +67,7 @@ func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout
 	}
 	l := listCalls.Get().(*lists)
 	var n nest
-	count, err := l.set(&n, kind, op, dst, src, factors, shifts, loops, begin)
+	count, err := l.set(&n, kind, op, dst, src, vector{}, factors, shifts, loops, begin)
 	if err == nil && count > 0 {
 		n.lists = l
 		n.share(count*n.total(), workers)
@@ -75,9 +77,10 @@ func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout
 	return err
 }
 
-// set checks a call and sets the loops of l and of n, which is the zero nest. It returns how
-// often n is walked through, 0 if there is nothing to do.
-func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place) (count int, err error) {
+// set checks a call and sets the loops of l and of n, which is the zero nest. Only a fused call
+// has aux, which has no elements otherwise. It returns how often n is walked through, 0 if there is
+// nothing to do.
+func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, aux, factors, shifts vector, loops []layout.Loop, begin place) (count int, err error) {
 	if factors.len < 0 {
 		return 0, &ListError{"factors", -factors.len, "want one slice"}
 	}
@@ -98,6 +101,11 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	if l.src, err = memoryOf("src", kind, src, begin.src+r.Src); err != nil {
 		return 0, err
 	}
+	if aux.len != 0 {
+		if l.aux, err = memoryOf("aux", kind, aux, begin.dst+r.Dst); err != nil {
+			return 0, err
+		}
+	}
 	factorsWanted, shiftsWanted := entries(op, r.Factors)
 	if factorsWanted > 0 {
 		factorsWanted += begin.factor
@@ -112,6 +120,14 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	count = l.divide(loops)
 	if with, distance, shared := loop.Shared(&l.dst, &l.src, kind.bytes(1), begin.dst == begin.src && loop.Same(loops)); shared {
 		return 0, &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
+	}
+	if aux.len != 0 {
+		if with, distance, shared := loop.Shared(&l.dst, &l.aux, kind.bytes(1), true); shared {
+			if with == "src" {
+				with = "aux"
+			}
+			return 0, &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
+		}
 	}
 	skew, bytes := uintptr(0), kind.bytes(l.dst.Length)
 	for i := range max(l.dst.Slices, 1) {
@@ -166,6 +182,7 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 func (l *lists) divide(loops []layout.Loop) (count int) {
 	l.dstUnit = unit(&l.dst, loops, l.begin.dst, false)
 	l.srcUnit = unit(&l.src, loops, l.begin.src, true)
+	l.auxUnit = unit(&l.aux, loops, l.begin.dst, false)
 	count = 1
 	for i := range loops {
 		o := &loops[i]
@@ -191,7 +208,8 @@ func (l *lists) inner(inner, loops []layout.Loop) []layout.Loop {
 
 // steps returns how many steps of a loop stay together: the loop is that many, repeated.
 func (l *lists) steps(o *layout.Loop) int {
-	return common(together(l.dstUnit, o.Size, o.Dst), together(l.srcUnit, o.Size, o.Src))
+	steps := common(together(l.dstUnit, o.Size, o.Dst), together(l.srcUnit, o.Size, o.Src))
+	return common(steps, together(l.auxUnit, o.Size, o.Dst))
 }
 
 // unit returns a length that divides the slices of a list into units: loops stay within one or go
@@ -269,6 +287,12 @@ func (l *lists) walk(n *nest, lo, hi int) {
 		inside.dst, inside.src = l.dst.Address(at.dst, shift), l.src.Address(at.src, shift)
 		if n.factors != nil { // an offset alone is no pointer
 			inside.factors, inside.shifts = n.channel(at.factor)
+		}
+		if n.fused != nil {
+			inside.first = at.factor
+			if l.aux.Length > 0 {
+				inside.aux = l.aux.Address(at.dst, shift)
+			}
 		}
 		to := min(size, from+left)
 		if n.op != Copy || inside.dst != inside.src {

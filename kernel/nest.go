@@ -141,13 +141,10 @@ func (n *nest) walk(lo, hi int) {
 			at.factor += index[k] * l.Factor
 		}
 		to := min(size, from+left)
-		switch {
-		case n.across.rows > 0:
+		if n.across.rows > 0 {
 			n.gathered(at, from, to)
-		case n.shape == pixels:
-			n.rows(at, from, to)
-		default:
-			n.planes(at, from, to)
+		} else {
+			n.along(at, from, to)
 		}
 		left -= to - from
 		from = 0
@@ -160,6 +157,18 @@ func (n *nest) walk(lo, hi int) {
 	}
 	if n.pastCache && !n.listed {
 		fence()
+	}
+}
+
+// along does elements from to to of the block at a place, whose src lies as dst does.
+func (n *nest) along(at place, from, to int) {
+	switch {
+	case n.fused != nil:
+		n.fused.do(hide(unsafe.Pointer(n)), at, from, to)
+	case n.shape == pixels:
+		n.rows(at, from, to)
+	default:
+		n.planes(at, from, to)
 	}
 }
 

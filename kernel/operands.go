@@ -14,6 +14,9 @@ type operands struct {
 	far                       bool // likewise, on the tier of plain Go
 	listed                    bool // the nest is one of several, and a fence follows the last
 	dst, src, factors, shifts unsafe.Pointer
+	fused                     *fused         // what else a fused call has, nil of others
+	aux                       unsafe.Pointer // of a fused call: it lies as dst does
+	first                     int            // the entry that factors points to, of a fused call
 }
 
 // readsDst reports whether dst is read: in place, or to add to it.

@@ -144,10 +144,12 @@ func catalogued(file string) []string {
 	default:
 		for _, all := range tiers {
 			for _, t := range all {
-				for _, e := range elems {
-					for _, k := range t.kernels(e) {
-						if file == "kernel/"+t.file(e)+".s" {
-							names = append(names, k.name()+t.name)
+				for _, f := range families {
+					for _, e := range elems {
+						for _, k := range t.kernels(f, e) {
+							if file == "kernel/"+t.file(f, e)+".s" {
+								names = append(names, k.name()+t.name)
+							}
 						}
 					}
 				}

@@ -22,8 +22,8 @@ type elem struct {
 	half bool   // computed as float32
 }
 
-// The catalogue: each operation in each shape for each type is a kernel. No kernel is
-// named anywhere else.
+// The catalogue of the core family: each operation in each shape for each type is a
+// kernel. No kernel is named anywhere else.
 var (
 	operations = []operation{
 		{"scale", mul(X, F), Zero},
@@ -79,19 +79,20 @@ func operationOf(name string) operation {
 
 // kernel is one loop of the catalogue.
 type kernel struct {
+	family *family
 	operation
 	shape
 	elem
 	stream bool // written past the cache
 }
 
-// kernels returns the catalogue in the order of package kernel's constants.
-func kernels() []kernel {
+// coreKernels returns the catalogue in the order of package kernel's constants.
+func coreKernels() []kernel {
 	var all []kernel
 	add := func(o operation, stream bool, shapes ...shape) {
 		for _, s := range shapes {
 			for _, e := range elems {
-				all = append(all, kernel{o, s, e, stream})
+				all = append(all, kernel{core, o, s, e, stream})
 			}
 		}
 	}

@@ -27,11 +27,11 @@ func catalogueFile() ([]byte, error) {
 	fmt.Fprintf(&b, "\tCopy: {name: \"Copy\"},\n}\n\n")
 
 	fmt.Fprintf(&b, "// id names a kernel.\ntype id uint8\n\nconst (\n\tnone id = iota // no kernel\n")
-	for _, k := range kernels() {
+	for _, k := range coreKernels() {
 		fmt.Fprintf(&b, "\t%s\n", k.name())
 	}
 	fmt.Fprintf(&b, "\tids = iota\n)\n\n// catalogue says what each kernel computes.\nvar catalogue = [ids]entry{\n")
-	for _, k := range kernels() {
+	for _, k := range coreKernels() {
 		fmt.Fprintf(&b, "\t%s: {name: %q, op: %s, typ: %s, past: %v, shape: %s},\n", k.name(), k.name(), k.operation.constant(), k.elem.id, k.stream, k.shape.constant())
 	}
 	fmt.Fprintf(&b, "}\n\n")
@@ -41,7 +41,7 @@ func catalogueFile() ([]byte, error) {
 			fmt.Fprintf(&b, "\t%s: {", o.constant())
 			for _, past := range []bool{false, true} {
 				fmt.Fprintf(&b, "{")
-				for _, k := range kernels() {
+				for _, k := range coreKernels() {
 					// Four planes never drop: one kernel serves every operation of its value.
 					if k.elem == e && k.stream == past && (k.operation.name == o.name && !k.fourPlanes || k.fourPlanes && reflect.DeepEqual(k.value, o.value)) {
 						fmt.Fprintf(&b, "%s: %s, ", k.shape.constant(), k.name())
@@ -66,6 +66,8 @@ func (o operation) meaning() string {
 		return text + ", and leaves y alone where f is 0, whatever x is."
 	case Zero:
 		return text + ", and y = +0 where f is 0, whatever x is."
+	case None:
+		return text + ", and nothing where f is 0."
 	}
 	return text + ", and y = " + o.dropped.text(nil) + " where f is 0, whatever x is."
 }
@@ -106,7 +108,7 @@ func dispatchFile(arch string) ([]byte, error) {
 	fmt.Fprintf(&b, "// %s\n\n//go:build !purego\n\npackage kernel\n\nimport (\n\t\"unsafe\"\n\n\t\"github.com/spatialdropout/spatialdropout/internal/race\"\n\t\"github.com/spatialdropout/spatialdropout/internal/tier\"\n)\n\n", generated)
 	for _, e := range elems {
 		fmt.Fprintf(&b, "// dispatch%s runs kernel k of %s on the best tier in use.\nfunc dispatch%s(k id, dst, src, factors, extra unsafe.Pointer, count, length int) {\n\tif race.Enabled {\n\t\traceKernel(k, dst, src, factors, extra, count, length)\n\t}\n\tswitch k {\n", e.name, e.doc(), e.name)
-		for _, k := range kernels() {
+		for _, k := range coreKernels() {
 			if k.elem != e {
 				continue
 			}

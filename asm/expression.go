@@ -9,9 +9,10 @@ type expr struct {
 	leaf string // the operand, for a leaf
 	op   operator
 	a, b *expr
+	of   *expr // what decides, of gate and slope
 }
 
-// An operator combines two expressions.
+// An operator combines two expressions, or three.
 type operator string
 
 const (
@@ -19,6 +20,12 @@ const (
 	quotient operator = "/"
 	sum      operator = "+"
 	maximum  operator = "max" // a NaN stays a NaN, and −0 gives +0
+
+	// Operators of fused kernels, the last two with what decides as another operand.
+	clipping operator = "clip"  // t, at least +0 and at most l; a NaN stays a NaN
+	leaking  operator = "leaky" // t where t > 0, and l * t elsewhere
+	gating   operator = "gate"  // +0 where t <= 0 or l limits t, and g elsewhere
+	sloping  operator = "slope" // g where t > 0, and l * g elsewhere
 )
 
 // Leaves.
@@ -28,6 +35,12 @@ var (
 	F    = &expr{leaf: "f"} // the factor
 	S    = &expr{leaf: "s"} // the shift
 	Zero = &expr{leaf: "0"} // +0
+
+	Z    = &expr{leaf: "z"} // the element of aux
+	A    = &expr{leaf: "a"} // the scale
+	L    = &expr{leaf: "l"} // the limit: one number for all
+	Inf  = &expr{leaf: "+Inf"}
+	None = &expr{leaf: "none"} // no element at all
 )
 
 func mul(a, b *expr) *expr   { return &expr{op: product, a: a, b: b} }
@@ -38,12 +51,12 @@ func (e *expr) isLeaf() bool { return e.op == "" }
 
 // has reports whether e contains a leaf.
 func (e *expr) has(leaf *expr) bool {
-	return e == leaf || !e.isLeaf() && (e.a.has(leaf) || e.b.has(leaf))
+	return e == leaf || e != nil && !e.isLeaf() && (e.a.has(leaf) || e.b.has(leaf) || e.of.has(leaf))
 }
 
 // applies reports whether e contains an operator.
 func (e *expr) applies(op operator) bool {
-	return !e.isLeaf() && (e.op == op || e.a.applies(op) || e.b.applies(op))
+	return e != nil && !e.isLeaf() && (e.op == op || e.a.applies(op) || e.b.applies(op) || e.of.applies(op))
 }
 
 // text prints e in Go with these names for its leaves.
@@ -53,17 +66,24 @@ func (e *expr) text(names map[*expr]string) string {
 		return names[e]
 	case e.isLeaf():
 		return e.leaf
-	case e.op == maximum:
-		return fmt.Sprintf("max(%s, %s)", e.a.text(names), e.b.text(names))
+	case e.of != nil:
+		return fmt.Sprintf("%s(%s, %s, %s)", e.op, e.a.text(names), e.of.text(names), e.b.text(names))
+	case e.op != product && e.op != quotient && e.op != sum:
+		return fmt.Sprintf("%s(%s, %s)", e.op, e.a.text(names), e.b.text(names))
 	}
-	return e.a.text(names) + " " + string(e.op) + " " + e.b.text(names)
+	a := e.a.text(names)
+	if e.op != sum && !e.a.isLeaf() && e.a.op == sum {
+		a = "(" + a + ")"
+	}
+	return a + " " + string(e.op) + " " + e.b.text(names)
 }
 
 // A stage of a chain applies an operator to what the chain has computed so
-// far and a leaf.
+// far and a leaf. In a gate another expression decides.
 type stage struct {
 	operator
 	leaf *expr
+	of   *expr
 }
 
 // chain returns the operators of e in the order in which they apply, starting from
@@ -75,9 +95,9 @@ func (e *expr) chain() []stage {
 	case e.isLeaf():
 		panic("an expression does not start from x: " + e.text(nil))
 	case e.b.isLeaf():
-		return append(e.a.chain(), stage{e.op, e.b})
+		return append(e.a.chain(), stage{e.op, e.b, e.of})
 	case e.a.isLeaf() && e.op != quotient:
-		return append(e.b.chain(), stage{e.op, e.a})
+		return append(e.b.chain(), stage{e.op, e.a, e.of})
 	}
 	panic("an expression is no chain: " + e.text(nil))
 }

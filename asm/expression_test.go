@@ -66,7 +66,7 @@ func TestTiersTakeFromTheNextWhatTheyLack(t *testing.T) {
 		"streamScalePlanesBF16": "streamScalePlanesBF16AVX512 streamScalePlanesBF16AVX2 scalePlanesBF16NEON scalePlanesBF16NEON",
 		"divideFourPlanesF32":   "divideFourPlanesF32AVX2 divideFourPlanesF32AVX2  ",
 	} {
-		for _, k := range kernels() {
+		for _, k := range coreKernels() {
 			if k.name() != name {
 				continue
 			}

@@ -41,6 +41,9 @@ var tierSets = map[string][]string{
 func gate(file, text string) []finding {
 	tier := strings.TrimSuffix(path.Base(file), ".s")
 	if _, ok := tierSets[tier]; !ok {
+		for _, f := range families[1:] {
+			tier = strings.TrimPrefix(tier, f.name+"_")
+		}
 		_, tier, _ = strings.Cut(tier, "_") // without the type
 	}
 	sets, ok := tierSets[tier]

@@ -3,7 +3,8 @@
 // kernels and the choice between the tiers. Its output depends on nothing but its
 // source.
 //
-// An operation is an expression (expression.go, catalogue.go). A loop is written once
+// An operation is an expression (expression.go, catalogue.go). Kernels of one signature are
+// a family (family.go). A loop is written once
 // (loops.go), over the primitives of a machine: x86 (amd64.go, and amd64_float.go and
 // amd64_half.go for what depends on the type) and neon (arm64.go). The tiers are a table
 // (tiers.go), and what only machines with streaming stores do is in amd64_stream.go. Routines that
@@ -56,18 +57,28 @@ func generate() (map[string][]byte, error) {
 	}
 	content, e := catalogueFile()
 	add("kernel/catalogue.go", content, e)
+	for _, f := range families[1:] {
+		content, e := f.catalogueFile()
+		add("kernel/catalogue_"+f.name+".go", content, e)
+	}
 
 	for arch, program := range map[string]func([]kernel, tier) (*ir.File, error){"amd64": amd64Program, "arm64": arm64Program} {
 		for _, t := range tiers[arch] {
-			for _, e := range elems {
-				if own := t.kernels(e); len(own) > 0 {
-					f, err := program(own, t)
-					printed(add, "kernel/"+t.file(e), f, err)
+			for _, f := range families {
+				for _, e := range elems {
+					if own := t.kernels(f, e); len(own) > 0 {
+						file, err := program(own, t)
+						printed(add, "kernel/"+t.file(f, e), file, err)
+					}
 				}
 			}
 		}
 		content, e := dispatchFile(arch)
 		add("kernel/dispatch_"+arch+".go", content, e)
+		for _, f := range families[1:] {
+			content, e := f.dispatchFile(arch)
+			add("kernel/dispatch_"+f.name+"_"+arch+".go", content, e)
+		}
 	}
 	f, e := amd64Transpositions(avx2Tier)
 	printed(add, "kernel/transpose_avx2_amd64", f, e)

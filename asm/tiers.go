@@ -52,16 +52,20 @@ var tiers = map[string][]tier{
 	"arm64": {neonFP16Tier, neonTier},
 }
 
-// file returns the name of the file with the tier's kernels of a type, without what
-// follows the dot.
-func (t tier) file(e elem) string {
-	return strings.ToLower(e.name+"_"+t.name) + "_" + t.arch
+// file returns the name of the file with the tier's kernels of a family and a type, without
+// what follows the dot.
+func (t tier) file(f *family, e elem) string {
+	name := strings.ToLower(e.name+"_"+t.name) + "_" + t.arch
+	if f != core {
+		name = f.name + "_" + name
+	}
+	return name
 }
 
-// kernels returns the kernels of a type that the tier has.
-func (t tier) kernels(e elem) []kernel {
+// kernels returns the kernels of a family and a type that the tier has.
+func (t tier) kernels(f *family, e elem) []kernel {
 	var own []kernel
-	for _, k := range kernels() {
+	for _, k := range f.kernels() {
 		if k.elem == e && t.symbol(k) == k.name()+t.name {
 			own = append(own, k)
 		}
@@ -76,7 +80,10 @@ func (t tier) symbol(k kernel) string {
 		return ""
 	}
 	k.stream = k.stream && t.streams
-	for !t.owns(k) {
+	for !t.owns(k) || !k.family.written(t, k) {
+		if t.next == nil {
+			return ""
+		}
 		t = *t.next
 	}
 	return k.name() + t.name

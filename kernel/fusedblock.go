@@ -5,13 +5,6 @@ import (
 	"unsafe"
 )
 
-// fuser is the family of fused kernels of one type. A [Kind] has it as methods: the linker leaves
-// them out of a program in which nothing calls them through an interface.
-type fuser interface {
-	fused(k fusedID, dst, src, aux, factors, scales, shifts, limit unsafe.Pointer, count, length int)
-	fusedWays(Fusion) *fusedWays
-}
-
 const (
 	// fusedRepeatBytes is how far scales and shifts are repeated at most: as far as a tile of
 	// factors, and a row more, since a tile may begin within a row.
@@ -24,7 +17,7 @@ const (
 func (c *fused) set(f *Fused, n *nest, span, factors int) {
 	kind, formula := n.kind, &fusedTable[f.Fusion]
 	c.do = fusedBlock
-	c.kernels = kind.families.(fuser)
+	c.kernels = kind.more.(fuser)
 	c.staged, c.backward, c.added = f.Op != Scale, formula.backward, false
 	fusion := f.Fusion
 	if c.staged {
@@ -261,6 +254,24 @@ func (t *stage) onesOf(kind *Kind, n int) unsafe.Pointer {
 	return p
 }
 
+// drop makes a factor of 1 a factor of 0 where that of dropout is 0: the gradient of a dropped
+// channel is +0 whatever its scale is.
+func (t *stage) drop(kind *Kind, factors unsafe.Pointer, n int) {
+	size := kind.bytes(1)
+	all, zeros := unsafe.Slice((*byte)(factors), n*size), unsafe.Slice((*byte)(unsafe.Pointer(&t.ones)), n*size)
+	for i := 0; i < n*size; i += size {
+		switch {
+		case size == 8 && *(*uint64)(unsafe.Pointer(&all[i]))<<1 == 0:
+		case size == 4 && *(*uint32)(unsafe.Pointer(&all[i]))<<1 == 0:
+		case size == 2 && *(*uint16)(unsafe.Pointer(&all[i]))<<1 == 0:
+		default:
+			continue
+		}
+		clear(zeros[i : i+size])
+		t.filled = 0 // no longer ones
+	}
+}
+
 // stages does what exec does where dropout is a kernel of its own: after the formula with factors of
 // 1, or in a gradient before it.
 func (c *fused) stages(n *nest, s shape, dst, src, aux, factors, more, scales, shifts unsafe.Pointer, count, length int) {
@@ -273,6 +284,9 @@ func (c *fused) stages(n *nest, s shape, dst, src, aux, factors, more, scales, s
 	ones, between := t.onesOf(kind, channels), unsafe.Pointer(&t.between)
 	switch bytes := kind.bytes(count * length); {
 	case c.backward:
+		if operations[n.op].dropped == zeroed {
+			t.drop(kind, factors, channels)
+		}
 		kind.call(ways[n.op][0][s], between, src, factors, more, count, length)
 		c.kernel(c.ways[0][s], dst, between, aux, ones, scales, shifts, count, length)
 	case !c.added:

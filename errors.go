@@ -9,7 +9,7 @@ import (
 // LengthError refuses a slice that does not hold a tensor of the given geometry. Nothing
 // has been written.
 type LengthError struct {
-	Name     string // of the argument: "dst" or "src"
+	Name     string // of the argument: "dst" or "src", or "residual" or "from" of a fused call
 	Len      int    // elements of the slice
 	Geometry layout.Geometry
 }
@@ -26,7 +26,7 @@ func (e *LengthError) Error() string {
 // number of slices does not cut it between feature maps, or with a slice of another length.
 // Nothing has been written.
 type ListError struct {
-	Name     string // of the argument: "dst" or "src"
+	Name     string // of the argument: "dst" or "src", or "residual" or "from" of a fused call
 	Slices   int    // in the list
 	Slice    int    // the first one of another length, -1 if their number is wrong
 	Len      int    // elements of that one
@@ -42,6 +42,46 @@ func (e *ListError) Error() string {
 		return fmt.Sprintf("%s for %v, want a tensor without gaps", given, e.Geometry)
 	}
 	return fmt.Sprintf("%s for %v, want whole samples in each, or whole channels where those come first", given, e.Geometry)
+}
+
+// GeometryError refuses a tensor that does not lie as the dst of a fused call does. Nothing has been
+// written.
+type GeometryError struct {
+	Name     string // of the argument: "residual" or "from"
+	Geometry layout.Geometry
+	Want     layout.Geometry // that of dst
+}
+
+func (e *GeometryError) Error() string {
+	return fmt.Sprintf("spatialdropout: %s of %v in %d elements, want one that lies as dst does, of %v in %d", e.Name, e.Geometry, e.Geometry.Len(), e.Want, e.Want.Len())
+}
+
+// ChannelsError refuses a [Around.Scale] or [Around.Shift] without a number for each channel. Nothing has been
+// written.
+type ChannelsError struct {
+	Name     string // of the field: "Scale" or "Shift"
+	Len      int    // numbers that it holds, or slices if it is a list
+	List     bool
+	Geometry layout.Geometry
+}
+
+func (e *ChannelsError) Error() string {
+	what := "numbers"
+	if e.List {
+		what = "slices"
+	}
+	return fmt.Sprintf("spatialdropout: %s holds %d %s, want none or one slice of %d, a number for each channel", e.Name, e.Len, what, e.Geometry.Channels())
+}
+
+// ActivationError refuses an activation with a number that it cannot have, or a gradient that
+// does not follow from the output. Nothing has been written.
+type ActivationError struct {
+	Activation Activation
+	Reason     string // what was given and what was expected
+}
+
+func (e *ActivationError) Error() string {
+	return fmt.Sprintf("spatialdropout: %v: %s", e.Activation, e.Reason)
 }
 
 // MaskError refuses a mask, or a pass, of other samples or channels than the tensor has.

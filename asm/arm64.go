@@ -33,7 +33,7 @@ func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
 			p.half = false
 		}
-		(&loops{p, k}).emit()
+		(&loops{machine: p, kernel: k}).emit()
 		if p.err != nil {
 			return nil, p.err
 		}
@@ -220,6 +220,10 @@ func (p *neon) takeFill() {
 }
 
 func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
+
+func (p *neon) jumpIfAux(string) {}
+
+func (p *neon) copyAux(block) {}
 
 func (p *neon) rowTail() {}
 

@@ -19,6 +19,7 @@ type form uint8
 
 const (
 	linear form = iota
+	rectified
 	clipped
 	leaky
 )
@@ -27,7 +28,7 @@ var (
 	// Linear is the identity.
 	Linear = Activation{}
 	// ReLU is max(t, 0). It is +0 for −0.
-	ReLU = Activation{clipped, math.Inf(1)}
+	ReLU = Activation{form: rectified}
 	// ReLU6 is min(max(t, 0), 6), the activation of MobileNet.
 	ReLU6 = Activation{clipped, 6}
 )
@@ -43,9 +44,9 @@ func LeakyReLU(slope float64) Activation { return Activation{leaky, slope} }
 // String returns the activation as it is written in Go.
 func (a Activation) String() string {
 	switch {
-	case a == Activation{}:
+	case a.form == linear:
 		return "Linear"
-	case a.form == clipped && math.IsInf(a.number, 1):
+	case a.form == rectified:
 		return "ReLU"
 	case a.form == clipped:
 		return fmt.Sprintf("ClippedReLU(%v)", a.number)
@@ -79,14 +80,14 @@ func (a Activation) fusion(adds bool) kernel.Fusion {
 		return kernel.FuseAdd
 	case a.form == linear:
 		return kernel.Fuse
-	case a.form == clipped && adds:
-		return kernel.FuseReLUAdd
-	case a.form == clipped:
-		return kernel.FuseReLU
-	case adds:
+	case a.form == leaky && adds:
 		return kernel.FuseLeakyAdd
+	case a.form == leaky:
+		return kernel.FuseLeaky
+	case adds:
+		return kernel.FuseReLUAdd
 	}
-	return kernel.FuseLeaky
+	return kernel.FuseReLU
 }
 
 // gradient returns the formula of the gradient, from the input or from the output.
@@ -94,14 +95,22 @@ func (a Activation) gradient(output bool) kernel.Fusion {
 	switch {
 	case a.form == linear:
 		return kernel.Grad
-	case a.form == clipped && output:
-		return kernel.GradReLUOut
-	case a.form == clipped:
-		return kernel.GradReLU
-	case output:
+	case a.form == leaky && output:
 		return kernel.GradLeakyOut
+	case a.form == leaky:
+		return kernel.GradLeaky
+	case output:
+		return kernel.GradReLUOut
 	}
-	return kernel.GradLeaky
+	return kernel.GradReLU
+}
+
+// limit returns the number that the kernel takes.
+func (a Activation) limit() float64 {
+	if a.form == rectified {
+		return math.Inf(1)
+	}
+	return a.number
 }
 
 // roundedTo returns a number rounded once to a kind.

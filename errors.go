@@ -3,6 +3,7 @@ package spatialdropout
 import (
 	"fmt"
 
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -44,33 +45,36 @@ func (e *ListError) Error() string {
 	return fmt.Sprintf("%s for %v, want whole samples in each, or whole channels where those come first", given, e.Geometry)
 }
 
-// GeometryError refuses a tensor that does not lie as the dst of a fused call does. Nothing has been
-// written.
-type GeometryError struct {
-	Name     string // of the argument: "residual" or "from"
-	Geometry layout.Geometry
-	Want     layout.Geometry // that of dst
+// BesideError refuses a tensor beside dst, in a fused call, that is of another kind or lies differently.
+// Nothing has been written.
+type BesideError struct {
+	Name              string // of the argument: "residual" or "from"
+	Given, Want       *kernel.Kind
+	Geometry, WantGeo layout.Geometry
 }
 
-func (e *GeometryError) Error() string {
-	return fmt.Sprintf("spatialdropout: %s of %v in %d elements, want one that lies as dst does, of %v in %d", e.Name, e.Geometry, e.Geometry.Len(), e.Want, e.Want.Len())
+func (e *BesideError) Error() string {
+	if e.Given != e.Want {
+		return fmt.Sprintf("spatialdropout: %s of %v, want %v, the kind of dst", e.Name, e.Given, e.Want)
+	}
+	return fmt.Sprintf("spatialdropout: %s of %v in %d elements, want one that lies as dst does, of %v in %d", e.Name, e.Geometry, e.Geometry.Len(), e.WantGeo, e.WantGeo.Len())
 }
 
-// ChannelsError refuses a [Around.Scale] or [Around.Shift] without a number for each channel. Nothing has been
-// written.
+// ChannelsError refuses an [Around.Scale] or [Around.Shift] without a number of the kind of the data for each
+// channel. Nothing has been written.
 type ChannelsError struct {
-	Name     string // of the field: "Scale" or "Shift"
-	Len      int    // numbers that it holds, or slices if it is a list
-	List     bool
+	Name     string        // of the field: "Scale" or "Shift"
+	Numbers  kernel.Vector // what it is
+	Kind     *kernel.Kind  // of the data
 	Geometry layout.Geometry
 }
 
 func (e *ChannelsError) Error() string {
-	what := "numbers"
-	if e.List {
-		what = "slices"
+	given := fmt.Sprintf("%d numbers of %v", e.Numbers.Len(), e.Numbers.Kind())
+	if n := e.Numbers.Slices(); n > 0 {
+		given = fmt.Sprintf("%d slices", n)
 	}
-	return fmt.Sprintf("spatialdropout: %s holds %d %s, want none or one slice of %d, a number for each channel", e.Name, e.Len, what, e.Geometry.Channels())
+	return fmt.Sprintf("spatialdropout: %s holds %s, want none or one slice of %d of %v, one for each channel", e.Name, given, e.Geometry.Channels(), e.Kind)
 }
 
 // ActivationError refuses an activation with a number that it cannot have, or a gradient that

@@ -26,7 +26,7 @@ type Around struct {
 // dst may be src, or residual, or both. Otherwise it shares no element with them:
 // that is a [*kernel.OverlapError]. A dropped channel is +0, or what residual is, and its elements
 // in src need not be read. Padding channels of a blocked layout are dropped. A Scale or Shift of another length
-// is a [*ChannelsError], and one of another kind a [*kernel.KindError]. An activation with a number that it
+// or kind is a [*ChannelsError]. An activation with a number that it
 // cannot have is an [*ActivationError]. The other errors are those of Apply. On an error dst is
 // untouched.
 //
@@ -46,7 +46,7 @@ func Fuse[T Float](dst, src, residual []T, m *mask.Mask, a Around, g layout.Geom
 }
 
 // FuseTensor is [Fuse] on tensors of any kind. The zero Tensor stands for no residual. dst and src may
-// lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is a [*GeometryError].
+// lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is a [*BesideError].
 // workers is that of ApplyTensor.
 func FuseTensor(dst, src, residual Tensor, m *mask.Mask, a Around, workers int) error {
 	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a, workers: workers}
@@ -87,7 +87,7 @@ func FuseBackward[T Float](dst, src []T, from From, m *mask.Mask, a Around, g la
 }
 
 // FuseBackwardTensor is [FuseBackward] on tensors of any kind. dst and src may lie differently. The tensor
-// of from lies as dst does: otherwise it is a [*GeometryError]. workers is that of [ApplyTensor].
+// of from lies as dst does: otherwise it is a [*BesideError]. workers is that of [ApplyTensor].
 func FuseBackwardTensor(dst, src Tensor, from From, m *mask.Mask, a Around, workers int) error {
 	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a, backward: true, workers: workers}
 	c.from(&from)

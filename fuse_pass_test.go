@@ -228,9 +228,9 @@ func testFusedErrors[T number](t *testing.T) {
 		{"a short tensor beside", func(c *arguments) { c.beside = of(beside[2:]) }, new(spatialdropout.LengthError), []string{"118", "120"}, ""},
 		{"a tensor beside without elements", func(c *arguments) { c.beside = spatialdropout.Tensor{Geometry: x.geom} }, new(spatialdropout.LengthError), []string{"0", "120"}, ""},
 		{"no tensor to go from", func(c *arguments) { c.beside = spatialdropout.Tensor{} }, new(spatialdropout.LengthError), []string{"from", "0", "120"}, "backward"},
-		{"a tensor beside that lies differently", func(c *arguments) { c.beside = k.tensor(beside, other.geom) }, new(spatialdropout.GeometryError), []string{"as dst does"}, ""},
+		{"a tensor beside that lies differently", func(c *arguments) { c.beside = k.tensor(beside, other.geom) }, new(spatialdropout.BesideError), []string{"as dst does"}, ""},
 		{"a list beside that is none", func(c *arguments) { c.beside = k.list([][]T{beside[:60], beside[:59]}, x.geom) }, new(spatialdropout.ListError), []string{"59"}, ""},
-		{"another kind beside", func(c *arguments) { c.beside = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, new(kernel.KindError), []string{strange.String(), doubles.Kind().String()}, ""},
+		{"another kind beside", func(c *arguments) { c.beside = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, new(spatialdropout.BesideError), []string{strange.String(), doubles.Kind().String()}, ""},
 		{"another kind of src", func(c *arguments) { c.src = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, new(kernel.KindError), []string{strange.String(), doubles.Kind().String()}, ""},
 		{"a dst that overlaps src", func(c *arguments) { c.src = of(memory[1:121]) }, new(kernel.OverlapError), []string{"src"}, ""},
 		{"a dst that overlaps the tensor beside", func(c *arguments) { c.beside = of(memory[119:239]) }, new(kernel.OverlapError), []string{"overlap"}, ""},
@@ -241,8 +241,8 @@ func testFusedErrors[T number](t *testing.T) {
 		{"two scales", func(c *arguments) { c.a.Scale = k.vector(filled(2, k.of(1))) }, new(spatialdropout.ChannelsError), []string{"Scale", "2", "3"}, ""},
 		{"six shifts", func(c *arguments) { c.a.Shift = k.vector(filled(6, k.of(1))) }, new(spatialdropout.ChannelsError), []string{"Shift", "6", "3"}, ""},
 		{"a list of scales", func(c *arguments) { c.a.Scale = k.list([][]T{beside[:3], beside[:3]}, x.geom).Data }, new(spatialdropout.ChannelsError), []string{"Scale", "2 slices"}, ""},
-		{"scales of another kind", func(c *arguments) { c.a.Scale = doubles.From(117) }, new(kernel.KindError), []string{"Scale", doubles.Kind().String()}, ""},
-		{"shifts of another kind", func(c *arguments) { c.a.Shift = doubles.From(117) }, new(kernel.KindError), []string{"Shift", doubles.Kind().String()}, ""},
+		{"scales of another kind", func(c *arguments) { c.a.Scale = doubles.From(117) }, new(spatialdropout.ChannelsError), []string{"Scale", doubles.Kind().String()}, ""},
+		{"shifts of another kind", func(c *arguments) { c.a.Shift = doubles.From(117) }, new(spatialdropout.ChannelsError), []string{"Shift", doubles.Kind().String()}, ""},
 		{"scales in dst", func(c *arguments) { c.a.Scale = k.vector(dst[5:8]) }, new(kernel.OverlapError), []string{"scales"}, ""},
 		{"shifts in dst", func(c *arguments) { c.a.Scale, c.a.Shift = three(), k.vector(memory[118:121]) }, new(kernel.OverlapError), []string{"shifts"}, ""},
 		{"a limit of 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(0) }, new(spatialdropout.ActivationError), []string{"ClippedReLU(0)", "above 0"}, ""},
@@ -345,7 +345,7 @@ func TestFusedCallsOfNothing(t *testing.T) {
 func TestActivationsHaveNames(t *testing.T) {
 	for a, want := range map[spatialdropout.Activation]string{
 		{}: "Linear", spatialdropout.Linear: "Linear", spatialdropout.ReLU: "ReLU", spatialdropout.ReLU6: "ClippedReLU(6)", spatialdropout.ClippedReLU(0.5): "ClippedReLU(0.5)",
-		spatialdropout.ClippedReLU(math.Inf(1)): "ReLU", spatialdropout.LeakyReLU(0.01): "LeakyReLU(0.01)",
+		spatialdropout.ClippedReLU(math.Inf(1)): "ClippedReLU(+Inf)", spatialdropout.LeakyReLU(0.01): "LeakyReLU(0.01)",
 	} {
 		if got := a.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

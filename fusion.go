@@ -89,14 +89,8 @@ func (c *fusion) checkAround() error {
 	kind := c.dst.Kind()
 	for i, v := range [...]*kernel.Vector{&c.around.Scale, &c.around.Shift} {
 		name := [...]string{"Scale", "Shift"}[i]
-		if n := v.Slices(); n > 0 {
-			return &ChannelsError{Name: name, Len: n, List: true, Geometry: *c.g}
-		}
-		if v.Len() > 0 && v.Len() != c.g.Channels() {
-			return &ChannelsError{Name: name, Len: v.Len(), Geometry: *c.g}
-		}
-		if v.Len() > 0 && kind != nil && v.Kind() != kind {
-			return &kernel.KindError{Dst: kind, Src: c.src.Kind(), With: name, Other: v.Kind()}
+		if v.Slices() > 0 || v.Len() > 0 && (v.Len() != c.g.Channels() || kind != nil && v.Kind() != kind) {
+			return &ChannelsError{name, *v, kind, *c.g}
 		}
 	}
 	if kind == nil {
@@ -120,13 +114,13 @@ func (c *fusion) checkAux() error {
 		return &LengthError{Name: c.name(), Geometry: *c.g} // a zero From
 	}
 	if c.auxGeom != c.g && *c.auxGeom != *c.g {
-		return &GeometryError{Name: c.name(), Geometry: *c.auxGeom, Want: *c.g}
+		return &BesideError{c.name(), c.aux.Kind(), c.aux.Kind(), *c.auxGeom, *c.g}
 	}
 	if err := check(c.name(), c.aux, c.g); err != nil {
 		return err
 	}
 	if c.aux.Kind() != c.dst.Kind() && c.g.Len() > 0 {
-		return &kernel.KindError{Dst: c.dst.Kind(), Src: c.src.Kind(), With: c.name(), Other: c.aux.Kind()}
+		return &BesideError{c.name(), c.aux.Kind(), c.dst.Kind(), *c.auxGeom, *c.g}
 	}
 	return nil
 }
@@ -209,7 +203,7 @@ func (c *fusion) run(m *mask.Mask, joined *layout.Nest) error {
 	defer scratch.Put(room)
 	factors, shifts := (*room)[:bytes], []byte(nil)
 	f := kernel.Fused{
-		Fusion: a.Activation.fusion(c.auxGeom != nil), Op: op, Limit: a.Activation.number,
+		Fusion: a.Activation.fusion(c.auxGeom != nil), Op: op, Limit: a.Activation.limit(),
 		Aux: c.aux, Factors: kernel.OfBytes(kind, factors),
 	}
 	if c.backward {

@@ -22,19 +22,11 @@ func (e *OpError) Error() string {
 
 // KindError refuses vectors of several kinds, or of none, and a kind that is nil or zero.
 // Nothing has been written.
-type KindError struct {
-	Dst, Src, Factors, Shifts *Kind
-	// With names a vector that only fused calls have, such as "aux", and Other is its kind.
-	With  string
-	Other *Kind
-}
+type KindError struct{ Dst, Src, Factors, Shifts *Kind }
 
 func (e *KindError) Error() string {
 	if *e == (KindError{}) {
 		return "kernel: no kind, want one such as F32"
-	}
-	if e.With != "" {
-		return fmt.Sprintf("kernel: dst of %v and %s of %v, want one kind", e.Dst, e.With, e.Other)
 	}
 	if e.Factors == nil && e.Shifts == nil {
 		return fmt.Sprintf("kernel: dst of %v and src of %v, want one kind", e.Dst, e.Src)
@@ -86,9 +78,8 @@ func (e *OverlapError) Error() string {
 	if e.With == "dst" {
 		return fmt.Sprintf("kernel: a slice of %d elements in the list dst begins %d bytes from another one and overlaps, want no overlap", e.Elements, e.Distance)
 	}
-	want := "dst = " + e.With + " or no overlap"
-	switch e.With {
-	case "factors", "scales", "shifts":
+	want := "dst = src or no overlap"
+	if e.With != "src" {
 		want = "no overlap"
 	}
 	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from %s and overlaps, want %s", e.Elements, e.Distance, e.With, want)

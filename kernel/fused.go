@@ -63,8 +63,8 @@ func RunFusedPart(f *Fused, dst, src Vector, p *layout.Part, workers int) error 
 	if err := f.check(dst, src); err != nil {
 		return err
 	}
-	if err := checkPart(f.Op, p); err != nil {
-		return err
+	if p == nil || p.Dst|p.Src|p.Factor < 0 {
+		return &LoopError{Reason: "no part, or one that begins before a slice, want one of layout.Join"}
 	}
 	return f.run(dst, src, p.Loops(), place{p.Dst, p.Src, p.Factor}, workers)
 }
@@ -95,7 +95,7 @@ func (f *Fused) check(dst, src Vector) error {
 	for i, v := range [...]*Vector{&f.Aux, &f.Scales, &f.Shifts} {
 		name := [...]string{"aux", "scales", "shifts"}[i]
 		if v.kind != nil && v.kind != kind {
-			return &KindError{Dst: kind, Src: src.kind, With: name, Other: v.kind}
+			return &FusionError{f.Fusion, fmt.Sprintf("%s of %v, want %v, the kind of dst", name, v.kind, kind)}
 		}
 		if i > 0 && v.len < 0 {
 			return &ListError{name, -v.len, "want one slice"}
@@ -131,15 +131,16 @@ func rounded(kind *Kind, x float64) float64 {
 }
 
 // fused is what a nest has besides its operands where it runs fused kernels. [RunFused] alone
-// makes one, so that no other program links what do leads to. Its fields are read by all goroutines
-// of a call.
+// makes one. Its fields are read by all goroutines of a call.
 type fused struct {
-	do             func(n unsafe.Pointer, at place, from, to int) // n is a *nest
+	self           along // c itself, to which a nest points
 	kernels        fuser
 	ways           *fusedWays
-	staged         bool // dropout is a kernel of its own
-	backward       bool // before the formula, and not after it
-	added          bool // aux is added after both
+	reads          bool        // aux
+	staged         bool        // dropout is a kernel of its own
+	backward       bool        // before the formula, and not after it
+	added          bool        // aux is added after both
+	aux            loop.Memory // from where the nest begins, unless it is a list
 	scales, shifts unsafe.Pointer
 	channels       int    // of a sample
 	entries        int    // in scales and shifts, which repeat them
@@ -156,7 +157,7 @@ func (f *Fused) run(dst, src Vector, loops []layout.Loop, begin place, workers i
 	}
 	c := fusedCalls.Get().(*fused)
 	err := f.walk(c, dst, src, loops, begin, workers)
-	c.kernels, c.ways, c.scales, c.shifts = nil, nil, nil, nil // let go of the caller's data
+	c.kernels, c.ways, c.aux, c.scales, c.shifts = nil, nil, loop.Memory{}, nil, nil // let go of the caller's data
 	fusedCalls.Put(c)
 	return err
 }
@@ -167,10 +168,10 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	var n nest
 	if dst.len|src.len|f.Aux.len|f.Factors.len|f.FactorShifts.len < 0 {
 		l := listCalls.Get().(*lists)
-		count, err := l.set(&n, kind, f.Op, dst.vector, src.vector, f.Aux.vector, f.Factors.vector, f.FactorShifts.vector, loops, begin)
+		count, err := f.setLists(l, &n, dst, src, loops, begin)
 		if err == nil && count > 0 {
 			if err = f.separateLists(l); err == nil {
-				n.lists = l
+				n.lists, c.aux = l, l.aux
 				c.set(f, &n, max(l.dst.Slices, 1)*l.dst.Length, f.Factors.len)
 				n.share(count*n.total(), workers)
 			}
@@ -181,8 +182,8 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	}
 	factors, shifts, aux := f.Factors, f.FactorShifts, f.Aux
 	if begin != (place{}) {
-		if err := checkBegin(f.Op, dst.vector, src.vector, factors.vector, shifts.vector, loops, begin); err != nil {
-			return err
+		if begin.dst > dst.len || begin.src > src.len || begin.factor > factors.len || shifts.len > 0 && begin.factor > shifts.len {
+			return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout, want none after the end", f.Fusion, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)}
 		}
 		dst, src, factors = dst.From(begin.dst), src.From(begin.src), factors.From(begin.factor)
 		if aux.len > 0 {
@@ -200,7 +201,7 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 		return err
 	}
 	n.op, n.dst, n.src, n.factors, n.shifts = f.Op, dst.data, src.data, factors.data, shifts.data
-	n.aux, n.first = aux.data, begin.factor
+	n.base.factor, c.aux.Data = begin.factor, aux.data
 	c.set(f, &n, span, factors.len)
 	n.share(n.total(), workers)
 	return nil
@@ -226,10 +227,26 @@ func (f *Fused) separate(dst, aux Vector, loops []layout.Loop, span int) error {
 	return f.outside(dst.data, span)
 }
 
+// setLists is [lists.set] with aux.
+func (f *Fused) setLists(l *lists, n *nest, dst, src Vector, loops []layout.Loop, begin place) (count int, err error) {
+	if fusedTable[f.Fusion].aux {
+		r, _ := loop.Measure(loops) // set says what is wrong with them
+		if l.aux, err = memoryOf("aux", dst.kind, f.Aux.vector, begin.dst+r.Dst); err != nil {
+			return 0, err
+		}
+	}
+	return l.set(n, dst.kind, f.Op, dst.vector, src.vector, f.Factors.vector, f.FactorShifts.vector, loops, begin)
+}
+
 // separateLists is separate where a tensor is a list.
 func (f *Fused) separateLists(l *lists) error {
-	if fusedTable[f.Fusion].aux && l.aux.Length == 0 {
-		return &LoopError{Reason: fmt.Sprintf("%v without aux, want one", f.Fusion)}
+	if fusedTable[f.Fusion].aux {
+		if with, distance, shared := loop.Shared(&l.dst, &l.aux, f.Scales.kind.bytes(1), true); shared {
+			if with == "src" {
+				with = "aux"
+			}
+			return &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
+		}
 	}
 	for i := range max(l.dst.Slices, 1) {
 		data, length := l.dst.At(i)

@@ -16,9 +16,8 @@ const (
 // set makes c the call of a nest that spans so many elements of dst and has so many factors.
 func (c *fused) set(f *Fused, n *nest, span, factors int) {
 	kind, formula := n.kind, &fusedTable[f.Fusion]
-	c.do = fusedBlock
 	c.kernels = kind.more.(fuser)
-	c.staged, c.backward, c.added = f.Op != Scale, formula.backward, false
+	c.reads, c.staged, c.backward, c.added = formula.aux, f.Op != Scale, formula.backward, false
 	fusion := f.Fusion
 	if c.staged {
 		fusion, c.added = withoutSum(fusion)
@@ -27,10 +26,11 @@ func (c *fused) set(f *Fused, n *nest, span, factors int) {
 	c.setLimit(kind, f.Limit)
 	c.scales, c.shifts, c.channels, c.entries = f.Scales.data, f.Shifts.data, f.Scales.len, f.Scales.len
 	c.repeat(n, factors)
-	n.fused = c
+	c.self = c
+	n.fused = &c.self
 	size := kind.bytes(1)
 	n.pastCache, n.far = false, false
-	if bytes := span * size; !c.staged && int64(bytes) >= streamLeast.Load() && streams() && c.ways[1][n.shape] != noFused && uintptr(n.dst)%uintptr(size) == 0 && n.dst != n.src && n.dst != n.aux {
+	if bytes := span * size; !c.staged && int64(bytes) >= streamLeast.Load() && streams() && c.ways[1][n.shape] != noFused && uintptr(n.dst)%uintptr(size) == 0 && n.dst != n.src && !(c.reads && n.dst == c.aux.Address(n.base.dst, kind.shift)) {
 		n.pastCache = bytes >= strategy().streams(n.shape, false)
 	}
 }
@@ -87,15 +87,15 @@ func (c *fused) repeat(n *nest, factors int) {
 }
 
 // channel returns the channel of an entry of the factors of n.
-func (c *fused) channel(n *nest, entry int) int { return (n.first + entry) % c.channels }
+func (c *fused) channel(n *nest, entry int) int { return (n.base.factor + entry) % c.channels }
 
-// fusedBlock does elements from to to of the block at a place of a nest.
-func fusedBlock(p unsafe.Pointer, at place, from, to int) {
+// along does what [nest.along] does.
+func (c *fused) along(p unsafe.Pointer, at place, from, to int) {
 	n := (*nest)(p)
 	if n.shape == pixels {
-		n.fused.rows(n, at, from, to)
+		c.rows(n, at, from, to)
 	} else {
-		n.fused.planes(n, at, from, to)
+		c.planes(n, at, from, to)
 	}
 }
 
@@ -165,7 +165,7 @@ func (c *fused) tiled(n *nest, at place, from, to int) bool {
 		return false
 	}
 	bytes := line * max(1, tileBytes/line)
-	if (to-from)<<shift < 4*bytes || c.staged || n.length != c.channels || (n.first+at.factor)%c.channels != 0 || c.entries<<shift < bytes+row {
+	if (to-from)<<shift < 4*bytes || c.staged || n.length != c.channels || (n.base.factor+at.factor)%c.channels != 0 || c.entries<<shift < bytes+row {
 		return false
 	}
 	for end := from + head; from < end; {
@@ -202,9 +202,9 @@ func (c *fused) call(n *nest, s shape, at place, from, entry, count, length int)
 // exec is call with the factors, the shifts of dropout and the channel that come first.
 func (c *fused) exec(n *nest, s shape, at place, from int, factors, more unsafe.Pointer, channel, count, length int) {
 	shift := n.kind.shift
-	dst, src, aux := unsafe.Add(n.dst, (at.dst+from)<<shift), unsafe.Add(n.src, (at.src+from)<<shift), n.aux
-	if aux != nil {
-		aux = unsafe.Add(aux, (at.dst+from)<<shift)
+	dst, src, aux := unsafe.Add(n.dst, (at.dst+from)<<shift), unsafe.Add(n.src, (at.src+from)<<shift), unsafe.Pointer(nil)
+	if c.reads {
+		aux = unsafe.Add(c.aux.Address(n.base.dst, shift), (at.dst+from)<<shift)
 	}
 	scales, shifts := unsafe.Add(c.scales, channel<<shift), unsafe.Add(c.shifts, channel<<shift)
 	if c.staged {

@@ -91,7 +91,7 @@ func anyKind(dst, src, factors, shifts *Kind) *Kind {
 			continue
 		}
 		if kind != &noKind && k != kind {
-			panic(&KindError{Dst: dst, Src: src, Factors: factors, Shifts: shifts})
+			panic(&KindError{dst, src, factors, shifts})
 		}
 		kind = k
 	}

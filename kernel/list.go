@@ -47,9 +47,8 @@ func (v vector) list() loop.Memory { return loop.Memory{Data: v.data, Slices: -v
 // around it go from one such place to the next. Calls are kept for reuse.
 type lists struct {
 	dst, src         loop.Memory
-	aux              loop.Memory // of a fused call
-	dstUnit, srcUnit int         // see [unit]
-	auxUnit          int
+	aux              loop.Memory // of a fused call: a tensor that lies as dst does
+	dstUnit, srcUnit int // see [unit]
 	begin            place
 	depth            int // of outer
 	outer            [layout.MaxLoops]layout.Loop
@@ -67,7 +66,7 @@ func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout
 	}
 	l := listCalls.Get().(*lists)
 	var n nest
-	count, err := l.set(&n, kind, op, dst, src, vector{}, factors, shifts, loops, begin)
+	count, err := l.set(&n, kind, op, dst, src, factors, shifts, loops, begin)
 	if err == nil && count > 0 {
 		n.lists = l
 		n.share(count*n.total(), workers)
@@ -77,10 +76,9 @@ func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout
 	return err
 }
 
-// set checks a call and sets the loops of l and of n, which is the zero nest. Only a fused call
-// has aux, which has no elements otherwise. It returns how often n is walked through, 0 if there is
-// nothing to do.
-func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, aux, factors, shifts vector, loops []layout.Loop, begin place) (count int, err error) {
+// set checks a call and sets the loops of l and of n, which is the zero nest. It returns how
+// often n is walked through, 0 if there is nothing to do.
+func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place) (count int, err error) {
 	if factors.len < 0 {
 		return 0, &ListError{"factors", -factors.len, "want one slice"}
 	}
@@ -101,11 +99,6 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, aux, factors, shifts v
 	if l.src, err = memoryOf("src", kind, src, begin.src+r.Src); err != nil {
 		return 0, err
 	}
-	if aux.len != 0 {
-		if l.aux, err = memoryOf("aux", kind, aux, begin.dst+r.Dst); err != nil {
-			return 0, err
-		}
-	}
 	factorsWanted, shiftsWanted := entries(op, r.Factors)
 	if factorsWanted > 0 {
 		factorsWanted += begin.factor
@@ -120,14 +113,6 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, aux, factors, shifts v
 	count = l.divide(loops)
 	if with, distance, shared := loop.Shared(&l.dst, &l.src, kind.bytes(1), begin.dst == begin.src && loop.Same(loops)); shared {
 		return 0, &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
-	}
-	if aux.len != 0 {
-		if with, distance, shared := loop.Shared(&l.dst, &l.aux, kind.bytes(1), true); shared {
-			if with == "src" {
-				with = "aux"
-			}
-			return 0, &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
-		}
 	}
 	skew, bytes := uintptr(0), kind.bytes(l.dst.Length)
 	for i := range max(l.dst.Slices, 1) {
@@ -180,9 +165,14 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 // divide splits the loops in those that stay within one slice of dst and of src, see
 // [lists.inner], and those around them. It returns how many steps these take in all.
 func (l *lists) divide(loops []layout.Loop) (count int) {
-	l.dstUnit = unit(&l.dst, loops, l.begin.dst, false)
+	parts := l.dst // that lie in one slice of dst, and of aux
+	if l.aux.Slices > 0 {
+		if parts.Length = common(parts.Length, l.aux.Length); parts.Slices == 0 {
+			parts = l.aux
+		}
+	}
+	l.dstUnit = unit(&parts, loops, l.begin.dst, false)
 	l.srcUnit = unit(&l.src, loops, l.begin.src, true)
-	l.auxUnit = unit(&l.aux, loops, l.begin.dst, false)
 	count = 1
 	for i := range loops {
 		o := &loops[i]
@@ -208,8 +198,7 @@ func (l *lists) inner(inner, loops []layout.Loop) []layout.Loop {
 
 // steps returns how many steps of a loop stay together: the loop is that many, repeated.
 func (l *lists) steps(o *layout.Loop) int {
-	steps := common(together(l.dstUnit, o.Size, o.Dst), together(l.srcUnit, o.Size, o.Src))
-	return common(steps, together(l.auxUnit, o.Size, o.Dst))
+	return common(together(l.dstUnit, o.Size, o.Dst), together(l.srcUnit, o.Size, o.Src))
 }
 
 // unit returns a length that divides the slices of a list into units: loops stay within one or go
@@ -285,14 +274,9 @@ func (l *lists) walk(n *nest, lo, hi int) {
 			at.factor += index[k] * o.Factor
 		}
 		inside.dst, inside.src = l.dst.Address(at.dst, shift), l.src.Address(at.src, shift)
+		inside.base = at
 		if n.factors != nil { // an offset alone is no pointer
 			inside.factors, inside.shifts = n.channel(at.factor)
-		}
-		if n.fused != nil {
-			inside.first = at.factor
-			if l.aux.Length > 0 {
-				inside.aux = l.aux.Address(at.dst, shift)
-			}
 		}
 		to := min(size, from+left)
 		if n.op != Copy || inside.dst != inside.src {

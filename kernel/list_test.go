@@ -234,7 +234,7 @@ func TestCopiesOfListsReachForNoFactors(t *testing.T) {
 	loops := []layout.Loop{{Size: 64, Dst: 2, Src: 2, Factor: 128 << 10}, {Size: 2, Dst: 1, Src: 1}}
 	l := new(lists)
 	var n nest
-	if _, err := l.set(&n, F32, Copy, listOf(dst).vector, listOf(src).vector, vector{}, f.vector, vector{}, loops, place{}); err != nil || n.factors != nil {
+	if _, err := l.set(&n, F32, Copy, listOf(dst).vector, listOf(src).vector, f.vector, vector{}, loops, place{}); err != nil || n.factors != nil {
 		t.Errorf("a copy has factors at %v, want none: %v", n.factors, err)
 	}
 	if err := RunOf(Copy, listOf(dst), listOf(src), f, Vector{}, loops, 1); err != nil || dst[63][0] != 63 {

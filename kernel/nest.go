@@ -164,7 +164,7 @@ func (n *nest) walk(lo, hi int) {
 func (n *nest) along(at place, from, to int) {
 	switch {
 	case n.fused != nil:
-		n.fused.do(hide(unsafe.Pointer(n)), at, from, to)
+		(*n.fused).along(hide(unsafe.Pointer(n)), at, from, to)
 	case n.shape == pixels:
 		n.rows(at, from, to)
 	default:

@@ -54,7 +54,7 @@ func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, wor
 func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
-		return &KindError{Dst: dst.kind, Src: src.kind, Factors: factors.kind, Shifts: shifts.kind}
+		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
 	return doRun(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
 }
@@ -65,45 +65,29 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers
 func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
-		return &KindError{Dst: dst.kind, Src: src.kind, Factors: factors.kind, Shifts: shifts.kind}
+		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
 	}
-	if err := checkPart(op, p); err != nil {
-		return err
+	if p == nil {
+		return &LoopError{Reason: "no part, want one of layout.Join"}
 	}
 	loops, factor := p.Loops(), p.Factor
+	if p.Dst|p.Src|factor < 0 {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst, %d of src and entry %d of factors, want 0 or more", op, p.Dst, p.Src, factor)}
+	}
 	if dst.len|src.len|factors.len|shifts.len < 0 {
 		return runList(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, place{p.Dst, p.Src, factor}, workers)
 	}
 	if op == Copy {
 		factor = min(factor, factors.len)
 	}
-	if err := checkBegin(op, dst.vector, src.vector, factors.vector, shifts.vector, loops, place{p.Dst, p.Src, factor}); err != nil {
-		return err
+	if p.Dst > dst.len || p.Src > src.len || factor > factors.len || shifts.len > 0 && factor > shifts.len {
+		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts, want none after the end", op, p.Dst, dst.len, p.Src, src.len, factor, factors.len, shifts.len)}
 	}
 	s := shifts
 	if s.len > 0 {
 		s = s.From(factor)
 	}
 	return doRun(kind, op, dst.From(p.Dst).vector, src.From(p.Src).vector, factors.From(factor).vector, s.vector, loops, workers)
-}
-
-// checkPart returns an error if p is none, or begins before a slice.
-func checkPart(op Op, p *layout.Part) error {
-	if p == nil {
-		return &LoopError{Reason: "no part, want one of layout.Join"}
-	}
-	if p.Dst|p.Src|p.Factor < 0 {
-		return &LoopError{Loops: clone(p.Loops()), Reason: fmt.Sprintf("%v from element %d of dst, %d of src and entry %d of factors, want 0 or more", op, p.Dst, p.Src, p.Factor)}
-	}
-	return nil
-}
-
-// checkBegin returns an error if loops begin after the end of a slice.
-func checkBegin(op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place) error {
-	if begin.dst > dst.len || begin.src > src.len || begin.factor > factors.len || shifts.len > 0 && begin.factor > shifts.len {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts, want none after the end", op, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)}
-	}
-	return nil
 }
 
 // doRun is Run without types.

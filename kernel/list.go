@@ -48,7 +48,7 @@ func (v vector) list() loop.Memory { return loop.Memory{Data: v.data, Slices: -v
 type lists struct {
 	dst, src         loop.Memory
 	aux              loop.Memory // of a fused call: a tensor that lies as dst does
-	dstUnit, srcUnit int // see [unit]
+	dstUnit, srcUnit int         // see [unit]
 	begin            place
 	depth            int // of outer
 	outer            [layout.MaxLoops]layout.Loop

@@ -21,6 +21,8 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 		p := &x86{Context: c, kernel: k, tier: t, table: table, nothing: nothing, factor: regPlane}
 		floats := &x86Floats{x86: p, set: instructions[k.elem.name]}
 		switch {
+		case k.family == fused && k.half:
+			p.arithmetic = &x86FusedHalves{x86Halves: &x86Halves{x86: p}}
 		case k.family == fused:
 			p.arithmetic = &x86FusedFloats{floats}
 		case k.half:

@@ -20,19 +20,13 @@ const (
 // x86FusedFloats is the arithmetic of fused kernels of float32 and float64.
 type x86FusedFloats struct{ *x86Floats }
 
-// constants takes the limit. Its product with 0 is no number if it is infinite. A gate
-// compares with the sum of both, and a comparison with what is no number never closes it.
+// constants takes the limit.
 func (p *x86FusedFloats) constants() {
 	if p.limit == nil {
 		return
 	}
-	whole := p.whole()
-	limit, zero := p.vec(regCap, whole), p.vec(regZero, whole)
-	p.set.broadcast(p.Context, mem(p.limit, 0), limit)
-	if p.kernel.value.applies(gating) {
-		p.set.mul(p.Context, zero, limit, p.vec(regAside, whole))
-		p.set.add(p.Context, p.vec(regAside, whole), limit, limit)
-	}
+	p.set.broadcast(p.Context, mem(p.limit, 0), p.vec(regCap, p.whole()))
+	p.unlimited(p.set, p.vec(regCap, p.whole()), p.vec(regAside, p.whole()))
 }
 
 func (p *x86FusedFloats) plane(factor, shift operand.Mem, to int) {
@@ -51,7 +45,7 @@ func (p *x86FusedFloats) lanes(b block, _, _ operand.Mem) {
 }
 
 // channels returns where the numbers of the channels of a block lie in a row.
-func (p *x86FusedFloats) channels(base reg.Register, b block) operand.Mem {
+func (p *x86) channels(base reg.Register, b block) operand.Mem {
 	return operand.Mem{Base: base, Index: p.row[0], Scale: 1, Disp: b.at}
 }
 
@@ -148,59 +142,79 @@ func (p *x86FusedFloats) step(s stage, to int, x operand.Op, b block, c choice) 
 			p.set.add(p.Context, y, x, value)
 		}
 	case clipping:
-		p.rectify(p.set, value, aside, maskOf(1), b)
-		// What is no number stays: of two that do not compare, this instruction takes its first operand.
-		p.set.min(p.Context, value, p.vec(regCap, b), value)
+		p.clip(p.set, value, aside, p.vec(regCap, b), b)
 	case leaking:
-		p.attenuate(value, value, b)
+		p.attenuate(p.set, value, value, p.vec(regDecides, b), aside, p.vec(regCap, b), b)
 	}
 }
 
 // pass applies a gate or a slope to the result.
 func (p *x86FusedFloats) pass(s stage, b block, c choice) {
-	result, decides, aside := p.vec(regResult, b), p.vec(regDecides, b), p.vec(regAside, b)
-	zero, limit := p.vec(regZero, b), p.vec(regCap, b)
+	result, decides, aside, limit := p.vec(regResult, b), p.vec(regDecides, b), p.vec(regAside, b), p.vec(regCap, b)
 	t := p.leaf(Z, b, c, regDecides)
 	for _, of := range s.of.chainFrom(Z) {
 		p.step(of, regDecides, t, b, c)
 		t = decides
 	}
-	switch {
-	case s.operator == sloping:
-		p.attenuate(t, result, b)
-	case p.masks:
-		p.set.cmp(p.Context, notAtLeast, t, zero, maskOf(1))
-		if s.leaf == L {
-			p.set.cmp(p.Context, notAtMost, t, limit, maskOf(1), maskOf(1))
-		}
-		p.set.movZ(p.Context, result, maskOf(1), result)
-	default:
-		p.set.cmp(p.Context, notAtLeast, t, zero, aside)
-		if s.leaf == L {
-			p.set.cmp(p.Context, notAtMost, t, limit, decides)
-			p.set.and(p.Context, decides, aside, aside)
-		}
-		p.set.and(p.Context, aside, result, result)
+	if s.operator == sloping {
+		p.attenuate(p.set, t, result, decides, aside, limit, b)
+	} else {
+		p.shut(p.set, s.leaf == L, t, result, decides, aside, limit, b)
 	}
 }
 
-// attenuate multiplies a value by the limit where t is not greater than 0.
-func (p *x86FusedFloats) attenuate(t operand.Op, value reg.Register, b block) {
-	zero, limit, decides, aside := p.vec(regZero, b), p.vec(regCap, b), p.vec(regDecides, b), p.vec(regAside, b)
-	if p.masks {
-		p.set.cmp(p.Context, notLess, t, zero, maskOf(1))
-		p.set.mul(p.Context, limit, value, maskOf(1), value)
-		return
-	}
-	p.set.cmp(p.Context, less, t, zero, decides)
-	p.set.mul(p.Context, limit, value, aside)
-	p.set.blend(p.Context, decides, value, aside, value)
-}
-
-// Comparisons of 0, or a limit, with another operand. Those that say not are true also for a NaN.
+// Comparisons of 0, or of a limit, with another operand. Those that say not are true also
+// for a NaN.
 const (
 	less       = operand.U8(17) // LT_OQ
 	notLess    = operand.U8(21) // NLT_UQ
-	notAtLeast = operand.U8(25) // NGE_UQ
 	notAtMost  = operand.U8(22) // NLE_UQ
+	notAtLeast = operand.U8(25) // NGE_UQ
 )
+
+// clip sets what is negative to 0, and what is greater than the limit to that. What is no
+// number stays: of two that do not compare, the minimum takes its first operand.
+func (p *x86) clip(set instructionSet, value, aside, limit reg.Register, w block) {
+	p.rectify(set, value, aside, maskOf(1), w)
+	set.min(p.Context, value, limit, value)
+}
+
+// attenuate multiplies a value by the limit where t is not greater than 0.
+func (p *x86) attenuate(set instructionSet, t operand.Op, value, decides, aside, limit reg.Register, w block) {
+	if p.masks {
+		set.cmp(p.Context, notLess, t, p.vec(regZero, w), maskOf(1))
+		set.mul(p.Context, limit, value, maskOf(1), value)
+		return
+	}
+	set.cmp(p.Context, less, t, p.vec(regZero, w), decides)
+	set.mul(p.Context, limit, value, aside)
+	set.blend(p.Context, decides, value, aside, value)
+}
+
+// shut sets a value to 0 where t is 0 or less, or if limited as great as the limit or greater.
+func (p *x86) shut(set instructionSet, limited bool, t operand.Op, value, decides, aside, limit reg.Register, w block) {
+	zero := p.vec(regZero, w)
+	if p.masks {
+		set.cmp(p.Context, notAtLeast, t, zero, maskOf(1))
+		if limited {
+			set.cmp(p.Context, notAtMost, t, limit, maskOf(1), maskOf(1))
+		}
+		set.movZ(p.Context, value, maskOf(1), value)
+		return
+	}
+	set.cmp(p.Context, notAtLeast, t, zero, aside)
+	if limited {
+		set.cmp(p.Context, notAtMost, t, limit, decides)
+		set.and(p.Context, decides, aside, aside)
+	}
+	set.and(p.Context, aside, value, value)
+}
+
+// unlimited makes an infinite limit no number, by adding its product with 0. A comparison
+// with what is no number never shuts a gate.
+func (p *x86) unlimited(set instructionSet, limit, aside reg.Register) {
+	if p.kernel.value.applies(gating) {
+		set.mul(p.Context, p.vec(regZero, p.whole()), limit, aside)
+		set.add(p.Context, aside, limit, limit)
+	}
+}

@@ -97,9 +97,13 @@ func (p *x86Halves) mixed(from int) {
 // factorLanes widens the factors in regRaw and finds out which are 0.
 func (p *x86Halves) factorLanes(w block) {
 	p.widen(regRaw, regFactorLow, regFactorHigh, w)
-	if !p.drops() {
-		return
+	if p.drops() {
+		p.dropLanes(w)
 	}
+}
+
+// dropLanes finds out which of the factors in regRaw are 0.
+func (p *x86Halves) dropLanes(w block) {
 	raw, twice := p.vec(regRaw, w), p.vec(regHelp, w)
 	p.VPADDW(raw, raw, twice)
 	if p.masks {
@@ -118,7 +122,7 @@ func (p *x86Halves) takeX(b block, c choice) {
 		return
 	}
 	if !c.drop {
-		p.loadWide(p.place(toSrc, b), b)
+		p.loadWide(p.place(toSrc, b), regLow, regHigh, b)
 		return
 	}
 	raw := p.vec(regRaw, b)
@@ -284,18 +288,18 @@ func (p *x86) widen(from, low, high int, w block) {
 	p.VCVTPH2PS(lower, p.wide(low, w))
 }
 
-// loadWide sets regLow and regHigh to halves from memory, as float32.
-func (p *x86) loadWide(from operand.Mem, w block) {
+// loadWide sets two registers to halves from memory, as float32.
+func (p *x86) loadWide(from operand.Mem, low, high int, w block) {
 	if p.elem.name == "BF16" || w.tail || w.bytes < 8 {
 		p.load(from, p.vec(regRaw, w), w)
-		p.widen(regRaw, regLow, regHigh, w)
+		p.widen(regRaw, low, high, w)
 		return
 	}
 	// From memory the conversion does not need the port that moves lanes.
-	p.VCVTPH2PS(from, p.wide(regLow, w))
+	p.VCVTPH2PS(from, p.wide(low, w))
 	if p.wides(w) == 2 {
 		from.Disp += w.bytes / 2
-		p.VCVTPH2PS(from, p.wide(regHigh, w))
+		p.VCVTPH2PS(from, p.wide(high, w))
 	}
 }
 

@@ -487,6 +487,231 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesF16:
+		switch {
+		case tier.AVX512:
+			fusePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fusePixelsF16:
+		switch {
+		case tier.AVX512:
+			fusePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesF16:
+		switch {
+		case tier.AVX512:
+			fuseAddPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsF16:
+		switch {
+		case tier.AVX512:
+			fuseAddPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPlanesF16:
+		switch {
+		case tier.AVX512:
+			gradPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPixelsF16:
+		switch {
+		case tier.AVX512:
+			gradPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesF16:
+		switch {
+		case tier.AVX512:
+			gradReLUPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsF16:
+		switch {
+		case tier.AVX512:
+			gradReLUPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesF16:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsF16:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFusePlanesF16:
+		switch {
+		case tier.AVX512:
+			streamFusePlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF16(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -497,6 +722,231 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesBF16:
+		switch {
+		case tier.AVX512:
+			fusePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fusePixelsBF16:
+		switch {
+		case tier.AVX512:
+			fusePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesBF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsBF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesBF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsBF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesBF16:
+		switch {
+		case tier.AVX512:
+			fuseAddPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsBF16:
+		switch {
+		case tier.AVX512:
+			fuseAddPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesBF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsBF16:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesBF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsBF16:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPlanesBF16:
+		switch {
+		case tier.AVX512:
+			gradPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPixelsBF16:
+		switch {
+		case tier.AVX512:
+			gradPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesBF16:
+		switch {
+		case tier.AVX512:
+			gradReLUPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsBF16:
+		switch {
+		case tier.AVX512:
+			gradReLUPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesBF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsBF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesBF16:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsBF16:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesBF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsBF16:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFusePlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamFusePlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	}
 	genericFusedBF16(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }

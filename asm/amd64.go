@@ -385,7 +385,13 @@ func (p *x86) copyAux(b block) {
 
 func (p *x86) takeFactors(b block) { p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at)) }
 
-func (p *x86) turn() int { return unroll * p.tier.width }
+// turn is a cache line in fused kernels of halves, which have work enough in it.
+func (p *x86) turn() int {
+	if p.family == fused && p.half {
+		return lineBytes
+	}
+	return unroll * p.tier.width
+}
 
 func (p *x86) width() int { return p.tier.width }
 
@@ -440,7 +446,9 @@ func (p *x86) place(to pointer, b block) operand.Mem {
 // prefetches reports whether the kernel prefetches lines ahead of its stores. How far
 // ahead is a variable of package kernel, since processors differ. (Loads find the lines of
 // dst where it is read.)
-func (p *x86) prefetches() bool { return !p.fourPlanes && !p.stream && !p.readsDst() }
+func (p *x86) prefetches() bool {
+	return !p.fourPlanes && (!p.stream || p.family == fused && !p.pixels) && !p.readsDst()
+}
 
 // prefetch prefetches lines of dst, and of src if dropped planes are not read there. The
 // holes that those leave keep the processor from fetching ahead by itself. On Zen 5, half of the

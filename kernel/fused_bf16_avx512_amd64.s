@@ -54,21 +54,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	PREFETCHT0 128(AX)(R12*1)
-	PREFETCHT0 192(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
 	VMOVUPS     (R14), Z4
@@ -112,285 +106,13 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R14
-	SUBQ        $+128, R10
-	CMPQ        R10, $+128
+	ADDQ        $+64, AX
+	ADDQ        $+64, R14
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+64, R10
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched2:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R14
-
-shortBelow128:
-	TESTQ      $+32, R10
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched3:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VMOVUPS     (R14), Y4
@@ -644,285 +366,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R10
-	JZ         keptBelow128
-	TESTQ      R9, R9
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R10
-	JZ         keptBelow64
-	TESTQ      R9, R9
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -965,8 +418,11 @@ prefetched6:
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R10
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -1209,53 +665,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R10
-	CMPQ R10, $+128
+	CMPQ R10, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R10
-	CMPQ    R10, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R10
-	JZ         fillBelow128
-	TESTQ      R9, R9
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R10
-	JZ         fillBelow64
-	TESTQ      R9, R9
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -1453,7 +879,7 @@ TEXT ·fusePixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
@@ -1461,357 +887,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R12
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R12*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -1868,8 +945,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R12
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
@@ -1988,21 +1068,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	PREFETCHT0 128(AX)(R12*1)
-	PREFETCHT0 192(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
 	VMOVUPS     (R14), Z4
@@ -2052,321 +1126,13 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R14
-	SUBQ        $+128, R8
-	CMPQ        R8, $+128
+	ADDQ        $+64, AX
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+64, R8
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R14
-
-shortBelow128:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VMOVUPS     (R14), Y4
@@ -2650,321 +1416,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -3013,8 +1474,11 @@ prefetched6:
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VMOVUPS   (CX), Y4
@@ -3287,53 +1751,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
-	JZ         fillBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -3404,7 +1838,7 @@ TEXT ·fuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
@@ -3412,393 +1846,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R12
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R12*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -3861,8 +1910,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R12
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
@@ -3987,21 +2039,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	PREFETCHT0 128(AX)(R12*1)
-	PREFETCHT0 192(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
 	VMOVUPS     (R14), Z4
@@ -4059,369 +2105,13 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R14
-	SUBQ        $+128, R8
-	CMPQ        R8, $+128
+	ADDQ        $+64, AX
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+64, R8
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R14
-
-shortBelow128:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VMOVUPS     (R14), Y4
@@ -4745,369 +2435,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -5164,8 +2501,11 @@ prefetched6:
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -5478,53 +2818,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
-	JZ         fillBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -5595,7 +2905,7 @@ TEXT ·fuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
@@ -5603,441 +2913,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R12
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z0, Z0
-	VADDPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R12*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -6108,8 +2985,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R12
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
@@ -6228,7 +3108,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R11
-	CMPQ         R11, $+128
+	CMPQ         R11, $+32
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -6236,375 +3116,8 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R11
-	CMPQ       R11, $+128
-	JGE        shortTurn
-
-shortRest:
-	TESTQ      $+64, R11
-	JZ         shortBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R11
-	JZ         shortBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -6664,8 +3177,11 @@ prefetched3:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
+	JGE        shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ     $+16, R11
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y4
@@ -6999,377 +3515,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R11
-	CMPQ         R11, $+128
+	CMPQ         R11, $+32
 	JL           keptRest
 
 	// y = z + (x * a + s) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R11
-	CMPQ       R11, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R11
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R11
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -7428,8 +3583,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R11
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -7754,63 +3912,25 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R11
-	CMPQ R11, $+128
+	CMPQ R11, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched7:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	VMOVUPS 128(R8), Z0
-	VMOVUPS Z0, 128(AX)
-	VMOVUPS 192(R8), Z0
-	VMOVUPS Z0, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, R8
-	SUBQ    $+128, R11
-	CMPQ    R11, $+128
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+64, R11
-	JZ         copyBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-
-copyBelow128:
-	TESTQ      $+32, R11
-	JZ         copyBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched9:
+prefetched3:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R11
+	CMPQ    R11, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R11
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -7895,7 +4015,7 @@ TEXT ·fuseAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -7903,449 +4023,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    64(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    128(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    192(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R9
-	ADDQ       $+256, R13
-	SUBQ       $+128, CX
-	CMPQ       CX, $+128
-	JGE        rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    64(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R9
-	ADDQ       $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS    (BX)(R13*1), Z4
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
@@ -8418,8 +4097,11 @@ prefetched3:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 	ADDQ       $+64, R13
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
@@ -8543,7 +4225,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -8551,411 +4233,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -9021,8 +4300,11 @@ prefetched3:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y4
@@ -9386,413 +4668,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = z + clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -9857,8 +4742,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VMOVUPS   (CX), Y4
@@ -10213,63 +5101,25 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched7:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	VMOVUPS 128(R8), Z0
-	VMOVUPS Z0, 128(AX)
-	VMOVUPS 192(R8), Z0
-	VMOVUPS Z0, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, R8
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+64, R9
-	JZ         copyBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-
-copyBelow128:
-	TESTQ      $+32, R9
-	JZ         copyBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched9:
+prefetched3:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -10357,7 +5207,7 @@ TEXT ·fuseReLUAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -10365,485 +5215,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    64(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    128(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    192(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R9
-	ADDQ       $+256, R13
-	SUBQ       $+128, CX
-	CMPQ       CX, $+128
-	JGE        rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    64(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R9
-	ADDQ       $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS    (BX)(R13*1), Z4
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
@@ -10922,8 +5295,11 @@ prefetched3:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 	ADDQ       $+64, R13
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
@@ -11053,7 +5429,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -11061,459 +5437,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -11587,8 +5512,11 @@ prefetched3:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y4
@@ -11992,461 +5920,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = z + leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -12519,8 +6002,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -12915,63 +6401,25 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched7:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	VMOVUPS 128(R8), Z0
-	VMOVUPS Z0, 128(AX)
-	VMOVUPS 192(R8), Z0
-	VMOVUPS Z0, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, R8
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+64, R9
-	JZ         copyBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-
-copyBelow128:
-	TESTQ      $+32, R9
-	JZ         copyBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched9:
+prefetched3:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -13059,7 +6507,7 @@ TEXT ·fuseLeakyAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -13067,533 +6515,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    64(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    128(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    128(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    192(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    192(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, DX
-	ADDQ       $+256, R9
-	ADDQ       $+256, R13
-	SUBQ       $+128, CX
-	CMPQ       CX, $+128
-	JGE        rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    64(R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    64(R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, DX
-	ADDQ       $+128, R9
-	ADDQ       $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS    (BX)(R13*1), Z4
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
@@ -13680,8 +6603,11 @@ prefetched3:
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
 	ADDQ       $+64, R13
+	SUBQ       $+32, CX
+	CMPQ       CX, $+32
+	JGE        rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
@@ -13823,21 +6749,15 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-	PREFETCHT0 128(AX)(R8*1)
-	PREFETCHT0 192(AX)(R8*1)
 
 prefetched1:
 	VMOVUPS     (R13), Z4
@@ -13869,213 +6789,13 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R13
-	SUBQ        $+128, R9
-	CMPQ        R9, $+128
+	ADDQ        $+64, AX
+	ADDQ        $+64, R13
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	TESTQ      R8, R8
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched2:
-	VMOVUPS     (R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R13
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R11*1)
-	TESTQ      R8, R8
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R8*1)
-
-prefetched3:
-	VMOVUPS     (R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R13
-
-shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VMOVUPS     (R13), Y4
@@ -14267,213 +6987,16 @@ plane:
 	VPBROADCASTW (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f * a
 keptTurn:
 	TESTQ      R8, R8
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-	PREFETCHT0 128(AX)(R8*1)
-	PREFETCHT0 192(AX)(R8*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R8, R8
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R8, R8
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -14504,8 +7027,11 @@ prefetched6:
 	VMOVUPS    Z4, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -14687,53 +7213,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R8, R8
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-	PREFETCHT0 128(AX)(R8*1)
-	PREFETCHT0 192(AX)(R8*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	TESTQ      R8, R8
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R8, R8
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R8*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -14800,7 +7296,7 @@ TEXT ·gradPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x * f * a; where f = 0: y = 0
@@ -14808,267 +7304,8 @@ rowTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R11
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R11
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R11*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -15110,8 +7347,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R11*1), K1, Z4
@@ -15206,7 +7446,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -15214,411 +7454,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     128(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     192(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, CX
-	ADDQ        $+256, R8
-	SUBQ        $+128, R9
-	CMPQ        R9, $+128
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS     (CX), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -15684,8 +7521,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
@@ -16049,413 +7889,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = gate(x * f, z * a + s, l) * a
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    128(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    192(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -16520,8 +7963,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VMOVUPS   (CX), Y4
@@ -16875,53 +8321,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (R8)(BX*2), R8
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -16995,7 +8411,7 @@ TEXT ·gradReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -17003,503 +8419,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     64(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     128(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     128(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     128(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     192(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     192(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     192(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R9
-	ADDQ        $+256, R13
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     64(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R9
-	ADDQ        $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R13*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -17581,8 +8502,11 @@ prefetched3:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
 	ADDQ        $+64, R13
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
@@ -17715,7 +8639,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -17723,459 +8647,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     128(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     192(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, CX
-	ADDQ        $+256, R8
-	SUBQ        $+128, R9
-	CMPQ        R9, $+128
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z8, Z2, Z2
-	VMULPS      Z8, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VADDPS      Z14, Z2, Z2
-	VADDPS      Z14, Z3, Z3
-	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
-	VPANDD      Z2, Z11, Z2
-	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
-	VPANDD      Z3, Z11, Z3
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS     (CX), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -18249,8 +8722,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
@@ -18654,461 +9130,16 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = slope(x * f, z * a + s, l) * a
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    128(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    192(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, R8
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -19181,8 +9212,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -19576,53 +9610,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (R8)(BX*2), R8
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -19694,7 +9698,7 @@ TEXT ·gradLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -19702,551 +9706,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     64(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     128(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     128(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     128(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     192(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     192(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     192(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R9
-	ADDQ        $+256, R13
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VMOVUPS     64(DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
-	VPANDD      Z12, Z11, Z12
-	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
-	VPANDD      Z14, Z11, Z14
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R9
-	ADDQ        $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R13*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -20336,8 +9797,11 @@ prefetched3:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
 	ADDQ        $+64, R13
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
@@ -20471,7 +9935,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -20479,255 +9943,8 @@ shortTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     128(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     192(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, CX
-	ADDQ        $+256, DI
-	SUBQ        $+128, R10
-	CMPQ        R10, $+128
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+64, R10
-	JZ         shortBelow128
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-
-shortBelow128:
-	TESTQ      $+32, R10
-	JZ         shortBelow64
-	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched3:
 	VMOVUPS     (CX), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -20767,8 +9984,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
@@ -21000,257 +10220,16 @@ plane:
 	VPBROADCASTW (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    128(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    192(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, DI
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R10
-	JZ         keptBelow128
-	TESTQ      R9, R9
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, DI
-
-keptBelow128:
-	TESTQ      $+32, R10
-	JZ         keptBelow64
-	TESTQ      R9, R9
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -21289,8 +10268,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, DI
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VMOVUPS   (CX), Y4
@@ -21513,53 +10495,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R10
-	CMPQ R10, $+128
+	CMPQ R10, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R10
-	CMPQ    R10, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R10
-	JZ         fillBelow128
-	TESTQ      R9, R9
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R10
-	JZ         fillBelow64
-	TESTQ      R9, R9
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -21627,7 +10579,7 @@ TEXT ·gradReLUOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -21635,311 +10587,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     128(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     192(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R8
-	ADDQ        $+256, R12
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R12*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -21989,8 +10638,11 @@ prefetched3:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R8
 	ADDQ        $+64, R12
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
@@ -22087,7 +10739,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -22095,315 +10747,8 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     128(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     192(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, CX
-	ADDQ        $+256, DI
-	SUBQ        $+128, R8
-	CMPQ        R8, $+128
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+64, R8
-	JZ         shortBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VMOVUPS     64(DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z2, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z3, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-
-shortBelow128:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS     (CX), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
@@ -22453,8 +10798,11 @@ prefetched3:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
@@ -22736,317 +11084,16 @@ plane:
 	VPBROADCASTW (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = slope(x * f, z, l) * a
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    128(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    192(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	ADDQ       $+256, DI
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
-	JGE        keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    64(DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z2, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z3, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-	ADDQ       $+128, DI
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VMOVUPS    (CX), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -23095,8 +11142,11 @@ prefetched6:
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, DI
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -23369,53 +11419,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R8
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
-	JZ         fillBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -23486,7 +11506,7 @@ TEXT ·gradLeakyOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -23494,371 +11514,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     128(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     128(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     128(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     192(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     192(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     192(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	ADDQ        $+256, R8
-	ADDQ        $+256, R12
-	SUBQ        $+128, CX
-	CMPQ        CX, $+128
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
-	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     64(BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VMOVUPS     64(R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMOVUPS     64(DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z0, Z0
-	VMULPS      Z3, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS     (BX)(R12*1), Z4
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -23918,8 +11575,11 @@ prefetched3:
 	ADDQ        $+64, DX
 	ADDQ        $+64, R8
 	ADDQ        $+64, R12
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
@@ -23989,7 +11649,7 @@ rowEnd:
 	RET
 
 // func streamFusePlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·streamFusePlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -23998,24 +11658,25 @@ TEXT ·streamFusePlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         shifts+40(FP), SI
 	MOVQ         scales+32(FP), DI
 	MOVQ         count+56(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R9
-	VMOVD        R9, X9
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
-	VMOVD        R9, X10
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R9
-	VMOVD        R9, X11
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R9
-	SUBQ         AX, R9
-	ADDQ         $+2048, R9
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Z12
@@ -24027,283 +11688,28 @@ short:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R12
-	SUBQ        $+128, R9
-	CMPQ        R9, $+128
-	JGE         shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
 
-shortRest:
-	TESTQ       $+64, R9
-	JZ          shortBelow128
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-
-shortBelow128:
-	TESTQ       $+32, R9
-	JZ          shortBelow64
-	VMOVUPS     (R12), Z4
+prefetched1:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24345,12 +11751,15 @@ shortBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         shortTurn
 
-shortBelow64:
-	TESTQ       $+16, R9
+shortRest:
+	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VMOVUPS     (R12), Y4
+	VMOVUPS     (R14), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y8, Y0, Y0
@@ -24392,12 +11801,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
-	TESTQ       $+8, R9
+	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VMOVUPS     (R12), X4
+	VMOVUPS     (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24439,12 +11848,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
-	TESTQ       $+4, R9
+	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VMOVSD      (R12), X4
+	VMOVSD      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24486,12 +11895,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
-	TESTQ       $+2, R9
+	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24533,12 +11942,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
-	TESTQ       $+1, R9
+	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24580,7 +11989,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -24836,7 +12245,7 @@ keptAligned16:
 	SUBQ     $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   keptRest
 
 	// y = (x * a + s) * f
@@ -24881,265 +12290,13 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R9
-	CMPQ       R9, $+128
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-
-keptBelow64:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -25417,34 +12574,18 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
-	VMOVNTPS Z13, 192(AX)
-	ADDQ     $+256, AX
-	SUBQ     $+128, R9
-	CMPQ     R9, $+128
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+64, R9
-	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	ADDQ     $+128, AX
-
-fillBelow128:
-	TESTQ    $+32, R9
-	JZ       fillBelow64
-	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -25479,8 +12620,171 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFusePixelsBF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
+
+rowRest:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (R8)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (DI)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·streamFuseReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -25490,26 +12794,27 @@ TEXT ·streamFuseReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R10
-	VMOVD        R10, X9
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
-	VMOVD        R10, X10
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R10
-	VMOVD        R10, X11
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (R8), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Z12
@@ -25522,318 +12827,27 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R12
-	SUBQ        $+128, R8
-	CMPQ        R8, $+128
-	JGE         shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
 
-shortRest:
-	TESTQ       $+64, R8
-	JZ          shortBelow128
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
-	VMINPS      Z1, Z7, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-
-shortBelow128:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VMOVUPS     (R12), Z4
+prefetched1:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25881,12 +12895,15 @@ shortBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R12), Y4
+	VMOVUPS     (R14), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y8, Y0, Y0
@@ -25934,12 +12951,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R12), X4
+	VMOVUPS     (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -25987,12 +13004,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R12), X4
+	VMOVSD      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -26040,12 +13057,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -26093,12 +13110,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -26146,7 +13163,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -26432,7 +13449,7 @@ keptAligned16:
 	SUBQ      $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   keptRest
 
 	// y = clip(x * a + s, l) * f
@@ -26483,301 +13500,13 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-
-keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VMOVUPS   (CX), Y4
@@ -27085,34 +13814,18 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
-	VMOVNTPS Z13, 192(AX)
-	ADDQ     $+256, AX
-	SUBQ     $+128, R8
-	CMPQ     R8, $+128
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+64, R8
-	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	ADDQ     $+128, AX
-
-fillBelow128:
-	TESTQ    $+32, R8
-	JZ       fillBelow64
-	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -27147,16 +13860,16 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
-TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+24(FP), DX
-	MOVQ         length+64(FP), BX
-	MOVQ         shifts+40(FP), SI
-	MOVQ         scales+32(FP), DI
-	MOVQ         limit+48(FP), R8
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, R10
@@ -27168,16 +13881,195 @@ TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, R10
 	VMOVD        R10, X11
 	VPBROADCASTD X11, Z11
+	VPBROADCASTW (CX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
+
+rowRest:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (R8)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (DI)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
+	VPBROADCASTD X11, Z11
 	VPBROADCASTW (R8), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Z12
@@ -27190,366 +14082,27 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, R12
-	SUBQ        $+128, R8
-	CMPQ        R8, $+128
-	JGE         shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
 
-shortRest:
-	TESTQ       $+64, R8
-	JZ          shortBelow128
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMULPS      Z8, Z0, Z0
-	VMULPS      Z8, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VADDPS      Z14, Z0, Z0
-	VADDPS      Z14, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z0, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z1, Z13, K5
-	VMULPS      Z7, Z1, K5, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPANDD      Z0, Z11, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPANDD      Z1, Z11, Z1
-	VMULPS      Z12, Z0, Z0
-	VMULPS      Z12, Z1, Z1
-	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
-	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
-	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-
-shortBelow128:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VMOVUPS     (R12), Z4
+prefetched1:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27605,12 +14158,15 @@ shortBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R12), Y4
+	VMOVUPS     (R14), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y8, Y0, Y0
@@ -27666,12 +14222,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R12), X4
+	VMOVUPS     (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27727,12 +14283,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R12), X4
+	VMOVSD      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27788,12 +14344,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27849,12 +14405,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27910,7 +14466,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -28236,7 +14792,7 @@ keptAligned16:
 	SUBQ     $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   keptRest
 
 	// y = leaky(x * a + s, l) * f
@@ -28295,349 +14851,13 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
 	JGE        keptTurn
 
 keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VCMPPS     $0x15, Z0, Z13, K5
-	VMULPS     Z7, Z0, K5, Z0
-	VCMPPS     $0x15, Z1, Z13, K5
-	VMULPS     Z7, Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-
-keptBelow64:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
 	VMOVUPS  (CX), Y4
@@ -28985,34 +15205,18 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
-	VMOVNTPS Z13, 192(AX)
-	ADDQ     $+256, AX
-	SUBQ     $+128, R8
-	CMPQ     R8, $+128
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+64, R8
-	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	ADDQ     $+128, AX
-
-fillBelow128:
-	TESTQ    $+32, R8
-	JZ       fillBelow64
-	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -29044,5 +15248,199 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
+	VPBROADCASTD X11, Z11
+	VPBROADCASTW (CX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
+
+rowRest:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (R8)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (DI)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -45,17 +45,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+64
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
 	VCVTPH2PS   (R14), Y0
@@ -100,109 +98,13 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R14), Y0
-	VCVTPH2PS   80(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R14), Y0
-	VCVTPH2PS   112(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R14
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, R14
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+32, R10
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched2:
-	VCVTPH2PS   (R14), Y0
-	VCVTPH2PS   16(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R14), Y0
-	VCVTPH2PS   48(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Y0
@@ -318,111 +220,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R10
-	CMPQ         R10, $+64
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R10
-	JZ         keptBelow64
-	TESTQ      R9, R9
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -465,8 +272,11 @@ prefetched4:
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R10
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -571,39 +381,24 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R10
-	CMPQ R10, $+64
+	CMPQ R10, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R10
-	JZ         fillBelow64
-	TESTQ      R9, R9
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -784,7 +579,7 @@ TEXT ·fusePixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ BX, R10
-	CMPQ R10, $+64
+	CMPQ R10, $+32
 	JL   rowRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
@@ -792,144 +587,8 @@ rowTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DI)(R11*1), Y2
-	VCVTPH2PS   16(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (SI)(R11*1), Y2
-	VCVTPH2PS   16(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (DX)(R11*1), Y2
-	VCVTPH2PS   16(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DI)(R11*1), Y2
-	VCVTPH2PS   48(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(SI)(R11*1), Y2
-	VCVTPH2PS   48(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(DX)(R11*1), Y2
-	VCVTPH2PS   48(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DI)(R11*1), Y2
-	VCVTPH2PS   80(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(SI)(R11*1), Y2
-	VCVTPH2PS   80(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(DX)(R11*1), Y2
-	VCVTPH2PS   80(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DI)(R11*1), Y2
-	VCVTPH2PS   112(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(SI)(R11*1), Y2
-	VCVTPH2PS   112(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(DX)(R11*1), Y2
-	VCVTPH2PS   112(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R11
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R10
-	JZ         rowBelow64
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R11*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -993,8 +652,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R10
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R11*1), Y4
@@ -1185,17 +847,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
 	VCVTPH2PS   (R14), Y0
@@ -1252,133 +912,13 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R14), Y0
-	VCVTPH2PS   80(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R14), Y0
-	VCVTPH2PS   112(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R14
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
-	VCVTPH2PS   (R14), Y0
-	VCVTPH2PS   16(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R14), Y0
-	VCVTPH2PS   48(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Y0
@@ -1512,135 +1052,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -1695,8 +1116,11 @@ prefetched4:
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -1819,39 +1243,24 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R8
-	CMPQ    R8, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -1905,7 +1314,7 @@ TEXT ·fuseReLUPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ BX, R8
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   rowRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
@@ -1913,168 +1322,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DI)(R11*1), Y2
-	VCVTPH2PS   16(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (SI)(R11*1), Y2
-	VCVTPH2PS   16(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (DX)(R11*1), Y2
-	VCVTPH2PS   16(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DI)(R11*1), Y2
-	VCVTPH2PS   48(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(SI)(R11*1), Y2
-	VCVTPH2PS   48(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(DX)(R11*1), Y2
-	VCVTPH2PS   48(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DI)(R11*1), Y2
-	VCVTPH2PS   80(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(SI)(R11*1), Y2
-	VCVTPH2PS   80(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(DX)(R11*1), Y2
-	VCVTPH2PS   80(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DI)(R11*1), Y2
-	VCVTPH2PS   112(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(SI)(R11*1), Y2
-	VCVTPH2PS   112(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(DX)(R11*1), Y2
-	VCVTPH2PS   112(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R11
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R8
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R11*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -2150,8 +1399,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R11
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R8
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R11*1), Y4
@@ -2360,17 +1612,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
 	VCVTPH2PS   (R14), Y0
@@ -2435,149 +1685,13 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R14), Y0
-	VCVTPH2PS   80(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R14), Y0
-	VCVTPH2PS   112(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R14
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
-	VCVTPH2PS   (R14), Y0
-	VCVTPH2PS   16(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R14), Y0
-	VCVTPH2PS   48(R14), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Y0
@@ -2723,151 +1837,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -2930,8 +1909,11 @@ prefetched4:
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -3066,39 +2048,24 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R8
-	CMPQ    R8, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -3152,7 +2119,7 @@ TEXT ·fuseLeakyPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ BX, R8
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   rowRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
@@ -3160,184 +2127,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DI)(R11*1), Y2
-	VCVTPH2PS   16(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (SI)(R11*1), Y2
-	VCVTPH2PS   16(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (DX)(R11*1), Y2
-	VCVTPH2PS   16(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DI)(R11*1), Y2
-	VCVTPH2PS   48(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(SI)(R11*1), Y2
-	VCVTPH2PS   48(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(DX)(R11*1), Y2
-	VCVTPH2PS   48(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DI)(R11*1), Y2
-	VCVTPH2PS   80(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(SI)(R11*1), Y2
-	VCVTPH2PS   80(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(DX)(R11*1), Y2
-	VCVTPH2PS   80(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DI)(R11*1), Y2
-	VCVTPH2PS   112(DI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(SI)(R11*1), Y2
-	VCVTPH2PS   112(SI)(R11*1), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(DX)(R11*1), Y2
-	VCVTPH2PS   112(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R11
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R8
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R11*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -3421,8 +2212,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R11
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R8
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R11*1), Y4
@@ -3629,7 +2423,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R11
-	CMPQ         R11, $+64
+	CMPQ         R11, $+32
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -3637,148 +2431,8 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      (R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      32(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      64(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      96(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+32, R11
-	JZ         shortBelow64
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
 	VMULPS       Y8, Y0, Y0
@@ -3844,8 +2498,11 @@ prefetched2:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ        $+16, R11
 	JZ           shortBelow32
 	VCVTPH2PS    (CX), Y0
@@ -3996,144 +2653,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R11
-	CMPQ         R11, $+64
+	CMPQ         R11, $+32
 	JL           keptRest
 
 	// y = z + (x * a + s) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R11
-	CMPQ        R11, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R11
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -4193,8 +2722,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R11
+	CMPQ        R11, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R11
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -4332,47 +2864,27 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R11
-	CMPQ R11, $+64
+	CMPQ R11, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS (R8), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(R8), Y0
-	VMOVUPS Y0, 32(AX)
-	VMOVUPS 64(R8), Y0
-	VMOVUPS Y0, 64(AX)
-	VMOVUPS 96(R8), Y0
-	VMOVUPS Y0, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-	SUBQ    $+64, R11
-	CMPQ    R11, $+64
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+32, R11
-	JZ         copyBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS (R8), Y0
 	VMOVUPS Y0, (AX)
 	VMOVUPS 32(R8), Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R11
+	CMPQ    R11, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R11
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -4440,7 +2952,7 @@ TEXT ·fuseAddPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ BX, R11
-	CMPQ R11, $+64
+	CMPQ R11, $+32
 	JL   rowRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -4448,185 +2960,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS      (DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VCVTPH2PS    (DI)(R12*1), Y2
-	VCVTPH2PS    16(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    (SI)(R12*1), Y2
-	VCVTPH2PS    16(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    (DX)(R12*1), Y2
-	VCVTPH2PS    16(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      (R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VCVTPH2PS    32(DI)(R12*1), Y2
-	VCVTPH2PS    48(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    32(SI)(R12*1), Y2
-	VCVTPH2PS    48(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    32(DX)(R12*1), Y2
-	VCVTPH2PS    48(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      32(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VCVTPH2PS    64(DI)(R12*1), Y2
-	VCVTPH2PS    80(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    64(SI)(R12*1), Y2
-	VCVTPH2PS    80(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    64(DX)(R12*1), Y2
-	VCVTPH2PS    80(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      64(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VCVTPH2PS    96(DI)(R12*1), Y2
-	VCVTPH2PS    112(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    96(SI)(R12*1), Y2
-	VCVTPH2PS    112(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    96(DX)(R12*1), Y2
-	VCVTPH2PS    112(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      96(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R12
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+32, R11
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
 	VMOVUPS      (DX)(R12*1), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y8
@@ -4711,8 +3046,11 @@ prefetched2:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 	ADDQ         $+64, R12
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ        $+16, R11
 	JZ           rowBelow32
 	VMOVUPS      (DX)(R12*1), Y4
@@ -4927,7 +3265,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -4935,172 +3273,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      (R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      32(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      64(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      96(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
 	VMULPS       Y8, Y0, Y0
@@ -5178,8 +3352,11 @@ prefetched2:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ        $+16, R9
 	JZ           shortBelow32
 	VCVTPH2PS    (CX), Y0
@@ -5348,168 +3525,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = z + clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -5581,8 +3606,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -5738,47 +3766,27 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS (R8), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(R8), Y0
-	VMOVUPS Y0, 32(AX)
-	VMOVUPS 64(R8), Y0
-	VMOVUPS Y0, 64(AX)
-	VMOVUPS 96(R8), Y0
-	VMOVUPS Y0, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+32, R9
-	JZ         copyBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS (R8), Y0
 	VMOVUPS Y0, (AX)
 	VMOVUPS 32(R8), Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -5849,7 +3857,7 @@ TEXT ·fuseReLUAddPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -5857,209 +3865,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS      (DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VCVTPH2PS    (DI)(R12*1), Y2
-	VCVTPH2PS    16(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    (SI)(R12*1), Y2
-	VCVTPH2PS    16(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    (DX)(R12*1), Y2
-	VCVTPH2PS    16(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      (R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VCVTPH2PS    32(DI)(R12*1), Y2
-	VCVTPH2PS    48(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    32(SI)(R12*1), Y2
-	VCVTPH2PS    48(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    32(DX)(R12*1), Y2
-	VCVTPH2PS    48(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      32(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VCVTPH2PS    64(DI)(R12*1), Y2
-	VCVTPH2PS    80(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    64(SI)(R12*1), Y2
-	VCVTPH2PS    80(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    64(DX)(R12*1), Y2
-	VCVTPH2PS    80(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      64(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VCVTPH2PS    96(DI)(R12*1), Y2
-	VCVTPH2PS    112(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    96(SI)(R12*1), Y2
-	VCVTPH2PS    112(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCMPPS       $0x16, Y13, Y0, Y5
-	VANDPS       Y5, Y0, Y0
-	VMINPS       Y0, Y7, Y0
-	VCMPPS       $0x16, Y13, Y1, Y5
-	VANDPS       Y5, Y1, Y1
-	VMINPS       Y1, Y7, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    96(DX)(R12*1), Y2
-	VCVTPH2PS    112(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      96(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R12
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+32, R9
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VMOVUPS      (DX)(R12*1), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y8
@@ -6156,8 +3963,11 @@ prefetched2:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 	ADDQ         $+64, R12
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ        $+16, R9
 	JZ           rowBelow32
 	VMOVUPS      (DX)(R12*1), Y4
@@ -6390,7 +4200,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -6398,188 +4208,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      (R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      32(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      64(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VMULPS       Y8, Y0, Y0
-	VMULPS       Y8, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VADDPS       Y14, Y0, Y0
-	VADDPS       Y14, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMULPS       Y12, Y0, Y0
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      96(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y15, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VCVTPH2PS    (CX), Y0
 	VCVTPH2PS    16(CX), Y1
 	VMULPS       Y8, Y0, Y0
@@ -6665,8 +4295,11 @@ prefetched2:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ        $+16, R9
 	JZ           shortBelow32
 	VCVTPH2PS    (CX), Y0
@@ -6847,184 +4480,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = z + leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VADDPS      Y2, Y0, Y0
-	VADDPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -7104,8 +4569,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -7273,47 +4741,27 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS (R8), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(R8), Y0
-	VMOVUPS Y0, 32(AX)
-	VMOVUPS 64(R8), Y0
-	VMOVUPS Y0, 64(AX)
-	VMOVUPS 96(R8), Y0
-	VMOVUPS Y0, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+32, R9
-	JZ         copyBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS (R8), Y0
 	VMOVUPS Y0, (AX)
 	VMOVUPS 32(R8), Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -7384,7 +4832,7 @@ TEXT ·fuseLeakyAddPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -7392,225 +4840,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS      (DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    (CX), Y0
-	VCVTPH2PS    16(CX), Y1
-	VCVTPH2PS    (DI)(R12*1), Y2
-	VCVTPH2PS    16(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    (SI)(R12*1), Y2
-	VCVTPH2PS    16(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    (DX)(R12*1), Y2
-	VCVTPH2PS    16(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      (R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      32(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    32(CX), Y0
-	VCVTPH2PS    48(CX), Y1
-	VCVTPH2PS    32(DI)(R12*1), Y2
-	VCVTPH2PS    48(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    32(SI)(R12*1), Y2
-	VCVTPH2PS    48(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    32(DX)(R12*1), Y2
-	VCVTPH2PS    48(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      32(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 32(AX)
-	VMOVUPS      64(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    64(CX), Y0
-	VCVTPH2PS    80(CX), Y1
-	VCVTPH2PS    64(DI)(R12*1), Y2
-	VCVTPH2PS    80(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    64(SI)(R12*1), Y2
-	VCVTPH2PS    80(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    64(DX)(R12*1), Y2
-	VCVTPH2PS    80(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      64(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      96(DX)(R12*1), Y4
-	VPADDW       Y4, Y4, Y6
-	VPCMPEQW     Y6, Y13, Y8
-	VCVTPH2PS    96(CX), Y0
-	VCVTPH2PS    112(CX), Y1
-	VCVTPH2PS    96(DI)(R12*1), Y2
-	VCVTPH2PS    112(DI)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    96(SI)(R12*1), Y2
-	VCVTPH2PS    112(SI)(R12*1), Y3
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCMPPS       $0x11, Y0, Y13, Y6
-	VMULPS       Y7, Y0, Y5
-	VBLENDVPS    Y6, Y0, Y5, Y0
-	VCMPPS       $0x11, Y1, Y13, Y6
-	VMULPS       Y7, Y1, Y5
-	VBLENDVPS    Y6, Y1, Y5, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VCVTPH2PS    96(DX)(R12*1), Y2
-	VCVTPH2PS    112(DX)(R12*1), Y3
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X6
-	VCVTPH2PS    X6, Y0
-	VCVTPS2PH    $0x00, Y1, X6
-	VCVTPH2PS    X6, Y1
-	VMOVUPS      96(R8), Y5
-	VEXTRACTI128 $0x01, Y5, X3
-	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
-	VADDPS       Y2, Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y0, X4
-	VCVTPS2PH    $0x00, Y1, X6
-	VINSERTI128  $0x01, X6, Y4, Y4
-	VPBLENDVB    Y8, Y5, Y4, Y4
-	VMOVUPS      Y4, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R12
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+32, R9
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VMOVUPS      (DX)(R12*1), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y8
@@ -7715,8 +4946,11 @@ prefetched2:
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
 	ADDQ         $+64, R12
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ        $+16, R9
 	JZ           rowBelow32
 	VMOVUPS      (DX)(R12*1), Y4
@@ -7965,17 +5199,15 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
 	VCVTPH2PS   (R13), Y0
@@ -8008,85 +5240,13 @@ prefetched1:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R13), Y0
-	VCVTPH2PS   80(R13), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R13), Y0
-	VCVTPH2PS   112(R13), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R13
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, R13
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         shortTurn
 
 shortRest:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R11*1)
-	TESTQ      R8, R8
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R8*1)
-
-prefetched2:
-	VCVTPH2PS   (R13), Y0
-	VCVTPH2PS   16(R13), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R13), Y0
-	VCVTPH2PS   48(R13), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, R13
-
-shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (R13), Y0
@@ -8182,87 +5342,16 @@ plane:
 	VPBROADCASTW (SI), X8
 	VCVTPH2PS    X8, Y8
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f * a
 keptTurn:
 	TESTQ      R8, R8
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R8, R8
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -8293,8 +5382,11 @@ prefetched4:
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -8380,39 +5472,24 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R8, R8
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R8, R8
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -8462,7 +5539,7 @@ TEXT ·gradPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R10, R10
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = x * f * a; where f = 0: y = 0
@@ -8470,112 +5547,8 @@ rowTurn:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R10*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DX)(R10*1), Y2
-	VCVTPH2PS   16(DX)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (SI)(R10*1), Y2
-	VCVTPH2PS   16(SI)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R10*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DX)(R10*1), Y2
-	VCVTPH2PS   48(DX)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(SI)(R10*1), Y2
-	VCVTPH2PS   48(SI)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R10*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DX)(R10*1), Y2
-	VCVTPH2PS   80(DX)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(SI)(R10*1), Y2
-	VCVTPH2PS   80(SI)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R10*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DX)(R10*1), Y2
-	VCVTPH2PS   112(DX)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(SI)(R10*1), Y2
-	VCVTPH2PS   112(SI)(R10*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R10
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R9
-	JZ         rowBelow64
-	TESTQ      R8, R8
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R8*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R10*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -8623,8 +5596,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R10
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R9
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R10*1), Y4
@@ -8780,7 +5756,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -8788,172 +5764,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -9031,8 +5843,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Y0
@@ -9203,176 +6018,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = gate(x * f, z * a + s, l) * a
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VCMPPS      $0x16, Y2, Y7, Y2
-	VANDPS      Y2, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VCMPPS      $0x16, Y3, Y7, Y3
-	VANDPS      Y3, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -9448,8 +6103,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -9610,39 +6268,24 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (R8)(BX*2), R8
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -9699,7 +6342,7 @@ TEXT ·gradReLUPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -9707,217 +6350,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DX)(R12*1), Y2
-	VCVTPH2PS   16(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   (R8), Y12
-	VCVTPH2PS   16(R8), Y14
-	VCVTPH2PS   (DI)(R12*1), Y2
-	VCVTPH2PS   16(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   (SI)(R12*1), Y2
-	VCVTPH2PS   16(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VCMPPS      $0x16, Y12, Y7, Y12
-	VANDPS      Y12, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VCMPPS      $0x16, Y14, Y7, Y14
-	VANDPS      Y14, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (DI)(R12*1), Y2
-	VCVTPH2PS   16(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DX)(R12*1), Y2
-	VCVTPH2PS   48(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   32(R8), Y12
-	VCVTPH2PS   48(R8), Y14
-	VCVTPH2PS   32(DI)(R12*1), Y2
-	VCVTPH2PS   48(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   32(SI)(R12*1), Y2
-	VCVTPH2PS   48(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VCMPPS      $0x16, Y12, Y7, Y12
-	VANDPS      Y12, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VCMPPS      $0x16, Y14, Y7, Y14
-	VANDPS      Y14, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(DI)(R12*1), Y2
-	VCVTPH2PS   48(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DX)(R12*1), Y2
-	VCVTPH2PS   80(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   64(R8), Y12
-	VCVTPH2PS   80(R8), Y14
-	VCVTPH2PS   64(DI)(R12*1), Y2
-	VCVTPH2PS   80(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   64(SI)(R12*1), Y2
-	VCVTPH2PS   80(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VCMPPS      $0x16, Y12, Y7, Y12
-	VANDPS      Y12, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VCMPPS      $0x16, Y14, Y7, Y14
-	VANDPS      Y14, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(DI)(R12*1), Y2
-	VCVTPH2PS   80(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DX)(R12*1), Y2
-	VCVTPH2PS   112(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   96(R8), Y12
-	VCVTPH2PS   112(R8), Y14
-	VCVTPH2PS   96(DI)(R12*1), Y2
-	VCVTPH2PS   112(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   96(SI)(R12*1), Y2
-	VCVTPH2PS   112(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VCMPPS      $0x16, Y12, Y7, Y12
-	VANDPS      Y12, Y5, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VCMPPS      $0x16, Y14, Y7, Y14
-	VANDPS      Y14, Y5, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(DI)(R12*1), Y2
-	VCVTPH2PS   112(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R12
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R9
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R12*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -10018,8 +6452,11 @@ prefetched2:
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
 	ADDQ        $+64, R12
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R9
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R12*1), Y4
@@ -10262,7 +6699,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -10270,180 +6707,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -10525,8 +6790,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Y0
@@ -10703,184 +6971,16 @@ plane:
 	VPBROADCASTW (SI), X14
 	VCVTPH2PS    X14, Y14
 	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = slope(x * f, z * a + s, l) * a
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (R8), Y2
-	VCVTPH2PS   16(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(R8), Y2
-	VCVTPH2PS   48(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(R8), Y2
-	VCVTPH2PS   80(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(R8), Y2
-	VCVTPH2PS   112(R8), Y3
-	VMULPS      Y8, Y2, Y2
-	VMULPS      Y8, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VADDPS      Y14, Y2, Y2
-	VADDPS      Y14, Y3, Y3
-	VCVTPS2PH   $0x00, Y2, X6
-	VCVTPH2PS   X6, Y2
-	VCVTPS2PH   $0x00, Y3, X6
-	VCVTPH2PS   X6, Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -10960,8 +7060,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -11128,39 +7231,24 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (R8)(BX*2), R8
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R9
-	CMPQ    R9, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -11215,7 +7303,7 @@ TEXT ·gradLeakyPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ BX, R9
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   rowRest
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -11223,225 +7311,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DX)(R12*1), Y2
-	VCVTPH2PS   16(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   (R8), Y12
-	VCVTPH2PS   16(R8), Y14
-	VCVTPH2PS   (DI)(R12*1), Y2
-	VCVTPH2PS   16(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   (SI)(R12*1), Y2
-	VCVTPH2PS   16(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (DI)(R12*1), Y2
-	VCVTPH2PS   16(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DX)(R12*1), Y2
-	VCVTPH2PS   48(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   32(R8), Y12
-	VCVTPH2PS   48(R8), Y14
-	VCVTPH2PS   32(DI)(R12*1), Y2
-	VCVTPH2PS   48(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   32(SI)(R12*1), Y2
-	VCVTPH2PS   48(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(DI)(R12*1), Y2
-	VCVTPH2PS   48(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DX)(R12*1), Y2
-	VCVTPH2PS   80(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   64(R8), Y12
-	VCVTPH2PS   80(R8), Y14
-	VCVTPH2PS   64(DI)(R12*1), Y2
-	VCVTPH2PS   80(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   64(SI)(R12*1), Y2
-	VCVTPH2PS   80(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(DI)(R12*1), Y2
-	VCVTPH2PS   80(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R12*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DX)(R12*1), Y2
-	VCVTPH2PS   112(DX)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   96(R8), Y12
-	VCVTPH2PS   112(R8), Y14
-	VCVTPH2PS   96(DI)(R12*1), Y2
-	VCVTPH2PS   112(DI)(R12*1), Y3
-	VMULPS      Y2, Y12, Y12
-	VMULPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPH2PS   96(SI)(R12*1), Y2
-	VCVTPH2PS   112(SI)(R12*1), Y3
-	VADDPS      Y2, Y12, Y12
-	VADDPS      Y3, Y14, Y14
-	VCVTPS2PH   $0x00, Y12, X6
-	VCVTPH2PS   X6, Y12
-	VCVTPS2PH   $0x00, Y14, X6
-	VCVTPH2PS   X6, Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(DI)(R12*1), Y2
-	VCVTPH2PS   112(DI)(R12*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, R8
-	ADDQ        $+128, R12
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R9
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R12*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -11546,8 +7417,11 @@ prefetched2:
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
 	ADDQ        $+64, R12
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R9
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R12*1), Y4
@@ -11789,7 +7663,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R10
-	CMPQ         R10, $+64
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -11797,108 +7671,8 @@ shortTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (DI), Y2
-	VCVTPH2PS   16(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(DI), Y2
-	VCVTPH2PS   48(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(DI), Y2
-	VCVTPH2PS   80(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(DI), Y2
-	VCVTPH2PS   112(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+32, R10
-	JZ         shortBelow64
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -11944,8 +7718,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Y0
@@ -12066,112 +7843,16 @@ plane:
 	VPBROADCASTW (SI), X8
 	VCVTPH2PS    X8, Y8
 	MOVQ         BX, R10
-	CMPQ         R10, $+64
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (DI), Y2
-	VCVTPH2PS   16(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(DI), Y2
-	VCVTPH2PS   48(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(DI), Y2
-	VCVTPH2PS   80(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(DI), Y2
-	VCVTPH2PS   112(DI), Y3
-	VCMPPS      $0x19, Y2, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y3, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R10
-	JZ         keptBelow64
-	TESTQ      R9, R9
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -12215,8 +7896,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R10
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -12328,39 +8012,24 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R10
-	CMPQ R10, $+64
+	CMPQ R10, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R10
-	CMPQ    R10, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R10
-	JZ         fillBelow64
-	TESTQ      R9, R9
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -12411,7 +8080,7 @@ TEXT ·gradReLUOutPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ BX, R10
-	CMPQ R10, $+64
+	CMPQ R10, $+32
 	JL   rowRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -12419,137 +8088,8 @@ rowTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DX)(R11*1), Y2
-	VCVTPH2PS   16(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   (DI), Y12
-	VCVTPH2PS   16(DI), Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (SI)(R11*1), Y2
-	VCVTPH2PS   16(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DX)(R11*1), Y2
-	VCVTPH2PS   48(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   32(DI), Y12
-	VCVTPH2PS   48(DI), Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(SI)(R11*1), Y2
-	VCVTPH2PS   48(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DX)(R11*1), Y2
-	VCVTPH2PS   80(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   64(DI), Y12
-	VCVTPH2PS   80(DI), Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(SI)(R11*1), Y2
-	VCVTPH2PS   80(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DX)(R11*1), Y2
-	VCVTPH2PS   112(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   96(DI), Y12
-	VCVTPH2PS   112(DI), Y14
-	VCMPPS      $0x19, Y12, Y13, Y5
-	VANDPS      Y5, Y0, Y0
-	VCMPPS      $0x19, Y14, Y13, Y5
-	VANDPS      Y5, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(SI)(R11*1), Y2
-	VCVTPH2PS   112(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-	ADDQ        $+128, R11
-	SUBQ        $+64, R10
-	CMPQ        R10, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R10
-	JZ         rowBelow64
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R11*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -12610,8 +8150,11 @@ prefetched2:
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
 	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R10
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R11*1), Y4
@@ -12786,7 +8329,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -12794,132 +8337,8 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (DI), Y2
-	VCVTPH2PS   16(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(DI), Y2
-	VCVTPH2PS   48(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(DI), Y2
-	VCVTPH2PS   80(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(DI), Y2
-	VCVTPH2PS   112(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         shortTurn
-
-shortRest:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -12977,8 +8396,11 @@ prefetched2:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Y0
@@ -13117,136 +8539,16 @@ plane:
 	VPBROADCASTW (SI), X8
 	VCVTPH2PS    X8, Y8
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = slope(x * f, z, l) * a
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched3:
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   (DI), Y2
-	VCVTPH2PS   16(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   32(DI), Y2
-	VCVTPH2PS   48(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   64(DI), Y2
-	VCVTPH2PS   80(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPH2PS   96(DI), Y2
-	VCVTPH2PS   112(DI), Y3
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y2, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y3, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         keptTurn
-
-keptRest:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched4:
+prefetched2:
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y12, Y0, Y0
@@ -13302,8 +8604,11 @@ prefetched4:
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -13433,39 +8738,24 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R8
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VMOVUPS Y13, (AX)
-	VMOVUPS Y13, 32(AX)
-	VMOVUPS Y13, 64(AX)
-	VMOVUPS Y13, 96(AX)
-	ADDQ    $+128, AX
-	SUBQ    $+64, R8
-	CMPQ    R8, $+64
-	JGE     fillTurn
-
-fillRest:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched3:
 	VMOVUPS Y13, (AX)
 	VMOVUPS Y13, 32(AX)
 	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
+	JGE     fillTurn
 
-fillBelow64:
+fillRest:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -13519,7 +8809,7 @@ TEXT ·gradLeakyOutPixelsF16AVX2(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ BX, R8
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   rowRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -13527,161 +8817,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VCVTPH2PS   (DX)(R11*1), Y2
-	VCVTPH2PS   16(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   (DI), Y12
-	VCVTPH2PS   16(DI), Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   (SI)(R11*1), Y2
-	VCVTPH2PS   16(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, (AX)
-	VMOVUPS     32(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VCVTPH2PS   32(DX)(R11*1), Y2
-	VCVTPH2PS   48(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   32(DI), Y12
-	VCVTPH2PS   48(DI), Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   32(SI)(R11*1), Y2
-	VCVTPH2PS   48(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 32(AX)
-	VMOVUPS     64(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VCVTPH2PS   64(DX)(R11*1), Y2
-	VCVTPH2PS   80(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   64(DI), Y12
-	VCVTPH2PS   80(DI), Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   64(SI)(R11*1), Y2
-	VCVTPH2PS   80(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 64(AX)
-	VMOVUPS     96(DX)(R11*1), Y4
-	VPADDW      Y4, Y4, Y6
-	VPCMPEQW    Y6, Y13, Y8
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VCVTPH2PS   96(DX)(R11*1), Y2
-	VCVTPH2PS   112(DX)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPH2PS   96(DI), Y12
-	VCVTPH2PS   112(DI), Y14
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y12, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y14, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCVTPH2PS   96(SI)(R11*1), Y2
-	VCVTPH2PS   112(SI)(R11*1), Y3
-	VMULPS      Y2, Y0, Y0
-	VMULPS      Y3, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y8, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	ADDQ        $+128, DI
-	ADDQ        $+128, R11
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         rowTurn
-
-rowRest:
-	TESTQ      $+32, R8
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched2:
 	VMOVUPS     (DX)(R11*1), Y4
 	VPADDW      Y4, Y4, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -13754,8 +8891,11 @@ prefetched2:
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
 	ADDQ        $+64, R11
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         rowTurn
 
-rowBelow64:
+rowRest:
 	TESTQ       $+16, R8
 	JZ          rowBelow32
 	VMOVUPS     (DX)(R11*1), Y4
@@ -13920,7 +9060,7 @@ rowBelow2:
 	RET
 
 // func streamFusePlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·streamFusePlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -13929,15 +9069,16 @@ TEXT ·streamFusePlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   shifts+40(FP), SI
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
-	LEAQ   zeros<>+0(SB), R10
-	MOVQ   CX, R9
-	SUBQ   AX, R9
-	ADDQ   $+2048, R9
-	MOVQ   BX, R11
-	SHLQ   $0x01, R11
+	LEAQ   zeros<>+0(SB), R11
+	MOVQ   CX, R12
+	SUBQ   AX, R12
+	ADDQ   $+2048, R12
+	MOVQ   BX, R13
+	SHLQ   $0x01, R13
 
 short:
 	VPBROADCASTW (DX), X12
@@ -13949,116 +9090,29 @@ short:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R12), Y0
-	VCVTPH2PS   80(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R12), Y0
-	VCVTPH2PS   112(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
 
-shortRest:
-	TESTQ       $+32, R9
-	JZ          shortBelow64
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+prefetched1:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14078,8 +9132,8 @@ shortRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14100,13 +9154,16 @@ shortRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         shortTurn
 
-shortBelow64:
-	TESTQ       $+16, R9
+shortRest:
+	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14127,12 +9184,12 @@ shortBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
-	TESTQ     $+8, R9
+	TESTQ     $+8, R10
 	JZ        shortBelow16
-	VCVTPH2PS (R12), Y0
+	VCVTPH2PS (R14), Y0
 	VMULPS    Y8, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
@@ -14144,12 +9201,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        shortBelow8
-	VCVTPH2PS (R12), X0
+	VCVTPH2PS (R14), X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -14161,12 +9218,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14179,12 +9236,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14197,7 +9254,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -14315,7 +9372,7 @@ keptAligned16:
 	SUBQ        $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   keptRest
 
 	// y = (x * a + s) * f
@@ -14360,99 +9417,13 @@ keptTurn:
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R9
-	JZ          keptBelow64
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, CX
-
-keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -14592,28 +9563,19 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+64
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
-	VMOVNTPS Y13, 64(AX)
-	VMOVNTPS Y13, 96(AX)
-	ADDQ     $+128, AX
-	SUBQ     $+64, R9
-	CMPQ     R9, $+64
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+32, R9
-	JZ       fillBelow64
-	VMOVNTPS Y13, (AX)
-	VMOVNTPS Y13, 32(AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ    $+16, R9
 	JZ       fillBelow32
 	VMOVNTPS Y13, (AX)
@@ -14648,8 +9610,242 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFusePixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R10
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+16, R9
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·streamFuseReLUPlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -14659,17 +9855,18 @@ TEXT ·streamFuseReLUPlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), X7
 	VCVTPH2PS    X7, Y7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), X12
@@ -14682,139 +9879,28 @@ short:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R12), Y0
-	VCVTPH2PS   80(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R12), Y0
-	VCVTPH2PS   112(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
 
-shortRest:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+prefetched1:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14840,8 +9926,8 @@ shortRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14868,13 +9954,16 @@ shortRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14901,12 +9990,12 @@ shortBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ     $+8, R8
 	JZ        shortBelow16
-	VCVTPH2PS (R12), Y0
+	VCVTPH2PS (R14), Y0
 	VMULPS    Y8, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
@@ -14921,12 +10010,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+4, R8
 	JZ        shortBelow8
-	VCVTPH2PS (R12), X0
+	VCVTPH2PS (R14), X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -14941,12 +10030,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	TESTQ     $+2, R8
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14962,12 +10051,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
 	TESTQ     $+1, R8
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14983,7 +10072,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -15119,7 +10208,7 @@ keptAligned16:
 	SUBQ        $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   keptRest
 
 	// y = clip(x * a + s, l) * f
@@ -15176,123 +10265,13 @@ keptTurn:
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R8
-	JZ          keptBelow64
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, Y5
-	VANDPS      Y5, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, Y5
-	VANDPS      Y5, Y1, Y1
-	VMINPS      Y1, Y7, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, CX
-
-keptBelow64:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -15450,28 +10429,19 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
-	VMOVNTPS Y13, 64(AX)
-	VMOVNTPS Y13, 96(AX)
-	ADDQ     $+128, AX
-	SUBQ     $+64, R8
-	CMPQ     R8, $+64
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+32, R8
-	JZ       fillBelow64
-	VMOVNTPS Y13, (AX)
-	VMOVNTPS Y13, 32(AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ    $+16, R8
 	JZ       fillBelow32
 	VMOVNTPS Y13, (AX)
@@ -15506,9 +10476,9 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
-TEXT ·streamFuseLeakyPlanesF16AVX2(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFuseReLUPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+24(FP), DX
@@ -15520,14 +10490,282 @@ TEXT ·streamFuseLeakyPlanesF16AVX2(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), X7
 	VCVTPH2PS    X7, Y7
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R10
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+16, R8
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R8
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
+TEXT ·streamFuseLeakyPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R8), X7
+	VCVTPH2PS    X7, Y7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), X12
@@ -15540,155 +10778,28 @@ short:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+64
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R12), Y0
-	VCVTPH2PS   80(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R12), Y0
-	VCVTPH2PS   112(R12), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VPANDN      Y4, Y15, Y4
-	VMOVUPS     Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
 
-shortRest:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+prefetched1:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15718,8 +10829,8 @@ shortRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15750,13 +10861,16 @@ shortRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15787,12 +10901,12 @@ shortBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ     $+8, R8
 	JZ        shortBelow16
-	VCVTPH2PS (R12), Y0
+	VCVTPH2PS (R14), Y0
 	VMULPS    Y8, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
@@ -15809,12 +10923,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+4, R8
 	JZ        shortBelow8
-	VCVTPH2PS (R12), X0
+	VCVTPH2PS (R14), X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -15831,12 +10945,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	TESTQ     $+2, R8
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -15854,12 +10968,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
 	TESTQ     $+1, R8
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -15877,7 +10991,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -16025,7 +11139,7 @@ keptAligned16:
 	SUBQ        $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   keptRest
 
 	// y = leaky(x * a + s, l) * f
@@ -16090,139 +11204,13 @@ keptTurn:
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 32(AX)
-	VCVTPH2PS   64(CX), Y0
-	VCVTPH2PS   80(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 64(AX)
-	VCVTPH2PS   96(CX), Y0
-	VCVTPH2PS   112(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, CX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
 	JGE         keptTurn
 
 keptRest:
-	TESTQ       $+32, R8
-	JZ          keptBelow64
-	VCVTPH2PS   (CX), Y0
-	VCVTPH2PS   16(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, (AX)
-	VCVTPH2PS   32(CX), Y0
-	VCVTPH2PS   48(CX), Y1
-	VMULPS      Y8, Y0, Y0
-	VMULPS      Y8, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VADDPS      Y14, Y0, Y0
-	VADDPS      Y14, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VCMPPS      $0x11, Y0, Y13, Y6
-	VMULPS      Y7, Y0, Y5
-	VBLENDVPS   Y6, Y0, Y5, Y0
-	VCMPPS      $0x11, Y1, Y13, Y6
-	VMULPS      Y7, Y1, Y5
-	VBLENDVPS   Y6, Y1, Y5, Y1
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPS2PH   $0x00, Y1, X6
-	VCVTPH2PS   X6, Y1
-	VMULPS      Y12, Y0, Y0
-	VMULPS      Y12, Y1, Y1
-	VCVTPS2PH   $0x00, Y0, X4
-	VCVTPS2PH   $0x00, Y1, X6
-	VINSERTI128 $0x01, X6, Y4, Y4
-	VMOVNTPS    Y4, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, CX
-
-keptBelow64:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Y0
@@ -16392,28 +11380,19 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+64
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Y13, (AX)
 	VMOVNTPS Y13, 32(AX)
-	VMOVNTPS Y13, 64(AX)
-	VMOVNTPS Y13, 96(AX)
-	ADDQ     $+128, AX
-	SUBQ     $+64, R8
-	CMPQ     R8, $+64
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+32, R8
-	JZ       fillBelow64
-	VMOVNTPS Y13, (AX)
-	VMOVNTPS Y13, 32(AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ    $+16, R8
 	JZ       fillBelow32
 	VMOVNTPS Y13, (AX)
@@ -16445,5 +11424,292 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFuseLeakyPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R8), X7
+	VCVTPH2PS    X7, Y7
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R10
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+16, R8
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R8
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -45,21 +45,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	PREFETCHT0 128(AX)(R12*1)
-	PREFETCHT0 192(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
 	VCVTPH2PS    (R14), Z0
@@ -83,165 +77,13 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R14), Z0
-	VCVTPH2PS    96(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R14), Z0
-	VCVTPH2PS    160(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R14), Z0
-	VCVTPH2PS    224(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R14
-	SUBQ         $+128, R10
-	CMPQ         R10, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, R14
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
 	JGE          shortTurn
 
 shortRest:
-	TESTQ      $+64, R10
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched2:
-	VCVTPH2PS    (R14), Z0
-	VCVTPH2PS    32(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R14), Z0
-	VCVTPH2PS    96(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R14
-
-shortBelow128:
-	TESTQ      $+32, R10
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched3:
-	VCVTPH2PS    (R14), Z0
-	VCVTPH2PS    32(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -347,165 +189,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R10
-	CMPQ         R10, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R10
-	JZ         keptBelow128
-	TESTQ      R9, R9
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R10
-	JZ         keptBelow64
-	TESTQ      R9, R9
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -528,8 +221,11 @@ prefetched6:
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -624,53 +320,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R10
-	CMPQ R10, $+128
+	CMPQ R10, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R10
-	CMPQ    R10, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R10
-	JZ         fillBelow128
-	TESTQ      R9, R9
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R10
-	JZ         fillBelow64
-	TESTQ      R9, R9
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -859,7 +525,7 @@ TEXT ·fusePixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
@@ -867,219 +533,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (R8)(R12*1), Z2
-	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(R8)(R12*1), Z2
-	VCVTPH2PS    96(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(R8)(R12*1), Z2
-	VCVTPH2PS    160(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(DI)(R12*1), Z2
-	VCVTPH2PS    160(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(BX)(R12*1), Z2
-	VCVTPH2PS    160(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(R8)(R12*1), Z2
-	VCVTPH2PS    224(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(DI)(R12*1), Z2
-	VCVTPH2PS    224(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(BX)(R12*1), Z2
-	VCVTPH2PS    224(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R12
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (R8)(R12*1), Z2
-	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(R8)(R12*1), Z2
-	VCVTPH2PS    96(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R12*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -1113,8 +568,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
@@ -1209,21 +667,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	PREFETCHT0 128(AX)(R12*1)
-	PREFETCHT0 192(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
 	VCVTPH2PS    (R14), Z0
@@ -1253,201 +705,13 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R14), Z0
-	VCVTPH2PS    96(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R14), Z0
-	VCVTPH2PS    160(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R14), Z0
-	VCVTPH2PS    224(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R14
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, R14
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          shortTurn
 
 shortRest:
-	TESTQ      $+64, R8
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VCVTPH2PS    (R14), Z0
-	VCVTPH2PS    32(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R14), Z0
-	VCVTPH2PS    96(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R14
-
-shortBelow128:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
-	VCVTPH2PS    (R14), Z0
-	VCVTPH2PS    32(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -1568,201 +832,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -1791,8 +870,11 @@ prefetched6:
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -1902,53 +984,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
-	JZ         fillBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -2010,7 +1062,7 @@ TEXT ·fuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
@@ -2018,255 +1070,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (R8)(R12*1), Z2
-	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(R8)(R12*1), Z2
-	VCVTPH2PS    96(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(R8)(R12*1), Z2
-	VCVTPH2PS    160(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(DI)(R12*1), Z2
-	VCVTPH2PS    160(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(BX)(R12*1), Z2
-	VCVTPH2PS    160(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(R8)(R12*1), Z2
-	VCVTPH2PS    224(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(DI)(R12*1), Z2
-	VCVTPH2PS    224(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(BX)(R12*1), Z2
-	VCVTPH2PS    224(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R12
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (R8)(R12*1), Z2
-	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(R8)(R12*1), Z2
-	VCVTPH2PS    96(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R12*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -2306,8 +1111,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
@@ -2408,21 +1216,15 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	PREFETCHT0 128(AX)(R12*1)
-	PREFETCHT0 192(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
 	VCVTPH2PS    (R14), Z0
@@ -2454,213 +1256,13 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R14), Z0
-	VCVTPH2PS    96(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R14), Z0
-	VCVTPH2PS    160(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R14), Z0
-	VCVTPH2PS    224(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R14
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, R14
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          shortTurn
 
 shortRest:
-	TESTQ      $+64, R8
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R12*1)
-	PREFETCHT0 64(AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VCVTPH2PS    (R14), Z0
-	VCVTPH2PS    32(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R14), Z0
-	VCVTPH2PS    96(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R14
-
-shortBelow128:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R12*1)
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
-	VCVTPH2PS    (R14), Z0
-	VCVTPH2PS    32(R14), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, R14
-
-shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -2786,213 +1388,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -3023,8 +1428,11 @@ prefetched6:
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -3139,53 +1547,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
-	JZ         fillBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -3247,7 +1625,7 @@ TEXT ·fuseLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
@@ -3255,267 +1633,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (R8)(R12*1), Z2
-	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(R8)(R12*1), Z2
-	VCVTPH2PS    96(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(R8)(R12*1), Z2
-	VCVTPH2PS    160(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(DI)(R12*1), Z2
-	VCVTPH2PS    160(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(BX)(R12*1), Z2
-	VCVTPH2PS    160(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(R8)(R12*1), Z2
-	VCVTPH2PS    224(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(DI)(R12*1), Z2
-	VCVTPH2PS    224(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(BX)(R12*1), Z2
-	VCVTPH2PS    224(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R12
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (R8)(R12*1), Z2
-	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(R8)(R12*1), Z2
-	VCVTPH2PS    96(R8)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R12*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -3557,8 +1676,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
@@ -3647,7 +1769,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R11
-	CMPQ         R11, $+128
+	CMPQ         R11, $+32
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -3655,225 +1777,8 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	VCVTPH2PS     64(CX), Z0
-	VCVTPH2PS     96(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 64(AX)
-	VCVTPH2PS     128(CX), Z0
-	VCVTPH2PS     160(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       128(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 128(AX)
-	VCVTPH2PS     192(CX), Z0
-	VCVTPH2PS     224(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       192(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, CX
-	ADDQ          $+256, R8
-	SUBQ          $+128, R11
-	CMPQ          R11, $+128
-	JGE           shortTurn
-
-shortRest:
-	TESTQ      $+64, R11
-	JZ         shortBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	VCVTPH2PS     64(CX), Z0
-	VCVTPH2PS     96(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, CX
-	ADDQ          $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R11
-	JZ         shortBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
 	VMULPS        Z8, Z0, Z0
@@ -3908,8 +1813,11 @@ prefetched3:
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R8
+	SUBQ          $+32, R11
+	CMPQ          R11, $+32
+	JGE           shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ     $+16, R11
 	JZ        shortBelow32
 	VCVTPH2PS (CX), Z0
@@ -4045,215 +1953,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R11
-	CMPQ         R11, $+128
+	CMPQ         R11, $+32
 	JL           keptRest
 
 	// y = z + (x * a + s) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R11
-	CMPQ         R11, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R11
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R11
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -4285,8 +1994,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R11
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -4410,63 +2122,25 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R11
-	CMPQ R11, $+128
+	CMPQ R11, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched7:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	VMOVUPS 128(R8), Z0
-	VMOVUPS Z0, 128(AX)
-	VMOVUPS 192(R8), Z0
-	VMOVUPS Z0, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, R8
-	SUBQ    $+128, R11
-	CMPQ    R11, $+128
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+64, R11
-	JZ         copyBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-
-copyBelow128:
-	TESTQ      $+32, R11
-	JZ         copyBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched9:
+prefetched3:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R11
+	CMPQ    R11, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R11
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -4542,7 +2216,7 @@ TEXT ·fuseAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -4550,281 +2224,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VCVTPH2PS     64(R8)(R13*1), Z2
-	VCVTPH2PS     96(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(DI)(R13*1), Z2
-	VCVTPH2PS     96(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(BX)(R13*1), Z2
-	VCVTPH2PS     96(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	VMOVUPS       128(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     128(DX), Z0
-	VCVTPH2PS     160(DX), Z1
-	VCVTPH2PS     128(R8)(R13*1), Z2
-	VCVTPH2PS     160(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     128(DI)(R13*1), Z2
-	VCVTPH2PS     160(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     128(BX)(R13*1), Z2
-	VCVTPH2PS     160(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       128(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 128(AX)
-	VMOVUPS       192(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     192(DX), Z0
-	VCVTPH2PS     224(DX), Z1
-	VCVTPH2PS     192(R8)(R13*1), Z2
-	VCVTPH2PS     224(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     192(DI)(R13*1), Z2
-	VCVTPH2PS     224(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     192(BX)(R13*1), Z2
-	VCVTPH2PS     224(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       192(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, DX
-	ADDQ          $+256, R9
-	ADDQ          $+256, R13
-	SUBQ          $+128, CX
-	CMPQ          CX, $+128
-	JGE           rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VCVTPH2PS     64(R8)(R13*1), Z2
-	VCVTPH2PS     96(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(DI)(R13*1), Z2
-	VCVTPH2PS     96(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(BX)(R13*1), Z2
-	VCVTPH2PS     96(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, DX
-	ADDQ          $+128, R9
-	ADDQ          $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS       (BX)(R13*1), Z4
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
@@ -4869,8 +2270,11 @@ prefetched3:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 	ADDQ          $+64, R13
+	SUBQ          $+32, CX
+	CMPQ          CX, $+32
+	JGE           rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
@@ -4965,7 +2369,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -4973,261 +2377,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	VCVTPH2PS     64(CX), Z0
-	VCVTPH2PS     96(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 64(AX)
-	VCVTPH2PS     128(CX), Z0
-	VCVTPH2PS     160(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       128(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 128(AX)
-	VCVTPH2PS     192(CX), Z0
-	VCVTPH2PS     224(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       192(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, CX
-	ADDQ          $+256, R8
-	SUBQ          $+128, R9
-	CMPQ          R9, $+128
-	JGE           shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	VCVTPH2PS     64(CX), Z0
-	VCVTPH2PS     96(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, CX
-	ADDQ          $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
 	VMULPS        Z8, Z0, Z0
@@ -5268,8 +2419,11 @@ prefetched3:
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R8
+	SUBQ          $+32, R9
+	CMPQ          R9, $+32
+	JGE           shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VCVTPH2PS (CX), Z0
@@ -5420,251 +2574,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = z + clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -5702,8 +2621,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -5842,63 +2764,25 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched7:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	VMOVUPS 128(R8), Z0
-	VMOVUPS Z0, 128(AX)
-	VMOVUPS 192(R8), Z0
-	VMOVUPS Z0, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, R8
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+64, R9
-	JZ         copyBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-
-copyBelow128:
-	TESTQ      $+32, R9
-	JZ         copyBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched9:
+prefetched3:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -5977,7 +2861,7 @@ TEXT ·fuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -5985,317 +2869,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VCVTPH2PS     64(R8)(R13*1), Z2
-	VCVTPH2PS     96(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(DI)(R13*1), Z2
-	VCVTPH2PS     96(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(BX)(R13*1), Z2
-	VCVTPH2PS     96(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	VMOVUPS       128(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     128(DX), Z0
-	VCVTPH2PS     160(DX), Z1
-	VCVTPH2PS     128(R8)(R13*1), Z2
-	VCVTPH2PS     160(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     128(DI)(R13*1), Z2
-	VCVTPH2PS     160(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     128(BX)(R13*1), Z2
-	VCVTPH2PS     160(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       128(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 128(AX)
-	VMOVUPS       192(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     192(DX), Z0
-	VCVTPH2PS     224(DX), Z1
-	VCVTPH2PS     192(R8)(R13*1), Z2
-	VCVTPH2PS     224(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     192(DI)(R13*1), Z2
-	VCVTPH2PS     224(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     192(BX)(R13*1), Z2
-	VCVTPH2PS     224(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       192(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, DX
-	ADDQ          $+256, R9
-	ADDQ          $+256, R13
-	SUBQ          $+128, CX
-	CMPQ          CX, $+128
-	JGE           rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VCVTPH2PS     64(R8)(R13*1), Z2
-	VCVTPH2PS     96(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(DI)(R13*1), Z2
-	VCVTPH2PS     96(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(BX)(R13*1), Z2
-	VCVTPH2PS     96(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, DX
-	ADDQ          $+128, R9
-	ADDQ          $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS       (BX)(R13*1), Z4
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
@@ -6346,8 +2921,11 @@ prefetched3:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 	ADDQ          $+64, R13
+	SUBQ          $+32, CX
+	CMPQ          CX, $+32
+	JGE           rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
@@ -6448,7 +3026,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -6456,273 +3034,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	VCVTPH2PS     64(CX), Z0
-	VCVTPH2PS     96(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 64(AX)
-	VCVTPH2PS     128(CX), Z0
-	VCVTPH2PS     160(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       128(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 128(AX)
-	VCVTPH2PS     192(CX), Z0
-	VCVTPH2PS     224(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       192(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, CX
-	ADDQ          $+256, R8
-	SUBQ          $+128, R9
-	CMPQ          R9, $+128
-	JGE           shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	VCVTPH2PS     64(CX), Z0
-	VCVTPH2PS     96(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, CX
-	ADDQ          $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VCVTPH2PS     (CX), Z0
 	VCVTPH2PS     32(CX), Z1
 	VMULPS        Z8, Z0, Z0
@@ -6765,8 +3078,11 @@ prefetched3:
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
 	ADDQ          $+64, R8
+	SUBQ          $+32, R9
+	CMPQ          R9, $+32
+	JGE           shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ     $+16, R9
 	JZ        shortBelow32
 	VCVTPH2PS (CX), Z0
@@ -6922,263 +3238,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = z + leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VADDPS       Z2, Z0, Z0
-	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -7218,8 +3287,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -7363,63 +3435,25 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched7:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	VMOVUPS 128(R8), Z0
-	VMOVUPS Z0, 128(AX)
-	VMOVUPS 192(R8), Z0
-	VMOVUPS Z0, 192(AX)
-	ADDQ    $+256, AX
-	ADDQ    $+256, R8
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
-	JGE     copyTurn
-
-copyRest:
-	TESTQ      $+64, R9
-	JZ         copyBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS (R8), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(R8), Z0
-	VMOVUPS Z0, 64(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R8
-
-copyBelow128:
-	TESTQ      $+32, R9
-	JZ         copyBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched9:
+prefetched3:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     copyTurn
 
-copyBelow64:
+copyRest:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -7498,7 +3532,7 @@ TEXT ·fuseLeakyAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -7506,329 +3540,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VCVTPH2PS     64(R8)(R13*1), Z2
-	VCVTPH2PS     96(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(DI)(R13*1), Z2
-	VCVTPH2PS     96(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(BX)(R13*1), Z2
-	VCVTPH2PS     96(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	VMOVUPS       128(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     128(DX), Z0
-	VCVTPH2PS     160(DX), Z1
-	VCVTPH2PS     128(R8)(R13*1), Z2
-	VCVTPH2PS     160(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     128(DI)(R13*1), Z2
-	VCVTPH2PS     160(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     128(BX)(R13*1), Z2
-	VCVTPH2PS     160(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       128(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 128(AX)
-	VMOVUPS       192(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     192(DX), Z0
-	VCVTPH2PS     224(DX), Z1
-	VCVTPH2PS     192(R8)(R13*1), Z2
-	VCVTPH2PS     224(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     192(DI)(R13*1), Z2
-	VCVTPH2PS     224(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     192(BX)(R13*1), Z2
-	VCVTPH2PS     224(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       192(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 192(AX)
-	ADDQ          $+256, AX
-	ADDQ          $+256, DX
-	ADDQ          $+256, R9
-	ADDQ          $+256, R13
-	SUBQ          $+128, CX
-	CMPQ          CX, $+128
-	JGE           rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	VMOVUPS       64(BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     64(DX), Z0
-	VCVTPH2PS     96(DX), Z1
-	VCVTPH2PS     64(R8)(R13*1), Z2
-	VCVTPH2PS     96(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(DI)(R13*1), Z2
-	VCVTPH2PS     96(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     64(BX)(R13*1), Z2
-	VCVTPH2PS     96(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       64(R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, 64(AX)
-	ADDQ          $+128, AX
-	ADDQ          $+128, DX
-	ADDQ          $+128, R9
-	ADDQ          $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS       (BX)(R13*1), Z4
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
@@ -7881,8 +3594,11 @@ prefetched3:
 	ADDQ          $+64, DX
 	ADDQ          $+64, R9
 	ADDQ          $+64, R13
+	SUBQ          $+32, CX
+	CMPQ          CX, $+32
+	JGE           rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
@@ -7989,21 +3705,15 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-	PREFETCHT0 128(AX)(R8*1)
-	PREFETCHT0 192(AX)(R8*1)
 
 prefetched1:
 	VCVTPH2PS    (R13), Z0
@@ -8021,129 +3731,13 @@ prefetched1:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R13), Z0
-	VCVTPH2PS    96(R13), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R13), Z0
-	VCVTPH2PS    160(R13), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R13), Z0
-	VCVTPH2PS    224(R13), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R13
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, R13
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          shortTurn
 
 shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	TESTQ      R8, R8
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched2:
-	VCVTPH2PS    (R13), Z0
-	VCVTPH2PS    32(R13), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R13), Z0
-	VCVTPH2PS    96(R13), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R13
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	PREFETCHT0 (AX)(R11*1)
-	TESTQ      R8, R8
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R8*1)
-
-prefetched3:
-	VCVTPH2PS    (R13), Z0
-	VCVTPH2PS    32(R13), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, R13
-
-shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (R13), Z0
@@ -8232,129 +3826,16 @@ plane:
 	VPBROADCASTW (SI), Y8
 	VCVTPH2PS    Y8, Z8
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = x * f * a
 keptTurn:
 	TESTQ      R8, R8
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-	PREFETCHT0 128(AX)(R8*1)
-	PREFETCHT0 192(AX)(R8*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R8, R8
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R8, R8
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -8371,8 +3852,11 @@ prefetched6:
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -8451,53 +3935,23 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R8, R8
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-	PREFETCHT0 128(AX)(R8*1)
-	PREFETCHT0 192(AX)(R8*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	TESTQ      R8, R8
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R8*1)
-	PREFETCHT0 64(AX)(R8*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R8, R8
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R8*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -8555,7 +4009,7 @@ TEXT ·gradPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R11, R11
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = x * f * a; where f = 0: y = 0
@@ -8563,171 +4017,8 @@ rowTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R11*1), Z2
-	VCVTPH2PS    32(BX)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R11*1), Z2
-	VCVTPH2PS    32(DI)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R11*1), Z2
-	VCVTPH2PS    96(BX)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R11*1), Z2
-	VCVTPH2PS    96(DI)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(BX)(R11*1), Z2
-	VCVTPH2PS    160(BX)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(DI)(R11*1), Z2
-	VCVTPH2PS    160(DI)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(BX)(R11*1), Z2
-	VCVTPH2PS    224(BX)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(DI)(R11*1), Z2
-	VCVTPH2PS    224(DI)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R11
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R11*1), Z2
-	VCVTPH2PS    32(BX)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R11*1), Z2
-	VCVTPH2PS    32(DI)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R11*1), Z2
-	VCVTPH2PS    96(BX)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R11*1), Z2
-	VCVTPH2PS    96(DI)(R11*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R11
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R11*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -8753,8 +4044,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R11
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
@@ -8830,7 +4124,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -8838,249 +4132,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -9119,8 +4172,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
@@ -9268,251 +4324,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = gate(x * f, z * a + s, l) * a
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -9550,8 +4371,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -9689,53 +4513,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (R8)(BX*2), R8
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -9800,7 +4594,7 @@ TEXT ·gradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -9808,317 +4602,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R13*1), Z2
-	VCVTPH2PS    32(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    (DI)(R13*1), Z2
-	VCVTPH2PS    32(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R13*1), Z2
-	VCVTPH2PS    96(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R9), Z12
-	VCVTPH2PS    96(R9), Z14
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    64(DI)(R13*1), Z2
-	VCVTPH2PS    96(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(BX)(R13*1), Z2
-	VCVTPH2PS    160(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    128(R9), Z12
-	VCVTPH2PS    160(R9), Z14
-	VCVTPH2PS    128(R8)(R13*1), Z2
-	VCVTPH2PS    160(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    128(DI)(R13*1), Z2
-	VCVTPH2PS    160(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(R8)(R13*1), Z2
-	VCVTPH2PS    160(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(BX)(R13*1), Z2
-	VCVTPH2PS    224(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    192(R9), Z12
-	VCVTPH2PS    224(R9), Z14
-	VCVTPH2PS    192(R8)(R13*1), Z2
-	VCVTPH2PS    224(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    192(DI)(R13*1), Z2
-	VCVTPH2PS    224(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(R8)(R13*1), Z2
-	VCVTPH2PS    224(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R9
-	ADDQ         $+256, R13
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R13*1), Z2
-	VCVTPH2PS    32(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    (DI)(R13*1), Z2
-	VCVTPH2PS    32(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R13*1), Z2
-	VCVTPH2PS    96(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R9), Z12
-	VCVTPH2PS    96(R9), Z14
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    64(DI)(R13*1), Z2
-	VCVTPH2PS    96(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R9
-	ADDQ         $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R13*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -10169,8 +4654,11 @@ prefetched3:
 	ADDQ         $+64, DX
 	ADDQ         $+64, R9
 	ADDQ         $+64, R13
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
@@ -10275,7 +4763,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           shortRest
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -10283,261 +4771,8 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+64, R9
-	JZ         shortBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-shortBelow128:
-	TESTQ      $+32, R9
-	JZ         shortBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -10578,8 +4813,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
@@ -10732,263 +4970,16 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	CMPQ         R9, $+32
 	JL           keptRest
 
 	// y = slope(x * f, z * a + s, l) * a
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(R8), Z2
-	VCVTPH2PS    160(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(R8), Z2
-	VCVTPH2PS    224(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, R8
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R9
-	JZ         keptBelow128
-	TESTQ      R11, R11
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (R8), Z2
-	VCVTPH2PS    32(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(R8), Z2
-	VCVTPH2PS    96(R8), Z3
-	VMULPS       Z8, Z2, Z2
-	VMULPS       Z8, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VADDPS       Z14, Z2, Z2
-	VADDPS       Z14, Z3, Z3
-	VCVTPS2PH    $0x00, Z2, Y6
-	VCVTPH2PS    Y6, Z2
-	VCVTPS2PH    $0x00, Z3, Y6
-	VCVTPH2PS    Y6, Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, R8
-
-keptBelow128:
-	TESTQ      $+32, R9
-	JZ         keptBelow64
-	TESTQ      R11, R11
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -11028,8 +5019,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -11172,53 +5166,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (R8)(BX*2), R8
 	MOVQ BX, R9
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R11, R11
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R9
-	CMPQ    R9, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R9
-	JZ         fillBelow128
-	TESTQ      R11, R11
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R9
-	JZ         fillBelow64
-	TESTQ      R11, R11
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -11281,7 +5245,7 @@ TEXT ·gradLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R13, R13
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
@@ -11289,329 +5253,8 @@ rowTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-	PREFETCHT0 128(AX)(R11*1)
-	PREFETCHT0 192(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R13*1), Z2
-	VCVTPH2PS    32(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    (DI)(R13*1), Z2
-	VCVTPH2PS    32(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R13*1), Z2
-	VCVTPH2PS    96(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R9), Z12
-	VCVTPH2PS    96(R9), Z14
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    64(DI)(R13*1), Z2
-	VCVTPH2PS    96(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(BX)(R13*1), Z2
-	VCVTPH2PS    160(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    128(R9), Z12
-	VCVTPH2PS    160(R9), Z14
-	VCVTPH2PS    128(R8)(R13*1), Z2
-	VCVTPH2PS    160(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    128(DI)(R13*1), Z2
-	VCVTPH2PS    160(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(R8)(R13*1), Z2
-	VCVTPH2PS    160(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(BX)(R13*1), Z2
-	VCVTPH2PS    224(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    192(R9), Z12
-	VCVTPH2PS    224(R9), Z14
-	VCVTPH2PS    192(R8)(R13*1), Z2
-	VCVTPH2PS    224(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    192(DI)(R13*1), Z2
-	VCVTPH2PS    224(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(R8)(R13*1), Z2
-	VCVTPH2PS    224(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R9
-	ADDQ         $+256, R13
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R11, R11
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 64(AX)(R11*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R13*1), Z2
-	VCVTPH2PS    32(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    (DI)(R13*1), Z2
-	VCVTPH2PS    32(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (R8)(R13*1), Z2
-	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R13*1), Z2
-	VCVTPH2PS    96(BX)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R9), Z12
-	VCVTPH2PS    96(R9), Z14
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPH2PS    64(DI)(R13*1), Z2
-	VCVTPH2PS    96(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
-	VCVTPS2PH    $0x00, Z14, Y6
-	VCVTPH2PS    Y6, Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(R8)(R13*1), Z2
-	VCVTPH2PS    96(R8)(R13*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R9
-	ADDQ         $+128, R13
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R11, R11
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R11*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R13*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -11664,8 +5307,11 @@ prefetched3:
 	ADDQ         $+64, DX
 	ADDQ         $+64, R9
 	ADDQ         $+64, R13
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
@@ -11765,7 +5411,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -11773,165 +5419,8 @@ shortTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(DI), Z2
-	VCVTPH2PS    160(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DI), Z2
-	VCVTPH2PS    224(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, DI
-	SUBQ         $+128, R10
-	CMPQ         R10, $+128
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+64, R10
-	JZ         shortBelow128
-	TESTQ      R9, R9
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched2:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, DI
-
-shortBelow128:
-	TESTQ      $+32, R10
-	JZ         shortBelow64
-	TESTQ      R9, R9
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -11956,8 +5445,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
@@ -12068,167 +5560,16 @@ plane:
 	VPBROADCASTW (SI), Y8
 	VCVTPH2PS    Y8, Z8
 	MOVQ         BX, R10
-	CMPQ         R10, $+128
+	CMPQ         R10, $+32
 	JL           keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(DI), Z2
-	VCVTPH2PS    160(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DI), Z2
-	VCVTPH2PS    224(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, DI
-	SUBQ         $+128, R10
-	CMPQ         R10, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R10
-	JZ         keptBelow128
-	TESTQ      R9, R9
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, DI
-
-keptBelow128:
-	TESTQ      $+32, R10
-	JZ         keptBelow64
-	TESTQ      R9, R9
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -12252,8 +5593,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -12355,53 +5699,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R10
-	CMPQ R10, $+128
+	CMPQ R10, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-	PREFETCHT0 128(AX)(R9*1)
-	PREFETCHT0 192(AX)(R9*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R10
-	CMPQ    R10, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R10
-	JZ         fillBelow128
-	TESTQ      R9, R9
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R9*1)
-	PREFETCHT0 64(AX)(R9*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R10
-	JZ         fillBelow64
-	TESTQ      R9, R9
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R9*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -12460,7 +5774,7 @@ TEXT ·gradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -12468,209 +5782,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R8), Z12
-	VCVTPH2PS    96(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(BX)(R12*1), Z2
-	VCVTPH2PS    160(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    128(R8), Z12
-	VCVTPH2PS    160(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(DI)(R12*1), Z2
-	VCVTPH2PS    160(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(BX)(R12*1), Z2
-	VCVTPH2PS    224(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    192(R8), Z12
-	VCVTPH2PS    224(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(DI)(R12*1), Z2
-	VCVTPH2PS    224(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R12
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R8), Z12
-	VCVTPH2PS    96(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R12*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -12703,8 +5816,11 @@ prefetched3:
 	ADDQ         $+64, DX
 	ADDQ         $+64, R8
 	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
@@ -12783,7 +5899,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -12791,189 +5907,8 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(DI), Z2
-	VCVTPH2PS    160(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DI), Z2
-	VCVTPH2PS    224(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, DI
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          shortTurn
-
-shortRest:
-	TESTQ      $+64, R8
-	JZ         shortBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, DI
-
-shortBelow128:
-	TESTQ      $+32, R8
-	JZ         shortBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -13002,8 +5937,11 @@ prefetched3:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
@@ -13124,191 +6062,16 @@ plane:
 	VPBROADCASTW (SI), Y8
 	VCVTPH2PS    Y8, Z8
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           keptRest
 
 	// y = slope(x * f, z, l) * a
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched4
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
-
-prefetched4:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    128(DI), Z2
-	VCVTPH2PS    160(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DI), Z2
-	VCVTPH2PS    224(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	ADDQ         $+256, DI
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          keptTurn
-
-keptRest:
-	TESTQ      $+64, R8
-	JZ         keptBelow128
-	TESTQ      R10, R10
-	JZ         prefetched5
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched5:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DI), Z2
-	VCVTPH2PS    96(DI), Z3
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z2, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z3, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-	ADDQ         $+128, DI
-
-keptBelow128:
-	TESTQ      $+32, R8
-	JZ         keptBelow64
-	TESTQ      R10, R10
-	JZ         prefetched6
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched6:
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -13336,8 +6099,11 @@ prefetched6:
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          keptTurn
 
-keptBelow64:
+keptRest:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -13449,53 +6215,23 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R8
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched7
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
-prefetched7:
+prefetched3:
 	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
-	VMOVUPS Z13, 192(AX)
-	ADDQ    $+256, AX
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
+	ADDQ    $+64, AX
+	SUBQ    $+32, R8
+	CMPQ    R8, $+32
 	JGE     fillTurn
 
 fillRest:
-	TESTQ      $+64, R8
-	JZ         fillBelow128
-	TESTQ      R10, R10
-	JZ         prefetched8
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched8:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	ADDQ    $+128, AX
-
-fillBelow128:
-	TESTQ      $+32, R8
-	JZ         fillBelow64
-	TESTQ      R10, R10
-	JZ         prefetched9
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched9:
-	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -13557,7 +6293,7 @@ TEXT ·gradLeakyOutPixelsF16AVX512(SB), NOSPLIT, $0-72
 next:
 	XORL R12, R12
 	MOVQ SI, CX
-	CMPQ CX, $+128
+	CMPQ CX, $+32
 	JL   rowRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -13565,233 +6301,8 @@ rowTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-	PREFETCHT0 128(AX)(R10*1)
-	PREFETCHT0 192(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R8), Z12
-	VCVTPH2PS    96(R8), Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VMOVUPS      128(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    128(DX), Z0
-	VCVTPH2PS    160(DX), Z1
-	VCVTPH2PS    128(BX)(R12*1), Z2
-	VCVTPH2PS    160(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    128(R8), Z12
-	VCVTPH2PS    160(R8), Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    128(DI)(R12*1), Z2
-	VCVTPH2PS    160(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      192(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    192(DX), Z0
-	VCVTPH2PS    224(DX), Z1
-	VCVTPH2PS    192(BX)(R12*1), Z2
-	VCVTPH2PS    224(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    192(R8), Z12
-	VCVTPH2PS    224(R8), Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    192(DI)(R12*1), Z2
-	VCVTPH2PS    224(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	ADDQ         $+256, R8
-	ADDQ         $+256, R12
-	SUBQ         $+128, CX
-	CMPQ         CX, $+128
-	JGE          rowTurn
-
-rowRest:
-	TESTQ      $+64, CX
-	JZ         rowBelow128
-	TESTQ      R10, R10
-	JZ         prefetched2
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 64(AX)(R10*1)
-
-prefetched2:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    (DX), Z0
-	VCVTPH2PS    32(DX), Z1
-	VCVTPH2PS    (BX)(R12*1), Z2
-	VCVTPH2PS    32(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    (DI)(R12*1), Z2
-	VCVTPH2PS    32(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      64(BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
-	VPTESTMW     Z6, Z6, K4
-	VCVTPH2PS    64(DX), Z0
-	VCVTPH2PS    96(DX), Z1
-	VCVTPH2PS    64(BX)(R12*1), Z2
-	VCVTPH2PS    96(BX)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    64(R8), Z12
-	VCVTPH2PS    96(R8), Z14
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCVTPH2PS    64(DI)(R12*1), Z2
-	VCVTPH2PS    96(DI)(R12*1), Z3
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	ADDQ         $+128, R8
-	ADDQ         $+128, R12
-
-rowBelow128:
-	TESTQ      $+32, CX
-	JZ         rowBelow64
-	TESTQ      R10, R10
-	JZ         prefetched3
-	PREFETCHT0 (AX)(R10*1)
-
-prefetched3:
 	VMOVUPS      (BX)(R12*1), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -13828,8 +6339,11 @@ prefetched3:
 	ADDQ         $+64, DX
 	ADDQ         $+64, R8
 	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
-rowBelow64:
+rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
 	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
@@ -13884,7 +6398,7 @@ rowEnd:
 	RET
 
 // func streamFusePlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamFusePlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -13893,15 +6407,16 @@ TEXT ·streamFusePlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   shifts+40(FP), SI
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
-	LEAQ   zeros<>+0(SB), R10
-	MOVQ   CX, R9
-	SUBQ   AX, R9
-	ADDQ   $+2048, R9
-	MOVQ   BX, R11
-	SHLQ   $0x01, R11
+	LEAQ   zeros<>+0(SB), R11
+	MOVQ   CX, R12
+	SUBQ   AX, R12
+	ADDQ   $+2048, R12
+	MOVQ   BX, R13
+	SHLQ   $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -13913,164 +6428,29 @@ short:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R12), Z0
-	VCVTPH2PS    160(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R12), Z0
-	VCVTPH2PS    224(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R12
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
-	JGE          shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
 
-shortRest:
-	TESTQ        $+64, R9
-	JZ           shortBelow128
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R12
-
-shortBelow128:
-	TESTQ        $+32, R9
-	JZ           shortBelow64
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14091,12 +6471,15 @@ shortBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R12
+	ADDQ         $+64, R14
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          shortTurn
 
-shortBelow64:
-	TESTQ       $+16, R9
+shortRest:
+	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Z0
+	VCVTPH2PS   (R14), Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -14108,12 +6491,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
-	TESTQ       $+8, R9
+	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   (R14), Y0
 	VMULPS      Y8, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -14125,12 +6508,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
-	TESTQ       $+4, R9
+	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VCVTPH2PS   (R12), X0
+	VCVTPH2PS   (R14), X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -14142,12 +6525,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
-	TESTQ       $+2, R9
+	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14160,12 +6543,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
-	TESTQ       $+1, R9
+	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14178,7 +6561,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -14286,7 +6669,7 @@ keptAligned16:
 	SUBQ      $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   keptRest
 
 	// y = (x * a + s) * f
@@ -14311,145 +6694,13 @@ keptTurn:
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R9
-	JZ           keptBelow128
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ        $+32, R9
-	JZ           keptBelow64
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-
-keptBelow64:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -14579,34 +6830,18 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+128
+	CMPQ R9, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
-	VMOVNTPS Z13, 192(AX)
-	ADDQ     $+256, AX
-	SUBQ     $+128, R9
-	CMPQ     R9, $+128
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+64, R9
-	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	ADDQ     $+128, AX
-
-fillBelow128:
-	TESTQ    $+32, R9
-	JZ       fillBelow64
-	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -14641,8 +6876,124 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFusePixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+24(FP), BX
+	MOVQ   length+64(FP), SI
+	MOVQ   shifts+40(FP), DI
+	MOVQ   scales+32(FP), R8
+	MOVQ   count+56(FP), R9
+	VXORPS X13, X13, X13
+	MOVQ   SI, R10
+	ANDQ   $+31, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamFuseReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -14652,17 +7003,18 @@ TEXT ·streamFuseReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -14675,199 +7027,28 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R12), Z0
-	VCVTPH2PS    160(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R12), Z0
-	VCVTPH2PS    224(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R12
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
 
-shortRest:
-	TESTQ        $+64, R8
-	JZ           shortBelow128
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R12
-
-shortBelow128:
-	TESTQ        $+32, R8
-	JZ           shortBelow64
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14894,12 +7075,15 @@ shortBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R12
+	ADDQ         $+64, R14
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Z0
+	VCVTPH2PS   (R14), Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -14914,12 +7098,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   (R14), Y0
 	VMULPS      Y8, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -14934,12 +7118,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VCVTPH2PS   (R12), X0
+	VCVTPH2PS   (R14), X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -14954,12 +7138,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14975,12 +7159,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14996,7 +7180,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -15119,7 +7303,7 @@ keptAligned16:
 	SUBQ      $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   keptRest
 
 	// y = clip(x * a + s, l) * f
@@ -15150,181 +7334,13 @@ keptTurn:
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R8
-	JZ           keptBelow128
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ        $+32, R8
-	JZ           keptBelow64
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
-	VMINPS       Z1, Z7, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-
-keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -15469,34 +7485,18 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
-	VMOVNTPS Z13, 192(AX)
-	ADDQ     $+256, AX
-	SUBQ     $+128, R8
-	CMPQ     R8, $+128
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+64, R8
-	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	ADDQ     $+128, AX
-
-fillBelow128:
-	TESTQ    $+32, R8
-	JZ       fillBelow64
-	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -15531,8 +7531,139 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamFuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (CX), Y7
+	VCVTPH2PS    Y7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCMPPS        $0x16, Z13, Z0, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VMINPS        Z0, Z7, Z0
+	VCMPPS        $0x16, Z13, Z1, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VMINPS        Z1, Z7, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseLeakyPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamFuseLeakyPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -15542,17 +7673,18 @@ TEXT ·streamFuseLeakyPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -15565,211 +7697,28 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+128
+	CMPQ         R8, $+32
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R12), Z0
-	VCVTPH2PS    160(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R12), Z0
-	VCVTPH2PS    224(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R12
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          shortTurn
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
 
-shortRest:
-	TESTQ        $+64, R8
-	JZ           shortBelow128
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R12
-
-shortBelow128:
-	TESTQ        $+32, R8
-	JZ           shortBelow64
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15798,12 +7747,15 @@ shortBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R12
+	ADDQ         $+64, R14
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          shortTurn
 
-shortBelow64:
+shortRest:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Z0
+	VCVTPH2PS   (R14), Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -15819,12 +7771,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   (R14), Y0
 	VMULPS      Y8, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -15840,12 +7792,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VCVTPH2PS   (R12), X0
+	VCVTPH2PS   (R14), X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -15861,12 +7813,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -15883,12 +7835,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -15905,7 +7857,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -16033,7 +7985,7 @@ keptAligned16:
 	SUBQ      $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   keptRest
 
 	// y = leaky(x * a + s, l) * f
@@ -16066,193 +8018,13 @@ keptTurn:
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 64(AX)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 128(AX)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
 	JGE          keptTurn
 
 keptRest:
-	TESTQ        $+64, R8
-	JZ           keptBelow128
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, CX
-
-keptBelow128:
-	TESTQ        $+32, R8
-	JZ           keptBelow64
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z8, Z0, Z0
-	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VADDPS       Z14, Z0, Z0
-	VADDPS       Z14, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z0, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z1, Z13, K5
-	VMULPS       Z7, Z1, K5, Z1
-	VCVTPS2PH    $0x00, Z0, Y6
-	VCVTPH2PS    Y6, Z0
-	VCVTPS2PH    $0x00, Z1, Y6
-	VCVTPH2PS    Y6, Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-
-keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -16402,34 +8174,18 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+128
+	CMPQ R8, $+32
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
-	VMOVNTPS Z13, 192(AX)
-	ADDQ     $+256, AX
-	SUBQ     $+128, R8
-	CMPQ     R8, $+128
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
 	JGE      fillTurn
 
 fillRest:
-	TESTQ    $+64, R8
-	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	ADDQ     $+128, AX
-
-fillBelow128:
-	TESTQ    $+32, R8
-	JZ       fillBelow64
-	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-
-fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -16461,5 +8217,140 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamFuseLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (CX), Y7
+	VCVTPH2PS    Y7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VCMPPS        $0x15, Z0, Z13, K5
+	VMULPS        Z7, Z0, K5, Z0
+	VCMPPS        $0x15, Z1, Z13, K5
+	VMULPS        Z7, Z1, K5, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -92,6 +92,10 @@ type neon struct {
 	err error
 
 	accum int // the register of the accumulator
+
+	// Of fused kernels of halves.
+	home    int  // where the accumulator is rounded
+	rounded bool // the accumulator is
 }
 
 func (p *neon) begin() {
@@ -107,13 +111,23 @@ func (p *neon) begin() {
 	if p.shifts() {
 		names = append(names, "shifts")
 	}
+	registers := []int{xDst, xSrc, xFactors, xCount, xLength, xShifts}[:len(names)]
+	if p.family == fused {
+		names, registers = append(names, "scales"), append(registers, xScales)
+		if p.readsAux() {
+			names, registers = append(names, "aux"), append(registers, xAux)
+		}
+		if p.value.has(L) {
+			names, registers = append(names, "limit"), append(registers, xLimit)
+		}
+	}
 	for i, name := range names {
 		basic, err := signature.Params().Lookup(name).Resolve()
 		if err != nil {
 			p.err = err
 			return
 		}
-		p.ins("MOVD", basic.Addr, x(i))
+		p.ins("MOVD", basic.Addr, x(registers[i]))
 	}
 	p.constants()
 }
@@ -170,17 +184,27 @@ func (p *neon) jumpIfZero(to string) {
 
 func (p *neon) takeFactor() {
 	p.next(vPlane, xFactors)
-	if p.shifts() {
+	if p.family == fused {
+		p.fusedFactor()
+	} else if p.shifts() {
 		p.next(vShift, xShifts)
 	}
 }
 
-func (p *neon) passFactor() { p.ins("ADD", imm(p.size), x(xFactors), x(xFactors)) }
+func (p *neon) passFactor() {
+	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
+	if p.family == fused {
+		p.ins("ADD", imm(p.size), x(xScales), x(xScales))
+		if p.shifts() {
+			p.ins("ADD", imm(p.size), x(xShifts), x(xShifts))
+		}
+	}
+}
 
 func (p *neon) nextFactor() {} // takeFactor or passFactor has
 
 func (p *neon) pass(to pointer) {
-	r := map[pointer]int{toDst: xDst, toSrc: xSrc}[to]
+	r := map[pointer]int{toDst: xDst, toSrc: xSrc, toAux: xAux}[to]
 	p.ins("ADD", x(xBytes), x(r), x(r))
 }
 
@@ -221,21 +245,25 @@ func (p *neon) takeFill() {
 
 func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
 
-func (p *neon) jumpIfAux(string) {}
-
-func (p *neon) copyAux(block) {}
-
 func (p *neon) rowTail() {}
 
 func (p *neon) startRow() {
 	p.ins("MOVD", x(xFactors), x(xRow))
+	if p.family == fused {
+		p.ins("MOVD", x(xScales), x(xRowScales))
+	}
 	if p.shifts() {
 		p.ins("MOVD", x(xShifts), x(xRowShifts))
 	}
 }
 
 // takeFactors leaves the shifts until they are added.
-func (p *neon) takeFactors(b block) { p.load(vFactor, xRow, width(b.bytes)) }
+func (p *neon) takeFactors(b block) {
+	p.load(vFactor, xRow, width(b.bytes))
+	if p.family == fused {
+		p.load(vScaleRow, xRowScales, width(b.bytes))
+	}
+}
 
 // turn is what the main loop takes: of halves two vectors, which are work enough.
 func (p *neon) turn() int {
@@ -274,6 +302,10 @@ func (p *neon) maskedTail(string, moves, func(block)) bool { return false }
 
 // takeX keeps x apart from the result if a lane may stay as it is.
 func (p *neon) takeX(b block, c choice) {
+	if p.family == fused {
+		p.fusedX(b, c)
+		return
+	}
 	p.accum = vValue
 	if c.keep {
 		p.accum = vOther
@@ -296,6 +328,10 @@ func (p *neon) takeX(b block, c choice) {
 }
 
 func (p *neon) apply(s stage, b block, c choice) {
+	if p.family == fused {
+		p.fusedStep(s, b, c)
+		return
+	}
 	w := width(b.bytes)
 	switch {
 	case s.leaf == F && c.row:
@@ -317,6 +353,9 @@ func (p *neon) apply(s stage, b block, c choice) {
 }
 
 func (p *neon) finish(b block, c choice) {
+	if p.family == fused && p.half {
+		p.narrow(vValue, width(b.bytes))
+	}
 	for u := range width(b.bytes).vectors() {
 		mask, other := vLive, vOther+u
 		switch {
@@ -343,12 +382,15 @@ func (p *neon) constants() {
 	if p.drops() {
 		p.constant(vMagnitude, 1<<(8*p.size-1)-1, p.lanes())
 	}
-	if p.bfloat() || p.rectifies() {
+	if p.bfloat() && p.family == core || p.rectifies() {
 		p.ins("VEOR", v16(vZero), v16(vZero), v16(vZero))
 	}
 	if p.bfloat() {
 		p.constant(vLast, 0x10000, "S4")
 		p.constant(vRound, 0x7fff, "S4")
+	}
+	if p.family == fused {
+		p.fusedConstants()
 	}
 }
 

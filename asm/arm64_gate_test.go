@@ -32,7 +32,7 @@ var arm64Jumps = words("B BEQ BNE BLT BLE BGE BHI CBZ TBZ")
 // the lanes what they need.
 var (
 	arm64Words  = words("fcvtl fcvtl2 fcvtn fcvtn2 addhn addhn2 umull umull2 cmhi ldr str")
-	arm64Floats = words("fadd fmul fdiv fmax")
+	arm64Floats = words("fadd fmul fdiv fmax fmin fcmgt fcmge")
 	float16Lane = regexp.MustCompile(`\bv\d+\.[48]h\b|\bh\d+\b`)
 )
 

@@ -21,7 +21,13 @@ var (
 	fmul = encoding{word: 0x6e20dc00, text: "fmul v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6e401c00}
 	fdiv = encoding{word: 0x6e20fc00, text: "fdiv v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6e403c00}
 	fmax = encoding{word: 0x4e20f400, text: "fmax v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x4e403400}
+	fmin = encoding{word: 0x4ea0f400, text: "fmin v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x4ec03400}
 	fadd = encoding{word: 0x4e20d400, text: "fadd v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x4e401400}
+
+	// Comparisons: all ones in a lane where the second operand is greater, or not less, than the
+	// third. They are false for a NaN.
+	fcmgt = encoding{word: 0x6ea0e400, text: "fcmgt v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6ec02400}
+	fcmge = encoding{word: 0x6e20e400, text: "fcmge v%d.4s, v%d.4s, v%d.4s", wide: 1 << 22, fp16: 0x6e402400}
 
 	// float16 to float32 and back, low and high half of a vector.
 	fcvtl  = encoding{word: 0x0e217800, text: "fcvtl v%d.4s, v%d.4h"}

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/race"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // dispatchFusedF32 runs kernel k of float32 on the best tier in use.
@@ -16,6 +17,231 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fusePixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gradPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFusePlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF32(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -26,6 +252,231 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fusePixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gradPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFusePlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF64(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -36,6 +487,231 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fusePixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gradPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFusePlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF16(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -46,6 +722,231 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fusePixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gradPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradLeakyOutPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradLeakyOutPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFusePlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fusePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	}
 	genericFusedBF16(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }

@@ -19,8 +19,6 @@ func TestNoAssemblyIsUntested(t *testing.T) {
 				name, tiers := c.name, suffixes
 				half := c.typ == dtype.Float16 || c.typ == dtype.BFloat16
 				switch {
-				case c.family == "fused" && arch == "arm64":
-					tiers = nil // in plain Go
 				case arch == "amd64" && (c.past || c.shape == fourPlanes) && !half:
 					tiers = []string{"AVX2", "AVX2"} // memory is what they wait for
 				case arch == "arm64" && c.shape == fourPlanes:

@@ -132,6 +132,7 @@ func (d *Dropout) Fuse(dst, src, residual Tensor, a Around) (Pass, error) {
 	if !residual.none() {
 		c.aux, at.aux = residual.Data, &residual.Geometry
 	}
+	c.early = d.gen.once
 	// All that can be refused is, before a step is spent that a Source cannot take back.
 	joined, err := c.check(&at)
 	if err != nil {

@@ -17,6 +17,7 @@ type fusion struct {
 	around           Around
 	workers          int
 	backward, output bool
+	early            bool // what overlaps is found before the kernel would
 }
 
 // places are the geometries of the tensors of a fused call, nil if there is no third one. They go apart
@@ -66,8 +67,10 @@ func (c *fusion) check(at *places) (*layout.Nest, error) {
 		if err = c.checkAround(at); err == nil && at.aux != nil {
 			err = c.checkAux(at)
 		}
-		if err == nil && at.dst.Len() > 0 {
+		if err == nil && (joined != nil || c.early) && at.dst.Len() > 0 {
 			err = c.apart(at, joined)
+		} else if err == nil && at.aux != nil && at.dst.Len() > 0 {
+			err = c.apartAux(at)
 		}
 		if err != nil {
 			release(joined)
